@@ -1,0 +1,133 @@
+package transports
+
+import "time"
+
+// Event is something that happened on a network, or what became of a request: one of the structs of this file.
+type Event interface{ event() }
+
+// Message was said in a room or to the user. An own message that the network took carries the Ref of its Send and says which
+// part of how many it is.
+type Message struct {
+	Ref      Ref
+	Part, Of int     // 1 ≤ Part ≤ Of where Ref is set
+	Room     Target  // the zero Target if it was said to the user alone
+	From     *Person // the user himself where Ref is set
+	To       Target  // of an own message that went to a person
+	Body     string
+	Action   bool // "/me"
+	Notice   bool // to be shown as an announcement, never to be answered by a program
+	Time     time.Time
+}
+
+// Done answers the request Ref: it succeeded where Err is nil, and where the request has no event of its own. Err is an *Error.
+type Done struct {
+	Ref Ref
+	Err error
+}
+
+// Entered says that the user is in a room now: on his own request (Ref) or again after the link came back (Ref zero).
+// Members includes the user himself, under Nick.
+type Entered struct {
+	Ref     Ref
+	Room    Target
+	Nick    string
+	Members []Member
+	Subject string
+	// SubjectBy and SubjectTime are empty where the network does not tell.
+	SubjectBy   string
+	SubjectTime time.Time
+}
+
+// Joined says that somebody else entered a room that the user is in.
+type Joined struct {
+	Room   Target
+	Member Member
+}
+
+// PartKind says how somebody left.
+type PartKind uint8
+
+// The ways to leave.
+const (
+	PartLeft   PartKind = iota // of his own will
+	PartQuit                   // left the network
+	PartKicked                 // removed by somebody
+	PartLost                   // the room could not be entered again after the link came back
+)
+
+// Parted says that somebody left a room, or with a zero Room every room of the network.
+type Parted struct {
+	Room   Target
+	Nick   string
+	Self   bool // it is the user who left
+	How    PartKind
+	By     string // who kicked
+	Reason string
+	Err    error // with PartLost, why
+}
+
+// Renamed says that somebody has another nick in every room of the network.
+type Renamed struct {
+	Ref      Ref
+	Old, New string
+	Self     bool
+}
+
+// RoleChanged says that somebody's ranks in a room changed.
+type RoleChanged struct {
+	Room          Target
+	Nick          string
+	Grant, Revoke Role
+	By            string
+}
+
+// Subject says that a room's subject changed.
+type Subject struct {
+	Ref  Ref
+	Room Target
+	Text string
+	By   string // nick, or the server's name
+	Time time.Time
+}
+
+// Notice is text from the network to be read by the user, without an author that one could answer.
+type Notice struct {
+	Room Target // the zero Target if it concerns no single room
+	Text string
+}
+
+// RoomInfo is a line of a room list.
+type RoomInfo struct {
+	Room    Target
+	Name    string // as the network writes it
+	Members int
+	Subject string
+}
+
+// RoomList answers List. Cut says that the network had more rooms than the bridge keeps.
+type RoomList struct {
+	Ref   Ref
+	Rooms []RoomInfo
+	Cut   bool
+}
+
+// State says that the session is connected to its network (Online, as Nick) or not. Where it is not, Err says why and Retry
+// when it will try again; with Retry zero the session is over, takes no further requests and emits no further events.
+type State struct {
+	Online bool
+	Nick   string
+	Err    error
+	Retry  time.Duration
+}
+
+func (Message) event()     {}
+func (Done) event()        {}
+func (Entered) event()     {}
+func (Joined) event()      {}
+func (Parted) event()      {}
+func (Renamed) event()     {}
+func (RoleChanged) event() {}
+func (Subject) event()     {}
+func (Notice) event()      {}
+func (RoomList) event()    {}
+func (State) event()       {}

@@ -1,0 +1,50 @@
+package transports
+
+// TargetKind says what a target is.
+type TargetKind uint8
+
+// The kinds of targets.
+const (
+	TargetNetwork TargetKind = iota + 1 // the network itself, a server to talk to
+	TargetContact                       // a person of the network
+	TargetRoom                          // a room of the network (on IRC a channel)
+)
+
+// Target is what a local part under a transport's domain names. Network is empty where the transport is one network.
+// Targets are comparable: a transport gives equal targets for local parts that mean the same.
+type Target struct {
+	Kind    TargetKind
+	Network string
+	ID      string // unique within Kind and Network; empty for the network itself
+}
+
+// Person is somebody of a network as far as the network told. A Person is immutable once it was sent in an event, so that a
+// bridge may intern people and everybody may keep the pointer.
+type Person struct {
+	Nick     string // unique in the network while the person is connected
+	Ident    string // user name as the network reports it, empty if unknown
+	Host     string // empty if unknown
+	Account  string // services account, empty if none or unknown
+	RealName string
+}
+
+// Role is what somebody may do in a room: the ranks held, as a set.
+type Role uint8
+
+// The ranks of a room, lowest first.
+const (
+	RoleVoice Role = 1 << iota
+	RoleHalfOp
+	RoleOp
+	RoleAdmin
+	RoleOwner
+)
+
+// Has reports whether r holds the rank.
+func (r Role) Has(rank Role) bool { return r&rank != 0 }
+
+// Member is somebody in a room.
+type Member struct {
+	Person *Person
+	Role   Role
+}

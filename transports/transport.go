@@ -1,0 +1,48 @@
+package transports
+
+import "context"
+
+// Transport serves one virtual domain. Its methods are safe to call from any goroutine and never wait for a network.
+type Transport interface {
+	// Describe says what the domain is, for discovery and help texts.
+	Describe() Description
+	// Parse says what an unescaped local part stands for. The error is an *Error of kind BadRequest or NotFound.
+	Parse(local string) (Target, error)
+	// Format is the inverse of Parse: Parse(Format(t)) is t for every t that Parse returned.
+	Format(Target) string
+	// Open makes the session of a user on a network. It connects when the first request needs it.
+	Open(ctx context.Context, user Address, network string, host Host) (Session, error)
+	// Commands are what users can run on the domain and on targets under it.
+	Commands() []Command
+}
+
+// Session is one user on one network. Do is called by one goroutine, in order; Close by any.
+type Session interface {
+	// Do hands a request over and returns: nil (the outcome comes as an event), or an *Error (Busy when a bounded queue is
+	// full, Unsupported, NotJoined, Offline …), after which no event answers the request.
+	Do(ctx context.Context, r Request) error
+	// Close ends the session. No event is emitted after it returned. Reason is told to the network where it can be.
+	Close(reason string)
+}
+
+// Host takes a session's events. Emit blocks while the user's queue is full: that is the back-pressure on the network's reader.
+// It fails only when ctx ended or the host is gone.
+type Host interface {
+	Emit(ctx context.Context, e Event) error
+}
+
+// Description is what a transport says of itself.
+type Description struct {
+	Kind     string    // "irc", "smtp", "ostatus": the type of its gateway identity
+	Name     string    // for people, such as "IRC gateway"
+	Rooms    bool      // it has rooms: the domain is a MUC service too
+	Networks []Network // the networks that the operator named, in his order
+	// Hints are lines for the help bot, each telling one thing that a user can do; DOMAIN in them stands for the domain.
+	Hints []string
+}
+
+// Network is one network that an operator named.
+type Network struct {
+	ID   string // as in Target.Network
+	Name string // for people
+}
