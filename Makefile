@@ -1,0 +1,117 @@
+# What a newcomer needs: Debian, Go 1.26, make. `make help` lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+
+GO_MINOR := 26
+
+# The first Go that is new enough: the one in PATH, else the usual place, which sudo drops from PATH. `go env GOVERSION` fetches
+# the toolchain that go.mod names where the go command is allowed to.
+GO := $(shell for go in $$(command -v go) /usr/local/go/bin/go; do \
+	minor=$$($$go env GOVERSION 2>/dev/null | sed -n 's/.*go1\.\([0-9]*\).*/\1/p'); \
+	if [ "$${minor:-0}" -ge $(GO_MINOR) ]; then echo $$go; break; fi; done)
+
+# Tests and tools call the go command too. Nothing of ours needs a C compiler, except the race detector.
+ifneq ($(GO),)
+export PATH := $(dir $(GO)):$(PATH)
+endif
+export CGO_ENABLED := 0
+
+TOOL := $(GO) tool -modfile=tools.mod
+
+.PHONY: help
+help: ## list the targets
+	@echo "Usage: make TARGET"
+	sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 12
+
+.PHONY: go
+go:
+	@if [ -z "$(GO)" ]; then
+		echo "passerelle needs Go 1.$(GO_MINOR) or newer, and there is none in PATH or /usr/local/go." >&2
+		echo "Unpack it from https://go.dev/dl/ into /usr/local, and put /usr/local/go/bin into PATH." >&2
+		exit 1
+	fi
+
+.PHONY: build
+build: go ## build bin/passerelle, one static file
+	$(GO) build -trimpath -ldflags='-s -w' -o bin/passerelle ./cmd/passerelle
+
+.PHONY: check
+check: go build ## formatting, static analysis, import table, generated files, build
+	@unformatted=$$($(TOOL) gofumpt -l .)
+	if [ -n "$$unformatted" ]; then
+		printf 'not formatted, run "go tool -modfile=tools.mod gofumpt -w .":\n%s\n' "$$unformatted" >&2
+		exit 1
+	fi
+	set -x
+	$(GO) vet ./...
+	$(TOOL) staticcheck ./...
+	$(GO) mod tidy -diff
+	$(GO) test -count=1 ./internal/archtest ./config
+
+.PHONY: quick
+quick: go ## the tests that need no server, in under a minute
+	$(GO) test -short -shuffle=on ./...
+
+.PHONY: test
+test: go deps ## install the servers and run all tests against them
+	REQUIRE_SERVERS=1 $(GO) test -count=1 -shuffle=on -timeout=20m ./...
+
+.PHONY: race
+race: go ## the quick tests under the race detector (needs gcc)
+	@command -v gcc >/dev/null || { echo "the race detector needs a C compiler: apt-get install gcc" >&2; exit 1; }
+	CGO_ENABLED=1 $(GO) test -race -short -shuffle=on ./...
+
+FUZZTIME := 1m
+.PHONY: fuzz
+fuzz: go ## every fuzz target, FUZZTIME=1m each
+	@targets=$$($(GO) test -short -list '^Fuzz' ./... | awk '/^Fuzz/ { names = names " " $$1 } /^ok/ { if (names) print $$2 names; names = "" }')
+	failed=
+	while read -r package names; do
+		for name in $$names; do
+			echo "$$package $$name"
+			$(GO) test -run='^$$' -fuzz="^$$name$$" -fuzztime=$(FUZZTIME) "$$package" </dev/null || failed="$$failed $$name"
+		done
+	done <<<"$$targets"
+	if [ -n "$$failed" ]; then echo "failed:$$failed" >&2; exit 1; fi
+
+.PHONY: bench
+bench: go ## all benchmarks into bin/bench.txt; OLD=file compares with that one
+	@mkdir -p bin
+	$(GO) test -short -run='^$$' -bench=. -benchmem -count=6 ./... | tee bin/bench.txt
+	if [ -n "$(OLD)" ]; then $(TOOL) benchstat "$(OLD)" bin/bench.txt; fi
+
+.PHONY: demo
+demo: build deps ## show the gateway at work with real servers; ARGS=… for the demo
+	$(GO) run ./e2e/demo $(ARGS)
+
+# The tests start servers of their own. policy-rc.d keeps Debian from starting the packaged ones as well; one that is there
+# already is the operator's and stays.
+.PHONY: deps
+deps: ## install the Debian packages that the tests need
+	@packages=$$(sed 's/#.*//' internal/realservers/packages.txt)
+	missing=
+	for p in $$packages; do
+		dpkg-query -W -f='$${Status}' "$$p" 2>/dev/null | grep -q 'ok installed$$' || missing="$$missing $$p"
+	done
+	if [ -z "$$missing" ]; then exit; fi
+	sudo=
+	if [ "$$(id -u)" != 0 ]; then
+		sudo=sudo
+		command -v sudo >/dev/null || { echo "as root: apt-get install$$missing" >&2; exit 1; }
+	fi
+	echo "installing with apt-get, without starting their services:$$missing"
+	policy=/usr/sbin/policy-rc.d
+	if [ ! -e $$policy ]; then
+		trap '$$sudo rm -f $$policy' EXIT
+		printf '#!/bin/sh\nexit 101\n' | $$sudo tee $$policy >/dev/null
+		$$sudo chmod 755 $$policy
+	fi
+	$$sudo apt-get update -qq
+	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=120 $$missing
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin
