@@ -1,0 +1,16 @@
+-- Passerelle in Prosody: put this at the end of /etc/prosody/prosody.cfg.lua, then `systemctl restart prosody`.
+
+Component "irc.example.org"
+    -- The same as in passerelle's configuration. A good one: openssl rand -hex 24
+    component_secret = "CHANGE-ME"
+    -- After a crash the new connection replaces the old one instead of being refused until that times out.
+    component_conflict_resolve = "kick_old"
+
+-- Prosody takes components on port 5347 of the loopback interface. For passerelle on another machine, use a private network,
+-- because the connection is not encrypted, and set these at the top of the file:
+--   component_ports = { 5347 }
+--   component_interfaces = { "10.0.0.1" }
+
+-- A component below a VirtualHost ("irc.example.org" below "example.org") is found by clients as it is. For another domain, add
+-- to that VirtualHost:
+--   disco_items = { { "irc.example.net", "IRC" } }
