@@ -110,7 +110,7 @@ deps: ## install the Debian packages that the tests need
 		$$sudo chmod 755 $$policy
 	fi
 	$$sudo apt-get update -qq
-	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=120 $$missing
+	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0 $$missing
 
 .PHONY: clean
 clean: ## remove what was built
