@@ -1,0 +1,167 @@
+package component
+
+import (
+	"passerelle/component/muc"
+	"passerelle/component/stanza"
+	"passerelle/transports"
+)
+
+// stanza takes a stanza of the user. It runs on the user's goroutine.
+func (u *user) stanza(in *inbound) {
+	root := in.root()
+	typ := root.Attr("type")
+	if typ == "error" {
+		u.bounced(in)
+		return
+	}
+	e, err := u.g.entity(in.to)
+	if err != nil {
+		u.refuse(in, transports.AsError(err))
+		return
+	}
+	switch root.Name {
+	case "iq":
+		u.iq(in, e)
+	case "message":
+		u.message(in, e, typ)
+	case "presence":
+		u.presence(in, e, typ)
+	}
+}
+
+// refuse answers a stanza with an error.
+func (u *user) refuse(in *inbound, err *transports.Error) {
+	root := in.root()
+	if err == nil || !wantsAnswer(root.Name, root.Attr("type")) {
+		return
+	}
+	b := u.out.Stanzas.Start(root.Name).JID("from", in.to).JID("to", in.from).Attr("type", "error").Attr("id", root.Attr("id"))
+	if root.Name == "presence" && root.Child(muc.NS, "x") != nil {
+		b.StartNS("x", muc.NS).End() // XEP-0045 §7.2: clients tell a refused join by it
+	}
+	b.Error(err).End()
+}
+
+// bounced takes an error that came back for something of ours: a client that is gone leaves its rooms.
+func (u *user) bounced(in *inbound) {
+	errElem := in.root().Child(stanza.NSComponent, "error")
+	delete(u.restoring, in.from)
+	for _, n := range u.networks {
+		for _, r := range n.rooms {
+			r.Bounced(in.from, errElem, u.out)
+		}
+	}
+}
+
+// message takes a message of any type but error.
+func (u *user) message(in *inbound, e entity, typ string) {
+	root := in.root()
+	switch {
+	case typ == "groupchat" && e.kind == entityRoom:
+		if room := u.networks[e.target.Network].room(e.target.ID); room != nil {
+			room.Groupchat(in.from, root, u.out)
+			return
+		}
+		u.refuse(in, transports.NewError(transports.NotJoined, "You are not in this room, so your message was not sent. Join it first.", nil))
+	case typ == "groupchat":
+		// XEP-0045 §7.5: "a message of type groupchat to an occupant MUST be refused"; the same goes for what is no room.
+		u.refuse(in, transports.NewError(transports.BadRequest, "This address is not a room.", nil))
+	case e.kind == entityRoom && root.Child(muc.NSUser, "x").Child(muc.NSUser, "invite") != nil:
+		u.refuse(in, transports.NewError(transports.Unsupported, "Invitations are not carried to the network yet.", nil))
+	case root.Child(stanza.NSComponent, "body") == nil:
+		// Chat states, receipts and markers: nothing to carry, and nothing to complain about.
+	case e.kind == entityContact || e.kind == entityOccupant:
+		u.sendPrivate(in, e)
+	case e.kind == entityRoom:
+		u.refuse(in, transports.NewError(transports.NotJoined, "This is a room. Join it to talk in it; a single message cannot be sent to it.", nil))
+	case e.kind == entityNetwork:
+		u.chat(in, "This is the network "+e.target.Network+". Its rooms are at "+u.exampleRoom(e.target.Network)+
+			"; write to "+u.g.botAddress().String()+" for help.")
+	default:
+		u.chat(in, u.bot(in, root.Child(stanza.NSComponent, "body").Text()))
+	}
+}
+
+// presence takes a presence of any type but error.
+func (u *user) presence(in *inbound, e entity, typ string) {
+	switch typ {
+	case "":
+		u.available(in, e)
+	case "unavailable":
+		u.unavailable(in, e)
+	case "subscribe":
+		// RFC 6121 §3.1.3: everything of ours may be in a contact list.
+		u.out.Stanzas.Start("presence").JID("from", in.to.Bare()).JID("to", in.from.Bare()).Attr("type", "subscribed").End()
+		u.sendAvailable(e, in.to.Bare(), in.from.Bare())
+	case "probe":
+		u.sendAvailable(e, in.to.Bare(), in.from)
+	}
+}
+
+// sendAvailable tells that an entity is there, where it is one that always is.
+func (u *user) sendAvailable(e entity, from, to transports.Address) {
+	if e.kind&(entityGateway|entityBot) != 0 {
+		u.out.Stanzas.Start("presence").JID("from", from).JID("to", to).End()
+	}
+}
+
+// available takes an available presence: to an occupant it is a join, a nick change or an update.
+func (u *user) available(in *inbound, e entity) {
+	root := in.root()
+	switch {
+	case e.kind == entityRoom && root.Child(muc.NS, "x") != nil:
+		// XEP-0045 §7.2.1: "if the user does not specify a room nickname … jid-malformed".
+		u.out.Stanzas.Start("presence").JID("from", in.to).JID("to", in.from).Attr("type", "error").Attr("id", root.Attr("id")).
+			StartNS("x", muc.NS).End().
+			RawError("modify", "jid-malformed", "A nick is needed to join: add it behind the room's address and a slash.").
+			End()
+	case e.kind != entityOccupant:
+		// Directed presence to a contact, a network or the gateway needs no answer.
+	default:
+		room := u.networks[e.target.Network].room(e.target.ID)
+		if room == nil && root.Child(muc.NS, "x") != nil {
+			var err error
+			if room, err = u.openRoom(e.target, in.to.Bare()); err != nil {
+				u.refuse(in, transports.AsError(err))
+				return
+			}
+		}
+		if room == nil {
+			u.refuse(in, transports.NewError(transports.NotJoined, "You are no longer in this room. Join it again.", nil))
+			return
+		}
+		room.Presence(in.from, in.to.Resource, root, u.out)
+	}
+}
+
+// unavailable takes a client out of a room, or out of all where it went offline and told the domain.
+func (u *user) unavailable(in *inbound, e entity) {
+	if e.kind != entityOccupant && e.kind != entityRoom {
+		return
+	}
+	if room := u.networks[e.target.Network].room(e.target.ID); room != nil {
+		room.Unavailable(in.from, in.root().Child(stanza.NSComponent, "status").Text(), u.out)
+	}
+}
+
+// openRoom finds or makes a room, and the session of its network.
+func (u *user) openRoom(t transports.Target, addr transports.Address) (*muc.Room, error) {
+	n, err := u.network(t.Network)
+	if err != nil {
+		return nil, err
+	}
+	if room := n.rooms[t.ID]; room != nil {
+		return room, nil
+	}
+	room := muc.New(muc.Options{Address: addr, Target: t, RealJID: n.realJID, NextRef: u.nextRef, Now: now, NewID: newID})
+	if n.rooms == nil {
+		n.rooms = make(map[string]*muc.Room)
+	}
+	n.rooms[t.ID] = room
+	return room, nil
+}
+
+// exampleRoom is the address of a room on a network, for texts.
+func (u *user) exampleRoom(network string) string {
+	return u.g.address(transports.Target{Kind: transports.TargetRoom, Network: network, ID: "#channel"}).String()
+}

@@ -1,0 +1,79 @@
+package component
+
+import (
+	"errors"
+	"strings"
+
+	"mellium.im/xmpp/jid"
+
+	"passerelle/transports"
+)
+
+// entityKind is a set of what a JID under a virtual domain can be.
+type entityKind uint8
+
+const (
+	entityGateway  entityKind = 1 << iota // the domain itself
+	entityBot                             // help@domain
+	entityNetwork                         // a network, such as irc.libera.chat@domain
+	entityRoom                            // a room
+	entityOccupant                        // somebody in a room, room/nick
+	entityContact                         // somebody on a network
+)
+
+const entityAny = entityGateway | entityBot | entityNetwork | entityRoom | entityOccupant | entityContact
+
+// botLocal is the local part of the help bot: a gateway needs one, since some clients cannot open a chat with a bare domain.
+const botLocal = "help"
+
+// entity is what a JID stands for.
+type entity struct {
+	kind   entityKind
+	target transports.Target // of a network, room, occupant or contact
+}
+
+// entity says what an address under the domain is.
+func (g *Gateway) entity(a transports.Address) (entity, error) {
+	switch a.Local {
+	case "":
+		return entity{kind: entityGateway}, nil
+	case botLocal:
+		return entity{kind: entityBot}, nil
+	}
+	t, err := g.opt.Transport.Parse(unescape(a.Local))
+	if err != nil {
+		return entity{}, err
+	}
+	switch {
+	case t.Kind == transports.TargetNetwork:
+		return entity{entityNetwork, t}, nil
+	case t.Kind == transports.TargetContact:
+		return entity{entityContact, t}, nil
+	case t.Kind == transports.TargetRoom && a.Resource != "":
+		return entity{entityOccupant, t}, nil
+	case t.Kind == transports.TargetRoom:
+		return entity{entityRoom, t}, nil
+	}
+	return entity{}, transports.NewError(transports.NotFound, "There is nothing at this address.", errors.New("a target of no kind"))
+}
+
+// address is the bare JID of a target, folded as servers fold it: nicks are written in any case.
+func (g *Gateway) address(t transports.Target) transports.Address {
+	return transports.Address{Local: strings.ToLower(escape(g.opt.Transport.Format(t))), Domain: g.domain.Domain}
+}
+
+// unescape reads the local part of a JID as XEP-0106 writes it.
+func unescape(local string) string {
+	if strings.IndexByte(local, '\\') < 0 {
+		return local
+	}
+	return jid.Unescape.String(local)
+}
+
+// escape writes a string as the local part of a JID (XEP-0106 §4).
+func escape(local string) string {
+	if !strings.ContainsAny(local, " \"&'/:<>@\\") {
+		return local
+	}
+	return jid.Escape.String(local)
+}

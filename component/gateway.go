@@ -1,0 +1,275 @@
+package component
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"passerelle/component/stanza"
+	"passerelle/store"
+	"passerelle/transports"
+)
+
+// Options are what a gateway is made of. Server is the host:port of the server's component port.
+type Options struct {
+	Domain    string
+	Secret    string
+	Server    string
+	Version   string // of the program, for XEP-0092
+	Transport transports.Transport
+	Store     *store.DB // remembers who was in which room; nil remembers nothing
+	Log       *slog.Logger
+	Metrics   *Metrics
+	// Identity renders a JID for the log; nil prints a placeholder, so that no identity is logged by mistake.
+	Identity func(jid string) slog.Value
+	Timing   Timing
+}
+
+// Timing are the waiting times of a gateway; zero fields take the defaults.
+type Timing struct {
+	FirstWait   time.Duration // between tries to connect, doubling up to MaxWait
+	MaxWait     time.Duration
+	RefusedWait time.Duration // after a refusal that only the operator can lift
+	Silence     time.Duration // of the server until it is pinged
+	PingTimeout time.Duration
+	RestoreWait time.Duration // between telling a client that it is restored and joining for it
+}
+
+func (t *Timing) setDefaults() {
+	set := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	set(&t.FirstWait, firstWait)
+	set(&t.MaxWait, maxWait)
+	set(&t.RefusedWait, refusedWait)
+	set(&t.Silence, 30*time.Second)
+	set(&t.PingTimeout, 10*time.Second)
+	set(&t.RestoreWait, 2*time.Second)
+}
+
+// Gateway serves one virtual domain: its stream, its users, its transport. Safe to call from any goroutine.
+type Gateway struct {
+	opt      Options
+	domain   transports.Address
+	about    transports.Description
+	services []service
+	log      *slog.Logger
+	metrics  *domainMetrics
+
+	out  *sendQueue
+	iqs  pendingIQs
+	addr addressCache // of the reader goroutine alone
+
+	mu       sync.Mutex
+	users    map[transports.Address]*user
+	stopping bool
+	working  sync.WaitGroup // user goroutines
+
+	connected atomic.Bool
+	downSince atomic.Int64  // Unix nanoseconds; 0 while the stream is up or was never up
+	occupancy chan occupied // changes for the recorder
+}
+
+// New makes the gateway of a domain. Run makes it work.
+func New(opt Options) (*Gateway, error) {
+	domain, err := transports.ParseAddress(opt.Domain)
+	if err != nil {
+		return nil, fmt.Errorf("domain %q: %w", opt.Domain, err)
+	}
+	opt.Timing.setDefaults()
+	if opt.Identity == nil {
+		opt.Identity = func(string) slog.Value { return slog.StringValue("…") }
+	}
+	g := &Gateway{
+		opt:       opt,
+		domain:    domain,
+		about:     opt.Transport.Describe(),
+		services:  serviceTable(),
+		log:       opt.Log.With("domain", opt.Domain),
+		metrics:   opt.Metrics.forDomain(opt.Domain),
+		out:       newSendQueue(sendQueueBytes),
+		users:     make(map[transports.Address]*user),
+		occupancy: make(chan occupied, occupancyQueue),
+	}
+	return g, nil
+}
+
+// Connected reports whether the stream is up, for readiness.
+func (g *Gateway) Connected() bool { return g.connected.Load() }
+
+// Domain is the virtual domain.
+func (g *Gateway) Domain() string { return g.opt.Domain }
+
+// Run connects, serves and connects again until ctx ends; then it tells everybody, closes the sessions and the stream cleanly and
+// returns. It returns an error only for what no waiting mends.
+func (g *Gateway) Run(ctx context.Context) error {
+	recorder := make(chan struct{})
+	go func() {
+		defer close(recorder)
+		g.recordOccupancy()
+	}()
+	wait := backoff{first: g.opt.Timing.FirstWait, max: g.opt.Timing.MaxWait, refused: g.opt.Timing.RefusedWait}
+	first := true
+	for ctx.Err() == nil {
+		err := g.serve(ctx, &wait, &first)
+		if ctx.Err() != nil {
+			break
+		}
+		d := wait.wait(err)
+		g.logDown(err, d)
+		timer := time.NewTimer(d)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+		}
+	}
+	g.shutdown() // where no stream was up when ctx ended, the sessions are still to be closed
+	close(g.occupancy)
+	<-recorder
+	return nil
+}
+
+// serve connects once and serves the stream until it ends.
+func (g *Gateway) serve(ctx context.Context, wait *backoff, first *bool) error {
+	s, err := dial(ctx, g.opt.Server, g.opt.Domain, g.opt.Secret)
+	if err != nil {
+		return err
+	}
+	wait.reset()
+	g.up(*first)
+	defer g.down()
+
+	// The stream outlives ctx by the time that an orderly end takes.
+	life, end := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer end(nil)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	watch, stopWatch := context.WithCancel(life)
+	defer stopWatch()
+	wg.Go(func() {
+		if err := g.watch(watch, s); err != nil {
+			end(err)
+		}
+	})
+	wg.Go(func() {
+		select {
+		case <-ctx.Done():
+			g.shutdown()
+			g.out.close()
+		case <-watch.Done():
+		}
+	})
+	if *first {
+		*first = false
+		wg.Go(func() { g.restore(watch) })
+	}
+	return s.run(life, g.out, g.handle, g.refused)
+}
+
+// watch pings the server where it is silent, and returns an error when it does not answer. It asks the gateway's own domain: the
+// question goes through the server's router and comes back, whatever the server's other hosts are called.
+func (g *Gateway) watch(ctx context.Context, s *xmlStream) error {
+	t := time.NewTicker(max(g.opt.Timing.Silence/4, time.Millisecond))
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		}
+		if s.silence() < g.opt.Timing.Silence {
+			continue
+		}
+		if err := g.ping(ctx, g.domain, g.domain, g.opt.Timing.PingTimeout); err != nil && ctx.Err() == nil {
+			return fmt.Errorf("the XMPP server does not answer pings: %w", err)
+		}
+	}
+}
+
+func (g *Gateway) up(first bool) {
+	g.connected.Store(true)
+	g.out.setUp(true)
+	g.metrics.up.Set(1)
+	g.log.Info("connected to the XMPP server", "server", g.opt.Server)
+	if !first {
+		g.metrics.reconnects.Inc()
+		g.tellGap()
+	}
+}
+
+func (g *Gateway) down() {
+	g.connected.Store(false)
+	g.downSince.Store(time.Now().UnixNano())
+	g.out.setUp(false)
+	g.metrics.up.Set(0)
+}
+
+// tellGap tells every client in a room that something may be missing. The messages find out as well which clients are gone:
+// those of a server that was restarted come back as errors.
+func (g *Gateway) tellGap() {
+	d := time.Since(time.Unix(0, g.downSince.Load())).Round(time.Second)
+	text := fmt.Sprintf("The link between this gateway and your XMPP server was down for %s. Messages of that time may be missing.", max(d, time.Second))
+	for _, u := range g.everybody() {
+		u.post(func() { u.sayInRooms(text) })
+	}
+}
+
+func (g *Gateway) logDown(err error, again time.Duration) {
+	attrs := []any{"again_in", again.Round(time.Millisecond)}
+	if e, ok := errors.AsType[*connectError](err); ok {
+		g.log.Error("no stream to the XMPP server: "+e.advice(g.opt.Domain, g.opt.Server), append(attrs, "error", e.err)...)
+		return
+	}
+	if e, ok := errors.AsType[*stanza.StreamError](err); ok {
+		text := "the XMPP server ended the stream"
+		if e.Condition == "conflict" {
+			text = (&connectError{reason: reasonConflict}).advice(g.opt.Domain, g.opt.Server)
+		}
+		g.log.Error(text, append(attrs, "error", e)...)
+		return
+	}
+	g.log.Error("lost the stream to the XMPP server", append(attrs, "error", err)...)
+}
+
+// everybody is a snapshot of the users.
+func (g *Gateway) everybody() []*user {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	all := make([]*user, 0, len(g.users))
+	for _, u := range g.users {
+		all = append(all, u)
+	}
+	return all
+}
+
+// shutdown takes no new work, tells every client and closes every session. Safe to call twice.
+func (g *Gateway) shutdown() {
+	g.mu.Lock()
+	g.stopping = true
+	g.mu.Unlock()
+	for _, u := range g.everybody() {
+		u.post(u.shutdown)
+	}
+	done := make(chan struct{})
+	go func() {
+		g.working.Wait()
+		close(done)
+	}()
+	// A user who is stuck must not hold up the end of the others.
+	timer := time.NewTimer(shutdownWait)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+		g.log.Warn("some users did not finish in time")
+	}
+}
+
+const shutdownWait = 10 * time.Second

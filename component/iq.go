@@ -1,0 +1,82 @@
+package component
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"passerelle/component/stanza"
+	"passerelle/transports"
+)
+
+// iqKey identifies a request of ours. An answer counts only if it comes from whom we asked, to whom asked (RFC 6120 §8.1.3): an id
+// alone could be guessed or overheard.
+type iqKey struct {
+	id       string
+	to, from transports.Address
+}
+
+// pendingIQs are our requests that wait for an answer. Safe to call from any goroutine.
+type pendingIQs struct {
+	mu sync.Mutex
+	m  map[iqKey]chan error
+}
+
+var errIQTimeout = errors.New("no answer")
+
+// expect registers a request before it is sent; the channel gets nil for a result and an error otherwise.
+func (p *pendingIQs) expect(k iqKey) <-chan error {
+	c := make(chan error, 1)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.m == nil {
+		p.m = make(map[iqKey]chan error)
+	}
+	p.m[k] = c
+	return c
+}
+
+func (p *pendingIQs) forget(k iqKey) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.m, k)
+}
+
+// answer hands a result or an error to who asked, and reports whether anybody did.
+func (p *pendingIQs) answer(k iqKey, iq *stanza.Element) bool {
+	p.mu.Lock()
+	c, ok := p.m[k]
+	delete(p.m, k)
+	p.mu.Unlock()
+	if !ok {
+		return false
+	}
+	var err error
+	if iq.AttrIs("type", "error") {
+		err = errors.New("answered with an error")
+	}
+	c <- err // capacity 1, sent once
+	return true
+}
+
+// ping asks "to" for a sign of life (XEP-0199 §4) as "from" and waits for any answer: an error proves as well that the stream lives.
+func (g *Gateway) ping(ctx context.Context, from, to transports.Address, timeout time.Duration) error {
+	k := iqKey{id: stanza.NewID(time.Now()), to: to, from: from}
+	answer := g.iqs.expect(k)
+	defer g.iqs.forget(k)
+	var b stanza.Builder
+	b.Start("iq").Attr("type", "get").JID("from", from).JID("to", to).Attr("id", k.id)
+	b.StartNS("ping", nsPing).End().End()
+	if err := g.out.offer(b.Bytes()); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errIQTimeout)
+	defer cancel()
+	select {
+	case <-answer:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

@@ -1,0 +1,161 @@
+package muc
+
+import (
+	"strings"
+
+	"passerelle/component/stanza"
+	"passerelle/transports"
+)
+
+// Presence takes an available presence that a client directed to an occupant JID. Not every client that comes is let in at
+// once; that the room is not Empty afterwards says that it is wanted.
+func (r *Room) Presence(from transports.Address, nick string, p *stanza.Element, out *Out) {
+	x := p.Child(NS, "x")
+	c := r.client(from)
+	switch {
+	case c == nil && x == nil:
+		// XEP-0045 §7.2.1 tolerates a join without <x/>; but today such a presence comes from a client that believes to be in
+		// after the room forgot it, and a clear refusal makes it join again.
+		r.refuse(from, nick, p.Attr("id"), transports.NewError(transports.NotJoined, "You are no longer in this room. Join it again.", nil), out)
+	case c == nil:
+		r.join(client{addr: from, want: nick, join: p.Attr("id"), asked: parseHistoryRequest(x)}, x.Child("", "password").Text(), out)
+	case !c.in:
+		// A second try while the network has not answered the first: only the newest is answered.
+		c.join, c.want, c.asked = p.Attr("id"), nick, parseHistoryRequest(x)
+	case x != nil && (nick == r.nick || nick == c.want):
+		// XEP-0045 §7.2.1 with XEP-0410 §4: a client that lost the room's state joins again and gets all of it.
+		c.asked, c.want = parseHistoryRequest(x), nick
+		r.welcome(c, out)
+	case nick != r.nick:
+		// XEP-0045 §7.6. Libervia adds <x/> to a nick change as well.
+		r.ask(out, pending{kind: pendingNick, client: from, id: p.Attr("id"), nick: nick}, func(ref transports.Ref) transports.Request {
+			return transports.SetNick{Ref: ref, Nick: nick}
+		})
+	}
+}
+
+// Restore takes a client back in that was in the room when an earlier process of the gateway died.
+func (r *Room) Restore(from transports.Address, nick, password string, out *Out) {
+	if r.client(from) != nil {
+		return
+	}
+	r.join(client{addr: from, want: nick, restored: true, asked: historyRequest{stanzas: 0, set: true}}, password, out)
+}
+
+func (r *Room) join(c client, password string, out *Out) {
+	if r.entered {
+		c.in = true
+		r.clients = append(r.clients, c)
+		r.welcome(&r.clients[len(r.clients)-1], out)
+		return
+	}
+	first := len(r.clients) == 0
+	r.clients = append(r.clients, c)
+	if !first {
+		return
+	}
+	r.password = password
+	r.ask(out, pending{kind: pendingJoin, client: c.addr, nick: c.want}, func(ref transports.Ref) transports.Request {
+		return transports.Join{Ref: ref, Room: r.opt.Target, Nick: c.want, Password: password}
+	})
+}
+
+// Unavailable takes the unavailable presence of a client: it left the room or went offline (XEP-0045 §7.14).
+func (r *Room) Unavailable(from transports.Address, status string, out *Out) {
+	c := r.client(from)
+	if c == nil {
+		return
+	}
+	if c.in {
+		b := r.startPresence(out, c.addr, r.nick, "unavailable", "")
+		if status != "" {
+			b.Start("status").Text(status).End()
+		}
+		o := r.occupants[r.nick]
+		r.user(out, o, itemExtra{none: true}, statusSelf)
+		b.End()
+	}
+	r.drop(from, out)
+	r.leaveIfEmpty(status, out)
+}
+
+// Bounced takes an error that came back for something the room sent to a client. The client is out where the error says that
+// there is nobody.
+func (r *Room) Bounced(from transports.Address, errElem *stanza.Element, out *Out) {
+	for _, name := range []string{
+		"gone", "item-not-found", "jid-malformed", "recipient-unavailable", "redirect", "remote-server-not-found",
+		"remote-server-timeout", "service-unavailable",
+	} {
+		if errElem.Child(stanza.NSStanzas, name) != nil {
+			if r.drop(from, out) {
+				r.leaveIfEmpty("", out)
+			}
+			return
+		}
+	}
+}
+
+// leaveIfEmpty tells the network when the last client went.
+func (r *Room) leaveIfEmpty(reason string, out *Out) {
+	if len(r.clients) == 0 {
+		out.Requests = append(out.Requests, Ask{Room: r, Request: transports.Leave{Room: r.opt.Target, Reason: reason}})
+	}
+}
+
+// Groupchat takes a message of type groupchat that a client sent to the room.
+func (r *Room) Groupchat(from transports.Address, m *stanza.Element, out *Out) {
+	if !r.Has(from) {
+		// XEP-0045 §7.4: "the service MUST return a <not-acceptable/> error".
+		r.bounce(from, m.Attr("id"), transports.NewError(transports.NotJoined, "You are not in this room, so your message was not sent. Join it first.", nil), out)
+		return
+	}
+	body := m.Child(stanza.NSComponent, "body")
+	if s := m.Child(stanza.NSComponent, "subject"); s != nil && body == nil {
+		// XEP-0045 §8.1
+		r.ask(out, pending{kind: pendingSubject, client: from, id: m.Attr("id")}, func(ref transports.Ref) transports.Request {
+			return transports.SetSubject{Ref: ref, Room: r.opt.Target, Subject: s.Text()}
+		})
+		return
+	}
+	if body == nil {
+		return // chat states, markers, receipts: nothing that the room could carry
+	}
+	text := body.Text()
+	action := false
+	send := text
+	if rest, ok := strings.CutPrefix(text, "/me "); ok { // XEP-0245 §2
+		send, action = rest, true
+	}
+	p := pending{
+		kind: pendingSend, client: from, id: m.Attr("id"), body: text,
+		origin: m.Child(nsSID, "origin-id").Attr("id"),
+	}
+	r.ask(out, p, func(ref transports.Ref) transports.Request {
+		return transports.Send{Ref: ref, To: r.opt.Target, Body: send, Action: action}
+	})
+}
+
+// Admin takes an IQ with a muc#admin query. It answers what it can answer by itself and reports whether the query was one that
+// it knows.
+func (r *Room) Admin(from transports.Address, iq *stanza.Element, out *Out) bool {
+	item := iq.Child(NSAdmin, "query").Child(NSAdmin, "item")
+	if !iq.AttrIs("type", "set") || !item.AttrIs("role", "none") || !item.HasAttr("nick") {
+		return false
+	}
+	id := iq.Attr("id")
+	if !r.Has(from) {
+		r.answerIQ(from, id, transports.NewError(transports.NotJoined, "", nil), out)
+		return true
+	}
+	nick := item.Attr("nick")
+	if _, ok := r.occupants[nick]; !ok {
+		r.answerIQ(from, id, transports.NewError(transports.NotFound, "Nobody in this room is called "+nick+".", nil), out)
+		return true
+	}
+	// XEP-0045 §8.2
+	reason := item.Child(NSAdmin, "reason").Text()
+	r.ask(out, pending{kind: pendingKick, client: from, id: id, nick: nick}, func(ref transports.Ref) transports.Request {
+		return transports.Kick{Ref: ref, Room: r.opt.Target, Nick: nick, Reason: reason}
+	})
+	return true
+}

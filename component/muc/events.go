@@ -1,0 +1,378 @@
+package muc
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"passerelle/transports"
+)
+
+// Event takes an event of the network that concerns this room: one that names it, answers one of its requests, or concerns the
+// whole network.
+func (r *Room) Event(e transports.Event, out *Out) {
+	if !r.entered {
+		switch e := e.(type) {
+		case transports.Entered:
+			r.enter(e, out)
+			held := r.held
+			r.held = nil
+			for _, e := range held {
+				r.Event(e, out)
+			}
+		case transports.Done:
+			r.Done(e.Ref, e.Err, out)
+		case transports.Parted:
+			if e.Self {
+				r.lost(e, out)
+			} else {
+				r.hold(e)
+			}
+		case transports.State:
+			r.state(e, out)
+		case transports.Notice:
+			r.say(e.Text, out)
+		default:
+			r.hold(e)
+		}
+		return
+	}
+	switch e := e.(type) {
+	case transports.Message:
+		r.message(e, out)
+	case transports.Joined:
+		r.joined(e, out)
+	case transports.Parted:
+		r.parted(e, out)
+	case transports.Renamed:
+		r.renamed(e, out)
+	case transports.RoleChanged:
+		r.roleChanged(e, out)
+	case transports.Subject:
+		r.setSubject(e, out)
+	case transports.Notice:
+		r.say(e.Text, out)
+	case transports.Done:
+		r.Done(e.Ref, e.Err, out)
+	case transports.Entered:
+		r.enter(e, out)
+	case transports.State:
+		r.state(e, out)
+	}
+}
+
+// hold keeps an event until the room's members are known.
+func (r *Room) hold(e transports.Event) {
+	if len(r.held) == maxHeld {
+		r.held = slices.Delete(r.held, 0, 1)
+	}
+	r.held = append(r.held, e)
+}
+
+// enter takes the members of the room: for the first time, or again after the link came back. In the second case only what
+// changed is shown.
+func (r *Room) enter(e transports.Entered, out *Out) {
+	delete(r.pending, e.Ref)
+	before, oldNick := r.occupants, r.nick
+	r.occupants = make(map[string]occupant, len(e.Members))
+	for _, m := range e.Members {
+		if m.Person != nil {
+			r.occupants[m.Person.Nick] = occupant{person: m.Person, role: m.Role}
+		}
+	}
+	r.nick = e.Nick
+	if _, ok := r.occupants[r.nick]; !ok { // a server that forgets us in its own list
+		r.occupants[r.nick] = occupant{person: &transports.Person{Nick: r.nick}}
+	}
+	newSubject := subject{text: e.Subject, by: e.SubjectBy, time: e.SubjectTime}
+	if !r.entered {
+		r.entered, r.subject = true, newSubject
+		for i := range r.clients {
+			c := &r.clients[i]
+			c.in = true
+			r.welcome(c, out)
+			if c.restored {
+				c.restored = false
+				r.sayTo(c, "The gateway was restarted, and you are back in this room. What was said here meanwhile is not shown.", out)
+			}
+		}
+		return
+	}
+	r.refresh(before, oldNick, out)
+	if newSubject.text != r.subject.text {
+		r.subject = newSubject
+		for i := range r.clients {
+			r.sendSubject(&r.clients[i], "", out)
+		}
+	}
+	r.say("You are back in this room.", out)
+}
+
+// refresh shows the difference between the occupants that clients know and those that are there.
+func (r *Room) refresh(before map[string]occupant, oldNick string, out *Out) {
+	for nick, o := range before {
+		if _, ok := r.occupants[nick]; ok || nick == oldNick {
+			continue
+		}
+		for i := range r.clients {
+			r.sendGone(&r.clients[i], nick, o, "", out)
+		}
+	}
+	for nick, o := range r.occupants {
+		if was, ok := before[nick]; nick == r.nick || ok && was.role == o.role {
+			continue
+		}
+		for i := range r.clients {
+			r.sendOccupant(&r.clients[i], nick, o, out)
+		}
+	}
+	for i := range r.clients {
+		c := &r.clients[i]
+		if oldNick != r.nick {
+			r.sendRenamed(c, oldNick, r.nick, before[oldNick], out)
+		}
+		r.sendSelf(c, oldNick != r.nick, out)
+	}
+}
+
+// Done takes the answer to a request, or its refusal.
+func (r *Room) Done(ref transports.Ref, err error, out *Out) {
+	p := r.pending[ref]
+	if p == nil {
+		return
+	}
+	delete(r.pending, ref)
+	e := transports.AsError(err)
+	switch {
+	case p.kind == pendingKick:
+		r.answerIQ(p.client, p.id, e, out)
+	case e == nil:
+		// What succeeded has an event of its own.
+	case p.kind == pendingJoin:
+		r.refuseJoins(e, out)
+	case p.kind == pendingNick:
+		r.refuse(p.client, p.nick, p.id, e, out) // XEP-0045 §7.6
+	default:
+		r.bounce(p.client, p.id, e, out)
+	}
+}
+
+// refuseJoins answers every client that waits to be let in.
+func (r *Room) refuseJoins(e *transports.Error, out *Out) {
+	for len(r.clients) > 0 {
+		c := r.clients[0]
+		if c.restored {
+			r.sendRemoved(&c, c.want, statusFault, e.Text, out)
+		} else {
+			r.refuse(c.addr, c.want, c.join, e, out)
+		}
+		r.drop(c.addr, out)
+	}
+}
+
+// lost ends the user's stay: he was kicked, or could not be let in again.
+func (r *Room) lost(e transports.Parted, out *Out) {
+	if !r.entered {
+		r.refuseJoins(transports.AsError(e.Err), out)
+		return
+	}
+	reason := e.Reason
+	if e.Err != nil {
+		reason = transports.AsError(e.Err).Text
+	}
+	for len(r.clients) > 0 {
+		c := r.clients[0]
+		switch e.How {
+		case transports.PartKicked:
+			r.sendKicked(&c, r.nick, r.occupants[r.nick], e.By, reason, out)
+		case transports.PartLost:
+			r.sendRemoved(&c, r.nick, statusFault, reason, out)
+		default:
+			r.sendRemoved(&c, r.nick, 0, reason, out)
+		}
+		r.drop(c.addr, out)
+	}
+	r.entered = false
+}
+
+// Shutdown tells every client that the gateway goes down (XEP-0045 §15.6.2, code 332).
+func (r *Room) Shutdown(text string, out *Out) {
+	for len(r.clients) > 0 {
+		c := r.clients[0]
+		nick := r.nick
+		if nick == "" {
+			nick = c.want
+		}
+		r.sendRemoved(&c, nick, statusShutdown, text, out)
+		r.drop(c.addr, out)
+	}
+}
+
+// state tells the clients that the link to the network went or came back.
+func (r *Room) state(e transports.State, out *Out) {
+	switch {
+	case e.Online:
+		if r.entered {
+			r.say("Connected to "+r.opt.Target.Network+" again, going back into this room.", out)
+		}
+	case e.Retry == 0:
+		err := e.Err
+		if err == nil {
+			err = transports.NewError(transports.Offline, "The connection to "+r.opt.Target.Network+" was closed.", nil)
+		}
+		r.failPending(err, out)
+		r.lost(transports.Parted{Self: true, How: transports.PartLost, Err: err}, out)
+	default:
+		r.failPending(e.Err, out)
+		text := "The connection to " + r.opt.Target.Network + " was lost"
+		if t := transports.AsError(e.Err); t != nil && t.Text != "" {
+			text += " (" + t.Text + ")"
+		}
+		r.say(fmt.Sprintf("%s. Trying again in %s.", text, e.Retry.Round(time.Second)), out)
+	}
+}
+
+// failPending answers what waits for a link that is gone; joins wait on, since the network may come back for them.
+func (r *Room) failPending(err error, out *Out) {
+	for ref, p := range r.pending {
+		if p.kind != pendingJoin && !p.taken {
+			r.Done(ref, err, out)
+		}
+	}
+}
+
+func (r *Room) message(e transports.Message, out *Out) {
+	l := line{nick: "", body: e.Body, stanzaID: r.opt.NewID(), time: e.Time}
+	if l.time.IsZero() {
+		l.time = r.opt.Now()
+	}
+	if e.From != nil {
+		l.nick = e.From.Nick
+	}
+	switch {
+	case e.Action:
+		l.body = "/me " + l.body // XEP-0245 §2
+	case e.Notice:
+		l.body = "[notice] " + l.body
+	}
+	p := r.pending[e.Ref]
+	if p == nil || p.kind != pendingSend || p.taken {
+		l.id = l.stanzaID
+		r.deliver(l, "", out)
+		return
+	}
+	if e.Part < e.Of {
+		return // the network has taken a part; it is shown once all are there
+	}
+	p.taken = true
+	if r.taken = append(r.taken, e.Ref); len(r.taken) > keepTaken {
+		delete(r.pending, r.taken[0])
+		r.taken = slices.Delete(r.taken, 0, 1)
+	}
+	// XEP-0045 §7.4, with the sender's own id and origin-id for everybody (#stable_id).
+	l.nick, l.body, l.id = r.nick, p.body, p.id
+	if l.id == "" {
+		l.id = l.stanzaID
+	}
+	r.deliver(l, p.origin, out)
+}
+
+func (r *Room) deliver(l line, origin string, out *Out) {
+	r.history.add(l)
+	for i := range r.clients {
+		if r.clients[i].in {
+			r.sendLine(&r.clients[i], l, origin, false, out)
+		}
+	}
+}
+
+func (r *Room) joined(e transports.Joined, out *Out) {
+	if e.Member.Person == nil || e.Member.Person.Nick == r.nick {
+		return
+	}
+	o := occupant{person: e.Member.Person, role: e.Member.Role}
+	r.occupants[o.person.Nick] = o
+	for i := range r.clients {
+		r.sendOccupant(&r.clients[i], o.person.Nick, o, out)
+	}
+}
+
+func (r *Room) parted(e transports.Parted, out *Out) {
+	if e.Self {
+		r.lost(e, out)
+		return
+	}
+	o, ok := r.occupants[e.Nick]
+	if !ok || e.Nick == r.nick {
+		return
+	}
+	delete(r.occupants, e.Nick)
+	for i := range r.clients {
+		if e.How == transports.PartKicked {
+			r.sendKicked(&r.clients[i], e.Nick, o, e.By, e.Reason, out)
+		} else {
+			r.sendGone(&r.clients[i], e.Nick, o, e.Reason, out)
+		}
+	}
+}
+
+func (r *Room) renamed(e transports.Renamed, out *Out) {
+	self := e.Self || e.Old == r.nick
+	delete(r.pending, e.Ref)
+	o, ok := r.occupants[e.Old]
+	if !ok || e.New == "" || e.New == e.Old {
+		return
+	}
+	delete(r.occupants, e.Old)
+	was := o
+	p := *o.person
+	p.Nick = e.New
+	o.person = &p
+	r.occupants[e.New] = o
+	if self {
+		r.nick = e.New
+	}
+	for i := range r.clients {
+		c := &r.clients[i]
+		r.sendRenamed(c, e.Old, e.New, was, out)
+		if self {
+			// A nick that the client did not ask for is marked as assigned (XEP-0045 §7.6).
+			r.sendSelf(c, e.Ref == 0, out)
+			c.want = e.New
+		} else {
+			r.sendOccupant(c, e.New, o, out)
+		}
+	}
+}
+
+func (r *Room) roleChanged(e transports.RoleChanged, out *Out) {
+	o, ok := r.occupants[e.Nick]
+	if !ok {
+		return
+	}
+	role := o.role&^e.Revoke | e.Grant
+	if role == o.role {
+		return
+	}
+	o.role = role
+	r.occupants[e.Nick] = o
+	for i := range r.clients {
+		if e.Nick == r.nick {
+			r.sendSelf(&r.clients[i], false, out)
+		} else {
+			r.sendOccupant(&r.clients[i], e.Nick, o, out)
+		}
+	}
+}
+
+func (r *Room) setSubject(e transports.Subject, out *Out) {
+	id := ""
+	if p := r.pending[e.Ref]; p != nil {
+		id = p.id
+		delete(r.pending, e.Ref)
+	}
+	r.subject = subject{text: e.Text, by: e.By, time: e.Time}
+	for i := range r.clients {
+		r.sendSubject(&r.clients[i], id, out)
+	}
+}

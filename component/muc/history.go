@@ -1,0 +1,92 @@
+package muc
+
+import (
+	"strconv"
+	"time"
+
+	"passerelle/component/stanza"
+)
+
+// keepHistory is how many messages a room remembers for clients that join while another one is in; defaultHistory is how many
+// of them a client gets that does not ask for a number.
+const (
+	keepHistory    = 50
+	defaultHistory = 20
+)
+
+// history is the last messages of a room, oldest first. A room in which nothing was said costs nothing.
+type history struct{ lines []line }
+
+type line struct {
+	nick, body string
+	id         string
+	stanzaID   string
+	time       time.Time
+}
+
+func (h *history) add(l line) {
+	if len(h.lines) == keepHistory {
+		copy(h.lines, h.lines[1:])
+		h.lines[keepHistory-1] = l
+		return
+	}
+	h.lines = append(h.lines, l)
+}
+
+// historyRequest is what a client wants of the history (XEP-0045 §7.2.15).
+type historyRequest struct {
+	set     bool
+	stanzas int // -1: no limit of its own
+	chars   int // -1: no limit
+	since   time.Time
+	seconds int // -1: no limit
+}
+
+func parseHistoryRequest(x *stanza.Element) historyRequest {
+	e := x.Child(NS, "history")
+	req := historyRequest{set: e != nil, stanzas: -1, chars: -1, seconds: -1}
+	if e == nil {
+		return req
+	}
+	number := func(name string) int {
+		if n, err := strconv.Atoi(e.Attr(name)); err == nil && n >= 0 {
+			return n
+		}
+		return -1
+	}
+	req.stanzas, req.chars, req.seconds = number("maxstanzas"), number("maxchars"), number("seconds")
+	if t, err := time.Parse(time.RFC3339, e.Attr("since")); err == nil { // XEP-0082 §3.2
+		req.since = t
+	}
+	return req
+}
+
+// pick gives the lines that a request asks for, oldest first.
+func (h *history) pick(req historyRequest, now time.Time) []line {
+	lines := h.lines
+	limit := defaultHistory
+	if req.stanzas >= 0 {
+		limit = req.stanzas
+	}
+	if len(lines) > limit {
+		lines = lines[len(lines)-limit:]
+	}
+	from := req.since
+	if req.seconds >= 0 {
+		if t := now.Add(-time.Duration(req.seconds) * time.Second); t.After(from) {
+			from = t
+		}
+	}
+	for len(lines) > 0 && lines[0].time.Before(from) {
+		lines = lines[1:]
+	}
+	if req.chars >= 0 {
+		chars := 0
+		for i := len(lines) - 1; i >= 0; i-- {
+			if chars += len(lines[i].body); chars > req.chars {
+				return lines[i+1:]
+			}
+		}
+	}
+	return lines
+}

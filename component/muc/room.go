@@ -1,0 +1,202 @@
+package muc
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"passerelle/component/stanza"
+	"passerelle/transports"
+)
+
+// Options are what a room is made of.
+type Options struct {
+	Address transports.Address // the room's bare JID as clients write it
+	Target  transports.Target
+	// RealJID is the address of a person outside the room, for the item's jid attribute; the zero Address hides it.
+	RealJID func(*transports.Person) transports.Address
+	NextRef func() transports.Ref
+	Now     func() time.Time
+	NewID   func() string
+}
+
+// Out collects what a call gives: stanzas to send, requests to make, in order, and the changes of who is in.
+type Out struct {
+	Stanzas  stanza.Builder
+	Requests []Ask
+	Changes  []Change
+}
+
+// Ask is a request that a room makes of its network. Where it is refused, Room.Done takes Ref and the error.
+type Ask struct {
+	Room    *Room
+	Ref     transports.Ref
+	Request transports.Request
+}
+
+// Change says that a client entered the room or left it, for whoever remembers that over a crash.
+type Change struct {
+	Room     *Room
+	Client   transports.Address // full JID
+	In       bool
+	Nick     string
+	Password string
+}
+
+// Reset empties o, keeping its memory.
+func (o *Out) Reset() {
+	o.Stanzas.Reset()
+	clear(o.Requests)
+	clear(o.Changes)
+	o.Requests, o.Changes = o.Requests[:0], o.Changes[:0]
+}
+
+// Room is one room as one user sees it. All his clients in it share one nick.
+type Room struct {
+	opt       Options
+	nick      string // own nick; empty until the room was entered
+	password  string
+	entered   bool
+	clients   []client
+	occupants map[string]occupant // by nick, as the network writes it; includes the user himself
+	subject   subject
+	history   history
+	pending   map[transports.Ref]*pending
+	taken     []transports.Ref   // those of pending that are taken, oldest first
+	held      []transports.Event // what came between the first request to join and Entered
+}
+
+// maxHeld bounds the events that wait for Entered; the oldest are dropped.
+const maxHeld = 256
+
+// client is one of the user's clients.
+type client struct {
+	addr  transports.Address // full JID
+	want  string             // the nick it asked for
+	in    bool               // false while the network has not answered yet
+	join  string             // id of its join presence, while it is not in
+	asked historyRequest
+	// restored clients believe that they are in the room, since the process that let them in died.
+	restored bool
+}
+
+type occupant struct {
+	person *transports.Person
+	role   transports.Role
+}
+
+type subject struct {
+	text string
+	by   string
+	time time.Time
+}
+
+// pending is a request of a client that the network has not answered.
+type pending struct {
+	kind   pendingKind
+	client transports.Address
+	id     string // of the client's stanza
+	nick   string // that it asked for
+	body   string
+	origin string // origin-id
+	taken  bool   // the network has it and everybody saw it; it may still say that it could not deliver it
+}
+
+// keepTaken is how many messages that the network took are remembered: IRC says after the fact that one may not speak.
+const keepTaken = 16
+
+type pendingKind uint8
+
+const (
+	pendingJoin pendingKind = iota
+	pendingSend
+	pendingSubject
+	pendingNick
+	pendingKick
+)
+
+// New makes a room that nobody is in.
+func New(opt Options) *Room {
+	return &Room{opt: opt, occupants: make(map[string]occupant)}
+}
+
+// Address is the room's bare JID.
+func (r *Room) Address() transports.Address { return r.opt.Address }
+
+// Target is the room on the network.
+func (r *Room) Target() transports.Target { return r.opt.Target }
+
+// Nick is the user's own nick in the room, empty before it was entered.
+func (r *Room) Nick() string { return r.nick }
+
+// Empty reports whether no client is in the room or on its way in.
+func (r *Room) Empty() bool { return len(r.clients) == 0 }
+
+// Clients are the full JIDs of the clients that are in the room.
+func (r *Room) Clients() []transports.Address {
+	out := make([]transports.Address, 0, len(r.clients))
+	for i := range r.clients {
+		if r.clients[i].in {
+			out = append(out, r.clients[i].addr)
+		}
+	}
+	return out
+}
+
+// Has reports whether a client is in the room.
+func (r *Room) Has(addr transports.Address) bool {
+	c := r.client(addr)
+	return c != nil && c.in
+}
+
+// Occupant finds somebody in the room by nick.
+func (r *Room) Occupant(nick string) (*transports.Person, bool) {
+	o, ok := r.occupants[nick]
+	return o.person, ok
+}
+
+// Owns reports whether ref is a request of this room that waits for its answer.
+func (r *Room) Owns(ref transports.Ref) bool {
+	_, ok := r.pending[ref]
+	return ok
+}
+
+func (r *Room) client(addr transports.Address) *client {
+	for i := range r.clients {
+		if r.clients[i].addr == addr {
+			return &r.clients[i]
+		}
+	}
+	return nil
+}
+
+// drop forgets a client and reports whether it was there.
+func (r *Room) drop(addr transports.Address, out *Out) bool {
+	i := slices.IndexFunc(r.clients, func(c client) bool { return c.addr == addr })
+	if i < 0 {
+		return false
+	}
+	r.clients = slices.Delete(r.clients, i, i+1)
+	out.Changes = append(out.Changes, Change{Room: r, Client: addr})
+	return true
+}
+
+// ask makes a request and remembers who waits for its answer.
+func (r *Room) ask(out *Out, p pending, request func(transports.Ref) transports.Request) {
+	ref := r.opt.NextRef()
+	if r.pending == nil {
+		r.pending = map[transports.Ref]*pending{}
+	}
+	r.pending[ref] = &p
+	out.Requests = append(out.Requests, Ask{Room: r, Ref: ref, Request: request(ref)})
+}
+
+// occupantJID is the address of an occupant.
+func (r *Room) occupantJID(nick string) transports.Address {
+	return r.opt.Address.WithResource(nick)
+}
+
+// Nicks are the nicks of everybody in the room, sorted.
+func (r *Room) Nicks() []string {
+	return slices.Sorted(maps.Keys(r.occupants))
+}

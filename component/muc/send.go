@@ -1,0 +1,248 @@
+package muc
+
+import (
+	"time"
+
+	"passerelle/component/stanza"
+	"passerelle/transports"
+)
+
+// farPast is how old a message must be to be shown with the time it was said.
+const farPast = 30 * time.Second
+
+// welcome sends a client the whole state of the room in the order that clients rely on (XEP-0045 §7.1): the other occupants, the
+// client itself, the history, the subject.
+func (r *Room) welcome(c *client, out *Out) {
+	for nick, o := range r.occupants {
+		if nick != r.nick {
+			r.sendOccupant(c, nick, o, out)
+		}
+	}
+	r.sendSelf(c, c.want != r.nick, out)
+	for _, l := range r.history.pick(c.asked, r.opt.Now()) {
+		r.sendLine(c, l, "", true, out)
+	}
+	r.sendSubject(c, "", out)
+	out.Changes = append(out.Changes, Change{Room: r, Client: c.addr, In: true, Nick: r.nick, Password: r.password})
+}
+
+func (r *Room) startPresence(out *Out, to transports.Address, nick, typ, id string) *stanza.Builder {
+	return out.Stanzas.Start("presence").JID("from", r.occupantJID(nick)).JID("to", to).Attr("type", typ).Attr("id", id)
+}
+
+// itemExtra is what an item says beside affiliation and role.
+type itemExtra struct {
+	none   bool   // the occupant is gone
+	nick   string // his new nick
+	actor  string // nick of who did it
+	reason string
+}
+
+// user appends the <x/> of a presence (XEP-0045 §7.2.2).
+func (r *Room) user(out *Out, o occupant, extra itemExtra, status ...int) {
+	b := &out.Stanzas
+	affiliation, role := privileges(o.role)
+	if extra.none {
+		role = "none"
+	}
+	b.StartNS("x", NSUser)
+	b.Start("item").Attr("affiliation", affiliation).Attr("role", role).Attr("nick", extra.nick)
+	if o.person != nil && r.opt.RealJID != nil {
+		if jid := r.opt.RealJID(o.person); !jid.IsZero() {
+			b.JID("jid", jid)
+		}
+	}
+	if extra.actor != "" {
+		b.Start("actor").Attr("nick", extra.actor).End()
+	}
+	if extra.reason != "" {
+		b.Start("reason").Text(extra.reason).End()
+	}
+	b.End()
+	for _, code := range status {
+		if code != 0 {
+			b.Start("status").Int("code", code).End()
+		}
+	}
+	b.End()
+}
+
+// privileges maps the ranks of a network to affiliation and role (XEP-0045 §5), as biboumi does.
+func privileges(r transports.Role) (affiliation, role string) {
+	switch {
+	case r.Has(transports.RoleOwner) || r.Has(transports.RoleAdmin):
+		return "owner", "moderator"
+	case r.Has(transports.RoleOp):
+		return "admin", "moderator"
+	case r.Has(transports.RoleHalfOp):
+		return "member", "moderator"
+	case r.Has(transports.RoleVoice):
+		return "member", "participant"
+	default:
+		return "none", "participant"
+	}
+}
+
+func (r *Room) sendOccupant(c *client, nick string, o occupant, out *Out) {
+	if !c.in {
+		return
+	}
+	b := r.startPresence(out, c.addr, nick, "", "")
+	r.user(out, o, itemExtra{})
+	b.End()
+}
+
+// sendSelf is the presence that tells a client that it is in (XEP-0045 §7.2.2); assigned says that its nick is not the one that
+// it asked for.
+func (r *Room) sendSelf(c *client, assigned bool, out *Out) {
+	if !c.in {
+		return
+	}
+	b := r.startPresence(out, c.addr, r.nick, "", c.join)
+	c.join = ""
+	code := 0
+	if assigned {
+		code = statusNickAssigned
+	}
+	r.user(out, r.occupants[r.nick], itemExtra{}, statusNonAnonymous, statusSelf, code)
+	b.End()
+}
+
+func (r *Room) sendGone(c *client, nick string, o occupant, reason string, out *Out) {
+	if !c.in {
+		return
+	}
+	b := r.startPresence(out, c.addr, nick, "unavailable", "")
+	if reason != "" {
+		b.Start("status").Text(reason).End()
+	}
+	r.user(out, o, itemExtra{none: true})
+	b.End()
+}
+
+// sendKicked shows a kick (XEP-0045 §8.2).
+func (r *Room) sendKicked(c *client, nick string, o occupant, by, reason string, out *Out) {
+	if !c.in {
+		return
+	}
+	self := 0
+	if nick == r.nick {
+		self = statusSelf
+	}
+	b := r.startPresence(out, c.addr, nick, "unavailable", "")
+	o.role = 0 // XEP-0045 §8.2: a kick leaves the affiliation alone, but IRC keeps none for who is not there
+	r.user(out, o, itemExtra{none: true, actor: by, reason: reason}, statusKicked, self)
+	b.End()
+}
+
+// sendRemoved takes a client out of the room without anybody's doing.
+func (r *Room) sendRemoved(c *client, nick string, code int, reason string, out *Out) {
+	b := r.startPresence(out, c.addr, nick, "unavailable", "")
+	if reason != "" {
+		b.Start("status").Text(reason).End()
+	}
+	r.user(out, occupant{}, itemExtra{none: true, reason: reason}, statusSelf, code)
+	b.End()
+}
+
+// sendRenamed shows that an occupant goes by another nick (XEP-0045 §7.6); the presence under the new nick follows.
+func (r *Room) sendRenamed(c *client, from, to string, was occupant, out *Out) {
+	if !c.in {
+		return
+	}
+	self := 0
+	if to == r.nick {
+		self = statusSelf
+	}
+	b := r.startPresence(out, c.addr, from, "unavailable", "")
+	r.user(out, was, itemExtra{nick: to}, statusNickChanged, self)
+	b.End()
+}
+
+// sendLine sends a message of the room. History carries the time (XEP-0045 §7.2.14), and so does a line that reached the gateway
+// long after it was said.
+func (r *Room) sendLine(c *client, l line, origin string, old bool, out *Out) {
+	b := out.Stanzas.Start("message")
+	from := r.opt.Address
+	if l.nick != "" {
+		from = r.occupantJID(l.nick)
+	}
+	b.JID("from", from).JID("to", c.addr).Attr("type", "groupchat").Attr("id", l.id)
+	b.Start("body").Text(l.body).End()
+	if origin != "" {
+		b.StartNS("origin-id", nsSID).Attr("id", origin).End()
+	}
+	b.StartNS("stanza-id", nsSID).JID("by", r.opt.Address).Attr("id", l.stanzaID).End()
+	if old || r.opt.Now().Sub(l.time) > farPast {
+		r.delay(l.time, out)
+	}
+	b.End()
+}
+
+// delay appends XEP-0203's element.
+func (r *Room) delay(t time.Time, out *Out) {
+	out.Stanzas.StartNS("delay", nsDelay).JID("from", r.opt.Address).
+		Attr("stamp", t.UTC().Format("2006-01-02T15:04:05.000Z")).End()
+}
+
+// sendSubject is sent on each join, an empty one too: it tells the client that the history is over (XEP-0045 §7.2.15).
+func (r *Room) sendSubject(c *client, id string, out *Out) {
+	if !c.in {
+		return
+	}
+	from := r.opt.Address
+	if _, ok := r.occupants[r.subject.by]; ok {
+		from = r.occupantJID(r.subject.by)
+	}
+	if id == "" {
+		id = r.opt.NewID()
+	}
+	b := out.Stanzas.Start("message").JID("from", from).JID("to", c.addr).Attr("type", "groupchat").Attr("id", id)
+	b.Start("subject").Text(r.subject.text).End()
+	if !r.subject.time.IsZero() && r.opt.Now().Sub(r.subject.time) > farPast {
+		r.delay(r.subject.time, out)
+	}
+	b.End()
+}
+
+// say shows text from the room itself to every client that is in.
+func (r *Room) say(text string, out *Out) {
+	for i := range r.clients {
+		r.sayTo(&r.clients[i], text, out)
+	}
+}
+
+// Say shows text from the room itself to every client that is in, for the gateway.
+func (r *Room) Say(text string, out *Out) { r.say(text, out) }
+
+func (r *Room) sayTo(c *client, text string, out *Out) {
+	if !c.in || text == "" {
+		return
+	}
+	out.Stanzas.Start("message").JID("from", r.opt.Address).JID("to", c.addr).Attr("type", "groupchat").Attr("id", r.opt.NewID()).
+		Start("body").Text(text).End().
+		End()
+}
+
+// refuse answers a presence with an error (XEP-0045 §7.2).
+func (r *Room) refuse(to transports.Address, nick, id string, e *transports.Error, out *Out) {
+	b := r.startPresence(out, to, nick, "error", id)
+	b.StartNS("x", NS).End()
+	b.Error(e).End()
+}
+
+// bounce answers a message with an error.
+func (r *Room) bounce(to transports.Address, id string, e *transports.Error, out *Out) {
+	out.Stanzas.Start("message").JID("from", r.opt.Address).JID("to", to).Attr("type", "error").Attr("id", id).
+		Error(e).End()
+}
+
+// answerIQ answers a set; a nil error is success.
+func (r *Room) answerIQ(to transports.Address, id string, e *transports.Error, out *Out) {
+	b := out.Stanzas.Start("iq").JID("from", r.opt.Address).JID("to", to).Attr("id", id)
+	if e == nil {
+		b.Attr("type", "result").End()
+		return
+	}
+	b.Attr("type", "error").Error(e).End()
+}

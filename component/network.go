@@ -1,0 +1,283 @@
+package component
+
+import (
+	"context"
+
+	"passerelle/component/muc"
+	"passerelle/transports"
+)
+
+// network is a user's session on one network with its rooms. When the session is over it is thrown away; a later one is another
+// network, so that late events of the first meet nobody. It belongs to the user's goroutine.
+type network struct {
+	u       *user
+	id      string
+	session transports.Session
+	rooms   map[string]*muc.Room // by Target.ID
+	private map[transports.Ref]privateSend
+	taken   []transports.Ref // those of private that are taken, oldest first
+	lists   map[transports.Ref]listRequest
+	// via remembers in which room a private conversation is held, by nick: answers come from the occupant JID that the client
+	// wrote to (XEP-0045 §7.5), to the client that wrote.
+	via map[string]viaRoom
+}
+
+// privateSend is a message to a person that the network has not taken yet.
+type privateSend struct {
+	from, to transports.Address
+	id       string
+	taken    bool // the network has it; it may still say that it could not deliver it
+}
+
+// listRequest is a disco#items request that waits for the network's list of rooms.
+type listRequest struct {
+	from, to transports.Address
+	id       string
+}
+
+type viaRoom struct {
+	room   *muc.Room
+	client transports.Address
+}
+
+// Emit takes an event of the session. It implements transports.Host.
+func (n *network) Emit(ctx context.Context, e transports.Event) error {
+	return n.u.emit(ctx, networkEvent{n: n, e: e})
+}
+
+var _ transports.Host = (*network)(nil)
+
+// network finds the user's session on a network, or opens it.
+func (u *user) network(id string) (*network, error) {
+	if n := u.networks[id]; n != nil {
+		return n, nil
+	}
+	n := &network{u: u, id: id}
+	s, err := u.g.opt.Transport.Open(u.ctx, u.jid, id, n)
+	if err != nil {
+		return nil, err
+	}
+	n.session = s
+	if u.networks == nil {
+		u.networks = make(map[string]*network)
+	}
+	u.networks[id] = n
+	u.g.metrics.sessions.Inc()
+	return n, nil
+}
+
+// close ends a session that nothing needs any more.
+func (n *network) close(reason string) {
+	n.session.Close(reason)
+	n.forget()
+}
+
+// forget removes a session that is over.
+func (n *network) forget() {
+	if n.u.networks[n.id] == n {
+		delete(n.u.networks, n.id)
+		n.u.g.metrics.sessions.Dec()
+	}
+}
+
+// idle reports whether nothing needs the session.
+func (n *network) idle() bool { return len(n.rooms) == 0 && len(n.lists) == 0 }
+
+// room finds a room that a client of the user is in or on its way to.
+func (n *network) room(id string) *muc.Room {
+	if n == nil {
+		return nil
+	}
+	return n.rooms[id]
+}
+
+// request hands a request of a room to the session. Where the session refuses it, the room answers its client.
+func (u *user) request(a muc.Ask) {
+	n := u.networks[a.Room.Target().Network]
+	if n == nil {
+		return
+	}
+	if leave, ok := a.Request.(transports.Leave); ok {
+		n.leave(leave)
+		return
+	}
+	if err := n.session.Do(u.ctx, a.Request); err != nil {
+		a.Room.Done(a.Ref, err, u.out)
+		n.tidy(a.Room)
+	}
+}
+
+// leave takes the user out of a room that none of his clients is in any more. With the last room the session ends.
+func (n *network) leave(l transports.Leave) {
+	room := n.rooms[l.Room.ID]
+	if room == nil || !room.Empty() {
+		return
+	}
+	n.remove(room)
+	if n.idle() {
+		n.close(l.Reason)
+		return
+	}
+	// An error means that the session is not in the room any more, which is what was wanted.
+	_ = n.session.Do(n.u.ctx, l)
+}
+
+// tidy removes a room that became empty without leaving (a refused join, a kick), and the session where nothing needs it.
+func (n *network) tidy(room *muc.Room) {
+	if room.Empty() {
+		n.remove(room)
+	}
+	if n.idle() {
+		n.close("")
+	}
+}
+
+func (n *network) remove(room *muc.Room) {
+	delete(n.rooms, room.Target().ID)
+	for nick, v := range n.via {
+		if v.room == room {
+			delete(n.via, nick)
+		}
+	}
+}
+
+// event takes an event of a network.
+func (u *user) event(ev networkEvent) {
+	n := ev.n
+	if u.networks[n.id] != n {
+		return // of a session that was closed meanwhile
+	}
+	u.g.metrics.events.Inc()
+	switch e := ev.e.(type) {
+	case transports.Message:
+		if e.Room == (transports.Target{}) {
+			n.privateMessage(e)
+			return
+		}
+		n.toRoom(e.Room, e)
+	case transports.Done:
+		n.done(e)
+	case transports.Entered:
+		n.toRoom(e.Room, e)
+	case transports.Joined:
+		n.toRoom(e.Room, e)
+	case transports.Parted:
+		if e.Room == (transports.Target{}) {
+			n.toRooms(e)
+			return
+		}
+		n.toRoom(e.Room, e)
+	case transports.Renamed:
+		if v, ok := n.via[e.Old]; ok {
+			delete(n.via, e.Old)
+			n.via[e.New] = v
+		}
+		n.toRooms(e)
+	case transports.RoleChanged:
+		n.toRoom(e.Room, e)
+	case transports.Subject:
+		n.toRoom(e.Room, e)
+	case transports.Notice:
+		if e.Room == (transports.Target{}) {
+			n.notice(e.Text)
+			return
+		}
+		n.toRoom(e.Room, e)
+	case transports.RoomList:
+		n.roomList(e)
+	case transports.State:
+		n.state(e)
+	}
+}
+
+func (n *network) toRoom(t transports.Target, e transports.Event) {
+	if room := n.rooms[t.ID]; room != nil {
+		room.Event(e, n.u.out)
+		if room.Empty() {
+			n.tidy(room)
+		}
+	}
+}
+
+func (n *network) toRooms(e transports.Event) {
+	for _, room := range n.rooms {
+		room.Event(e, n.u.out)
+		if room.Empty() {
+			n.remove(room)
+		}
+	}
+	if n.idle() {
+		n.close("")
+	}
+}
+
+// done hands the outcome of a request to whoever made it.
+func (n *network) done(e transports.Done) {
+	if p, ok := n.private[e.Ref]; ok {
+		delete(n.private, e.Ref)
+		if err := transports.AsError(e.Err); err != nil {
+			n.u.out.Stanzas.Start("message").JID("from", p.to).JID("to", p.from).Attr("type", "error").Attr("id", p.id).Error(err).End()
+		}
+		return
+	}
+	if l, ok := n.lists[e.Ref]; ok {
+		delete(n.lists, e.Ref)
+		if err := transports.AsError(e.Err); err != nil {
+			n.u.answerIQ(l.from, l.to, l.id, err)
+		}
+		if n.idle() {
+			n.close("")
+		}
+		return
+	}
+	for _, room := range n.rooms {
+		if room.Owns(e.Ref) {
+			room.Event(e, n.u.out)
+			if room.Empty() {
+				n.tidy(room)
+			}
+			return
+		}
+	}
+}
+
+// state tells every room that the link went or came back; with Retry zero the session is over.
+func (n *network) state(e transports.State) {
+	over := !e.Online && e.Retry == 0
+	for _, room := range n.rooms {
+		room.Event(e, n.u.out)
+		if room.Empty() {
+			n.remove(room)
+		}
+	}
+	if !e.Online {
+		err := transports.AsError(e.Err)
+		if err == nil {
+			err = transports.NewError(transports.Offline, "The connection to "+n.id+" was closed.", nil)
+		}
+		for ref, p := range n.private {
+			if !p.taken {
+				n.done(transports.Done{Ref: ref, Err: err})
+			}
+		}
+		clear(n.private)
+		n.taken = nil
+		if over {
+			for _, l := range n.lists {
+				n.u.answerIQ(l.from, l.to, l.id, err)
+			}
+			n.session.Close("")
+			n.forget()
+		}
+	}
+}
+
+// answerIQ answers a request with an error, or with an empty result where err is nil.
+func (u *user) answerIQ(client, entity transports.Address, id string, err *transports.Error) {
+	b := u.out.Stanzas.Start("iq").JID("from", entity).JID("to", client).Attr("id", id)
+	if err == nil {
+		b.Attr("type", "result").End()
+		return
+	}
+	b.Attr("type", "error").Error(err).End()
+}

@@ -1,0 +1,146 @@
+package component
+
+import (
+	"slices"
+	"strings"
+
+	"passerelle/component/muc"
+	"passerelle/component/stanza"
+	"passerelle/transports"
+)
+
+// maxPrivate bounds the private messages that wait for the network, per session.
+const maxPrivate = 256
+
+// sendPrivate takes a message to a person: to a contact, or to an occupant of a room (XEP-0045 §7.5).
+func (u *user) sendPrivate(in *inbound, e entity) {
+	n := u.networks[e.target.Network]
+	if n == nil {
+		u.refuse(in, transports.NewError(transports.Offline,
+			"You are not connected to "+e.target.Network+". Join a room there first, for instance "+u.exampleRoom(e.target.Network)+".", nil))
+		return
+	}
+	to := e.target
+	if e.kind == entityOccupant {
+		room := n.room(e.target.ID)
+		if room == nil || !room.Has(in.from) {
+			u.refuse(in, transports.NewError(transports.NotJoined, "You are not in this room, so your message was not sent. Join it first.", nil))
+			return
+		}
+		if _, ok := room.Occupant(in.to.Resource); !ok {
+			u.refuse(in, transports.NewError(transports.NotFound, "Nobody in this room is called "+in.to.Resource+".", nil))
+			return
+		}
+		to = transports.Target{Kind: transports.TargetContact, Network: e.target.Network, ID: in.to.Resource}
+		if n.via == nil {
+			n.via = make(map[string]viaRoom)
+		}
+		n.via[in.to.Resource] = viaRoom{room: room, client: in.from}
+	} else {
+		n.forgetVia(e.target.ID)
+	}
+	if len(n.private) >= maxPrivate {
+		u.refuse(in, transports.NewError(transports.Busy, "", nil))
+		return
+	}
+	root := in.root()
+	body, action := root.Child(stanza.NSComponent, "body").Text(), false
+	if rest, ok := strings.CutPrefix(body, "/me "); ok { // XEP-0245 §2
+		body, action = rest, true
+	}
+	ref := u.nextRef()
+	if n.private == nil {
+		n.private = make(map[transports.Ref]privateSend)
+	}
+	n.private[ref] = privateSend{from: in.from, to: in.to, id: root.Attr("id")}
+	if err := n.session.Do(u.ctx, transports.Send{Ref: ref, To: to, Body: body, Action: action}); err != nil {
+		delete(n.private, ref)
+		u.refuse(in, transports.AsError(err))
+	}
+}
+
+// keepTaken is how many messages that the network took are remembered, per session: IRC says after the fact that there is
+// nobody of that name, or that one may not speak.
+const keepTaken = 16
+
+// takenPrivate notes that the network took a message.
+func (n *network) takenPrivate(ref transports.Ref) {
+	p, ok := n.private[ref]
+	if !ok {
+		return
+	}
+	p.taken = true
+	n.private[ref] = p
+	n.taken = append(n.taken, ref)
+	if len(n.taken) > keepTaken {
+		delete(n.private, n.taken[0])
+		n.taken = slices.Delete(n.taken, 0, 1)
+	}
+}
+
+// forgetVia says that the user went on with somebody outside of rooms. Contact JIDs are folded, nicks are not.
+func (n *network) forgetVia(contact string) {
+	for nick := range n.via {
+		if strings.EqualFold(nick, contact) {
+			delete(n.via, nick)
+		}
+	}
+}
+
+// privateMessage delivers what somebody said to the user alone: where the conversation is held in a room, from the occupant and
+// to the client that holds it; else from the contact, to all clients.
+func (n *network) privateMessage(e transports.Message) {
+	u := n.u
+	if e.Ref != 0 {
+		if e.Part == e.Of {
+			n.takenPrivate(e.Ref)
+		}
+		return // one's own words to a person are not reflected
+	}
+	if e.From == nil {
+		return
+	}
+	body := e.Body
+	switch {
+	case e.Action:
+		body = "/me " + body // XEP-0245 §2
+	case e.Notice:
+		body = "[notice] " + body
+	}
+	from, to := n.contactAddress(e.From.Nick), u.jid
+	v, inRoom := n.via[e.From.Nick]
+	if inRoom && v.room.Has(v.client) {
+		from, to = v.room.Address().WithResource(e.From.Nick), v.client
+	} else {
+		inRoom = false
+	}
+	b := u.out.Stanzas.Start("message").JID("from", from).JID("to", to).Attr("type", "chat").Attr("id", newID())
+	b.Start("body").Text(body).End()
+	if inRoom {
+		b.StartNS("x", muc.NSUser).End() // XEP-0045 §7.5
+	}
+	b.End()
+}
+
+// notice shows text of the network that nobody in particular said.
+func (n *network) notice(text string) {
+	u := n.u
+	from := u.g.address(transports.Target{Kind: transports.TargetNetwork, Network: n.id})
+	// XEP-0334: such lines are of the moment, and one client showing them is enough.
+	u.out.Stanzas.Start("message").JID("from", from).JID("to", u.jid).Attr("type", "headline").Attr("id", newID()).
+		Start("body").Text(text).End().
+		StartNS("no-store", nsHints).End().
+		End()
+}
+
+func (n *network) contactAddress(nick string) transports.Address {
+	return n.u.g.address(transports.Target{Kind: transports.TargetContact, Network: n.id, ID: nick})
+}
+
+// realJID is the address of somebody in a room as one would write to him outside of it.
+func (n *network) realJID(p *transports.Person) transports.Address {
+	if p.Host == "" {
+		return transports.Address{}
+	}
+	return n.contactAddress(p.Nick).WithResource(p.Ident + "@" + p.Host)
+}

@@ -1,0 +1,143 @@
+package component
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// Limits of the queue of stanzas that wait for the stream.
+const (
+	sendQueueBytes = 8 << 20          // more than this does not wait
+	sendWait       = 10 * time.Second // for room in the queue, while the stream is up
+)
+
+// Why a stanza was not queued.
+var (
+	errQueueFull   = errors.New("the stream's queue is full")
+	errQueueClosed = errors.New("the stream is closed")
+)
+
+// sendQueue holds the stanzas of one domain that wait for its stream: one buffer that is filled while the writer writes the
+// other. It outlives streams, so what is said while the link is down is sent when it is back, up to its limit. Safe to call from
+// any goroutine.
+type sendQueue struct {
+	mu     sync.Mutex
+	buf    []byte
+	limit  int
+	up     bool          // a stream is there: waiting for room makes sense
+	closed bool          // for good
+	space  chan struct{} // closed when room was made; nil while nobody waits
+	wake   chan struct{} // tells the writer that there is something, capacity 1
+}
+
+func newSendQueue(limit int) *sendQueue {
+	return &sendQueue{limit: limit, wake: make(chan struct{}, 1)}
+}
+
+// put queues whole stanzas. Where the queue is full it waits for room while the stream is up, up to sendWait.
+func (q *sendQueue) put(ctx context.Context, p []byte) error {
+	var timeout <-chan time.Time
+	for {
+		q.mu.Lock()
+		if q.closed {
+			q.mu.Unlock()
+			return errQueueClosed
+		}
+		if len(q.buf) == 0 || len(q.buf)+len(p) <= q.limit {
+			q.add(p)
+			return nil
+		}
+		if !q.up {
+			q.mu.Unlock()
+			return errQueueFull
+		}
+		if q.space == nil {
+			q.space = make(chan struct{})
+		}
+		space := q.space
+		q.mu.Unlock()
+		if timeout == nil {
+			t := time.NewTimer(sendWait)
+			defer t.Stop()
+			timeout = t.C
+		}
+		select {
+		case <-space:
+		case <-timeout:
+			return errQueueFull
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// offer queues whole stanzas where there is room, and never waits.
+func (q *sendQueue) offer(p []byte) error {
+	q.mu.Lock()
+	if q.closed {
+		q.mu.Unlock()
+		return errQueueClosed
+	}
+	if len(q.buf) != 0 && len(q.buf)+len(p) > q.limit {
+		q.mu.Unlock()
+		return errQueueFull
+	}
+	q.add(p)
+	return nil
+}
+
+// add appends and unlocks.
+func (q *sendQueue) add(p []byte) {
+	q.buf = append(q.buf, p...)
+	q.mu.Unlock()
+	select {
+	case q.wake <- struct{}{}:
+	default: // the writer knows already
+	}
+}
+
+// take swaps what is queued against an empty buffer.
+func (q *sendQueue) take(empty []byte) []byte {
+	q.mu.Lock()
+	full := q.buf
+	q.buf = empty[:0]
+	q.freed()
+	q.mu.Unlock()
+	return full
+}
+
+// freed wakes those who wait for room; the caller holds mu.
+func (q *sendQueue) freed() {
+	if q.space != nil {
+		close(q.space)
+		q.space = nil
+	}
+}
+
+// setUp says whether there is a stream.
+func (q *sendQueue) setUp(up bool) {
+	q.mu.Lock()
+	q.up = up
+	q.freed()
+	q.mu.Unlock()
+}
+
+// close refuses everything from now on; what is queued can still be taken.
+func (q *sendQueue) close() {
+	q.mu.Lock()
+	q.closed = true
+	q.freed()
+	q.mu.Unlock()
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (q *sendQueue) empty() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.buf) == 0
+}

@@ -1,0 +1,261 @@
+package component
+
+import (
+	"fmt"
+	"time"
+
+	"passerelle/component/muc"
+	"passerelle/component/stanza"
+	"passerelle/transports"
+)
+
+// Namespaces of what the gateway answers.
+const (
+	nsDiscoInfo  = "http://jabber.org/protocol/disco#info"
+	nsDiscoItems = "http://jabber.org/protocol/disco#items"
+	nsPing       = "urn:xmpp:ping"
+	nsVersion    = "jabber:iq:version"
+	nsTime       = "urn:xmpp:time"
+	nsHints      = "urn:xmpp:hints"
+	nsSID        = "urn:xmpp:sid:0"
+)
+
+// service is something that entities answer or support. Discovery lists exactly what this table has, so that nothing is announced
+// that is not there. iq names the payload of the request and is empty for a feature that needs no answer of its own.
+type service struct {
+	feature string
+	at      entityKind
+	iq      string // element name of the payload, whose namespace is feature
+	set     bool   // it is a set, not a get
+	answer  func(u *user, in *inbound, e entity)
+}
+
+// serviceTable is the table. A new XEP is a file of its own and a line here.
+func serviceTable() []service {
+	return []service{
+		{feature: nsDiscoInfo, at: entityAny, iq: "query", answer: (*user).discoInfo},
+		{feature: nsDiscoItems, at: entityAny, iq: "query", answer: (*user).discoItems},
+		{feature: nsPing, at: entityAny, iq: "ping", answer: (*user).pong},
+		{feature: nsVersion, at: entityGateway | entityBot | entityNetwork | entityRoom, iq: "query", answer: (*user).version},
+		{feature: nsTime, at: entityGateway | entityBot, iq: "time", answer: (*user).time},
+		{feature: muc.NS, at: entityRoom | entityGateway},
+		{feature: muc.NSAdmin, at: entityRoom, iq: "query", set: true, answer: (*user).roomAdmin},
+		{feature: "http://jabber.org/protocol/muc#stable_id", at: entityRoom},
+		{feature: "http://jabber.org/protocol/muc#self-ping-optimization", at: entityRoom},
+		{feature: nsSID, at: entityRoom},
+		{feature: "muc_nonanonymous", at: entityRoom},
+		{feature: "muc_public", at: entityRoom},
+		{feature: "muc_open", at: entityRoom},
+		{feature: "muc_temporary", at: entityRoom},
+		{feature: "muc_unmoderated", at: entityRoom},
+		{feature: "muc_unsecured", at: entityRoom},
+	}
+}
+
+// serves reports whether a service of the table is there for an entity of this gateway.
+func (g *Gateway) serves(s *service, k entityKind) bool {
+	if s.at&k == 0 {
+		return false
+	}
+	// The domain is a MUC service only where its transport has rooms.
+	return s.feature != muc.NS || g.about.Rooms
+}
+
+// iq answers a get or set. What no service of the table answers is unknown here (RFC 6120 §8.2.3: each request is answered).
+func (u *user) iq(in *inbound, e entity) {
+	root := in.root()
+	isSet := root.AttrIs("type", "set")
+	if !isSet && !root.AttrIs("type", "get") {
+		return // neither a request nor an answer
+	}
+	payload := root.Child("", "")
+	for i := range u.g.services {
+		s := &u.g.services[i]
+		if s.answer != nil && s.set == isSet && u.g.serves(s, e.kind) && payload.Is(s.feature, s.iq) {
+			s.answer(u, in, e)
+			return
+		}
+	}
+	u.out.Stanzas.Start("iq").JID("from", in.to).JID("to", in.from).Attr("type", "error").Attr("id", root.Attr("id")).
+		RawError("cancel", "service-unavailable", "").
+		End()
+}
+
+// result starts the answer to a request; the caller adds the payload and ends it.
+func (u *user) result(in *inbound) *stanza.Builder {
+	return u.out.Stanzas.Start("iq").JID("from", in.to).JID("to", in.from).Attr("type", "result").Attr("id", in.root().Attr("id"))
+}
+
+// pong answers a ping (XEP-0199 §4.2). A ping to an occupant asks whether the client is still in the room (XEP-0410 §3.2).
+func (u *user) pong(in *inbound, e entity) {
+	if e.kind != entityOccupant {
+		u.result(in).End()
+		return
+	}
+	room := u.networks[e.target.Network].room(e.target.ID)
+	switch {
+	case room == nil || !room.Has(in.from):
+		u.refuse(in, transports.NewError(transports.NotJoined, "You are not in this room.", nil))
+	case room.Nick() == in.to.Resource:
+		u.result(in).End()
+	default:
+		if _, ok := room.Occupant(in.to.Resource); !ok {
+			u.refuse(in, transports.NewError(transports.NotFound, "Nobody in this room is called "+in.to.Resource+".", nil))
+			return
+		}
+		// XEP-0410 §3.2: a client that pings an old nick of its own must learn so; other people are not pinged for it.
+		u.refuse(in, transports.NewError(transports.Unsupported, "Other people cannot be pinged.", nil))
+	}
+}
+
+// version answers XEP-0092 §3.
+func (u *user) version(in *inbound, _ entity) {
+	b := u.result(in).StartNS("query", nsVersion)
+	b.Start("name").Text("passerelle").End()
+	b.Start("version").Text(u.g.opt.Version).End()
+	b.End().End()
+}
+
+// time answers XEP-0202 §3.
+func (u *user) time(in *inbound, _ entity) {
+	t := now()
+	b := u.result(in).StartNS("time", nsTime)
+	b.Start("tzo").Text(t.Format("-07:00")).End()
+	b.Start("utc").Text(t.UTC().Format("2006-01-02T15:04:05Z")).End()
+	b.End().End()
+}
+
+// roomAdmin takes moderation (XEP-0045 §8).
+func (u *user) roomAdmin(in *inbound, e entity) {
+	room := u.networks[e.target.Network].room(e.target.ID)
+	if room == nil {
+		u.refuse(in, transports.NewError(transports.NotJoined, "", nil))
+		return
+	}
+	if !room.Admin(in.from, in.root(), u.out) {
+		u.refuse(in, transports.NewError(transports.Unsupported, "Only kicking is carried to the network yet.", nil))
+	}
+}
+
+// discoInfo answers XEP-0030 §3.1.
+func (u *user) discoInfo(in *inbound, e entity) {
+	if node := in.root().Child(nsDiscoInfo, "query").Attr("node"); node != "" {
+		u.refuse(in, transports.NewError(transports.NotFound, "There is no such node.", nil)) // XEP-0030 §3.2
+		return
+	}
+	b := u.result(in).StartNS("query", nsDiscoInfo)
+	identity := func(category, typ, name string) {
+		b.Start("identity").Attr("category", category).Attr("type", typ).Attr("name", name).End()
+	}
+	kind := u.g.about.Kind
+	switch e.kind {
+	case entityGateway:
+		identity("gateway", kind, u.g.about.Name)
+		if u.g.about.Rooms {
+			identity("conference", kind, u.g.about.Name)
+		}
+	case entityBot:
+		identity("client", "bot", u.g.about.Name+" help")
+	case entityNetwork:
+		identity("gateway", kind, e.target.Network)
+	case entityRoom:
+		identity("conference", kind, fmt.Sprintf("%s on %s", e.target.ID, e.target.Network))
+	case entityOccupant:
+		identity("client", kind, in.to.Resource)
+	case entityContact:
+		identity("client", kind, e.target.ID)
+	}
+	for i := range u.g.services {
+		if s := &u.g.services[i]; u.g.serves(s, e.kind) {
+			b.Start("feature").Attr("var", s.feature).End()
+		}
+	}
+	b.End().End()
+}
+
+// discoItems answers XEP-0030 §4.1: the networks and the bot at the domain, the rooms at a network.
+func (u *user) discoItems(in *inbound, e entity) {
+	query := in.root().Child(nsDiscoItems, "query")
+	if query.Attr("node") != "" {
+		u.refuse(in, transports.NewError(transports.NotFound, "There is no such node.", nil))
+		return
+	}
+	if e.kind == entityNetwork {
+		u.listRooms(in, e)
+		return
+	}
+	b := u.result(in).StartNS("query", nsDiscoItems)
+	switch e.kind {
+	case entityGateway:
+		b.Start("item").JID("jid", u.g.botAddress()).Attr("name", "Help").End()
+		for _, n := range u.g.about.Networks {
+			b.Start("item").JID("jid", u.g.address(transports.Target{Kind: transports.TargetNetwork, Network: n.ID})).Attr("name", n.Name).End()
+		}
+	case entityRoom:
+		// XEP-0045 §6.5: only who is in the room may see who else is.
+		if room := u.networks[e.target.Network].room(e.target.ID); room != nil && room.Has(in.from) {
+			for _, nick := range room.Nicks() {
+				b.Start("item").JID("jid", in.to.Bare().WithResource(nick)).End()
+			}
+		}
+	}
+	b.End().End()
+}
+
+// maxLists bounds the lists that wait for a network, per session.
+const maxLists = 16
+
+// listRooms asks the network for its rooms; the answer is sent when the network gives it.
+func (u *user) listRooms(in *inbound, e entity) {
+	n, err := u.network(e.target.Network)
+	if err != nil {
+		u.refuse(in, transports.AsError(err))
+		return
+	}
+	if len(n.lists) >= maxLists {
+		u.refuse(in, transports.NewError(transports.Busy, "", nil))
+		return
+	}
+	ref := u.nextRef()
+	if n.lists == nil {
+		n.lists = make(map[transports.Ref]listRequest)
+	}
+	n.lists[ref] = listRequest{from: in.from, to: in.to, id: in.root().Attr("id")}
+	if err := n.session.Do(u.ctx, transports.List{Ref: ref}); err != nil {
+		delete(n.lists, ref)
+		u.refuse(in, transports.AsError(err))
+		if n.idle() {
+			n.close("")
+		}
+	}
+}
+
+// maxListBytes bounds one answer; a server takes no larger stanza.
+const maxListBytes = 192 << 10
+
+func (n *network) roomList(e transports.RoomList) {
+	l, ok := n.lists[e.Ref]
+	if !ok {
+		return
+	}
+	delete(n.lists, e.Ref)
+	b := n.u.out.Stanzas.Start("iq").JID("from", l.to).JID("to", l.from).Attr("type", "result").Attr("id", l.id)
+	b.StartNS("query", nsDiscoItems)
+	start := b.Len()
+	for _, r := range e.Rooms {
+		if b.Len()-start > maxListBytes {
+			break
+		}
+		b.Start("item").JID("jid", n.u.g.address(r.Room)).Attr("name", fmt.Sprintf("%s (%d)", r.Name, r.Members)).End()
+	}
+	b.End().End()
+	if n.idle() {
+		n.close("")
+	}
+}
+
+// now is the clock of what is sent.
+func now() time.Time { return time.Now() }
+
+// newID mints a stanza id.
+func newID() string { return stanza.NewID(time.Now()) }

@@ -1,0 +1,293 @@
+package component
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"passerelle/component/muc"
+	"passerelle/component/stanza"
+	"passerelle/transports"
+)
+
+// Bounds of the two queues of a user. Stanzas are refused when theirs is full (the sender is told), network events wait (the network
+// is told by TCP): with one queue for both, a flood in a channel would refuse its users' own stanzas.
+const (
+	maxStanzas = 256
+	maxEvents  = 256
+)
+
+// flushBytes is how much output is collected before it is handed to the stream.
+const flushBytes = 64 << 10
+
+// user is one person on one domain: a bare JID, with his clients, sessions and rooms. Its state belongs to one goroutine, which runs
+// while a queue holds something and ends when both are empty, so that a user at rest costs no stack.
+type user struct {
+	g   *Gateway
+	jid transports.Address // bare
+
+	mu      sync.Mutex
+	stanzas []inbound
+	events  []networkEvent
+	posts   []func() // work from within the gateway; few, never refused
+	running bool
+	retired bool          // removed from the gateway's table
+	space   chan struct{} // closed when an event was taken from a full queue; nil while nobody waits
+
+	// What follows belongs to the running goroutine.
+	networks map[string]*network
+	// restoring counts the rooms that each client is being brought back into; a client that is gone is taken out.
+	restoring map[transports.Address]int
+	lastRef   transports.Ref
+	out       *muc.Out // from outPool while the goroutine runs
+	ctx       context.Context
+}
+
+// outs are the output buffers of users who rest.
+var outs = sync.Pool{New: func() any { return new(muc.Out) }}
+
+// networkEvent is an event with the session that it comes from.
+type networkEvent struct {
+	n *network
+	e transports.Event
+}
+
+func newUser(g *Gateway, jid transports.Address) *user {
+	return &user{g: g, jid: jid, ctx: context.Background()}
+}
+
+// offerResult is what became of a stanza that was offered to a user.
+type offerResult uint8
+
+const (
+	offerTaken offerResult = iota
+	offerFull              // refused, its sender is to be told
+	offerGone              // the user is not in the table any more
+)
+
+// offer queues a stanza, and never waits.
+func (u *user) offer(in inbound) offerResult {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.retired {
+		return offerGone
+	}
+	if len(u.stanzas) >= maxStanzas {
+		return offerFull
+	}
+	u.stanzas = append(u.stanzas, in)
+	u.start()
+	return offerTaken
+}
+
+// post queues work of the gateway itself for the user's goroutine.
+func (u *user) post(f func()) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.retired {
+		return
+	}
+	u.posts = append(u.posts, f)
+	u.start()
+}
+
+// emit queues an event and waits while the queue is full: that holds back the network's reader.
+func (u *user) emit(ctx context.Context, ev networkEvent) error {
+	for {
+		u.mu.Lock()
+		if u.retired {
+			u.mu.Unlock()
+			return errRetired
+		}
+		if len(u.events) < maxEvents {
+			u.events = append(u.events, ev)
+			u.start()
+			u.mu.Unlock()
+			return nil
+		}
+		if u.space == nil {
+			u.space = make(chan struct{})
+		}
+		space := u.space
+		u.mu.Unlock()
+		select {
+		case <-space:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+var errRetired = errors.New("the user is gone")
+
+// start runs the goroutine where it does not run; the caller holds mu.
+func (u *user) start() {
+	if !u.running {
+		u.running = true
+		u.g.working.Add(1)
+		go u.run()
+	}
+}
+
+// run works until there is nothing to do. Stanzas, events and posts take turns, each kind in its own order.
+func (u *user) run() {
+	defer u.g.working.Done()
+	u.out = outs.Get().(*muc.Out)
+	u.out.Reset()
+	var stanzas, stanzasSpare []inbound
+	var events, eventsSpare []networkEvent
+	for {
+		u.mu.Lock()
+		if len(u.stanzas) == 0 && len(u.events) == 0 && len(u.posts) == 0 {
+			u.rest()
+			return
+		}
+		// All that waits is taken at once, so that the lock is held twice a batch and not twice an item.
+		stanzas, u.stanzas = u.stanzas, stanzasSpare[:0]
+		events, u.events = u.events, eventsSpare[:0]
+		posts := u.posts
+		u.posts = nil
+		if u.space != nil {
+			close(u.space)
+			u.space = nil
+		}
+		u.mu.Unlock()
+
+		for _, f := range posts {
+			u.guard(f, nil)
+		}
+		for i, j := 0, 0; i < len(stanzas) || j < len(events); {
+			if i < len(stanzas) {
+				in := &stanzas[i]
+				u.guard(func() { u.stanza(in) }, in.root())
+				in.st.Release()
+				i++
+			}
+			if j < len(events) {
+				ev := events[j]
+				u.guard(func() { u.event(ev) }, nil)
+				j++
+			}
+			if u.out.Stanzas.Len() >= flushBytes {
+				u.flush()
+			}
+		}
+		u.flush()
+		clear(stanzas)
+		clear(events)
+		stanzasSpare, eventsSpare = stanzas, events
+	}
+}
+
+// rest ends the goroutine; the caller holds mu, rest unlocks. A user without sessions is forgotten.
+func (u *user) rest() {
+	u.running = false
+	// The queues' memory goes with the goroutine: most users rest most of the time.
+	u.stanzas, u.events = nil, nil
+	outs.Put(u.out)
+	u.out = nil
+	idle := len(u.networks) == 0 && len(u.restoring) == 0
+	u.mu.Unlock()
+	if !idle {
+		return
+	}
+	u.g.mu.Lock()
+	defer u.g.mu.Unlock()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	// Since the lock was free something may have come in.
+	if !u.running && len(u.stanzas) == 0 && len(u.events) == 0 && len(u.posts) == 0 && len(u.networks) == 0 && len(u.restoring) == 0 {
+		u.retired = true
+		if u.g.users[u.jid] == u {
+			delete(u.g.users, u.jid)
+		}
+	}
+}
+
+// guard runs a handler; a panic in it is logged, counted and answered, and harms nobody else. What the handler had written so
+// far is dropped, since it may end in half a stanza.
+func (u *user) guard(f func(), cause *stanza.Element) {
+	mark := u.out.Stanzas.Len()
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		u.g.metrics.panics.Inc()
+		u.g.log.Error("a handler panicked", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		u.out.Stanzas.Truncate(mark)
+		u.out.Requests = u.out.Requests[:0]
+		if cause != nil {
+			u.g.answerError(cause, transports.NewError(transports.Internal, "", nil))
+		}
+	}()
+	f()
+	u.perform()
+}
+
+// flush hands the output to the stream.
+func (u *user) flush() {
+	if u.out.Stanzas.Len() == 0 {
+		return
+	}
+	if err := u.g.out.put(u.ctx, u.out.Stanzas.Bytes()); err != nil {
+		u.g.metrics.dropped.Inc()
+		u.g.log.Warn("stanzas for a user were dropped", u.logID(), "bytes", u.out.Stanzas.Len(), "error", err)
+	} else {
+		u.g.metrics.sent.Add(float64(u.out.Stanzas.Len()))
+	}
+	u.out.Stanzas.Reset()
+}
+
+func (u *user) logID() slog.Attr {
+	return slog.Any("user", u.g.opt.Identity(u.jid.String()))
+}
+
+func (u *user) nextRef() transports.Ref {
+	u.lastRef++
+	return u.lastRef
+}
+
+// perform makes the requests that a handler asked for and records who entered or left. Refusals may write further stanzas, and
+// leaving may make further requests, so it goes on until nothing is left.
+func (u *user) perform() {
+	for len(u.out.Requests) > 0 || len(u.out.Changes) > 0 {
+		requests, changes := u.out.Requests, u.out.Changes
+		u.out.Requests, u.out.Changes = nil, nil
+		for _, c := range changes {
+			u.record(c)
+		}
+		for _, r := range requests {
+			u.request(r)
+		}
+	}
+}
+
+// shutdown tells the user's clients that the gateway stops and closes his sessions.
+func (u *user) shutdown() {
+	for id, n := range u.networks {
+		for _, r := range n.rooms {
+			r.Shutdown("The gateway is being stopped. Join again in a moment.", u.out)
+		}
+		n.session.Close("gateway stopped")
+		delete(u.networks, id)
+	}
+}
+
+// sayInRooms shows text in every room that the user is in.
+func (u *user) sayInRooms(text string) {
+	for _, n := range u.networks {
+		for _, r := range n.rooms {
+			r.Say(text, u.out)
+		}
+	}
+}
+
+// after posts work once d has passed.
+func (u *user) after(d time.Duration, f func()) {
+	time.AfterFunc(d, func() { u.post(f) })
+}
