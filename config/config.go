@@ -1,0 +1,182 @@
+// Package config is in charge of what the operator writes: it reads passerelle.toml, finds every fault in it at once, each with
+// its line and what to write instead, and generates the documented example file from the same structs.
+//
+// It opens no socket and no database, and it does not know what the settings do: each package takes small options of its own,
+// and the command that wires them hands the values over.
+//
+// A new setting is a field here with its toml and doc tags, a line in example.toml (generated: go test ./config -update) and,
+// where not every value makes sense, a check in validate.go.
+package config
+
+import (
+	"crypto/x509"
+	"path/filepath"
+)
+
+// DefaultPath is where the configuration is unless the operator says otherwise.
+const DefaultPath = "/etc/passerelle/passerelle.toml"
+
+// Defaults that more than one place needs.
+const (
+	defaultServer = "127.0.0.1:5347"
+	defaultStore  = "/var/lib/passerelle/passerelle.db"
+	keyFileName   = "passerelle.key" // beside the database
+)
+
+// Config is a whole configuration. One that Load returned is valid and complete: defaults are filled in, secrets are read, file
+// names are absolute where the file's own name was. It is not changed afterwards, so any goroutine may read it.
+type Config struct {
+	IRC    []IRC    `toml:"irc" doc:"A gateway to IRC. Write this table once for each domain that is one."`
+	Mail   []Mail   `toml:"mail" doc:"A gateway to email. It is checked, but this version has no such gateway yet."`
+	Social []Social `toml:"social" doc:"A gateway to the social web. It is checked, but this version has no such gateway yet."`
+	Store  Store    `toml:"store" doc:"Where passerelle keeps its data."`
+	Admin  Admin    `toml:"admin" doc:"The listener for the operator: /metrics, /healthz and /readyz. Whoever reaches it may read all of that."`
+	Log    Log      `toml:"log" doc:"What is logged, on standard error."`
+
+	// exposed says that everybody on the machine can read the file itself.
+	exposed bool
+}
+
+// Component is what each gateway needs in order to join the XMPP server as an external component (XEP-0114).
+type Component struct {
+	Domain string `toml:"domain" example:"TABLE.example.org" doc:"The domain of the gateway, as the XMPP server knows the component."`
+	Server string `toml:"server" doc:"Host and port where the XMPP server takes components: Prosody's component_ports, ejabberd's ejabberd_service."`
+	Secret Secret `toml:"secret" example:"CHANGE-ME" doc:"What the XMPP server knows the component by: Prosody's component_secret, ejabberd's password. One of the three forms is needed."`
+	// SecretFile and SecretCredential are where Secret was read from, if they are set.
+	SecretFile       string `toml:"secret_file" sample:"TABLE.secret" doc:"A file that holds the secret instead, with mode 0600. File names that are not absolute start from the directory of this file."`
+	SecretCredential string `toml:"secret_credential" sample:"TABLE-secret" doc:"The name of a systemd credential that holds the secret instead (LoadCredential= in the unit)."`
+}
+
+// IRC is a gateway to IRC.
+type IRC struct {
+	Component
+	Name     string    `toml:"name" doc:"What people see as the name of the gateway."`
+	Open     bool      `toml:"open" doc:"Whether users may join any IRC server by its name. If false, only the networks listed below."`
+	Burst    int       `toml:"burst" doc:"How many lines a user may send at once before rate slows them down. 0 means no limit at all."`
+	Rate     float64   `toml:"rate" doc:"How many lines a second after that. Most networks disconnect whoever sends many more."`
+	Networks []Network `toml:"network" doc:"A network by name. Write this table once for each."`
+}
+
+// Network is an IRC network that the operator named.
+type Network struct {
+	Name         string   `toml:"name" example:"irc.libera.chat" doc:"What users write in addresses: #channel%NAME@DOMAIN."`
+	Title        string   `toml:"title" sample:"Libera Chat" doc:"What people see as the name of the network. The default is its name."`
+	Addresses    []string `toml:"addresses" sample:"irc.libera.chat:6697" doc:"Where to connect, tried in turn. The default is the name with port 6697, or 6667 without TLS."`
+	TLS          bool     `toml:"tls" doc:"Whether the connection is encrypted. False means that everybody on the way reads along, passwords included."`
+	CAFile       string   `toml:"ca_file" sample:"network-ca.pem" doc:"Certificate authorities (PEM) to trust for this network besides those of the system."`
+	PasswordFile string   `toml:"password_file" sample:"network.password" doc:"A file with the password of the server itself (PASS), with mode 0600. Few networks have one."`
+
+	// Roots are the system's authorities and those of CAFile, nil without CAFile.
+	Roots *x509.CertPool `toml:"-"`
+	// Password was read from PasswordFile.
+	Password Secret `toml:"-"`
+}
+
+// Mail is a gateway to email.
+type Mail struct{ Component }
+
+// Social is a gateway to the social web.
+type Social struct{ Component }
+
+// Store is where the data is.
+type Store struct {
+	Path    string `toml:"path" doc:"The SQLite database. It is made at the first start."`
+	KeyFile string `toml:"key_file" sample:"/var/lib/passerelle/passerelle.key" doc:"The key that seals credentials in the database, made at the first start. Without it they are lost: back it up, but not beside the database. The default is passerelle.key in the directory of the database."`
+}
+
+// Admin is the operator's listener.
+type Admin struct {
+	Listen string `toml:"listen" doc:"A loopback address with port, or unix:/run/passerelle/admin.sock, or \"\" for none."`
+}
+
+// Log is what is logged.
+type Log struct {
+	Level      string `toml:"level" enum:"trace debug info warn error" doc:"How much. Trace shows what goes over the wire, with secrets masked."`
+	Format     string `toml:"format" enum:"text json" doc:"For people and journald, or for programs."`
+	Identities bool   `toml:"identities" doc:"Whether the log names users. If false they are short keyed hashes, which differ after each restart."`
+}
+
+// Default is the configuration of an empty file. It has no gateway, so it is not valid by itself.
+func Default() *Config {
+	return &Config{
+		Store: Store{Path: defaultStore},
+		Admin: Admin{Listen: "127.0.0.1:5380"},
+		Log:   Log{Level: "info", Format: "text"},
+	}
+}
+
+// defaulter is implemented by the tables that may stand several times, each of which starts from its own defaults.
+type defaulter interface{ setDefaults() }
+
+var (
+	_ defaulter = (*IRC)(nil)
+	_ defaulter = (*Mail)(nil)
+	_ defaulter = (*Social)(nil)
+	_ defaulter = (*Network)(nil)
+)
+
+func (c *Component) setDefaults() { c.Server = defaultServer }
+
+func (i *IRC) setDefaults() {
+	i.Component.setDefaults()
+	i.Name = "IRC gateway"
+	i.Open = true
+	i.Burst = 10
+	i.Rate = 1
+}
+
+func (n *Network) setDefaults() { n.TLS = true }
+
+// complete fills in the defaults that depend on other values.
+func (c *Config) complete() {
+	if c.Store.KeyFile == "" {
+		c.Store.KeyFile = filepath.Join(filepath.Dir(c.Store.Path), keyFileName)
+	}
+	for i := range c.IRC {
+		for j := range c.IRC[i].Networks {
+			c.IRC[i].Networks[j].complete()
+		}
+	}
+}
+
+func (n *Network) complete() {
+	if n.Title == "" {
+		n.Title = n.Name
+	}
+	if len(n.Addresses) == 0 {
+		n.Addresses = []string{n.Name + ":" + n.defaultPort()}
+	}
+}
+
+// defaultPort is what networks use by custom (RFC 7194 §2.1 for TLS).
+func (n *Network) defaultPort() string {
+	if n.TLS {
+		return "6697"
+	}
+	return "6667"
+}
+
+// Notes are remarks on a valid configuration that an operator should know of.
+func (c *Config) Notes() []string {
+	var notes []string
+	for i := range c.IRC {
+		notes = append(notes, c.exposure(&c.IRC[i].Component)...)
+	}
+	for i := range c.Mail {
+		notes = append(notes, c.exposure(&c.Mail[i].Component)...)
+		notes = append(notes, c.Mail[i].Domain+": this version has no mail gateway yet, so its table has no effect")
+	}
+	for i := range c.Social {
+		notes = append(notes, c.exposure(&c.Social[i].Component)...)
+		notes = append(notes, c.Social[i].Domain+": this version has no social gateway yet, so its table has no effect")
+	}
+	return notes
+}
+
+// exposure is the remark on a secret that everybody on the machine can read.
+func (c *Config) exposure(of *Component) []string {
+	if !c.exposed || of.SecretFile != "" || of.SecretCredential != "" {
+		return nil
+	}
+	return []string{of.Domain + ": its secret stands in a file that every user of this machine can read: chmod o-r the file, or use secret_file"}
+}

@@ -1,0 +1,172 @@
+package config
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+)
+
+// Limits of the files that a configuration names, in bytes.
+const (
+	maxSecret = 4 << 10
+	maxCAFile = 4 << 20
+)
+
+// placeholder is the secret of the example file. Everybody knows it, so it is none.
+const placeholder = "CHANGE-ME"
+
+// resolver reads the files that a configuration names: secrets and certificates.
+type resolver struct {
+	*report
+	dir         string // where file names start that are not absolute
+	credentials string // systemd's directory; empty if there is none
+}
+
+func (r resolver) config(c *Config) {
+	c.Store.Path = r.path(c.Store.Path)
+	c.Store.KeyFile = r.path(c.Store.KeyFile)
+	for i := range c.IRC {
+		at := element("irc", i)
+		r.component(at, &c.IRC[i].Component)
+		for j := range c.IRC[i].Networks {
+			r.network(element(child(at, "network"), j), &c.IRC[i].Networks[j])
+		}
+	}
+	for i := range c.Mail {
+		r.component(element("mail", i), &c.Mail[i].Component)
+	}
+	for i := range c.Social {
+		r.component(element("social", i), &c.Social[i].Component)
+	}
+}
+
+// path is a file name of the configuration as the program can use it.
+func (r resolver) path(name string) string {
+	if name == "" || filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(r.dir, name)
+}
+
+// component reads the secret from where it is.
+func (r resolver) component(at string, c *Component) {
+	if !r.ok(at) {
+		return
+	}
+	var present []string
+	for _, name := range []string{"secret", "secret_file", "secret_credential"} {
+		if !r.ok(child(at, name)) {
+			return // Which of the forms is meant is not known.
+		}
+		if r.has(child(at, name)) {
+			present = append(present, name)
+		}
+	}
+	key := child(at, "secret")
+	switch {
+	case len(present) == 0:
+		r.add(key, "there is no secret",
+			`write secret_file = "…" and put what the XMPP server has for this component (Prosody: component_secret, ejabberd: password) into that file`)
+	case len(present) > 1:
+		r.add(child(at, present[1]), "there is "+strings.Join(present, " and ")+", and only one can be used", "keep one of them")
+	case present[0] == "secret":
+		r.inline(key, c.Secret)
+	case present[0] == "secret_file":
+		c.SecretFile = r.path(c.SecretFile)
+		c.Secret = r.file(child(at, "secret_file"), c.SecretFile)
+	default:
+		c.Secret = r.credential(child(at, "secret_credential"), c.SecretCredential)
+	}
+}
+
+// inline checks a secret that stands in the configuration itself.
+func (r resolver) inline(key string, s Secret) {
+	switch s.Reveal() {
+	case "":
+		r.add(key, "the secret is empty", "write what the XMPP server has for this component")
+	case placeholder:
+		r.add(key, "this is the secret of the example", "write a secret of your own here and in the XMPP server's configuration, such as `openssl rand -hex 32` prints")
+	}
+}
+
+// file reads a secret from a file that nobody but its owner may read.
+func (r resolver) file(key, path string) Secret {
+	if path == "" {
+		r.add(key, "the name of the file is empty", "write the name of a file that holds the secret")
+		return Secret{}
+	}
+	text, mode := r.secret(key, path, fmt.Sprintf("make it with the secret alone in it: install -m 600 /dev/stdin %q", path))
+	if mode.Perm()&0o077 != 0 {
+		r.add(key, fmt.Sprintf("%q is open to others than its owner (mode %04o)", path, mode.Perm()), fmt.Sprintf("chmod 600 %q", path))
+	}
+	return text
+}
+
+// credential reads a secret that systemd hands over. Its mode is not checked: systemd gives access by ACL, which shows as a
+// readable group.
+func (r resolver) credential(key, name string) Secret {
+	switch {
+	case name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\x00"):
+		r.add(key, fmt.Sprintf("%q cannot be the name of a credential", name), "write the name that stands behind LoadCredential= in the unit")
+		return Secret{}
+	case r.credentials == "":
+		r.add(key, "systemd handed over no credentials ($CREDENTIALS_DIRECTORY is not set)",
+			fmt.Sprintf("add LoadCredential=%s:/path/of/the/secret to the unit, and run check-config by systemd-run with the same property", name))
+		return Secret{}
+	}
+	text, _ := r.secret(key, filepath.Join(r.credentials, name), fmt.Sprintf("add LoadCredential=%s:/path/of/the/secret to the unit", name))
+	return text
+}
+
+// secret reads a file that holds one line. Missing is what to do if there is no such file.
+func (r resolver) secret(key, path, missing string) (Secret, fs.FileMode) {
+	data, mode, err := readFile(path, maxSecret)
+	if err != nil {
+		fix := "name a file that holds the secret alone"
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			fix = missing
+		case errors.Is(err, fs.ErrPermission):
+			fix = fmt.Sprintf("make the user that passerelle runs as its owner: chown passerelle %q", path)
+		}
+		r.add(key, fmt.Sprintf("%q cannot be read: %s", path, reason(err)), fix)
+		return Secret{}, mode
+	}
+	text := strings.TrimRight(string(data), "\r\n")
+	switch {
+	case text == "":
+		r.add(key, fmt.Sprintf("%q is empty", path), "write the secret into it")
+	case strings.ContainsAny(text, "\r\n"):
+		r.add(key, fmt.Sprintf("%q has more than one line", path), "leave the secret alone in it")
+	}
+	return NewSecret(text), mode
+}
+
+// network reads the password and the certificate authorities of an IRC network.
+func (r resolver) network(at string, n *Network) {
+	if key := child(at, "password_file"); r.has(key) && r.ok(key) {
+		n.PasswordFile = r.path(n.PasswordFile)
+		n.Password = r.file(key, n.PasswordFile)
+	}
+	key := child(at, "ca_file")
+	if !r.has(key) || !r.ok(key) || !n.TLS {
+		return // Without TLS the line itself is a fault, see validator.network.
+	}
+	n.CAFile = r.path(n.CAFile)
+	data, _, err := readFile(n.CAFile, maxCAFile)
+	if err != nil {
+		r.add(key, fmt.Sprintf("%q cannot be read: %s", n.CAFile, reason(err)), "name a file of certificates in PEM, or remove the line")
+		return
+	}
+	n.Roots, err = x509.SystemCertPool()
+	if err != nil {
+		// A container may have none; the file's own authorities are what counts here.
+		n.Roots = x509.NewCertPool()
+	}
+	if !n.Roots.AppendCertsFromPEM(data) {
+		r.add(key, fmt.Sprintf("%q has no certificate in it", n.CAFile), "name a file of certificates in PEM (BEGIN CERTIFICATE)")
+	}
+}

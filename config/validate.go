@@ -1,0 +1,208 @@
+package config
+
+import (
+	"fmt"
+	"math"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"golang.org/x/net/idna"
+)
+
+// validator checks whether values make sense. Where they are names it brings them into the form in which they are compared.
+type validator struct{ *report }
+
+func (v validator) config(c *Config) {
+	if len(c.IRC)+len(c.Mail)+len(c.Social) == 0 && v.ok("irc") && v.ok("mail") && v.ok("social") {
+		v.add("", "there is no gateway in this file", "add an [[irc]] table; `passerelle config example` prints one")
+	}
+	domains := make(map[string]string)
+	for i := range c.IRC {
+		at := element("irc", i)
+		v.component(at, &c.IRC[i].Component, domains)
+		v.irc(at, &c.IRC[i])
+	}
+	for i := range c.Mail {
+		v.component(element("mail", i), &c.Mail[i].Component, domains)
+	}
+	for i := range c.Social {
+		v.component(element("social", i), &c.Social[i].Component, domains)
+	}
+	v.store(&c.Store)
+	v.admin(&c.Admin)
+}
+
+// component checks what all gateways have. Domains are those seen before, with the table that has them.
+func (v validator) component(at string, c *Component, domains map[string]string) {
+	v.server(child(at, "server"), c.Server)
+	key := child(at, "domain")
+	if !v.ok(key) || !v.ok(at) {
+		return
+	}
+	if c.Domain == "" {
+		v.add(key, "there is no domain", `write domain = "irc.example.org", with the domain that the XMPP server has for this component`)
+		return
+	}
+	domain, err := foldDomain(c.Domain)
+	if err != nil {
+		v.add(key, fmt.Sprintf("%q is not a domain: %s", c.Domain, err), "write a domain name such as irc.example.org, without a port and without an at-sign")
+		return
+	}
+	c.Domain = domain
+	if other, taken := domains[domain]; taken {
+		v.add(key, fmt.Sprintf("%s has the domain %s already", other, domain), "give each gateway a domain of its own")
+		return
+	}
+	domains[domain] = at
+}
+
+// foldDomain checks a domain name and returns it in the form that stands in JIDs: lower case, U-labels (RFC 7622 §3.2).
+func foldDomain(s string) (string, error) {
+	if _, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
+		return "", fmt.Errorf("it is an address")
+	}
+	profile := idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(true), idna.VerifyDNSLength(true))
+	s = strings.TrimSuffix(s, ".")
+	if _, err := profile.ToASCII(s); err != nil {
+		return "", fmt.Errorf("%s", strings.TrimPrefix(err.Error(), "idna: "))
+	}
+	domain, err := profile.ToUnicode(s)
+	if err != nil {
+		return "", fmt.Errorf("%s", strings.TrimPrefix(err.Error(), "idna: "))
+	}
+	return domain, nil
+}
+
+// server checks an address to connect to.
+func (v validator) server(key, address string) {
+	if !v.ok(key) {
+		return
+	}
+	if err := checkAddress(address, 1); err != nil {
+		v.add(key, fmt.Sprintf("%q is not an address: %s", address, err), "write host:port, such as 127.0.0.1:5347")
+	}
+}
+
+// checkAddress checks host:port, where the port is a number from least up.
+func checkAddress(address string, least int) error {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		if e, ok := err.(*net.AddrError); ok {
+			return fmt.Errorf("%s", e.Err)
+		}
+		return err
+	}
+	if host == "" {
+		return fmt.Errorf("the host is missing")
+	}
+	if strings.ContainsFunc(host, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) || r == '/' || r == '@' }) {
+		return fmt.Errorf("no host has such a name")
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n < uint64(least) {
+		return fmt.Errorf("the port must be a number from %d to 65535", least)
+	}
+	return nil
+}
+
+func (v validator) irc(at string, c *IRC) {
+	if key := child(at, "burst"); v.ok(key) && c.Burst < 0 {
+		v.add(key, "it must not be less than 0", "write the number of lines, or 0 for no limit")
+	}
+	if key := child(at, "rate"); v.ok(key) && (!(c.Rate > 0) || math.IsInf(c.Rate, 0)) {
+		v.add(key, "it must be more than 0", "write the lines per second, such as 1.0; for no limit write burst = 0")
+	}
+	if !c.Open && len(c.Networks) == 0 && v.ok(child(at, "network")) {
+		v.add(child(at, "open"), "users can join nothing: open is false and no network is listed", "add an [[irc.network]] table, or write open = true")
+	}
+	seen := make(map[string]string)
+	for i := range c.Networks {
+		v.network(element(child(at, "network"), i), &c.Networks[i], seen)
+	}
+}
+
+// maxNetworkName is how long the name of a network may be: as long as a host name.
+const maxNetworkName = 253
+
+func (v validator) network(at string, n *Network, seen map[string]string) {
+	if key := child(at, "name"); v.ok(key) && v.ok(at) {
+		n.Name = strings.ToLower(n.Name)
+		other, taken := seen[n.Name]
+		switch {
+		case n.Name == "":
+			v.add(key, "there is no name", `write name = "irc.libera.chat", as users are to write it in addresses`)
+		case len(n.Name) > maxNetworkName || strings.ContainsFunc(n.Name, notInName):
+			v.add(key, fmt.Sprintf("%q cannot stand in addresses", n.Name), "write letters, digits, points and hyphens, such as irc.libera.chat")
+		case taken:
+			v.add(key, fmt.Sprintf("%s has the name %s already", other, n.Name), "give each network a name of its own, with all its servers in addresses")
+		default:
+			seen[n.Name] = at
+		}
+	}
+	if key := child(at, "addresses"); v.has(key) && v.ok(key) {
+		if len(n.Addresses) == 0 {
+			v.add(key, "the list is empty", fmt.Sprintf("write host:port of a server, or remove the line: then it is the name with port %s", n.defaultPort()))
+		}
+		for i, address := range n.Addresses {
+			v.server(element(key, i), address)
+		}
+	}
+	if key := child(at, "ca_file"); v.ok(key) && n.CAFile != "" && !n.TLS {
+		v.add(key, "it has no effect, because this network is without TLS", "remove the line, or tls = false")
+	}
+}
+
+// notInName reports whether r cannot be in the name of a network: it is part of a JID's local part behind the percent sign.
+func notInName(r rune) bool {
+	return !(r == '.' || r == '-' || r == '_' || 'a' <= r && r <= 'z' || '0' <= r && r <= '9')
+}
+
+func (v validator) store(c *Store) {
+	if v.ok("store.path") && c.Path == "" {
+		v.add("store.path", "the name of the file is empty", fmt.Sprintf("write path = %q", defaultStore))
+	}
+	if v.ok("store.key_file") && v.ok("store.path") && c.KeyFile != "" && filepath.Clean(c.KeyFile) == filepath.Clean(c.Path) {
+		v.add("store.key_file", "it is the database", "name another file, such as "+keyFileName+" beside the database")
+	}
+}
+
+// maxSocketPath is the length of sun_path in sockaddr_un on Linux without its closing zero byte.
+const maxSocketPath = 107
+
+func (v validator) admin(c *Admin) {
+	const key = "admin.listen"
+	if !v.ok(key) || c.Listen == "" {
+		return
+	}
+	if path, ok := strings.CutPrefix(c.Listen, "unix:"); ok {
+		if !filepath.IsAbs(path) || len(path) > maxSocketPath || strings.ContainsRune(path, 0) {
+			v.add(key, fmt.Sprintf("%q is not the name of a socket", path),
+				fmt.Sprintf("write an absolute path of at most %d bytes, such as unix:/run/passerelle/admin.sock", maxSocketPath))
+		}
+		return
+	}
+	if err := checkAddress(c.Listen, 0); err != nil {
+		v.add(key, fmt.Sprintf("%q is not an address: %s", c.Listen, err), "write 127.0.0.1:5380, or unix:/run/passerelle/admin.sock")
+		return
+	}
+	if !loopback(c.Listen) {
+		v.add(key, fmt.Sprintf("%q can be reached by others, and this listener asks nobody who he is", c.Listen),
+			"write 127.0.0.1:5380 or unix:/run/passerelle/admin.sock, with a proxy in front if others must reach it")
+	}
+}
+
+// loopback reports whether an address can be reached from this machine alone.
+func loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
