@@ -69,7 +69,7 @@ type Gateway struct {
 	mu       sync.Mutex
 	users    map[transports.Address]*user
 	stopping bool
-	working  sync.WaitGroup // user goroutines
+	working  workCount // user goroutines
 
 	connected atomic.Bool
 	downSince atomic.Int64  // Unix nanoseconds; 0 while the stream is up or was never up
@@ -96,6 +96,7 @@ func New(opt Options) (*Gateway, error) {
 		out:       newSendQueue(sendQueueBytes),
 		users:     make(map[transports.Address]*user),
 		occupancy: make(chan occupied, occupancyQueue),
+		working:   workCount{zero: make(chan struct{}, 1)},
 	}
 	return g, nil
 }
@@ -109,11 +110,9 @@ func (g *Gateway) Domain() string { return g.opt.Domain }
 // Run connects, serves and connects again until ctx ends; then it tells everybody, closes the sessions and the stream cleanly and
 // returns. It returns an error only for what no waiting mends.
 func (g *Gateway) Run(ctx context.Context) error {
-	recorder := make(chan struct{})
-	go func() {
-		defer close(recorder)
-		g.recordOccupancy()
-	}()
+	stopRecorder := make(chan struct{})
+	var recorder sync.WaitGroup
+	recorder.Go(func() { g.recordOccupancy(stopRecorder) })
 	wait := backoff{first: g.opt.Timing.FirstWait, max: g.opt.Timing.MaxWait, refused: g.opt.Timing.RefusedWait}
 	first := true
 	for ctx.Err() == nil {
@@ -131,8 +130,8 @@ func (g *Gateway) Run(ctx context.Context) error {
 		}
 	}
 	g.shutdown() // where no stream was up when ctx ended, the sessions are still to be closed
-	close(g.occupancy)
-	<-recorder
+	close(stopRecorder)
+	recorder.Wait()
 	return nil
 }
 
@@ -257,19 +256,41 @@ func (g *Gateway) shutdown() {
 	for _, u := range g.everybody() {
 		u.post(u.shutdown)
 	}
-	done := make(chan struct{})
-	go func() {
-		g.working.Wait()
-		close(done)
-	}()
 	// A user who is stuck must not hold up the end of the others.
-	timer := time.NewTimer(shutdownWait)
-	defer timer.Stop()
-	select {
-	case <-done:
-	case <-timer.C:
+	if !g.working.wait(shutdownWait) {
 		g.log.Warn("some users did not finish in time")
 	}
 }
 
 const shutdownWait = 10 * time.Second
+
+// workCount counts goroutines that come and go. Unlike a WaitGroup it may be waited for while it counts up from zero.
+type workCount struct {
+	n    atomic.Int64
+	zero chan struct{} // capacity 1
+}
+
+func (w *workCount) add() { w.n.Add(1) }
+
+func (w *workCount) done() {
+	if w.n.Add(-1) == 0 {
+		select {
+		case w.zero <- struct{}{}:
+		default: // whoever waits will look anyway
+		}
+	}
+}
+
+// wait reports whether nobody worked at some moment within d.
+func (w *workCount) wait(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	for w.n.Load() != 0 {
+		select {
+		case <-w.zero:
+		case <-timer.C:
+			return false
+		}
+	}
+	return true
+}

@@ -40,20 +40,27 @@ func (u *user) record(c muc.Change) {
 	}
 }
 
-// recordOccupancy writes the changes down, as many at once as wait.
-func (g *Gateway) recordOccupancy() {
-	for o := range g.occupancy {
-		batch := []occupied{o}
+// recordOccupancy writes the changes down, as many at once as wait, until stop is closed and nothing waits.
+func (g *Gateway) recordOccupancy(stop <-chan struct{}) {
+	for {
+		var batch []occupied
+		select {
+		case o := <-g.occupancy:
+			batch = append(batch, o)
+		case <-stop:
+		}
 		for more := true; more && len(batch) < 256; {
 			select {
-			case o, ok := <-g.occupancy:
-				if more = ok; ok {
-					batch = append(batch, o)
-				}
+			case o := <-g.occupancy:
+				batch = append(batch, o)
 			default:
 				more = false
 			}
 		}
+		if len(batch) == 0 {
+			return // stopped, and nothing waits
+		}
+		// The write must not be cut off by the end of the process's context: it is the last thing that users leave behind.
 		if err := g.opt.Store.Write(context.Background(), func(tx *store.Tx) error { return g.writeOccupancy(tx, batch) }); err != nil {
 			g.log.Error("who is in which room could not be written", "error", err)
 		}

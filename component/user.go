@@ -128,14 +128,14 @@ var errRetired = errors.New("the user is gone")
 func (u *user) start() {
 	if !u.running {
 		u.running = true
-		u.g.working.Add(1)
+		u.g.working.add()
 		go u.run()
 	}
 }
 
 // run works until there is nothing to do. Stanzas, events and posts take turns, each kind in its own order.
 func (u *user) run() {
-	defer u.g.working.Done()
+	defer u.g.working.done()
 	u.out = outs.Get().(*muc.Out)
 	u.out.Reset()
 	var stanzas, stanzasSpare []inbound

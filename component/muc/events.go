@@ -153,6 +153,9 @@ func (r *Room) Done(ref transports.Ref, err error, out *Out) {
 	case p.kind == pendingNick:
 		r.refuse(p.client, p.nick, p.id, e, out) // XEP-0045 §7.6
 	default:
+		if p.part > 0 && p.part < p.of {
+			e = transports.NewError(e.Kind, fmt.Sprintf("Only the first %d of %d lines were sent. %s", p.part, p.of, e.Text), e.Err)
+		}
 		r.bounce(p.client, p.id, e, out)
 	}
 }
@@ -261,7 +264,7 @@ func (r *Room) message(e transports.Message, out *Out) {
 		r.deliver(l, "", out)
 		return
 	}
-	if e.Part < e.Of {
+	if p.part, p.of = e.Part, e.Of; e.Part < e.Of {
 		return // the network has taken a part; it is shown once all are there
 	}
 	p.taken = true
@@ -339,6 +342,7 @@ func (r *Room) renamed(e transports.Renamed, out *Out) {
 			// A nick that the client did not ask for is marked as assigned (XEP-0045 §7.6).
 			r.sendSelf(c, e.Ref == 0, out)
 			c.want = e.New
+			out.Changes = append(out.Changes, Change{Room: r, Client: c.addr, In: true, Nick: e.New, Password: r.password})
 		} else {
 			r.sendOccupant(c, e.New, o, out)
 		}

@@ -99,7 +99,9 @@ type pending struct {
 	nick   string // that it asked for
 	body   string
 	origin string // origin-id
-	taken  bool   // the network has it and everybody saw it; it may still say that it could not deliver it
+	part   int    // of how many the network has
+	of     int
+	taken  bool // the network has it and everybody saw it; it may still say that it could not deliver it
 }
 
 // keepTaken is how many messages that the network took are remembered: IRC says after the fact that one may not speak.
