@@ -209,7 +209,7 @@ func TestNearest(t *testing.T) {
 	known := []string{"domain", "server", "secret", "secret_file", "rate", "addresses"}
 	for name, want := range map[string]string{
 		"domian": "domain", "Domain": "domain", "serv": "server", "secretfile": "secret_file", "adress": "addresses",
-		"rat": "rate", "x": "", "": "", "something": "", strings.Repeat("d", 100_000): "",
+		"rat": "rate", "raet": "rate", "sevrer": "server", "x": "", "": "", "something": "", strings.Repeat("d", 100_000): "",
 	} {
 		if got := nearest(name, known); got != want {
 			t.Errorf("nearest(%.20q) = %q, want %q", name, got, want)

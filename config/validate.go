@@ -38,13 +38,14 @@ func (v validator) config(c *Config) {
 
 // component checks what all gateways have. Domains are those seen before, with the table that has them.
 func (v validator) component(at string, c *Component, domains map[string]string) {
-	v.server(child(at, "server"), c.Server)
+	v.server(child(at, "server"), c.Server, defaultServer)
 	key := child(at, "domain")
 	if !v.ok(key) || !v.ok(at) {
 		return
 	}
 	if c.Domain == "" {
-		v.add(key, "there is no domain", `write domain = "irc.example.org", with the domain that the XMPP server has for this component`)
+		v.add(key, "there is no domain",
+			fmt.Sprintf("write domain = \"%s.example.org\", with the domain that the XMPP server has for this component", unindexed(at)))
 		return
 	}
 	domain, err := foldDomain(c.Domain)
@@ -65,6 +66,12 @@ func foldDomain(s string) (string, error) {
 	if _, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
 		return "", fmt.Errorf("it is an address")
 	}
+	for _, r := range s {
+		// idna refuses these too, but names them by number.
+		if r < unicode.MaxASCII && r != '.' && r != '-' && !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+			return "", fmt.Errorf("%q cannot be in one", r)
+		}
+	}
 	profile := idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(true), idna.VerifyDNSLength(true))
 	s = strings.TrimSuffix(s, ".")
 	if _, err := profile.ToASCII(s); err != nil {
@@ -77,13 +84,13 @@ func foldDomain(s string) (string, error) {
 	return domain, nil
 }
 
-// server checks an address to connect to.
-func (v validator) server(key, address string) {
+// server checks an address to connect to. Example is one as it should be.
+func (v validator) server(key, address, example string) {
 	if !v.ok(key) {
 		return
 	}
 	if err := checkAddress(address, 1); err != nil {
-		v.add(key, fmt.Sprintf("%q is not an address: %s", address, err), "write host:port, such as 127.0.0.1:5347")
+		v.add(key, fmt.Sprintf("%q is not an address: %s", address, err), "write host:port, such as "+example)
 	}
 }
 
@@ -147,7 +154,7 @@ func (v validator) network(at string, n *Network, seen map[string]string) {
 			v.add(key, "the list is empty", fmt.Sprintf("write host:port of a server, or remove the line: then it is the name with port %s", n.defaultPort()))
 		}
 		for i, address := range n.Addresses {
-			v.server(element(key, i), address)
+			v.server(element(key, i), address, "irc.libera.chat:"+n.defaultPort())
 		}
 	}
 	if key := child(at, "ca_file"); v.ok(key) && n.CAFile != "" && !n.TLS {
