@@ -1,0 +1,51 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"io"
+	"strings"
+
+	"passerelle/config"
+)
+
+// parseFlags reads the flags of a command that takes no other arguments. Define adds them. If done is true, the command ends
+// with that exit code.
+func parseFlags(env *environment, c command, args []string, define func(*flag.FlagSet)) (code int, done bool) {
+	set := flag.NewFlagSet(c.name, flag.ContinueOnError)
+	set.SetOutput(io.Discard) // The package's own messages have another form than ours.
+	define(set)
+	err := set.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		printCommand(env.stdout, c)
+		return exitOK, true
+	}
+	if err == nil && set.NArg() > 0 {
+		err = errors.New("too many arguments: " + strings.Join(set.Args(), " "))
+	}
+	if err != nil {
+		return usageError(env, c, err), true
+	}
+	return exitOK, false
+}
+
+// usageError says how a command is used.
+func usageError(env *environment, c command, err error) int {
+	printf(env.stderr, "passerelle %s: %v\nUsage: passerelle %s\n", c.name, err, strings.TrimSpace(c.name+" "+c.usage))
+	return exitUsage
+}
+
+// configFlag is the flag that names the configuration file.
+func configFlag(path *string) func(*flag.FlagSet) {
+	return func(set *flag.FlagSet) { set.StringVar(path, "config", config.DefaultPath, "") }
+}
+
+// loadConfig reads the configuration file. If it has faults, all of them are printed, one a line, and done is true.
+func loadConfig(env *environment, path string) (c *config.Config, code int, done bool) {
+	c, err := config.Load(path, env.getenv("CREDENTIALS_DIRECTORY"))
+	if err != nil {
+		printf(env.stderr, "%v\n", err)
+		return nil, exitConfig, true
+	}
+	return c, exitOK, false
+}
