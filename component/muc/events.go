@@ -154,7 +154,7 @@ func (r *Room) Done(ref transports.Ref, err error, out *Out) {
 		r.refuse(p.client, p.nick, p.id, e, out) // XEP-0045 §7.6
 	default:
 		if p.part > 0 && p.part < p.of {
-			e = transports.NewError(e.Kind, fmt.Sprintf("Only the first %d of %d lines were sent. %s", p.part, p.of, e.Text), e.Err)
+			e = transports.NewError(e.Kind, fmt.Sprintf("%d of %d lines went out, the rest did not. %s", p.part, p.of, e.Text), e.Err)
 		}
 		r.bounce(p.client, p.id, e, out)
 	}

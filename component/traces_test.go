@@ -1,0 +1,144 @@
+package component
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"passerelle/transports"
+)
+
+// The waist was drawn from traces; here they are, played between a real XMPP stream and a scripted transport.
+
+// A join that the network refuses.
+func TestTraceJoinRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil).connected()
+	alice := w.client("alice@localhost/phone")
+	alice.send(`<presence id='j' to='#secret%irc.example@irc.localhost/alice'><x xmlns='http://jabber.org/protocol/muc'><password>nope</password></x></presence>`)
+	s := w.session()
+	j := next[transports.Join](t, s)
+	if j.Nick != "alice" || j.Password != "nope" || j.Room.ID != "#secret" {
+		t.Errorf("the network was asked for %+v", j)
+	}
+	s.emit(t, transports.Done{Ref: j.Ref, Err: transports.NewError(transports.NeedPassword, "#secret needs another password.", errScripted)})
+	e := alice.expect(`<presence type='error' id='j' from='#secret%irc.example@irc.localhost/alice'><x xmlns='http://jabber.org/protocol/muc'/>
+		<error type='auth'><not-authorized xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>
+		<text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>#secret needs another password.</text></error></presence>`)
+	_ = e
+	alice.alive()
+	select {
+	case <-s.ctx.Done():
+	case <-time.After(testWait):
+		t.Error("a session without rooms must be closed")
+	}
+}
+
+// One message that is split into three lines and echoed.
+func TestTraceThreeLines(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil).connected()
+	alice := w.client("alice@localhost/phone")
+	s := w.enter(alice)
+	alice.send(`<message type='groupchat' id='m' to='#go%irc.example@irc.localhost'><body>one
+two
+three</body></message>`)
+	m := next[transports.Send](t, s)
+	for i, line := range []string{"one", "two", "three"} {
+		s.emit(t, transports.Message{Ref: m.Ref, Part: i + 1, Of: 3, Room: m.To, From: &transports.Person{Nick: "alice"}, Body: line})
+		s.emit(t, transports.Message{Room: m.To, From: &transports.Person{Nick: "bob"}, Body: fmt.Sprint("between ", i)})
+	}
+	alice.expect(`<message type='groupchat' from='#go%irc.example@irc.localhost/bob'><body>between 0</body></message>`)
+	alice.expect(`<message type='groupchat' from='#go%irc.example@irc.localhost/bob'><body>between 1</body></message>`)
+	alice.expect(`<message type='groupchat' id='m' from='#go%irc.example@irc.localhost/alice'><body>one
+two
+three</body></message>`)
+	alice.expect(`<message type='groupchat' from='#go%irc.example@irc.localhost/bob'><body>between 2</body></message>`)
+}
+
+// One user on two networks of which one fails.
+func TestTraceTwoNetworks(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil).connected()
+	alice := w.client("alice@localhost/phone")
+	s1 := w.enter(alice)
+	alice.send(`<presence to='#go%other.example@irc.localhost/alice'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
+	s2 := w.session()
+	s2.emit(t, entered(next[transports.Join](t, s2)))
+	for range 3 {
+		alice.receive()
+	}
+	s1.emit(t, transports.State{Err: transports.NewError(transports.Denied, "irc.example has banned this gateway.", nil)})
+	alice.expect(`<presence type='unavailable' from='#go%irc.example@irc.localhost/alice'><x xmlns='http://jabber.org/protocol/muc#user'><status code='110'/><status code='333'/></x></presence>`)
+	alice.send(`<message type='groupchat' id='m' to='#go%other.example@irc.localhost'><body>still here</body></message>`)
+	m := next[transports.Send](t, s2)
+	s2.emit(t, transports.Message{Ref: m.Ref, Part: 1, Of: 1, Room: m.To, Body: m.Body})
+	alice.expect(`<message type='groupchat' id='m' from='#go%other.example@irc.localhost/alice'/>`)
+	alice.ask(`<message type='groupchat' id='n' to='#go%irc.example@irc.localhost'><body>gone</body></message>`,
+		`<message type='error' id='n'><error><not-acceptable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>`)
+}
+
+// A room list that takes long delays nothing else of the same user.
+func TestTraceSlowList(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil).connected()
+	alice := w.client("alice@localhost/phone")
+	s := w.enter(alice)
+	alice.send(`<iq type='get' id='list' to='irc.example@irc.localhost'><query xmlns='http://jabber.org/protocol/disco#items'/></iq>`)
+	l := next[transports.List](t, s)
+	for i := range 3 {
+		alice.send(`<message type='groupchat' id='m' to='#go%irc.example@irc.localhost'><body>meanwhile</body></message>`)
+		m := next[transports.Send](t, s)
+		s.emit(t, transports.Message{Ref: m.Ref, Part: 1, Of: 1, Room: m.To, Body: m.Body})
+		alice.expect(`<message type='groupchat' id='m'/>`)
+		if i == 1 {
+			alice.alive()
+		}
+	}
+	s.emit(t, transports.RoomList{Ref: l.Ref, Rooms: []transports.RoomInfo{
+		{Room: transports.Target{Kind: transports.TargetRoom, Network: "irc.example", ID: "#go"}, Name: "#Go", Members: 12},
+		{Room: transports.Target{Kind: transports.TargetRoom, Network: "irc.example", ID: "#a@b"}, Name: "#a@b", Members: 1},
+	}})
+	alice.expect(`<iq type='result' id='list' from='irc.example@irc.localhost'><query xmlns='http://jabber.org/protocol/disco#items'>
+		<item jid='#go%irc.example@irc.localhost' name='#Go (12)'/><item jid='#a\40b%irc.example@irc.localhost'/></query></iq>`)
+}
+
+// "configure" with its present values, in chat.
+func TestTraceConfigure(t *testing.T) {
+	t.Parallel()
+	nick := "alice"
+	ran := make(chan map[string]string, 1)
+	w := newWorld(t, func(o *Options) {
+		o.Transport.(*scripted).commands = []transports.Command{{
+			Name: "configure", Title: "Settings", For: []transports.TargetKind{transports.TargetNetwork},
+			Form: func(context.Context, transports.Address, transports.Target) (transports.Form, error) {
+				return transports.Form{Title: "Your settings on irc.example", Fields: []transports.Field{
+					{Name: "nick", Label: "Nick", Value: nick}, {Name: "pass", Label: "Password", Type: transports.FieldSecret},
+				}}, nil
+			},
+			Run: func(_ context.Context, user transports.Address, on transports.Target, v map[string]string) (string, error) {
+				v["on"], v["user"] = on.Network, user.String()
+				ran <- v
+				return "Saved.", nil
+			},
+		}}
+	}).connected()
+	alice := w.client("alice@localhost/phone")
+	say := func(body, pattern string) {
+		t.Helper()
+		alice.ask(`<message type='chat' to='help@irc.localhost'><body>`+body+`</body><thread>t1</thread></message>`,
+			`<message type='chat' from='help@irc.localhost'><thread>t1</thread><body>`+pattern+`</body></message>`)
+	}
+	say("CONFIGURE irc.example", "*Nick (nick): alice*NAME=VALUE*")
+	say("configure irc.example nick=ally", "Saved.")
+	if v := <-ran; v["nick"] != "ally" || v["on"] != "irc.example" || v["user"] != "alice@localhost" {
+		t.Errorf("the command ran with %v", v)
+	}
+	say("configure irc.example pass=hunter2", "I do not take passwords in chat*")
+	say("configure irc.example colour=blue", "I do not understand*")
+	say("configure", "Write*")
+	say("configure not-a-network", "*not the name of a network.")
+	say("what is this?", "This is Test gateway*Join #channel%irc.example@irc.localhost.*")
+	say("/status", "You are connected to no network*")
+}
