@@ -45,7 +45,7 @@ func (u *user) refuse(in *inbound, err *transports.Error) {
 // bounced takes an error that came back for something of ours: a client that is gone leaves its rooms.
 func (u *user) bounced(in *inbound) {
 	errElem := in.root().Child(stanza.NSComponent, "error")
-	delete(u.restoring, in.from)
+	u.gone(in.from)
 	for _, n := range u.networks {
 		for _, r := range n.rooms {
 			r.Bounced(in.from, errElem, u.out)

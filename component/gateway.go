@@ -114,9 +114,15 @@ func (g *Gateway) Run(ctx context.Context) error {
 	var recorder sync.WaitGroup
 	recorder.Go(func() { g.recordOccupancy(stopRecorder) })
 	wait := backoff{first: g.opt.Timing.FirstWait, max: g.opt.Timing.MaxWait, refused: g.opt.Timing.RefusedWait}
-	first := true
+	back, first := g.remembered(ctx), true
 	for ctx.Err() == nil {
-		err := g.serve(ctx, &wait, &first)
+		err := g.serve(ctx, &wait, func() {
+			g.up(first)
+			if first {
+				g.restore(back)
+			}
+			first = false
+		})
 		if ctx.Err() != nil {
 			break
 		}
@@ -135,14 +141,14 @@ func (g *Gateway) Run(ctx context.Context) error {
 	return nil
 }
 
-// serve connects once and serves the stream until it ends.
-func (g *Gateway) serve(ctx context.Context, wait *backoff, first *bool) error {
+// serve connects once and serves the stream until it ends. It calls up once the stream stands.
+func (g *Gateway) serve(ctx context.Context, wait *backoff, up func()) error {
 	s, err := dial(ctx, g.opt.Server, g.opt.Domain, g.opt.Secret)
 	if err != nil {
 		return err
 	}
 	wait.reset()
-	g.up(*first)
+	up()
 	defer g.down()
 
 	// The stream outlives ctx by the time that an orderly end takes.
@@ -165,10 +171,6 @@ func (g *Gateway) serve(ctx context.Context, wait *backoff, first *bool) error {
 		case <-watch.Done():
 		}
 	})
-	if *first {
-		*first = false
-		wg.Go(func() { g.restore(watch) })
-	}
 	return s.run(life, g.out, g.handle, g.refused)
 }
 

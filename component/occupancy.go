@@ -2,6 +2,7 @@ package component
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"passerelle/component/muc"
@@ -85,81 +86,98 @@ func (g *Gateway) writeOccupancy(tx *store.Tx, batch []occupied) error {
 	return nil
 }
 
-// restore brings back everybody who was in a room when an earlier process died. First each client is told; where it is gone, its
-// server returns the message and the client is forgotten before anything is done for it.
-func (g *Gateway) restore(ctx context.Context) {
+// remembered reads who was in which room when an earlier process died. It is read before the first stream stands, so that nobody is
+// taken for restored who has just joined.
+func (g *Gateway) remembered(ctx context.Context) []restoring {
 	if g.opt.Store == nil {
-		return
+		return nil
 	}
 	all, err := g.opt.Store.Occupancies(ctx, g.opt.Domain)
 	if err != nil {
 		g.log.Error("not all rooms of before the restart could be read", "error", err)
 	}
-	if len(all) > 0 {
-		g.log.Info("bringing users back into their rooms", "rooms", len(all))
-	}
-	for i, o := range all {
+	var back []restoring
+	for _, o := range all {
 		user, err := transports.ParseAddress(o.JID)
 		if err != nil {
 			continue
 		}
-		u, ok := g.user(user)
-		if !ok {
-			return
-		}
-		back := restoring{client: user.WithResource(o.Resource), room: o.Room, nick: o.Nick, password: o.Password.Reveal()}
-		u.post(func() { u.announceRestore(back) })
-		// Spread, so that a network does not see everybody at once.
-		wait := g.opt.Timing.RestoreWait + time.Duration(i)*restoreSpread
-		u.after(wait, func() { u.restore(back) })
+		back = append(back, restoring{client: user.WithResource(o.Resource), room: o.Room, nick: o.Nick, password: o.Password.Reveal()})
 	}
+	return back
 }
 
-// restoreSpread lies between two users who are brought back: 50 a second.
+// restoreSpread lies between two rooms that are entered again: 50 a second, so that a network does not see everybody at once.
 const restoreSpread = 20 * time.Millisecond
 
 // restoring is a client on its way back into a room.
 type restoring struct {
 	client         transports.Address
-	room           string
+	room           string // local part
 	nick, password string
+}
+
+// restore brings everybody back. First each client is told; where it is gone, its server returns the message and the client is
+// forgotten before anything is done for it.
+func (g *Gateway) restore(all []restoring) {
+	if len(all) > 0 {
+		g.log.Info("bringing users back into their rooms", "rooms", len(all))
+	}
+	for i, r := range all {
+		u, ok := g.user(r.client.Bare())
+		if !ok {
+			return
+		}
+		u.post(func() { u.announceRestore(r) })
+		u.after(g.opt.Timing.RestoreWait+time.Duration(i)*restoreSpread, func() { u.restore(r) })
+	}
 }
 
 func (u *user) announceRestore(r restoring) {
 	if u.restoring == nil {
-		u.restoring = make(map[transports.Address]int)
+		u.restoring = make(map[restoring]struct{})
 	}
-	u.restoring[r.client]++
-	u.out.Stanzas.Start("message").JID("from", transports.Address{Local: r.room, Domain: u.g.domain.Domain}).JID("to", r.client).
-		Attr("type", "groupchat").Attr("id", newID()).
+	u.restoring[r] = struct{}{}
+	u.out.Stanzas.Start("message").JID("from", u.roomAddress(r)).JID("to", r.client).Attr("type", "groupchat").Attr("id", newID()).
 		Start("body").Text("The gateway was restarted. Going back into this room.").End().
 		End()
 }
 
-// restore takes the client back in, unless its server said meanwhile that it is gone.
+func (u *user) roomAddress(r restoring) transports.Address {
+	return transports.Address{Local: r.room, Domain: u.g.domain.Domain}
+}
+
+// restore takes a client back in, unless its server said meanwhile that it is gone.
 func (u *user) restore(r restoring) {
-	if _, there := u.restoring[r.client]; !there {
-		if u.g.opt.Store != nil {
-			u.forgetOccupancy(r)
-		}
+	if _, there := u.restoring[r]; !there {
 		return
 	}
-	if u.restoring[r.client]--; u.restoring[r.client] == 0 {
-		delete(u.restoring, r.client)
-	}
-	addr := transports.Address{Local: r.room, Domain: u.g.domain.Domain}
+	delete(u.restoring, r)
+	addr := u.roomAddress(r)
 	e, err := u.g.entity(addr)
-	if err != nil || e.kind != entityRoom {
-		u.forgetOccupancy(r)
-		return
+	if err == nil && e.kind != entityRoom {
+		err = errors.New("it is no room any more")
 	}
-	room, err := u.openRoom(e.target, addr)
+	var room *muc.Room
+	if err == nil {
+		room, err = u.openRoom(e.target, addr)
+	}
 	if err != nil {
-		u.forgetOccupancy(r)
 		u.g.log.Warn("a user could not be brought back into a room", u.logID(), "error", err)
+		u.forgetOccupancy(r)
 		return
 	}
 	room.Restore(r.client, r.nick, r.password, u.out)
+}
+
+// gone stops bringing a client back whose server says that it is not there.
+func (u *user) gone(client transports.Address) {
+	for r := range u.restoring {
+		if r.client == client {
+			delete(u.restoring, r)
+			u.forgetOccupancy(r)
+		}
+	}
 }
 
 func (u *user) forgetOccupancy(r restoring) {

@@ -40,8 +40,7 @@ type user struct {
 
 	// What follows belongs to the running goroutine.
 	networks map[string]*network
-	// restoring counts the rooms that each client is being brought back into; a client that is gone is taken out.
-	restoring map[transports.Address]int
+	restoring map[restoring]struct{} // clients on their way back after a restart
 	lastRef   transports.Ref
 	out       *muc.Out // from outPool while the goroutine runs
 	ctx       context.Context

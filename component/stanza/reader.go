@@ -101,11 +101,6 @@ func (r *Reader) tooLarge() *Refused {
 	return ref
 }
 
-// refuseBytes refuses a stanza of more than limit bytes.
-func refuseBytes(limit int) *Refused {
-	return overLimit(fmt.Sprintf("The stanza is larger than %d bytes.", limit))
-}
-
 // take gives the stanza that ends at r.scanned.
 func (r *Reader) take() (*Stanza, error) {
 	frame := r.buf[r.start:r.scanned]

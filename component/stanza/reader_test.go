@@ -394,3 +394,24 @@ func TestReleaseElsewhere(t *testing.T) {
 	close(jobs)
 	wg.Wait()
 }
+
+// TestReleaseOfNothing releases what is not there, and a stanza that was released before.
+func TestReleaseOfNothing(t *testing.T) {
+	t.Parallel()
+	var none *Stanza
+	none.Release()
+	s := mustParse(t, good)
+	s.Release()
+	s.Release()
+	if s.Root.Is(NSComponent, "message") {
+		t.Error("the stanza is still there")
+	}
+}
+
+func TestRefusedError(t *testing.T) {
+	t.Parallel()
+	_, err := Parse([]byte("<iq>&nbsp;</iq>"), NSComponent, Limits{})
+	if want := "stanza refused: bad-request: There is an unknown entity or a bad reference."; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}

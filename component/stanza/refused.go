@@ -1,6 +1,9 @@
 package stanza
 
-import "bytes"
+import (
+	"bytes"
+	"fmt"
+)
 
 // Refused is the error for a stanza that broke a limit or a rule; the stream goes on behind it. Kind, Type, ID, From and To hold
 // what could be read of the root's start tag, so that the sender can be answered; they are empty where nothing could.
@@ -61,6 +64,11 @@ func refuseCDEnd() *Refused     { return badRequest("There is a ]]> outside of a
 func refuseDepth() *Refused    { return overLimit("The elements are nested too deep.") }
 func refuseAttrs() *Refused    { return overLimit("An element has too many attributes.") }
 func refuseElements() *Refused { return overLimit("There are too many elements.") }
+
+// refuseBytes refuses a stanza of more than limit bytes.
+func refuseBytes(limit int) *Refused {
+	return overLimit(fmt.Sprintf("The stanza is larger than %d bytes.", limit))
+}
 
 // readHead fills in what can be read of the start tag at the beginning of frame. It goes as far as the tag makes sense and leaves
 // out values that do not.
