@@ -51,7 +51,7 @@ func refuseComment() *Refused { return badRequest("Comments are not allowed.") }
 func refusePI() *Refused      { return badRequest("Processing instructions are not allowed.") }
 func refuseDTD() *Refused     { return badRequest("Document type declarations are not allowed.") }
 
-// The refusals of what is not well-formed; both paths give the same.
+// The refusals of what is not well-formed. On the cold path encoding/xml finds some of it first, and the text says less.
 func refuseChar() *Refused      { return badRequest("There is a character that XML does not allow.") }
 func refuseReference() *Refused { return badRequest("There is an unknown entity or a bad reference.") }
 func refuseTag() *Refused       { return badRequest("A tag is not well-formed.") }
