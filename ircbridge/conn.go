@@ -1,0 +1,272 @@
+package ircbridge
+
+import (
+	"fmt"
+	"net"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"passerelle/transports"
+)
+
+// Bounds of what waits to be written.
+const (
+	maxQueue  = 200 // lines that wait, and sent ones whose echo is missing; then Busy
+	maxUrgent = 64  // answers to PING and lines of the registration; then they are dropped
+	maxRecent = 16  // targets of the last messages, for errors that come late
+)
+
+// conn is one connection to a network. The session's mutex guards all of it but lines and nc.
+type conn struct {
+	nc    net.Conn
+	lines *lineReader // the session's goroutine alone
+	stop  chan struct{}
+	dead  bool // stop is closed, nothing more is written
+
+	// Registration.
+	asked      string // the nick that was tried first
+	nickTries  int
+	offered    []string // capabilities, while they are being listed
+	capsDone   bool     // the list is complete
+	capsEnded  bool
+	registered bool // 001 came
+	ready      bool // the greeting is over
+
+	// What the network is like.
+	echo, labels, tags, batching bool
+	isup                         isupport
+	ident, hostname              string // of ourselves, as others see them; empty while unknown
+
+	// Writing.
+	urgent   []string
+	queue    []outLine
+	inflight []*sentPart // written, not echoed yet
+	recent   []recentSend
+	tokens   float64
+	tokensAt time.Time
+	writer   *writing // nil while nothing is being written
+	labelled uint64
+
+	// Times.
+	begun    time.Time
+	readyBy  time.Time // when the greeting counts as over
+	since    time.Time // online
+	heard    time.Time // the last line
+	pinged   time.Time // zero unless an answer is awaited
+	lastUse  time.Time
+	lastCTCP time.Time
+	deadline time.Time // of reading
+
+	batches map[string]string  // label by batch
+	events  []transports.Event // room for translate
+	fault   *cause             // why the connection ends
+	broken  error              // of writing
+	words   string             // of ERROR
+}
+
+func newConn(nc net.Conn, buffers *lineBuffers, burst int, tooLong func()) *conn {
+	now := time.Now()
+	return &conn{
+		nc: nc, lines: newLineReader(nc, buffers, tooLong), stop: make(chan struct{}), isup: defaultISupport(),
+		tokens: float64(burst), tokensAt: now, begun: now, heard: now, lastUse: now,
+	}
+}
+
+// interrupt wakes the session's goroutine out of reading.
+func (c *conn) interrupt() { c.expireAt(time.Unix(1, 0)) }
+
+// expireAt sets until when reading may take. An error means that the connection is gone, which reading will tell.
+func (c *conn) expireAt(t time.Time) {
+	c.deadline = t
+	_ = c.nc.SetReadDeadline(t)
+}
+
+// refuse ends the connection because of what the network said; the first reason counts.
+func (c *conn) refuse(err *transports.Error, final bool) {
+	if c.fault == nil {
+		c.fault = &cause{err, final}
+	}
+}
+
+// lastWords keeps what a server says before it closes the connection.
+func (c *conn) lastWords(text string) { c.words = text }
+
+// banned finds the words of servers that turn somebody away for good.
+var banned = regexp.MustCompile(`(?i)\b([kgdzx]-?lined?|akill(ed)?|auto-?kill(ed)?|banned|blacklisted)\b`)
+
+// lost is why a connection on which reading failed with err is gone.
+func (c *conn) lost(n *Network, err error) *cause {
+	switch {
+	case c.fault != nil:
+		return c.fault
+	case c.words != "":
+		kind, final := transports.Offline, banned.MatchString(c.words)
+		if final {
+			kind = transports.Denied
+		}
+		return &cause{transports.NewError(kind, fmt.Sprintf("%s closed the connection: %s", n.Name, c.words), err), final}
+	default:
+		return &cause{transports.NewError(transports.Offline, fmt.Sprintf("the connection to %s was lost", n.Name), err), false}
+	}
+}
+
+// prefixLen is the length of what the network puts in front of our lines for others, ":nick!user@host ", guessed high while
+// it is not known.
+func (c *conn) prefixLen(nick string) int {
+	const longestUser, longestHost = 11, 63 // RFC 2812 §2.3.1 for the latter
+	user, host := len(c.ident), len(c.hostname)
+	if user == 0 {
+		user = longestUser
+	}
+	if host == 0 {
+		host = longestHost
+	}
+	return len(":!@ ") + len(nick) + user + host
+}
+
+// answerPing queues a PONG; a flood of PINGs loses some of them.
+func (c *conn) answerPing(token string) {
+	if len(c.urgent) < maxUrgent {
+		c.urgent = append(c.urgent, "PONG :"+oneLine(token, 400))
+	}
+}
+
+// full reports whether n more lines are too many.
+func (c *conn) full(n int) bool { return len(c.queue)+len(c.inflight)+n > maxQueue }
+
+// enqueue puts lines behind those that wait. Whoever asks for something checked full before; the rest are answers to the
+// network, which are dropped when it is too much.
+func (c *conn) enqueue(lines ...outLine) {
+	if !c.full(len(lines)) {
+		c.queue = append(c.queue, lines...)
+	}
+}
+
+// sentPart is a part of a Send: a line on its way to the network.
+type sentPart struct {
+	ref      transports.Ref
+	part, of int
+	to       transports.Target
+	name     string // of the target, in the line
+	body     string
+	action   bool
+	label    string
+	by       time.Time // when the echo is overdue
+}
+
+// message is what the host is told once the network has the part.
+func (p *sentPart) message(from *transports.Person, at time.Time) transports.Message {
+	m := transports.Message{
+		Ref: p.ref, Part: p.part, Of: p.of, From: from, Body: p.body, Action: p.action, Time: at,
+	}
+	if p.to.Kind == transports.TargetRoom {
+		m.Room = p.to
+	} else {
+		m.To = p.to
+	}
+	return m
+}
+
+// recentSend remembers whom a Send went to, for the error that the network may answer with.
+type recentSend struct {
+	name   string
+	ref    transports.Ref
+	failed bool
+}
+
+// remember notes a part that is being written.
+func (c *conn) remember(p *sentPart) {
+	if n := len(c.recent); n > 0 && c.recent[n-1].ref == p.ref && c.recent[n-1].name == p.name {
+		return
+	}
+	if len(c.recent) == maxRecent {
+		copy(c.recent, c.recent[1:])
+		c.recent = c.recent[:maxRecent-1]
+	}
+	c.recent = append(c.recent, recentSend{name: p.name, ref: p.ref})
+}
+
+// failSend finds the Send that the network refuses: the one with the label, else the first that awaits its echo from that
+// target, else the last one that went there. What is left of it is dropped. Known says that it was told before.
+func (c *conn) failSend(name, label string) (ref transports.Ref, found, known bool) {
+	for _, p := range c.inflight {
+		if label != "" && p.label == label || label == "" && c.isup.casemap.equal(p.name, name) {
+			c.dropSend(p.ref)
+			return p.ref, true, false
+		}
+	}
+	for i := len(c.recent) - 1; i >= 0; i-- {
+		if r := &c.recent[i]; c.isup.casemap.equal(r.name, name) {
+			if r.failed {
+				return 0, false, true
+			}
+			c.dropSend(r.ref)
+			r.failed = true
+			return r.ref, true, false
+		}
+	}
+	return 0, false, false
+}
+
+// dropSend forgets the parts of a Send.
+func (c *conn) dropSend(ref transports.Ref) {
+	queue := c.queue[:0]
+	for _, line := range c.queue {
+		if line.part == nil || line.part.ref != ref {
+			queue = append(queue, line)
+		}
+	}
+	clear(c.queue[len(queue):])
+	c.queue = queue
+	var inflight []*sentPart
+	for _, p := range c.inflight {
+		if p.ref != ref {
+			inflight = append(inflight, p)
+		}
+	}
+	c.inflight = inflight
+	for i := range c.recent {
+		if c.recent[i].ref == ref {
+			c.recent[i].failed = true
+		}
+	}
+}
+
+// echoed ties a message of our own to the Send that it echoes: by label, else the first one to that target, since a network
+// keeps the order (IRCv3 echo-message). One that nothing waits for was sent by another client of ours, through a bouncer.
+func (c *conn) echoed(m transports.Message, label string) transports.Message {
+	for i, p := range c.inflight {
+		if label != "" && p.label != label || label == "" && (p.to != m.Room && p.to != m.To || p.action != m.Action) {
+			continue
+		}
+		c.inflight = append(c.inflight[:i:i], c.inflight[i+1:]...)
+		if len(c.inflight) == 0 {
+			c.inflight = nil
+		}
+		m.Ref, m.Part, m.Of = p.ref, p.part, p.of
+		return m
+	}
+	return m
+}
+
+// nextLabel makes the label of a line (IRCv3 labeled-response).
+func (c *conn) nextLabel() string {
+	c.labelled++
+	return strconv.FormatUint(c.labelled, 36)
+}
+
+// appendLine writes a line with its ending, the last place where something could break out of it.
+func appendLine(b []byte, line string) []byte {
+	if strings.ContainsAny(line, "\r\n\x00") {
+		line = strings.Map(func(r rune) rune {
+			if r == '\r' || r == '\n' || r == 0 {
+				return -1
+			}
+			return r
+		}, line)
+	}
+	b = append(b, line...)
+	return append(b, '\r', '\n')
+}

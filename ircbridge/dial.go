@@ -1,0 +1,131 @@
+package ircbridge
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"syscall"
+	"time"
+
+	"passerelle/transports"
+)
+
+// dialTimeout bounds the way to a connection that can be spoken on: name, TCP and TLS.
+const dialTimeout = 30 * time.Second
+
+// defaultPort is that of IRC over TLS (RFC 7194).
+const defaultPort = "6697"
+
+// cause is why a session has no connection.
+type cause struct {
+	err   *transports.Error
+	final bool // trying again would not help
+}
+
+// dial connects to n and verifies whom it talks to.
+func (t *Transport) dial(ctx context.Context, n *Network) (net.Conn, *cause) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	conn, err := t.dialer(n)(ctx, "tcp", n.Address)
+	if err != nil {
+		return nil, dialFault(n, err)
+	}
+	if n.Plain {
+		return conn, nil
+	}
+	host, _, err := net.SplitHostPort(n.Address)
+	if err != nil {
+		host = n.Address
+	}
+	secured := tls.Client(conn, &tls.Config{ServerName: host, RootCAs: n.RootCAs, MinVersion: tls.VersionTLS12})
+	if err := secured.HandshakeContext(ctx); err != nil {
+		return nil, dialFault(n, errors.Join(fmt.Errorf("tls handshake: %w", err), conn.Close()))
+	}
+	return secured, nil
+}
+
+// dialer is the operator's own where he gave one. The system's refuses addresses that are not public for networks that a user
+// named, once the name is resolved, so that a name cannot be used to reach what stands behind our firewall.
+func (t *Transport) dialer(n *Network) func(ctx context.Context, network, address string) (net.Conn, error) {
+	if t.opt.Dial != nil {
+		return t.opt.Dial
+	}
+	d := &net.Dialer{KeepAlive: -1} // the session has its own
+	if !n.configured {
+		d.Control = func(_, address string, _ syscall.RawConn) error {
+			return checkPublic(address)
+		}
+	}
+	return d.DialContext
+}
+
+// errNotPublic refuses an address that a stranger's server cannot have.
+var errNotPublic = errors.New("the address is not public")
+
+// checkPublic refuses what is no address of the public internet.
+func checkPublic(address string) error {
+	a, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return fmt.Errorf("read resolved address: %w", err)
+	}
+	if ip := a.Addr().Unmap(); !isPublic(ip) {
+		return errNotPublic
+	}
+	return nil
+}
+
+func isPublic(ip netip.Addr) bool {
+	if !ip.IsGlobalUnicast() || ip.IsPrivate() || ip.Zone() != "" {
+		return false // loopback, link-local, multicast and unspecified are no global unicast
+	}
+	for _, special := range []string{
+		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24",
+		"203.0.113.0/24", "240.0.0.0/4", // RFC 6890 §2.2.2
+		"64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "fec0::/10", // RFC 6890 §2.2.3; the
+		// translated and tunnelled ones would reach IPv4 addresses that this list refuses
+	} {
+		if netip.MustParsePrefix(special).Contains(ip) {
+			return false
+		}
+	}
+	return true
+}
+
+// dialFault says in words why there is no connection.
+func dialFault(n *Network, err error) *cause {
+	fault := func(kind transports.Kind, final bool, format string, args ...any) *cause {
+		return &cause{transports.NewError(kind, fmt.Sprintf(format, args...), err), final}
+	}
+	if errors.Is(err, errNotPublic) {
+		return fault(transports.Denied, true, "%s is not a server on the public internet, so you cannot connect to it from here", n.ID)
+	}
+	if dns, ok := errors.AsType[*net.DNSError](err); ok && !dns.IsTimeout {
+		return fault(transports.NoServer, false, "there is no server called %s", n.ID)
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return fault(transports.Offline, false, "the certificate of %s is not trusted: nobody known has signed it", n.ID)
+	}
+	if _, ok := errors.AsType[x509.HostnameError](err); ok {
+		return fault(transports.Offline, false, "the certificate of %s is not trusted: it is for another name", n.ID)
+	}
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
+		if invalid.Reason == x509.Expired {
+			return fault(transports.Offline, false, "the certificate of %s is not trusted: it has expired or is not valid yet", n.ID)
+		}
+		return fault(transports.Offline, false, "the certificate of %s is not trusted", n.ID)
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return fault(transports.Offline, false, "%s does not speak TLS on this port", n.ID)
+	}
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return fault(transports.Offline, false, "%s refused the connection", n.ID)
+	}
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded) {
+		return fault(transports.Offline, false, "%s does not answer", n.ID)
+	}
+	return fault(transports.Offline, false, "%s cannot be reached", n.ID)
+}

@@ -1,0 +1,249 @@
+package ircbridge
+
+import (
+	"strings"
+	"time"
+
+	"github.com/lrstanley/girc"
+
+	"passerelle/transports"
+)
+
+// ctcpInterval is the least time between two answers to CTCP requests: they come from strangers.
+const ctcpInterval = 3 * time.Second
+
+// maxBatches bounds the batches that a network has open at a time.
+const maxBatches = 16
+
+// handle takes one line of the network. It is called with mu held.
+func (s *session) handle(c *conn, line string) {
+	e := girc.ParseEvent(line)
+	if e == nil || e.Command == "" {
+		s.t.metrics.dropped.WithLabelValues(dropGarbage).Inc()
+		return
+	}
+	self := e.Source != nil && c.isup.casemap.equal(e.Source.Name, s.nick)
+	switch e.Command {
+	case girc.PING: // RFC 2812 §3.7.2
+		c.answerPing(e.Last())
+		s.startWriter(c)
+		return
+	case girc.ERROR: // RFC 2812 §3.7.4
+		c.lastWords(plain(e.Last()))
+		return
+	case girc.CAP:
+		s.capability(c, e.Params)
+		return
+	case "BATCH":
+		c.batch(e)
+		return
+	case girc.JOIN:
+		if self && len(e.Params) > 0 && c.isup.isChannel(e.Params[0]) && printable(e.Params[0]) {
+			s.selfJoined(c, e, e.Params[0])
+			return
+		}
+	case girc.PART:
+		if self && len(e.Params) > 0 && s.leftAlready(e.Params[0]) {
+			return
+		}
+	case girc.PRIVMSG:
+		if !self && len(e.Params) > 1 && c.isup.casemap.equal(e.Params[0], s.nick) {
+			c.lastUse = time.Now()
+			s.answerCTCP(c, e)
+		}
+	default:
+		if len(e.Command) == 3 && isDigit(e.Command[0]) {
+			s.numeric(c, e)
+			return
+		}
+	}
+	label := c.label(e)
+	for _, event := range s.translator(c).translate(c.events[:0], e) {
+		if m, ok := event.(transports.Message); ok && self {
+			if m = c.echoed(m, label); m.Ref == 0 && c.isup.casemap.equal(m.To.ID, s.nick) {
+				m.To = transports.Target{} // from the user to himself: this copy is the one that he receives
+			}
+			event = m
+		}
+		s.dispatch(c, event, self)
+	}
+}
+
+// translator is what translates lines, with all that it needs to know.
+func (s *session) translator(c *conn) translator {
+	return translator{
+		network: s.net.ID, nick: s.nick, isup: &c.isup, now: time.Now(),
+		room: s.present, person: s.t.people.intern,
+	}
+}
+
+// present finds a room that the user is in, for the translator.
+func (s *session) present(name string) (transports.Target, bool) {
+	if r := s.lookup(name); r != nil && (r.state == roomIn || r.state == roomEntering) {
+		return r.target, true
+	}
+	return transports.Target{}, false
+}
+
+// dispatch keeps the session's own state in step with an event and posts it. By says that the user caused it.
+func (s *session) dispatch(c *conn, event transports.Event, by bool) {
+	switch e := event.(type) {
+	case transports.Message:
+		s.postIn(e.Room, e)
+	case transports.Joined:
+		s.postIn(e.Room, e)
+	case transports.RoleChanged:
+		s.postIn(e.Room, e)
+	case transports.Notice:
+		s.postIn(e.Room, e)
+	case transports.Subject:
+		if by {
+			e.Ref, _ = s.answer(func(p *pending) bool { return p.kind == requestTopic && p.room.target == e.Room })
+		}
+		s.postIn(e.Room, e)
+	case transports.Renamed:
+		s.renamed(c, e)
+	case transports.Parted:
+		switch {
+		case e.Room == transports.Target{}:
+			for _, r := range s.rooms {
+				if r.enter != nil {
+					r.enter.remove(c.isup.casemap, e.Nick)
+				}
+			}
+			s.post(e)
+		case e.Self:
+			s.selfParted(e)
+		default:
+			s.postIn(e.Room, e)
+			if by && e.How == transports.PartKicked {
+				if ref, ok := s.answer(func(p *pending) bool {
+					return p.kind == requestKick && p.room.target == e.Room && c.isup.casemap.equal(p.nick, e.Nick)
+				}); ok && ref != 0 {
+					s.post(transports.Done{Ref: ref})
+				}
+			}
+		}
+	}
+}
+
+// postIn posts an event of a room; while the room is being entered it waits until the host knows the room.
+func (s *session) postIn(t transports.Target, e transports.Event) {
+	if t.Kind == transports.TargetRoom {
+		if r := s.room(t); r != nil && r.state == roomEntering && r.enter != nil {
+			if len(r.enter.held) >= maxHeld {
+				s.t.metrics.dropped.WithLabelValues(dropFull).Inc()
+				return
+			}
+			r.enter.held = append(r.enter.held, e)
+			return
+		}
+	}
+	s.post(e)
+}
+
+// renamed follows a change of nick, ours included, which services may force on us.
+func (s *session) renamed(c *conn, e transports.Renamed) {
+	for _, r := range s.rooms {
+		if r.enter != nil {
+			r.enter.rename(c.isup.casemap, e.Old, s.t.people.intern(transports.Person{Nick: e.New}))
+		}
+	}
+	if e.Self {
+		s.nick = strings.Clone(e.New)
+		var asked bool
+		if e.Ref, asked = s.answer(func(p *pending) bool { return p.kind == requestNick }); asked {
+			s.wanted = s.nick
+		}
+	}
+	s.post(e)
+}
+
+// leftAlready swallows the answer to a PART of ours.
+func (s *session) leftAlready(name string) bool {
+	r := s.lookup(name)
+	switch {
+	case r == nil:
+		return true
+	case r.parts > 0:
+		r.parts--
+		return true
+	case r.state == roomLeaving:
+		s.removeRoom(r)
+		return true
+	}
+	return false
+}
+
+// selfParted takes us out of a room that the network removed us from.
+func (s *session) selfParted(e transports.Parted) {
+	r := s.room(e.Room)
+	if r == nil {
+		return
+	}
+	if r.enter != nil {
+		r.enter.fail(s, refused(transports.Denied, "you were removed from %s", r.name))
+	}
+	if r.entered {
+		s.post(e)
+	}
+	s.removeRoom(r)
+}
+
+// answerCTCP answers what a stranger's client asks of ours: VERSION and PING, to us alone, now and then. TIME would tell where
+// the gateway is, the others have no use.
+func (s *session) answerCTCP(c *conn, e *girc.Event) {
+	command, body, ok := cutCTCP(e.Last())
+	if !ok || e.Source == nil || !validContact(e.Source.Name) || !c.ready {
+		return
+	}
+	var answer string
+	switch command {
+	case girc.CTCP_VERSION:
+		answer = "VERSION " + s.t.opt.Version
+	case girc.CTCP_PING:
+		answer = "PING " + oneLine(plain(body), 64)
+	default:
+		return
+	}
+	now := time.Now()
+	if now.Sub(c.lastCTCP) < ctcpInterval || c.full(1) {
+		s.t.metrics.dropped.WithLabelValues(dropFull).Inc()
+		return
+	}
+	c.lastCTCP = now
+	c.enqueue(outLine{text: "NOTICE " + e.Source.Name + " :\x01" + strings.TrimSpace(answer) + "\x01"})
+	s.startWriter(c)
+}
+
+// batch follows the batches that carry the answer to a labelled line (IRCv3 labeled-response).
+func (c *conn) batch(e *girc.Event) {
+	if len(e.Params) == 0 || len(e.Params[0]) < 2 {
+		return
+	}
+	id := e.Params[0][1:]
+	switch e.Params[0][0] {
+	case '+':
+		label, ok := e.Tags.Get("label")
+		if !ok || len(c.batches) >= maxBatches {
+			return
+		}
+		if c.batches == nil {
+			c.batches = make(map[string]string)
+		}
+		c.batches[id] = label
+	case '-':
+		delete(c.batches, id)
+	}
+}
+
+// label is the label of ours that a line answers, or empty.
+func (c *conn) label(e *girc.Event) string {
+	if label, ok := e.Tags.Get("label"); ok {
+		return label
+	}
+	if id, ok := e.Tags.Get("batch"); ok {
+		return c.batches[id]
+	}
+	return ""
+}

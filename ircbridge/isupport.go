@@ -1,0 +1,143 @@
+package ircbridge
+
+import (
+	"strconv"
+	"strings"
+
+	"passerelle/transports"
+)
+
+// isupport is what a network said of itself in RPL_ISUPPORT (numeric 005). UTF8ONLY is not kept: we always write UTF-8.
+type isupport struct {
+	casemap     casemap
+	chanTypes   string
+	prefixModes string // mode letters of ranks, highest first: "qaohv"
+	prefixChars string // their signs in the same order: "~&@%+"
+	listModes   string // CHANMODES type A: lists, always with a parameter
+	paramModes  string // CHANMODES type B: always with a parameter
+	setModes    string // CHANMODES type C: with a parameter when set
+	network     string
+	nickLen     int
+	channelLen  int
+	topicLen    int // 0 where the network does not say
+	lineLen     int
+}
+
+// defaultISupport is what holds before the network says otherwise.
+func defaultISupport() isupport {
+	return isupport{
+		chanTypes:   channelStarts,
+		prefixModes: "ov",
+		prefixChars: "@+",
+		listModes:   "beI",
+		paramModes:  "k",
+		setModes:    "l",
+		nickLen:     30,
+		channelLen:  maxChannelName,
+		lineLen:     512, // RFC 2812 §2.3
+	}
+}
+
+// maxToken bounds a value that is kept as a string: no honest one is longer.
+const maxToken = 64
+
+// apply takes the tokens of one 005 line. What makes no sense is ignored: a value out of range must not make the bridge cut
+// text to nothing or wait for lines that never end.
+func (s *isupport) apply(tokens []string) {
+	def := defaultISupport()
+	for _, token := range tokens {
+		key, value, _ := strings.Cut(token, "=")
+		if len(value) > maxToken && key != "CHANMODES" {
+			continue
+		}
+		switch key {
+		case "CASEMAPPING":
+			s.casemap = parseCasemap(value)
+		case "CHANTYPES":
+			if value != "" {
+				s.chanTypes = strings.Clone(value)
+			}
+		case "PREFIX":
+			// "(ohv)@%+"; an empty value means that the network has no ranks.
+			modes, chars, ok := strings.Cut(strings.TrimPrefix(value, "("), ")")
+			if value == "" || ok && len(modes) == len(chars) {
+				s.prefixModes, s.prefixChars = strings.Clone(modes), strings.Clone(chars)
+			}
+		case "CHANMODES":
+			types := strings.Split(value, ",")
+			if len(types) >= 3 && len(value) <= 4*maxToken {
+				s.listModes, s.paramModes, s.setModes = strings.Clone(types[0]), strings.Clone(types[1]), strings.Clone(types[2])
+			}
+		case "NETWORK":
+			s.network = plain(value)
+		case "NICKLEN", "MAXNICKLEN":
+			s.nickLen = bounded(value, 4, maxNickName, s.nickLen)
+		case "CHANNELLEN":
+			s.channelLen = bounded(value, 4, maxChannelName, s.channelLen)
+		case "TOPICLEN":
+			s.topicLen = bounded(value, 1, 1<<16, s.topicLen)
+		case "LINELEN":
+			s.lineLen = bounded(value, def.lineLen, maxLine, s.lineLen)
+		case "-CASEMAPPING":
+			s.casemap = def.casemap
+		case "-PREFIX":
+			s.prefixModes, s.prefixChars = def.prefixModes, def.prefixChars
+		}
+	}
+}
+
+// bounded reads a number that must lie between low and high; anything else leaves the present one.
+func bounded(value string, low, high, present int) int {
+	n, err := strconv.Atoi(value)
+	if err != nil || n < low {
+		return present
+	}
+	return min(n, high)
+}
+
+// isChannel reports whether name is a channel on this network.
+func (s *isupport) isChannel(name string) bool {
+	return name != "" && strings.IndexByte(s.chanTypes, name[0]) >= 0
+}
+
+// rankOfMode is the rank that a mode letter grants, and whether it is a rank's letter at all. A letter that only this network
+// knows is a rank without a name here.
+func (s *isupport) rankOfMode(letter byte) (transports.Role, bool) {
+	if strings.IndexByte(s.prefixModes, letter) < 0 {
+		return 0, false
+	}
+	switch letter {
+	case 'q':
+		return transports.RoleOwner, true
+	case 'a':
+		return transports.RoleAdmin, true
+	case 'o':
+		return transports.RoleOp, true
+	case 'h':
+		return transports.RoleHalfOp, true
+	case 'v':
+		return transports.RoleVoice, true
+	}
+	return 0, true
+}
+
+// cutRanks takes the signs of ranks off the front of a name in NAMES (several of them with multi-prefix).
+func (s *isupport) cutRanks(name string) (transports.Role, string) {
+	var role transports.Role
+	for name != "" {
+		i := strings.IndexByte(s.prefixChars, name[0])
+		if i < 0 {
+			break
+		}
+		rank, _ := s.rankOfMode(s.prefixModes[i])
+		role |= rank
+		name = name[1:]
+	}
+	return role, name
+}
+
+// takesParam reports whether a channel mode that is no rank is followed by a parameter.
+func (s *isupport) takesParam(letter byte, set bool) bool {
+	return strings.IndexByte(s.listModes, letter) >= 0 || strings.IndexByte(s.paramModes, letter) >= 0 ||
+		set && strings.IndexByte(s.setModes, letter) >= 0
+}

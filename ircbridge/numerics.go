@@ -1,0 +1,244 @@
+package ircbridge
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lrstanley/girc"
+
+	"passerelle/transports"
+)
+
+// numeric handles a numeric reply (RFC 2812 §5): it answers what is pending, or is shown to the user, or is dropped.
+func (s *session) numeric(c *conn, e *girc.Event) {
+	param := func(i int) string {
+		if i < len(e.Params) {
+			return e.Params[i]
+		}
+		return ""
+	}
+	switch e.Command {
+	case girc.RPL_WELCOME:
+		s.welcome(c, param(0))
+	case girc.RPL_ISUPPORT:
+		if len(e.Params) > 2 {
+			c.isup.apply(e.Params[1 : len(e.Params)-1])
+		}
+	case girc.RPL_ENDOFMOTD, girc.ERR_NOMOTD:
+		if c.registered && !c.ready {
+			s.ready(c)
+		}
+	case "396": // RPL_VISIBLEHOST: what others see behind the "@"
+		if printable(param(1)) && len(param(1)) <= maxSetting {
+			c.hostname = strings.Clone(param(1))
+		}
+	case girc.RPL_TOPIC, girc.RPL_NOTOPIC:
+		if r := s.lookup(param(1)); r != nil && r.enter != nil {
+			r.enter.topic = ""
+			if e.Command == girc.RPL_TOPIC {
+				r.enter.topic = plain(param(2))
+			}
+		}
+	case girc.RPL_TOPICWHOTIME:
+		if r := s.lookup(param(1)); r != nil && r.enter != nil {
+			by, _, _ := strings.Cut(param(2), "!")
+			r.enter.topicBy = plain(by)
+			if at, err := strconv.ParseInt(param(3), 10, 64); err == nil && at > 0 && at <= time.Now().Unix() {
+				r.enter.topicAt = time.Unix(at, 0).UTC()
+			}
+		}
+	case girc.RPL_NAMREPLY:
+		s.names(c, e.Params)
+	case girc.RPL_ENDOFNAMES:
+		s.namesEnd(c, param(1))
+	case girc.RPL_LIST:
+		s.listed(c, e.Params)
+	case girc.RPL_LISTEND:
+		s.listEnd()
+	case "263", "416": // RPL_TRYAGAIN, ERR_TOOMANYMATCHES
+		if s.list != nil && strings.EqualFold(param(1), "LIST") {
+			s.listFailed(refused(transports.Busy, "%s cannot list its channels now: try again later", s.net.Name))
+			return
+		}
+		s.tell(c, e)
+	case girc.ERR_NICKNAMEINUSE, girc.ERR_NICKCOLLISION, girc.ERR_ERRONEUSNICKNAME, girc.ERR_NONICKNAMEGIVEN:
+		s.nickRefused(c, e)
+	case girc.ERR_PASSWDMISMATCH: // RFC 2812 §3.1.1
+		c.refuse(refused(transports.NeedPassword, "%s does not accept the password: set it with the command configure", s.net.Name), true)
+	case girc.ERR_YOUREBANNEDCREEP:
+		c.refuse(refused(transports.Denied, "%s has banned you: %s", s.net.Name, plain(e.Last())), true)
+	case "315", "318", "321", "324", "329", "368", "369":
+		return // frames and details of answers that nobody reads
+	case girc.RPL_YOURHOST, girc.RPL_CREATED, girc.RPL_MYINFO, girc.RPL_MOTD, girc.RPL_MOTDSTART, girc.RPL_UMODEIS,
+		girc.RPL_LUSERCLIENT, girc.RPL_LUSEROP, girc.RPL_LUSERUNKNOWN, girc.RPL_LUSERCHANNELS, girc.RPL_LUSERME,
+		"250", "265", "266", "042", "305", "306":
+		return // the small talk of a greeting
+	default:
+		s.failure(c, e)
+	}
+}
+
+// failure finds the request that an error numeric answers.
+func (s *session) failure(c *conn, e *girc.Event) {
+	name, r := s.subject(e.Params)
+	if e.Command == girc.ERR_UNAVAILRESOURCE && r == nil {
+		s.nickRefused(c, e)
+		return
+	}
+	why := strings.TrimSuffix(plain(e.Last()), ".")
+	if r != nil && r.state == roomJoining {
+		if err := joinRefusal(e.Command, r.name, s.net.Name, why); err != nil {
+			s.refuse(r, err)
+			return
+		}
+	}
+	switch e.Command {
+	case girc.ERR_NOTONCHANNEL, girc.ERR_NOSUCHCHANNEL:
+		if r != nil && r.state == roomLeaving && s.leftAlready(r.name) {
+			return
+		}
+		if r != nil && s.requestFailed(r, "", refused(transports.NotJoined, "you are not in %s", r.name)) ||
+			r == nil && s.sendFailed(c, e, name, refused(transports.NotFound, "there is no %s on %s", name, s.net.Name)) {
+			return
+		}
+	case girc.ERR_CHANOPRIVSNEEDED:
+		if r != nil && s.requestFailed(r, "", refused(transports.Denied, "only operators of %s may do this", r.name)) {
+			return
+		}
+	case girc.ERR_USERNOTINCHANNEL:
+		if r != nil && s.requestFailed(r, "", refused(transports.NotFound, "%s is not in %s", param1(e), r.name)) {
+			return
+		}
+	case girc.ERR_NOSUCHNICK, "408": // 408: nobody of that name is there, to services
+		if s.sendFailed(c, e, name, refused(transports.NotFound, "nobody called %s is on %s", name, s.net.Name)) ||
+			s.requestFailed(nil, name, refused(transports.NotFound, "nobody called %s is on %s", name, s.net.Name)) {
+			return
+		}
+	case girc.ERR_CANNOTSENDTOCHAN, girc.ERR_TOOMANYTARGETS, "415", "477", "486", "531", "716", "489", "492":
+		// 477, 486, 489, 531 and 716 say that a person or a channel takes no messages from somebody like us.
+		if s.sendFailed(c, e, name, refused(transports.Denied, "you may not write to %s: %s", name, why)) {
+			return
+		}
+	case "438", "447", "435", "484": // too many changes of nick, none allowed in this channel, banned, restricted
+		if s.nickFailed(refused(transports.Denied, "your nick stays as it is: %s", why)) {
+			return
+		}
+	}
+	s.tell(c, e)
+}
+
+func param1(e *girc.Event) string {
+	if len(e.Params) > 1 {
+		return plain(e.Params[1])
+	}
+	return ""
+}
+
+// subject is what an error numeric is about: the parameter behind our nick, or the room among the parameters. Some servers
+// leave our nick out.
+func (s *session) subject(params []string) (string, *room) {
+	for _, p := range params {
+		if r := s.lookup(p); r != nil {
+			return r.name, r
+		}
+	}
+	if len(params) > 1 {
+		return plain(params[1]), nil
+	}
+	return "", nil
+}
+
+// joinRefusal says why a channel cannot be entered, and what one can do; nil for numerics that do not say so.
+func joinRefusal(code, channel, network, why string) *transports.Error {
+	switch code {
+	case girc.ERR_NOSUCHCHANNEL:
+		return refused(transports.NotFound, "%s has no channel called %s", network, channel)
+	case girc.ERR_TOOMANYCHANNELS:
+		return refused(transports.Policy, "%s lets you be in no more channels: leave one before you join %s", network, channel)
+	case girc.ERR_UNAVAILRESOURCE:
+		return refused(transports.Busy, "%s on %s cannot be entered just now: try again in a few minutes", channel, network)
+	case girc.ERR_CHANNELISFULL:
+		return refused(transports.Full, "%s on %s is full: try again later", channel, network)
+	case girc.ERR_INVITEONLYCHAN:
+		return refused(transports.NotRegistered, "%s on %s is for invited people only: ask somebody inside to invite you", channel, network)
+	case girc.ERR_BANNEDFROMCHAN:
+		return refused(transports.Denied, "you are banned from %s on %s: only its operators can change that", channel, network)
+	case girc.ERR_BADCHANNELKEY:
+		return refused(transports.NeedPassword, "%s on %s needs a password, and this was not it", channel, network)
+	case girc.ERR_BADCHANMASK, "479", "448": // 479, 448: the name has characters that this network refuses
+		return refused(transports.BadRequest, "%s takes no channel called %s", network, channel)
+	case "477":
+		return refused(transports.NotRegistered, "%s on %s is for registered nicks only: register yours with the network and identify", channel, network)
+	case "489", "490": // secure connections only
+		return refused(transports.Denied, "%s on %s is for people whose connection is encrypted", channel, network)
+	case "470":
+		return refused(transports.Denied, "%s does not let you into %s and forwards you to another channel: %s", network, channel, why)
+	case "480", "485", "495", "500", "519", "520": // throttled, unwanted, rejoin too soon, too many joins, for staff
+		return refused(transports.Denied, "%s does not let you into %s: %s", network, channel, why)
+	}
+	return nil
+}
+
+// requestFailed ends the pending request that an error answers: on a room, or about a nick.
+func (s *session) requestFailed(r *room, nick string, err *transports.Error) bool {
+	ref, ok := s.answer(func(p *pending) bool {
+		if r != nil {
+			return p.room == r
+		}
+		return p.kind == requestKick && s.conn.isup.casemap.equal(p.nick, nick)
+	})
+	if ok && ref != 0 {
+		s.post(transports.Done{Ref: ref, Err: err})
+	}
+	return ok
+}
+
+// sendFailed ends the Send that an error answers, with what is left of it.
+func (s *session) sendFailed(c *conn, e *girc.Event, name string, err *transports.Error) bool {
+	ref, found, known := c.failSend(name, c.label(e))
+	if found && ref != 0 {
+		s.post(transports.Done{Ref: ref, Err: err})
+	}
+	return found || known
+}
+
+// nickRefused handles a nick that the network does not let us have.
+func (s *session) nickRefused(c *conn, e *girc.Event) {
+	if !c.registered {
+		s.nextNick(c)
+		return
+	}
+	err := refused(transports.Conflict, "the nick is taken on %s: choose another", s.net.Name)
+	if e.Command == girc.ERR_ERRONEUSNICKNAME || e.Command == girc.ERR_NONICKNAMEGIVEN {
+		err = refused(transports.BadRequest, "%s does not allow this nick: choose another", s.net.Name)
+	}
+	if !s.nickFailed(err) {
+		s.tell(c, e)
+	}
+}
+
+func (s *session) nickFailed(err *transports.Error) bool {
+	ref, ok := s.answer(func(p *pending) bool { return p.kind == requestNick })
+	if ok && ref != 0 {
+		s.post(transports.Done{Ref: ref, Err: err})
+	}
+	return ok
+}
+
+// tell shows a numeric to the user as text, in the room that it is about.
+func (s *session) tell(c *conn, e *girc.Event) {
+	params := e.Params
+	if len(params) > 1 {
+		params = params[1:] // our own nick
+	}
+	text := plain(strings.Join(params, " "))
+	if strings.TrimSpace(text) == "" || !c.registered && e.Command == girc.ERR_UNKNOWNCOMMAND {
+		return // a server without CAP
+	}
+	var room transports.Target
+	if _, r := s.subject(e.Params); r != nil && r.entered {
+		room = r.target
+	}
+	s.postIn(room, transports.Notice{Room: room, Text: text})
+}

@@ -1,0 +1,181 @@
+package ircbridge
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"passerelle/transports"
+)
+
+// wantedCaps are the capabilities that are used where the network has them. Labels need batch and message-tags.
+func wantedCaps() []string {
+	return []string{
+		"account-tag", "batch", "echo-message", "extended-join", "labeled-response", "message-tags", "multi-prefix",
+		"server-time", "userhost-in-names",
+	}
+}
+
+// register sends what opens a connection (RFC 2812 §3.1, IRCv3 capability negotiation). NICK and USER do not wait for the
+// capabilities: a server without them answers 421 and goes on.
+func (s *session) register(c *conn, set map[string]string) {
+	s.nick = s.wanted
+	if nick := set[SettingNick]; nick != "" {
+		s.nick = sanitizeNick(nick, maxNickName)
+	}
+	c.asked = s.nick
+	username, realname := set[SettingUsername], set[SettingRealname]
+	if username == "" {
+		username = s.nick
+	}
+	if realname == "" {
+		realname = s.nick
+	}
+	lines := []string{"CAP LS 302"}
+	if password := set[SettingPassword]; password != "" {
+		lines = append(lines, "PASS :"+cutControls(password))
+	}
+	lines = append(lines, "NICK "+s.nick, "USER "+username+" 0 * :"+cutControls(realname))
+	c.urgent = append(c.urgent, lines...)
+	s.startWriter(c)
+}
+
+// capability handles CAP (IRCv3 capability negotiation): params are our nick or "*", the subcommand, and a list.
+func (s *session) capability(c *conn, params []string) {
+	if len(params) < 3 {
+		return
+	}
+	list := params[len(params)-1]
+	switch strings.ToUpper(params[1]) {
+	case "LS":
+		if c.capsDone {
+			return
+		}
+		for name := range fields(list) {
+			name, _, _ = strings.Cut(name, "=")
+			if slices.Contains(wantedCaps(), name) && !slices.Contains(c.offered, name) {
+				c.offered = append(c.offered, strings.Clone(name))
+			}
+		}
+		if params[2] == "*" && len(params) > 3 {
+			return // more lines follow
+		}
+		c.capsDone = true
+		if len(c.offered) == 0 {
+			c.urgent = append(c.urgent, "CAP END")
+		} else {
+			c.urgent = append(c.urgent, "CAP REQ :"+strings.Join(c.offered, " "))
+		}
+		c.offered = nil
+		s.startWriter(c)
+	case "ACK":
+		for name := range fields(list) {
+			name, gone := strings.CutPrefix(name, "-")
+			c.setCap(name, !gone)
+		}
+		s.endCaps(c)
+	case "NAK":
+		s.endCaps(c)
+	case "DEL":
+		for name := range fields(list) {
+			c.setCap(name, false)
+		}
+	}
+}
+
+// setCap notes a capability that changes what we do; the others only change what the network tells.
+func (c *conn) setCap(name string, on bool) {
+	switch name {
+	case "echo-message":
+		c.echo = on
+	case "labeled-response":
+		c.labels = on
+	case "message-tags":
+		c.tags = on
+	case "batch":
+		c.batching = on
+	}
+}
+
+func (s *session) endCaps(c *conn) {
+	if !c.registered && !c.capsEnded {
+		c.capsEnded = true
+		c.urgent = append(c.urgent, "CAP END")
+		s.startWriter(c)
+	}
+}
+
+// nextNick offers another nick to a network that refused the last one.
+func (s *session) nextNick(c *conn) {
+	c.nickTries++
+	if c.nickTries > maxNickTries {
+		c.refuse(refused(transports.Conflict, "%s took none of the nicks that were tried, %s being the first", s.net.Name, c.asked), false)
+		return
+	}
+	s.nick = alternateNick(c.asked, c.nickTries, c.isup.nickLen)
+	c.urgent = append(c.urgent, "NICK "+s.nick)
+	s.startWriter(c)
+}
+
+// welcome ends the registration (001); its first parameter is the nick that the network gave us.
+func (s *session) welcome(c *conn, nick string) {
+	if c.registered {
+		return
+	}
+	c.registered = true
+	if validNick(nick) && nick != "*" {
+		s.nick = strings.Clone(nick)
+	}
+	c.readyBy = time.Now().Add(motdTimeout)
+	s.wakeBy(c, c.readyBy)
+}
+
+// ready begins the session's work on a fresh connection: the greeting is over, so what the network supports is known.
+func (s *session) ready(c *conn) {
+	c.ready = true
+	c.since = time.Now()
+	c.lastUse = c.since
+	s.setPhase(phaseOnline)
+	s.t.metrics.connects.WithLabelValues(s.net.label(), "ok").Inc()
+	s.log.Debug("irc session online", "network", s.net.ID)
+	s.post(transports.State{Online: true, Nick: s.nick})
+	s.joinAll(c)
+	if s.list != nil {
+		s.askList(c)
+	}
+	s.wakeBy(c, c.lastUse.Add(idleTimeout))
+}
+
+// joinAll joins what the user wants to be in, several channels a line where no key is needed.
+func (s *session) joinAll(c *conn) {
+	const most = 400 // bytes of a line, to be safe of every server's limit
+	var batch outLine
+	flush := func() {
+		if batch.text != "" {
+			c.queue = append(c.queue, batch)
+			batch = outLine{}
+		}
+	}
+	for _, r := range s.rooms {
+		r.state = roomJoining
+		if r.enter == nil {
+			r.enter = &entering{}
+		}
+		r.name = r.target.ID
+		switch {
+		case r.key != "":
+			c.queue = append(c.queue, outLine{text: "JOIN " + r.name + " :" + r.key, rooms: []*room{r}})
+			continue
+		case len(batch.text)+1+len(r.name) > most:
+			flush()
+		}
+		if batch.text == "" {
+			batch.text = "JOIN " + r.name
+		} else {
+			batch.text += "," + r.name
+		}
+		batch.rooms = append(batch.rooms, r)
+	}
+	flush()
+	s.startWriter(c)
+}

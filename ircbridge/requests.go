@@ -1,0 +1,294 @@
+package ircbridge
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"passerelle/transports"
+)
+
+// requestKind is what a pending request asked for.
+type requestKind uint8
+
+const (
+	requestTopic requestKind = iota
+	requestNick
+	requestKick
+)
+
+// pending is a request that the network has not answered yet.
+type pending struct {
+	kind requestKind
+	ref  transports.Ref
+	room *room  // of topic and kick
+	nick string // of nick and kick
+	by   time.Time
+}
+
+func refused(kind transports.Kind, format string, args ...any) *transports.Error {
+	return transports.NewError(kind, fmt.Sprintf(format, args...), nil)
+}
+
+// join enters a channel, and connects first where that is still to be done.
+func (s *session) join(q transports.Join) *transports.Error {
+	if q.Room.Kind != transports.TargetRoom || q.Room.Network != s.net.ID || !validChannel(q.Room.ID) {
+		return refused(transports.BadRequest, "%q is no channel on %s", q.Room.ID, s.net.Name)
+	}
+	if strings.ContainsAny(q.Password, " ,") || cutControls(q.Password) != q.Password || len(q.Password) > maxSetting {
+		return refused(transports.BadRequest, "the key of an IRC channel has no spaces and no commas")
+	}
+	r := s.room(q.Room)
+	switch {
+	case r == nil && len(s.rooms) >= maxRooms:
+		return refused(transports.Policy, "you are in too many channels on %s: leave one first", s.net.Name)
+	case r == nil:
+		r = &room{target: q.Room, name: q.Room.ID}
+		if err := s.mayJoin(); err != nil {
+			return err
+		}
+		s.rooms = append(s.rooms, r)
+	case r.enter != nil && len(r.enter.refs) >= maxWaiting:
+		return s.busy()
+	default:
+		if err := s.mayJoin(); err != nil {
+			return err
+		}
+	}
+	if q.Password != "" {
+		r.key = q.Password
+	}
+	if r.enter == nil {
+		r.enter = &entering{}
+	}
+	if q.Ref != 0 {
+		r.enter.refs = append(r.enter.refs, q.Ref)
+	}
+	switch s.phase {
+	case phaseIdle:
+		s.start(q.Nick)
+	case phaseWaiting:
+		select {
+		case s.hurry <- struct{}{}:
+		default: // it was asked already
+		}
+	case phaseOnline:
+		s.sendJoin(s.conn, r)
+	}
+	return nil
+}
+
+// mayJoin reports why no channel can be joined at the moment.
+func (s *session) mayJoin() *transports.Error {
+	switch {
+	case s.phase == phaseWaiting && time.Since(s.lastTry) < joinAgainAfter:
+		return s.offline()
+	case s.phase == phaseOnline && s.conn.full(2):
+		return s.busy()
+	}
+	return nil
+}
+
+// start begins to connect.
+func (s *session) start(nick string) {
+	s.wanted = sanitizeNick(nick, defaultISupport().nickLen)
+	s.setPhase(phaseConnecting)
+	s.t.running.Go(s.run)
+}
+
+// sendJoin asks the network for one channel: to enter it or, where we are in, who is there.
+func (s *session) sendJoin(c *conn, r *room) {
+	switch r.state {
+	case roomIn:
+		if len(r.enter.refs) > 1 {
+			return // it is being asked already
+		}
+		c.enqueue(outLine{text: "TOPIC " + r.name}, outLine{text: "NAMES " + r.name, rooms: []*room{r}})
+	case roomJoining, roomEntering:
+		return // the answer is on its way
+	case roomLeaving:
+		r.parts++
+		fallthrough
+	case roomLost:
+		r.state = roomJoining
+		line := "JOIN " + r.name
+		if r.key != "" {
+			line += " :" + r.key // RFC 2812 §3.2.1; behind a colon, so that a key may begin with one
+		}
+		c.enqueue(outLine{text: line, rooms: []*room{r}})
+	}
+	s.startWriter(c)
+}
+
+// leave leaves a channel. The network's answer is swallowed.
+func (s *session) leave(q transports.Leave) *transports.Error {
+	r := s.room(q.Room)
+	if r == nil || r.state == roomLeaving {
+		return nil
+	}
+	if r.enter != nil {
+		r.enter.fail(s, refused(transports.Gone, "you left %s before you were in", r.name))
+		r.enter = nil
+	}
+	if s.phase != phaseOnline {
+		s.removeRoom(r)
+		return nil
+	}
+	r.state, r.entered = roomLeaving, false
+	line := "PART " + r.name
+	if reason := oneLine(q.Reason, maxSetting); reason != "" {
+		line += " :" + reason
+	}
+	// Beyond the bound of the queue: a channel that the user left must not stay joined. There is one such line per room.
+	s.conn.queue = append(s.conn.queue, outLine{text: line})
+	s.startWriter(s.conn)
+	return nil
+}
+
+// send says something to a channel or a person.
+func (s *session) send(q transports.Send) *transports.Error {
+	var to string
+	switch q.To.Kind {
+	case transports.TargetRoom:
+		r := s.room(q.To)
+		if r == nil || r.state == roomJoining || r.state == roomLeaving {
+			return refused(transports.NotJoined, "you are not in %s", q.To.ID)
+		}
+		to = r.name
+	case transports.TargetContact:
+		if q.To.Network != s.net.ID || !validContact(q.To.ID) {
+			return refused(transports.BadRequest, "%q is nobody on %s", q.To.ID, s.net.Name)
+		}
+		to = q.To.ID
+	default:
+		return refused(transports.Unsupported, "a network itself takes no messages: write to a channel or a person")
+	}
+	if s.phase != phaseOnline {
+		return s.offline()
+	}
+	c := s.conn
+	before, after := "PRIVMSG "+to+" :", ""
+	if q.Action {
+		before, after = before+"\x01ACTION ", "\x01"
+	}
+	parts, err := splitBody(q.Body, c.isup.lineLen-len("\r\n")-c.prefixLen(s.nick)-len(before)-len(after))
+	if err != nil {
+		return transports.AsError(err)
+	}
+	if c.full(len(parts)) {
+		return s.busy()
+	}
+	for i, body := range parts {
+		c.enqueue(outLine{text: before + body + after, part: &sentPart{
+			ref: q.Ref, part: i + 1, of: len(parts), to: q.To, name: to, body: body, action: q.Action,
+		}})
+	}
+	s.startWriter(c)
+	return nil
+}
+
+// wait notes a request that the network should answer.
+func (s *session) wait(p pending) {
+	p.by = time.Now().Add(requestTimeout)
+	s.pending = append(s.pending, p)
+	s.wakeBy(s.conn, p.by)
+}
+
+// mayAsk reports why nothing can be asked of the network now.
+func (s *session) mayAsk() *transports.Error {
+	switch {
+	case s.phase != phaseOnline:
+		return s.offline()
+	case len(s.pending) >= maxRequests || s.conn.full(1):
+		return s.busy()
+	}
+	return nil
+}
+
+// inRoom finds a room that the user must be in.
+func (s *session) inRoom(t transports.Target) (*room, *transports.Error) {
+	if r := s.room(t); r != nil && (r.state == roomIn || r.state == roomEntering || r.state == roomLost) {
+		return r, nil
+	}
+	return nil, refused(transports.NotJoined, "you are not in %s", t.ID)
+}
+
+func (s *session) setSubject(q transports.SetSubject) *transports.Error {
+	r, err := s.inRoom(q.Room)
+	if err != nil {
+		return err
+	}
+	if err := s.mayAsk(); err != nil {
+		return err
+	}
+	limit := s.conn.isup.lineLen - len("\r\n") - s.conn.prefixLen(s.nick) - len("TOPIC  :") - len(r.name)
+	if n := s.conn.isup.topicLen; n > 0 {
+		limit = min(limit, n)
+	}
+	topic := oneLine(q.Subject, maxBody)
+	if len(topic) > limit {
+		return refused(transports.TooLarge, "the topic is too long for %s: %d bytes is the most", s.net.Name, limit)
+	}
+	s.wait(pending{kind: requestTopic, ref: q.Ref, room: r})
+	s.conn.enqueue(outLine{text: "TOPIC " + r.name + " :" + topic})
+	s.startWriter(s.conn)
+	return nil
+}
+
+func (s *session) setNick(q transports.SetNick) *transports.Error {
+	if err := s.mayAsk(); err != nil {
+		return err
+	}
+	limit := s.conn.isup.nickLen
+	if len(q.Nick) > limit {
+		return refused(transports.BadRequest, "the nick is too long for %s: %d characters is the most", s.net.Name, limit)
+	}
+	if sanitizeNick(q.Nick, limit) != q.Nick {
+		return refused(transports.BadRequest, "%q cannot be a nick on IRC: letters, digits and []\\`_^{|}- can, and no digit in front", q.Nick)
+	}
+	if q.Nick == s.nick {
+		s.post(transports.Done{Ref: q.Ref}) // the network would not answer
+		return nil
+	}
+	s.wait(pending{kind: requestNick, ref: q.Ref, nick: q.Nick})
+	s.conn.enqueue(outLine{text: "NICK " + q.Nick})
+	s.startWriter(s.conn)
+	return nil
+}
+
+func (s *session) kick(q transports.Kick) *transports.Error {
+	r, err := s.inRoom(q.Room)
+	if err != nil {
+		return err
+	}
+	if err := s.mayAsk(); err != nil {
+		return err
+	}
+	if !validContact(q.Nick) {
+		return refused(transports.BadRequest, "%q is nobody on %s", q.Nick, s.net.Name)
+	}
+	s.wait(pending{kind: requestKick, ref: q.Ref, room: r, nick: q.Nick})
+	line := "KICK " + r.name + " " + q.Nick
+	if reason := oneLine(q.Reason, maxSetting); reason != "" {
+		line += " :" + reason
+	}
+	s.conn.enqueue(outLine{text: line})
+	s.startWriter(s.conn)
+	return nil
+}
+
+// answer ends the first pending request that matches, and gives its reference.
+func (s *session) answer(match func(*pending) bool) (transports.Ref, bool) {
+	for i := range s.pending {
+		if match(&s.pending[i]) {
+			ref := s.pending[i].ref
+			s.pending = slices.Delete(s.pending, i, i+1)
+			if len(s.pending) == 0 {
+				s.pending = nil
+			}
+			return ref, true
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,215 @@
+package ircbridge
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/lrstanley/girc"
+
+	"passerelle/transports"
+)
+
+// roomState is where a channel stands.
+type roomState uint8
+
+const (
+	roomLost     roomState = iota // to be joined once the network is there
+	roomJoining                   // JOIN is on its way
+	roomEntering                  // the network echoed JOIN and is telling who is there
+	roomIn
+	roomLeaving // PART is on its way
+)
+
+// room is a channel that the user is in, or on the way in or out. There is no list of its members here: component keeps one.
+type room struct {
+	target  transports.Target
+	name    string // as the network writes it
+	key     string
+	state   roomState
+	entered bool      // the host was told so: after a lost link it is joined again
+	parts   int       // answers to earlier PARTs that are still to come
+	enter   *entering // what was told so far, while somebody waits for Entered
+}
+
+// Bounds of what is collected while a channel is entered.
+const (
+	maxMembers = 200_000
+	maxHeld    = 256
+	maxWaiting = 8 // requests that wait for the same answer
+)
+
+// entering collects what the network tells of a channel until the end of NAMES (RFC 2812 §3.2.1).
+type entering struct {
+	refs    []transports.Ref
+	by      time.Time // zero until JOIN is written
+	members []transports.Member
+	index   map[string]int // of members, by folded nick
+	topic   string
+	topicBy string
+	topicAt time.Time
+	held    []transports.Event // that happened in the channel meanwhile
+}
+
+// add takes a member; the first word about somebody counts.
+func (n *entering) add(m casemap, member transports.Member) bool {
+	if len(n.members) >= maxMembers {
+		return false
+	}
+	key := m.fold(member.Person.Nick)
+	if _, known := n.index[key]; known {
+		return true
+	}
+	if n.index == nil {
+		n.index = make(map[string]int)
+	}
+	n.index[key] = len(n.members)
+	n.members = append(n.members, member)
+	return true
+}
+
+// rename follows somebody who changed nick after he was named.
+func (n *entering) rename(m casemap, old string, person *transports.Person) {
+	if i, ok := n.index[m.fold(old)]; ok {
+		n.members[i].Person = person
+		delete(n.index, m.fold(old))
+		n.index[m.fold(person.Nick)] = i
+	}
+}
+
+// remove takes out somebody who left the network after he was named.
+func (n *entering) remove(m casemap, nick string) {
+	key := m.fold(nick)
+	if i, ok := n.index[key]; ok {
+		last := len(n.members) - 1
+		n.members[i] = n.members[last]
+		n.index[m.fold(n.members[i].Person.Nick)] = i
+		n.members = n.members[:last]
+		delete(n.index, key)
+	}
+}
+
+// fail answers those who wait with the error.
+func (n *entering) fail(s *session, err *transports.Error) {
+	for _, ref := range n.refs {
+		s.post(transports.Done{Ref: ref, Err: err})
+	}
+}
+
+// selfJoined handles the network's word that we are in a channel.
+func (s *session) selfJoined(c *conn, e *girc.Event, name string) {
+	if e.Source.Ident != "" && e.Source.Host != "" {
+		c.ident, c.hostname = strings.Clone(e.Source.Ident), strings.Clone(e.Source.Host) // as others see us
+	}
+	r := s.lookup(name)
+	switch {
+	case r == nil:
+		// Forced by the network, or forwarded to from another channel: nobody here would see it, so we leave.
+		c.enqueue(outLine{text: "PART " + name})
+		s.startWriter(c)
+	case r.state == roomJoining:
+		r.state = roomEntering
+		r.name = strings.Clone(name)
+	}
+}
+
+// names takes a line of NAMES (RFC 2812 §5.1, 353).
+func (s *session) names(c *conn, params []string) {
+	if len(params) < 2 {
+		return
+	}
+	r := s.lookup(params[len(params)-2])
+	if r == nil || r.enter == nil || r.state != roomEntering && r.state != roomIn {
+		return
+	}
+	for name := range fields(params[len(params)-1]) {
+		role, name := c.isup.cutRanks(name)
+		source := girc.ParseSource(name) // userhost-in-names: "nick!user@host"
+		if !validNick(source.Name) {
+			continue
+		}
+		person := s.t.people.intern(transports.Person{Nick: source.Name, Ident: plain(source.Ident), Host: plain(source.Host)})
+		if !r.enter.add(c.isup.casemap, transports.Member{Person: person, Role: role}) {
+			s.t.metrics.dropped.WithLabelValues(dropFull).Inc()
+			return
+		}
+	}
+}
+
+// namesEnd takes the end of NAMES (366): the channel is entered.
+func (s *session) namesEnd(c *conn, name string) {
+	r := s.lookup(name)
+	if r == nil || r.enter == nil || r.state != roomEntering && r.state != roomIn {
+		return
+	}
+	n := r.enter
+	n.add(c.isup.casemap, transports.Member{Person: s.self(c)}) // a network that leaves us out of NAMES
+	event := transports.Entered{
+		Room: r.target, Nick: s.nick, Members: n.members,
+		Subject: n.topic, SubjectBy: n.topicBy, SubjectTime: n.topicAt,
+	}
+	if len(n.refs) == 0 {
+		s.post(event)
+	}
+	for _, ref := range n.refs {
+		event.Ref = ref
+		s.post(event)
+	}
+	r.state, r.entered, r.enter = roomIn, true, nil
+	for _, e := range n.held {
+		s.post(e)
+	}
+}
+
+// refuse ends the attempt to enter a channel.
+func (s *session) refuse(r *room, err *transports.Error) {
+	if r.enter != nil {
+		r.enter.fail(s, err)
+		r.enter = nil
+	}
+	if r.state == roomIn {
+		return // it was only asked again who is there
+	}
+	if r.entered {
+		s.post(transports.Parted{Room: r.target, Nick: s.nick, Self: true, How: transports.PartLost, Err: err})
+	}
+	s.removeRoom(r)
+}
+
+// joinTimedOut gives up a channel whose network does not say who is there.
+func (s *session) joinTimedOut(c *conn, r *room) {
+	state := r.state
+	s.refuse(r, transports.NewError(transports.Offline,
+		fmt.Sprintf("%s did not answer the request to join %s: try again later", s.net.Name, r.name), nil))
+	if state != roomIn {
+		// The answer may still come: it must find a room that we are leaving.
+		r.state, r.entered = roomLeaving, false
+		s.rooms = append(s.rooms, r)
+		c.enqueue(outLine{text: "PART " + r.name})
+		s.startWriter(c)
+	}
+}
+
+// self is the user as the network knows him.
+func (s *session) self(c *conn) *transports.Person {
+	return s.t.people.intern(transports.Person{Nick: s.nick, Ident: c.ident, Host: c.hostname})
+}
+
+// fields splits at single spaces only: strings.Fields would also split at the no-break space, which is part of some names.
+func fields(s string) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		start := -1
+		for i := 0; i <= len(s); i++ {
+			if i < len(s) && s[i] != ' ' {
+				if start < 0 {
+					start = i
+				}
+				continue
+			}
+			if start >= 0 && !yield(s[start:i]) {
+				return
+			}
+			start = -1
+		}
+	}
+}

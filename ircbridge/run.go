@@ -1,0 +1,353 @@
+package ircbridge
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"time"
+
+	"passerelle/transports"
+)
+
+// run is the session's goroutine: it connects, reads, and connects again, until there is nothing left to do.
+func (s *session) run() {
+	defer s.cancel()
+	for {
+		c, why := s.connect()
+		if why == nil {
+			why = s.serve(c)
+			s.hangUp(c, why)
+		}
+		retry := s.disconnected(c, why)
+		s.flush()
+		if retry == 0 || !s.pause(retry) {
+			break
+		}
+	}
+	s.mu.Lock()
+	s.setPhase(phaseOver)
+	s.mu.Unlock()
+	s.t.forget(s)
+}
+
+// connect makes a connection and begins to register.
+func (s *session) connect() (*conn, *cause) {
+	s.mu.Lock()
+	s.setPhase(phaseConnecting)
+	s.lastTry = time.Now()
+	s.mu.Unlock()
+	set, err := s.settings()
+	if err != nil {
+		return nil, &cause{transports.NewError(transports.Internal, "your settings cannot be read now", err), false}
+	}
+	nc, why := s.t.dial(s.ctx, s.net)
+	if why != nil {
+		return nil, why
+	}
+	c := newConn(nc, &s.t.buffers, s.t.opt.Burst, func() { s.t.metrics.dropped.WithLabelValues(dropTooLong).Inc() })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.conn = c
+	if s.closed {
+		c.interrupt()
+		return c, nil
+	}
+	s.register(c, set)
+	s.wakeBy(c, c.begun.Add(registrationTimeout))
+	return c, nil
+}
+
+// settings are what the user configured for the network. The store is asked here, where nobody waits for the session.
+func (s *session) settings() (map[string]string, error) {
+	if s.t.opt.Settings == nil {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, dialTimeout)
+	defer cancel()
+	set, err := s.t.opt.Settings.Load(ctx, s.user, scopeOf(s.net.ID))
+	if err != nil {
+		return nil, fmt.Errorf("load settings: %w", err)
+	}
+	return set, nil
+}
+
+// serve reads until the connection is of no use any more, and says why.
+func (s *session) serve(c *conn) *cause {
+	for {
+		line, err := c.lines.next()
+		why := s.step(c, line, err)
+		s.flush()
+		if why != nil {
+			return why
+		}
+	}
+}
+
+// step takes a line, or the error instead of one.
+func (s *session) step(c *conn, line []byte, err error) *cause {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		return &cause{transports.NewError(transports.Gone, "closed", nil), true}
+	case err == nil:
+		s.t.metrics.in.Inc()
+		c.heard = time.Now()
+		c.pinged = time.Time{}
+		s.handle(c, decode(line))
+		return c.fault
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		if c.broken != nil {
+			return c.lost(s.net, c.broken)
+		}
+		return s.expire(c, time.Now())
+	default:
+		return c.lost(s.net, fmt.Errorf("read from irc network: %w", err))
+	}
+}
+
+// expire does what is due, and sets the deadline of reading to what is due next.
+func (s *session) expire(c *conn, now time.Time) *cause {
+	silent := func(text string) *cause { return &cause{refused(transports.Offline, text, s.net.Name), false} }
+	next := c.heard.Add(silenceTimeout)
+	if !c.pinged.IsZero() {
+		next = c.pinged.Add(pongTimeout)
+	}
+	// due reports whether t has come; if not, the session wakes for it.
+	due := func(t time.Time) bool {
+		if t.IsZero() {
+			return false
+		}
+		if !t.After(now) {
+			return true
+		}
+		if t.Before(next) {
+			next = t
+		}
+		return false
+	}
+	if !c.registered && due(c.begun.Add(registrationTimeout)) {
+		return silent("%s answers, but does not let anybody in")
+	}
+	if due(next) {
+		if !c.pinged.IsZero() {
+			return silent("the connection to %s was lost: nothing was heard for three minutes")
+		}
+		c.pinged = now
+		c.urgent = append(c.urgent, "PING :"+s.nick) // RFC 2812 §3.7.2
+		s.startWriter(c)
+		next = now.Add(pongTimeout)
+	}
+	if c.registered && !c.ready && due(c.readyBy) {
+		s.ready(c)
+	}
+	for _, r := range s.rooms { // removeRoom leaves the slice that is walked over alone
+		if r.enter != nil && due(r.enter.by) {
+			s.joinTimedOut(c, r)
+		}
+	}
+	for len(s.pending) > 0 && due(s.pending[0].by) {
+		p := s.pending[0]
+		s.pending = s.pending[1:]
+		if p.ref != 0 {
+			s.post(transports.Done{Ref: p.ref, Err: silent("%s did not answer").err})
+		}
+	}
+	if s.list != nil && due(s.list.by) {
+		s.listFailed(silent("%s did not list its channels in time").err)
+	}
+	for len(c.inflight) > 0 && due(c.inflight[0].by) {
+		ref := c.inflight[0].ref
+		c.dropSend(ref)
+		if ref != 0 {
+			s.post(transports.Done{Ref: ref, Err: silent("%s did not confirm the message: it may be lost").err})
+		}
+	}
+	if s.idle(c) && due(c.lastUse.Add(idleTimeout)) {
+		return &cause{refused(transports.Gone, "left %s, since you are in none of its channels", s.net.Name), true}
+	}
+	c.expireAt(next)
+	return nil
+}
+
+// idle reports whether there is no reason to be connected.
+func (s *session) idle(c *conn) bool {
+	for _, r := range s.rooms {
+		if r.state != roomLeaving {
+			return false
+		}
+	}
+	return c.ready && len(s.pending) == 0 && s.list == nil && len(c.queue) == 0 && len(c.inflight) == 0
+}
+
+// wakeBy sees to it that expire runs at t at the latest.
+func (s *session) wakeBy(c *conn, t time.Time) {
+	if !s.closed && c == s.conn && (c.deadline.IsZero() || t.Before(c.deadline)) {
+		c.expireAt(t)
+	}
+}
+
+// hangUp ends a connection: with QUIT where it is the session that ends it, and within quitTimeout.
+func (s *session) hangUp(c *conn, why *cause) {
+	s.mu.Lock()
+	c.dead = true
+	close(c.stop)
+	deadline := time.Now().Add(quitTimeout)
+	_ = c.nc.SetDeadline(deadline) // an error shows when writing
+	reason, polite := s.reason, s.closed || why.err.Kind == transports.Gone
+	w := c.writer
+	s.mu.Unlock()
+	if w != nil {
+		<-w.done // it sees dead, or its write runs into the deadline
+	}
+	if polite {
+		s.quit(c, reason)
+	}
+	// Closing TLS politely may take five seconds on a stalled connection; QUIT said all there is to say.
+	nc := c.nc
+	if secured, ok := nc.(*tls.Conn); ok {
+		nc = secured.NetConn()
+	}
+	if err := nc.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		s.log.Debug("close irc connection", "network", s.net.ID, "error", err)
+	}
+	c.lines.release()
+}
+
+// quit says good-bye, with what the flood limit lets through at once before it, and waits for the network to close.
+func (s *session) quit(c *conn, reason string) {
+	s.mu.Lock()
+	var buf []byte
+	lines, _ := s.take(c, nil, time.Now())
+	for _, line := range lines {
+		buf = appendLine(buf, line.text)
+	}
+	s.mu.Unlock()
+	buf = appendLine(buf, "QUIT :"+oneLine(reason, maxSetting)) // RFC 2812 §3.1.7
+	if _, err := c.nc.Write(buf); err != nil {
+		return
+	}
+	// Closing at once with something left to read would reset the connection, and the network might never see the QUIT.
+	if _, err := io.Copy(io.Discard, c.nc); err != nil {
+		s.log.Debug("irc network did not close after quit", "network", s.net.ID, "error", err)
+	}
+}
+
+// disconnected tells everybody who waits that the link is down, and says in how long to try again, or zero for never.
+func (s *session) disconnected(c *conn, why *cause) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c == nil || !c.ready {
+		s.t.metrics.connects.WithLabelValues(s.net.label(), result(why)).Inc()
+	}
+	s.failAll(c, why.err)
+	s.conn = nil
+	keep := s.rooms[:0:0]
+	for _, r := range s.rooms {
+		if r.entered {
+			r.state, r.enter, r.parts = roomLost, nil, 0
+			keep = append(keep, r)
+		}
+	}
+	s.rooms = keep
+	if s.closed || why.final || len(keep) == 0 {
+		s.post(transports.State{Err: why.err})
+		s.setPhase(phaseOver) // nothing is posted behind this
+		s.log.Debug("irc session over", "network", s.net.ID, "reason", why.err.Text)
+		return 0
+	}
+	if c != nil && c.ready && time.Since(c.since) >= stableTime {
+		s.attempts = 0
+	}
+	retry := backoff(s.attempts)
+	s.attempts++
+	select {
+	case <-s.hurry: // of a Join that came too late for the last pause
+	default:
+	}
+	s.nextTry = time.Now().Add(retry)
+	s.post(transports.State{Err: why.err, Retry: retry})
+	s.setPhase(phaseWaiting)
+	s.log.Debug("irc session lost its link", "network", s.net.ID, "retry", retry, "reason", why.err.Text)
+	return retry
+}
+
+// failAll answers every request that waits with the error, each once.
+func (s *session) failAll(c *conn, err *transports.Error) {
+	failed := make(map[transports.Ref]bool)
+	fail := func(ref transports.Ref) {
+		if ref != 0 && !failed[ref] {
+			failed[ref] = true
+			s.post(transports.Done{Ref: ref, Err: err})
+		}
+	}
+	if c != nil {
+		for _, p := range c.inflight {
+			fail(p.ref)
+		}
+		for _, line := range c.queue {
+			if line.part != nil {
+				fail(line.part.ref)
+			}
+		}
+	}
+	for _, p := range s.pending {
+		fail(p.ref)
+	}
+	s.pending = nil
+	for _, r := range s.rooms {
+		if r.enter != nil {
+			for _, ref := range r.enter.refs {
+				fail(ref)
+			}
+		}
+	}
+	s.listFailed(err)
+}
+
+// backoff is 1, 2, 4 … 300 s, a fifth more or less: a thousand users of a network must not come back in the same second.
+func backoff(attempt int) time.Duration {
+	d := maxRetry
+	if attempt < 9 {
+		d = min(maxRetry, minRetry<<attempt)
+	}
+	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
+}
+
+// pause waits for the next attempt; false when the session is closed meanwhile.
+func (s *session) pause(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-s.hurry:
+	case <-s.ctx.Done():
+		return false
+	}
+	return true
+}
+
+// label is the network's name in metrics.
+func (n *Network) label() string {
+	if n.configured {
+		return n.ID
+	}
+	return otherNetwork
+}
+
+// result is the word for a failed attempt in metrics.
+func result(why *cause) string {
+	switch why.err.Kind {
+	case transports.NoServer:
+		return "no_server"
+	case transports.Offline:
+		return "offline"
+	default:
+		return "refused"
+	}
+}

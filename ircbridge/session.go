@@ -1,0 +1,279 @@
+package ircbridge
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"passerelle/transports"
+)
+
+// phase is where a session stands.
+type phase uint8
+
+const (
+	phaseIdle       phase = iota // nothing needed a connection yet
+	phaseConnecting              // until the network's greeting is read
+	phaseOnline
+	phaseWaiting // for the next attempt to connect
+	phaseOver
+)
+
+// Bounds of what one session keeps.
+const (
+	maxRooms       = 200
+	maxRequests    = 100 // that wait for the network's answer
+	maxUndelivered = 500 // events that a user made and that the host has not taken; then Busy
+)
+
+// session is one user on one IRC network.
+//
+// Everything below mu is guarded by it; it is held for moments only, never while anything waits. emitMu is held while an event
+// is with the host, so that events leave in the order in which they were posted; it is taken before mu, never after.
+type session struct {
+	t      *Transport
+	net    *Network
+	user   transports.Address
+	host   transports.Host
+	log    *slog.Logger
+	ctx    context.Context // ends with the session
+	cancel context.CancelFunc
+	hurry  chan struct{} // a Join asks to end the back-off now
+
+	emitMu sync.Mutex
+
+	mu       sync.Mutex
+	phase    phase
+	closed   bool
+	reason   string             // that Close gave
+	out      []transports.Event // posted, not yet emitted
+	flushing bool               // flushAll is running
+	wanted   string             // the nick to register with
+	nick     string             // the nick that the network knows us by
+	rooms    []*room
+	pending  []pending
+	list     *listing
+	conn     *conn // nil while there is none
+	attempts int   // since the last stable connection
+	lastTry  time.Time
+	nextTry  time.Time
+}
+
+var _ transports.Session = (*session)(nil)
+
+func newSession(t *Transport, n *Network, user transports.Address, host transports.Host) *session {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &session{
+		t: t, net: n, user: user, host: host,
+		log: t.log,
+		ctx: ctx, cancel: cancel,
+		hurry: make(chan struct{}, 1),
+	}
+}
+
+func (s *session) key() sessionKey { return sessionKey{s.user, s.net.ID} }
+
+// Do hands a request over. It never waits for the network.
+func (s *session) Do(_ context.Context, r transports.Request) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.phase == phaseOver {
+		return transports.NewError(transports.Offline, fmt.Sprintf("the connection to %s has ended", s.net.Name), nil)
+	}
+	if len(s.out) >= maxUndelivered {
+		return s.busy()
+	}
+	if s.conn != nil {
+		s.conn.lastUse = time.Now()
+	}
+	// The helpers return *Error; a nil one must not become a non-nil error.
+	posted := len(s.out)
+	if err := s.do(r); err != nil {
+		return err
+	}
+	if len(s.out) > posted && !s.flushing {
+		// Do must not wait for the host, who may be waiting for Do.
+		s.flushing = true
+		s.t.running.Go(s.flushAll)
+	}
+	return nil
+}
+
+// do is Do without the frame around it.
+func (s *session) do(r transports.Request) *transports.Error {
+	switch r := r.(type) {
+	case transports.Join:
+		return s.join(r)
+	case transports.Leave:
+		return s.leave(r)
+	case transports.Send:
+		return s.send(r)
+	case transports.SetSubject:
+		return s.setSubject(r)
+	case transports.SetNick:
+		return s.setNick(r)
+	case transports.Kick:
+		return s.kick(r)
+	case transports.List:
+		return s.listRooms(r)
+	}
+	return transports.NewError(transports.Unsupported, "IRC cannot do this", nil)
+}
+
+// Close ends the session: what the flood limit lets through at once still goes out, then QUIT with the reason. No event is
+// emitted after it returned, so it must not be called from within Emit. It is safe to call twice.
+func (s *session) Close(reason string) {
+	s.mu.Lock()
+	s.closeLocked(reason)
+	s.mu.Unlock()
+	s.emitMu.Lock()   // an Emit that was under way has returned now
+	s.emitMu.Unlock() //nolint:staticcheck // waiting is all that is wanted
+}
+
+func (s *session) closeLocked(reason string) {
+	if s.closed {
+		return
+	}
+	s.closed = true
+	s.reason = reason
+	s.out = nil
+	s.cancel()
+	if s.conn != nil {
+		s.conn.interrupt()
+	}
+	if s.phase == phaseIdle {
+		s.setPhase(phaseOver)
+	}
+	s.t.forget(s)
+}
+
+// post puts an event behind those that the host has not taken yet. Whoever posts sees to it that flush is called.
+func (s *session) post(e transports.Event) {
+	if !s.closed && s.phase != phaseOver {
+		s.out = append(s.out, e)
+	}
+}
+
+// flush hands posted events to the host, in order. It is called without mu, and blocks as long as the host does.
+func (s *session) flush() {
+	s.emitMu.Lock()
+	defer s.emitMu.Unlock()
+	for {
+		s.mu.Lock()
+		if s.closed || len(s.out) == 0 {
+			s.mu.Unlock()
+			return
+		}
+		e := s.out[0]
+		s.out[0] = nil
+		s.out = s.out[1:]
+		if len(s.out) == 0 {
+			s.out = nil
+		}
+		s.mu.Unlock()
+		if err := s.host.Emit(s.ctx, e); err != nil {
+			s.mu.Lock()
+			s.closeLocked("the gateway has no use for this connection any more")
+			s.mu.Unlock()
+			return
+		}
+	}
+}
+
+// flushAll flushes until nothing is left, for a Do that posted something.
+func (s *session) flushAll() {
+	for {
+		s.flush()
+		s.mu.Lock()
+		if s.closed || len(s.out) == 0 {
+			s.flushing = false
+			s.mu.Unlock()
+			return
+		}
+		s.mu.Unlock()
+	}
+}
+
+// setPhase moves the session and its gauges on.
+func (s *session) setPhase(p phase) {
+	if name := s.phase.String(); name != "" {
+		s.t.metrics.sessions.WithLabelValues(name).Dec()
+	}
+	s.phase = p
+	if name := p.String(); name != "" {
+		s.t.metrics.sessions.WithLabelValues(name).Inc()
+	}
+}
+
+// String is the label in metrics; phases that are not counted have none.
+func (p phase) String() string {
+	switch p {
+	case phaseConnecting:
+		return "connecting"
+	case phaseOnline:
+		return "online"
+	case phaseWaiting:
+		return "waiting"
+	}
+	return ""
+}
+
+// busy is the answer where a bounded queue is full.
+func (s *session) busy() *transports.Error {
+	return transports.NewError(transports.Busy,
+		fmt.Sprintf("too much is waiting to be sent to %s: try again in a moment", s.net.Name), nil)
+}
+
+// offline says why nothing can be sent now.
+func (s *session) offline() *transports.Error {
+	text := fmt.Sprintf("not connected to %s", s.net.Name)
+	switch s.phase {
+	case phaseConnecting:
+		text += " yet: connecting"
+	case phaseWaiting:
+		text += fmt.Sprintf(": reconnecting in %d s", max(1, int(time.Until(s.nextTry).Round(time.Second).Seconds())))
+	case phaseIdle:
+		text += ": join a channel first"
+	}
+	return transports.NewError(transports.Offline, text, nil)
+}
+
+// lookup finds the room that the network calls name, among those that the user is in or entering.
+func (s *session) lookup(name string) *room {
+	var m casemap
+	if s.conn != nil {
+		m = s.conn.isup.casemap
+	}
+	for _, r := range s.rooms {
+		if m.equal(r.name, name) {
+			return r
+		}
+	}
+	return nil
+}
+
+// room finds a room by the target that requests and events name it by.
+func (s *session) room(t transports.Target) *room {
+	for _, r := range s.rooms {
+		if r.target == t {
+			return r
+		}
+	}
+	return nil
+}
+
+// removeRoom forgets a room.
+func (s *session) removeRoom(gone *room) {
+	for i, r := range s.rooms {
+		if r == gone {
+			s.rooms = append(s.rooms[:i:i], s.rooms[i+1:]...)
+			break
+		}
+	}
+	if c := s.conn; c != nil && len(s.rooms) == 0 {
+		c.lastUse = time.Now()
+		s.wakeBy(c, c.lastUse.Add(idleTimeout))
+	}
+}

@@ -1,0 +1,250 @@
+package ircbridge
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"passerelle/transports"
+)
+
+// Network is an IRC network that the operator configured.
+type Network struct {
+	ID      string         // its name in addresses: a host name, or any word of the same characters, in lower case
+	Name    string         // for people; the ID where it is empty
+	Address string         // "host:port"; where it is empty the ID is the host and the port is 6697
+	Plain   bool           // without TLS
+	RootCAs *x509.CertPool // whom to trust; the system's where it is nil
+
+	configured bool
+}
+
+// Options are what a Transport is made of.
+type Options struct {
+	Name     string    // of the gateway, for people
+	Networks []Network // in the operator's order
+	Open     bool      // users may name any other server; it is reached over TLS at public addresses only
+
+	// Burst lines are sent at once, Rate lines a second from then on. Zero values mean 10 and 1, which every network takes.
+	Burst int
+	Rate  float64
+
+	Version  string   // answers CTCP VERSION
+	Settings Settings // nil: users cannot configure anything
+
+	Log     *slog.Logger
+	Metrics prometheus.Registerer // nil: nothing is registered
+
+	// Dial makes connections in place of the system's dialer and its guard; nil means the latter.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// Transport serves the virtual domain of the IRC networks. Its methods are safe to call from any goroutine.
+type Transport struct {
+	opt     Options
+	log     *slog.Logger
+	metrics *metrics
+	byID    map[string]*Network
+	buffers lineBuffers
+	people  people
+
+	mu       sync.Mutex
+	closed   bool
+	sessions map[sessionKey]*session
+	running  sync.WaitGroup // every goroutine of every session
+}
+
+type sessionKey struct {
+	user    transports.Address // bare
+	network string
+}
+
+var _ transports.Transport = (*Transport)(nil)
+
+// New makes the transport. It fails when the options make no sense.
+func New(opt Options) (*Transport, error) {
+	if opt.Burst == 0 {
+		opt.Burst = 10
+	}
+	if opt.Rate == 0 {
+		opt.Rate = 1
+	}
+	if opt.Burst < 0 || opt.Rate < 0 {
+		return nil, errors.New("irc: burst and rate must be positive")
+	}
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	m, err := newMetrics(opt.Metrics)
+	if err != nil {
+		return nil, err
+	}
+	t := &Transport{
+		opt:      opt,
+		log:      opt.Log,
+		metrics:  m,
+		byID:     make(map[string]*Network, len(opt.Networks)),
+		sessions: make(map[sessionKey]*session),
+	}
+	for _, n := range opt.Networks {
+		if !validNetwork(n.ID) {
+			return nil, fmt.Errorf("irc: %q is no name for a network: it may have lower-case letters, digits, dots, dashes and underscores", n.ID)
+		}
+		if t.byID[n.ID] != nil {
+			return nil, fmt.Errorf("irc: network %q is configured twice", n.ID)
+		}
+		if n.Name == "" {
+			n.Name = n.ID
+		}
+		if n.Address == "" {
+			n.Address = net.JoinHostPort(n.ID, defaultPort)
+		}
+		n.configured = true
+		t.byID[n.ID] = &n
+	}
+	return t, nil
+}
+
+// Describe says what the domain is.
+func (t *Transport) Describe() transports.Description {
+	d := transports.Description{
+		Kind:  "irc",
+		Name:  t.opt.Name,
+		Rooms: true,
+		Hints: []string{"To enter a channel, join the room #channel%network@DOMAIN."},
+	}
+	if d.Name == "" {
+		d.Name = "IRC gateway"
+	}
+	for _, n := range t.opt.Networks {
+		d.Networks = append(d.Networks, transports.Network{ID: n.ID, Name: t.byID[n.ID].Name})
+	}
+	d.Hints = append(d.Hints, "To write to a person, send a message to nick%network@DOMAIN.")
+	if t.opt.Open {
+		d.Hints = append(d.Hints, "The network may be any public IRC server with TLS, such as irc.libera.chat.")
+	}
+	if t.opt.Settings != nil {
+		d.Hints = append(d.Hints, "To set your nick or password on a network, run the command configure on network@DOMAIN.")
+	}
+	return d
+}
+
+// Parse says what a local part stands for: "#channel%network", "nick%network" or "network".
+func (t *Transport) Parse(local string) (transports.Target, error) {
+	target, err := parseLocal(local)
+	if err != nil {
+		return transports.Target{}, err
+	}
+	if _, err := t.network(target.Network); err != nil {
+		return transports.Target{}, err
+	}
+	return target, nil
+}
+
+// Format is the inverse of Parse.
+func (t *Transport) Format(target transports.Target) string { return formatTarget(target) }
+
+// network finds a network that the operator configured, or makes one of what a user named where that is allowed.
+func (t *Transport) network(id string) (*Network, error) {
+	if n := t.byID[id]; n != nil {
+		return n, nil
+	}
+	if !t.opt.Open {
+		return nil, transports.NewError(transports.NotFound, fmt.Sprintf("this gateway does not connect to %q", id), nil)
+	}
+	return &Network{ID: id, Name: id, Address: net.JoinHostPort(id, defaultPort)}, nil
+}
+
+// Open makes the session of a user on a network. There is one at a time for each pair of them. The session lives until Close
+// or until it says that it is over; ctx is not kept.
+func (t *Transport) Open(_ context.Context, user transports.Address, network string, host transports.Host) (transports.Session, error) {
+	if !validNetwork(network) {
+		return nil, badAddress("this is no name of an IRC network")
+	}
+	n, err := t.network(network)
+	if err != nil {
+		return nil, err
+	}
+	s := newSession(t, n, user.Bare(), host)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		s.cancel()
+		return nil, transports.NewError(transports.Offline, "the gateway is shutting down", nil)
+	}
+	if t.sessions[s.key()] != nil {
+		s.cancel()
+		return nil, transports.NewError(transports.Conflict, fmt.Sprintf("you are connected to %s already", n.Name), nil)
+	}
+	t.sessions[s.key()] = s
+	return s, nil
+}
+
+// forget drops a session that is over or closed.
+func (t *Transport) forget(s *session) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.sessions[s.key()] == s {
+		delete(t.sessions, s.key())
+	}
+}
+
+// Shutdown closes every session with the reason and waits until all of them have left their networks, or until ctx ends.
+// It may be called more than once.
+func (t *Transport) Shutdown(ctx context.Context, reason string) error {
+	t.mu.Lock()
+	t.closed = true
+	open := make([]*session, 0, len(t.sessions))
+	for _, s := range t.sessions {
+		open = append(open, s)
+	}
+	t.mu.Unlock()
+	for _, s := range open {
+		s.Close(reason)
+	}
+	done := make(chan struct{})
+	go func() { // ends with the last session, which the context cannot hasten
+		t.running.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for irc sessions to end: %w", context.Cause(ctx))
+	}
+}
+
+// Commands are what users can run on the domain and on networks.
+func (t *Transport) Commands() []transports.Command {
+	if t.opt.Settings == nil {
+		return nil
+	}
+	return slices.Clip([]transports.Command{t.configureCommand()})
+}
+
+// Waits of a session.
+const (
+	registrationTimeout = 60 * time.Second  // from the first line to 001
+	motdTimeout         = 10 * time.Second  // from 001 to the end of the message of the day, which some servers never send
+	silenceTimeout      = 120 * time.Second // until we ask whether the server is there
+	pongTimeout         = 60 * time.Second  // and how long it may take to answer
+	writeTimeout        = 10 * time.Second
+	lastWordsTimeout    = time.Second      // from a failed write to the end of reading
+	joinTimeout         = 30 * time.Second // from JOIN to the end of NAMES
+	requestTimeout      = 60 * time.Second // for everything else that the network should answer
+	idleTimeout         = 60 * time.Second // with no channel and nothing to do
+	quitTimeout         = 2 * time.Second
+	stableTime          = 60 * time.Second // a connection that lasted that long starts the back-off anew
+	minRetry            = time.Second
+	maxRetry            = 300 * time.Second
+	joinAgainAfter      = 10 * time.Second // a user's Join may cut a back-off short that often
+)

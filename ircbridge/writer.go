@@ -1,0 +1,159 @@
+package ircbridge
+
+import (
+	"fmt"
+	"time"
+)
+
+// outLine is a line that waits to be written.
+type outLine struct {
+	text  string
+	part  *sentPart // of a message
+	rooms []*room   // of JOIN and NAMES: their time begins when the line is written
+}
+
+// writing is a writer at work.
+type writing struct {
+	done chan struct{} // closed when it has ended
+	wake chan struct{} // something urgent came while it waits for a token
+}
+
+// maxBatch bounds how many lines go into one write.
+const maxBatch = 16
+
+// startWriter sees to it that what waits is written. It is called with mu held, after something was queued.
+func (s *session) startWriter(c *conn) {
+	if c.dead || s.closed {
+		return
+	}
+	if c.writer == nil {
+		w := &writing{done: make(chan struct{}), wake: make(chan struct{}, 1)}
+		c.writer = w
+		s.t.running.Go(func() { s.write(c, w) })
+		return
+	}
+	select {
+	case c.writer.wake <- struct{}{}:
+	default: // it will look anyhow
+	}
+}
+
+// write writes until nothing waits any more.
+func (s *session) write(c *conn, w *writing) {
+	defer close(w.done)
+	var lines []outLine
+	var buf []byte
+	for {
+		s.mu.Lock()
+		if c.dead || s.closed {
+			c.writer = nil
+			s.mu.Unlock()
+			return
+		}
+		var wait time.Duration
+		lines, wait = s.take(c, lines[:0], time.Now())
+		if len(lines) == 0 && wait == 0 {
+			c.writer = nil
+			s.mu.Unlock()
+			s.flush()
+			return
+		}
+		if len(lines) > 0 {
+			// Under mu, so that the shorter deadline of a hang-up is not overwritten. An error shows when writing.
+			_ = c.nc.SetWriteDeadline(time.Now().Add(writeTimeout))
+		}
+		s.mu.Unlock()
+		if len(lines) == 0 {
+			s.awaitToken(c, w, wait)
+			continue
+		}
+		buf = buf[:0]
+		for i := range lines {
+			if p := lines[i].part; p != nil && p.label != "" {
+				buf = append(append(append(buf, "@label="...), p.label...), ' ')
+			}
+			buf = appendLine(buf, lines[i].text)
+		}
+		_, err := c.nc.Write(buf)
+		s.mu.Lock()
+		if err != nil {
+			// The network may have said why it closes; reading gets a moment to find out.
+			c.broken = fmt.Errorf("write to irc network: %w", err)
+			if !s.closed {
+				c.expireAt(time.Now().Add(lastWordsTimeout))
+			}
+			c.writer = nil
+			s.mu.Unlock()
+			return
+		}
+		s.t.metrics.out.Add(float64(len(lines)))
+		s.written(c, lines)
+		s.mu.Unlock()
+		s.flush()
+		clear(lines)
+	}
+}
+
+// awaitToken waits until the flood limit lets the next line through.
+func (s *session) awaitToken(c *conn, w *writing, wait time.Duration) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-w.wake:
+	case <-c.stop:
+	}
+}
+
+// take gives the lines that may be written now: the urgent ones, then as many others as the token bucket has tokens. Without
+// any it says how long to wait for the next token.
+func (s *session) take(c *conn, lines []outLine, now time.Time) ([]outLine, time.Duration) {
+	for _, text := range c.urgent {
+		lines = append(lines, outLine{text: text})
+	}
+	c.urgent = nil
+	c.tokens = min(float64(s.t.opt.Burst), c.tokens+now.Sub(c.tokensAt).Seconds()*s.t.opt.Rate)
+	c.tokensAt = now
+	n := 0
+	for ; n < len(c.queue) && c.tokens >= 1 && len(lines) < maxBatch; n++ {
+		c.tokens--
+		line := c.queue[n]
+		if p := line.part; p != nil {
+			c.remember(p)
+			if c.echo {
+				// From now on its echo may come.
+				if c.labels && c.tags && c.batching {
+					p.label = c.nextLabel()
+				}
+				p.by = now.Add(requestTimeout)
+				c.inflight = append(c.inflight, p)
+				s.wakeBy(c, p.by)
+			}
+		}
+		lines = append(lines, line)
+	}
+	c.queue = c.queue[n:]
+	if len(c.queue) == 0 {
+		c.queue = nil
+	}
+	if len(lines) > 0 || len(c.queue) == 0 {
+		return lines, 0
+	}
+	return lines, time.Duration((1-c.tokens)/s.t.opt.Rate*float64(time.Second)) + time.Millisecond
+}
+
+// written notes what the network has now.
+func (s *session) written(c *conn, lines []outLine) {
+	now := time.Now()
+	for _, line := range lines {
+		if p := line.part; p != nil && !c.echo {
+			s.postIn(p.to, p.message(s.self(c), now.UTC()))
+		}
+		for _, r := range line.rooms {
+			if r.enter != nil && r.enter.by.IsZero() {
+				r.enter.by = now.Add(joinTimeout)
+				s.wakeBy(c, r.enter.by)
+			}
+		}
+	}
+}
