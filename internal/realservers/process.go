@@ -1,0 +1,216 @@
+package realservers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const (
+	startTime = 30 * time.Second // for a server to listen, on a busy machine
+	stopTime  = 5 * time.Second  // for a server to end by itself, before it is killed
+	tailSize  = 8 << 10          // bytes of a server's log that a fault shows
+	attempts  = 5                // with other ports, when the chosen ones are taken meanwhile
+)
+
+// errInUse is a server's complaint that another program has its port.
+var errInUse = errors.New("address in use")
+
+// program finds a server's program; those in sbin are not in everybody's PATH. The error is exec.ErrNotFound.
+func program(name string) (string, error) {
+	path, err := exec.LookPath(name)
+	if err == nil {
+		return path, nil
+	}
+	for _, dir := range []string{"/usr/sbin", "/usr/local/sbin"} {
+		if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
+			return path, nil
+		}
+	}
+	return "", err
+}
+
+// freePort is a port of the loopback interface that nobody listens on just now. It lies below those that Linux takes for outgoing
+// connections, so that it stays free while a server restarts.
+func freePort() (int, error) {
+	var err error
+	for range 100 {
+		port := 10_000 + rand.IntN(20_000)
+		var l net.Listener
+		if l, err = net.Listen("tcp", loopback(port)); err == nil {
+			return port, l.Close()
+		}
+	}
+	return 0, fmt.Errorf("find a free port: %w", err)
+}
+
+func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+
+// process is a running server.
+type process struct {
+	cmd  *exec.Cmd
+	log  *log
+	done chan struct{} // closed when it has ended
+}
+
+// start runs a server until it has logged that it listens: every text of ready was seen. A log line with busy in it means that a
+// port is taken. Everything that the server writes goes to out too.
+func start(ctx context.Context, cmd *exec.Cmd, out io.Writer, ready []string, busy string) (*process, error) {
+	p := &process{cmd: cmd, log: &log{out: out, wait: ready, busy: busy, ready: make(chan struct{}), inUse: make(chan struct{})}, done: make(chan struct{})}
+	cmd.Stdout, cmd.Stderr = p.log, p.log
+	// A group of its own, so that kill reaches what the server may start; and a signal if this process dies first.
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Setpgid = true
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	cmd.WaitDelay = stopTime
+	started := make(chan error, 1)
+	go func() {
+		// Linux sends that signal when the thread ends that started the server, so the thread stays until the server is gone.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		defer close(p.done)
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait() // how it ended is in its log, and it was told to
+		}
+	}()
+	name := filepath.Base(cmd.Path)
+	if err := <-started; err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, startTime, errors.New("it does not listen"))
+	defer cancel()
+	var err error
+	select {
+	case <-p.log.ready:
+		return p, nil
+	case <-p.log.inUse:
+		err = errInUse
+	case <-p.done:
+		err = errors.New("it ended")
+		if p.log.isInUse() {
+			err = errInUse
+		}
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	}
+	p.kill()
+	return nil, fmt.Errorf("start %s: %w; the end of its log:\n%s", name, err, p.log.tail())
+}
+
+// kill ends the server at once and waits for its end. It is safe to call twice.
+func (p *process) kill() {
+	p.signal(syscall.SIGKILL)
+	<-p.done
+}
+
+// stop lets the server end by itself, if it does so in time.
+func (p *process) stop() {
+	p.signal(syscall.SIGTERM)
+	timer := time.NewTimer(stopTime)
+	defer timer.Stop()
+	select {
+	case <-p.done:
+	case <-timer.C:
+		p.kill()
+	}
+}
+
+func (p *process) signal(s syscall.Signal) {
+	select {
+	case <-p.done: // its number may belong to another process by now
+	default:
+		_ = syscall.Kill(-p.cmd.Process.Pid, s) // fails only if it has just ended
+	}
+}
+
+// reach connects to an address once, which a server that listens takes.
+func reach(ctx context.Context, addr string) error {
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
+
+// log is what a server writes. It keeps the end and watches for the lines that start waits for.
+type log struct {
+	out  io.Writer // may be nil
+	busy string
+
+	ready, inUse chan struct{} // closed when seen
+
+	mu   sync.Mutex
+	wait []string // what is still to be seen
+	line []byte   // the beginning of a line
+	last []byte
+	used bool
+}
+
+func (l *log) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.last = append(l.last, b...)
+	if extra := len(l.last) - tailSize; extra > 0 {
+		l.last = append(l.last[:0], l.last[extra:]...)
+	}
+	l.line = append(l.line, b...)
+	for {
+		line, rest, ok := strings.Cut(string(l.line), "\n")
+		if !ok {
+			break
+		}
+		l.line = []byte(rest)
+		l.see(line)
+	}
+	if l.out != nil {
+		return l.out.Write(b)
+	}
+	return len(b), nil
+}
+
+func (l *log) see(line string) {
+	if strings.Contains(strings.ToLower(line), l.busy) && !l.used {
+		l.used = true
+		close(l.inUse)
+	}
+	if len(l.wait) == 0 {
+		return
+	}
+	var left []string
+	for _, text := range l.wait {
+		if !strings.Contains(line, text) {
+			left = append(left, text)
+		}
+	}
+	if l.wait = left; len(left) == 0 {
+		close(l.ready)
+	}
+}
+
+func (l *log) isInUse() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.used
+}
+
+func (l *log) tail() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return string(l.last)
+}
