@@ -25,7 +25,7 @@ type Options struct {
 	Log       *slog.Logger
 	Metrics   *Metrics
 	// Identity renders a JID for the log; nil prints a placeholder, so that no identity is logged by mistake.
-	Identity func(jid string) slog.Value
+	Identity func(jid string) slog.Attr
 	Timing   Timing
 }
 
@@ -84,7 +84,7 @@ func New(opt Options) (*Gateway, error) {
 	}
 	opt.Timing.setDefaults()
 	if opt.Identity == nil {
-		opt.Identity = func(string) slog.Value { return slog.StringValue("…") }
+		opt.Identity = func(string) slog.Attr { return slog.String("user", "…") }
 	}
 	g := &Gateway{
 		opt:       opt,

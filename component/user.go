@@ -243,7 +243,7 @@ func (u *user) flush() {
 }
 
 func (u *user) logID() slog.Attr {
-	return slog.Any("user", u.g.opt.Identity(u.jid.String()))
+	return u.g.opt.Identity(u.jid.String())
 }
 
 func (u *user) nextRef() transports.Ref {

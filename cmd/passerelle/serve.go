@@ -1,6 +1,28 @@
 package main
 
-import "context"
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"passerelle/component"
+	"passerelle/config"
+	"passerelle/internal/logging"
+	"passerelle/internal/web"
+	"passerelle/ircbridge"
+	"passerelle/store"
+)
 
 func serveCommand() command {
 	return command{
@@ -14,14 +36,153 @@ XMPP server and runs until it gets SIGTERM or SIGINT.`,
 	}
 }
 
-func runServe(_ context.Context, env *environment, args []string) int {
+func runServe(ctx context.Context, env *environment, args []string) int {
 	var path string
 	if code, done := parseFlags(env, serveCommand(), args, configFlag(&path)); done {
 		return code
 	}
-	if _, code, done := loadConfig(env, path); done {
+	cfg, code, done := loadConfig(env, path)
+	if done {
 		return code
 	}
-	printf(env.stderr, "passerelle serve: not wired yet\n")
-	return exitFailed
+	level, err := logging.ParseLevel(cfg.Log.Level)
+	if err != nil {
+		printf(env.stderr, "%v\n", err)
+		return exitConfig
+	}
+	log := logging.New(env.stderr, logging.Options{
+		Level: level, JSON: cfg.Log.Format == "json", Journal: env.getenv("JOURNAL_STREAM") != "",
+	})
+	for _, note := range cfg.Notes() {
+		log.Warn(note)
+	}
+	if err := serve(ctx, cfg, log); err != nil {
+		log.Error("stopped", "error", err)
+		return exitFailed
+	}
+	return exitOK
+}
+
+// serve wires everything: the only place that knows all packages.
+func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error) {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+
+	db, err := openStore(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+
+	identities, err := newIdentities(cfg)
+	if err != nil {
+		return err
+	}
+	checks := []web.Check{{Name: "database", Run: db.Ready}}
+	metrics := component.NewMetrics(registry)
+	var gateways []*component.Gateway
+	var transports []*ircbridge.Transport
+	for i := range cfg.IRC {
+		c := &cfg.IRC[i]
+		t, err := newIRC(c, db, registry, log)
+		if err != nil {
+			return fmt.Errorf("irc gateway %s: %w", c.Domain, err)
+		}
+		g, err := component.New(component.Options{
+			Domain: c.Domain, Secret: c.Secret.Reveal(), Server: c.Server, Version: versionString(), Transport: t, Store: db,
+			Log: log, Metrics: metrics, Identity: identities.User,
+		})
+		if err != nil {
+			return fmt.Errorf("irc gateway %s: %w", c.Domain, err)
+		}
+		gateways, transports = append(gateways, g), append(transports, t)
+		checks = append(checks, web.Check{Name: g.Domain(), Run: func(context.Context) error {
+			if !g.Connected() {
+				return errors.New("not connected to the XMPP server")
+			}
+			return nil
+		}})
+	}
+
+	// A part that fails ends the others.
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var running sync.WaitGroup
+	start := func(run func(context.Context) error) {
+		running.Go(func() {
+			if err := run(ctx); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	if cfg.Admin.Listen != "" {
+		admin, err := web.Listen(ctx, web.Options{
+			Listen: cfg.Admin.Listen, Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), Checks: checks, Log: log,
+		})
+		if err != nil {
+			return err
+		}
+		log.Info("listening for the operator", "address", admin.Addr())
+		start(admin.Serve)
+	}
+	for _, g := range gateways {
+		start(g.Run)
+	}
+	running.Wait()
+	err = context.Cause(ctx)
+	if errors.Is(err, context.Canceled) {
+		err = nil // as asked
+	}
+	return errors.Join(err, shutdownIRC(transports))
+}
+
+// shutdownIRC waits until all sessions have left their networks.
+func shutdownIRC(transports []*ircbridge.Transport) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	var errs []error
+	for _, t := range transports {
+		errs = append(errs, t.Shutdown(ctx, "gateway stopped"))
+	}
+	return errors.Join(errs...)
+}
+
+// openStore opens the database; at the first start it makes the key.
+func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (*store.DB, error) {
+	if err := os.MkdirAll(filepath.Dir(cfg.Store.Path), 0o700); err != nil {
+		return nil, fmt.Errorf("make the directory of the database: %w", err)
+	}
+	key, err := store.LoadKey(cfg.Store.KeyFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		log.Info("making the key that seals credentials; keep a copy of it, but not beside the database", "file", cfg.Store.KeyFile)
+		key, err = store.CreateKey(cfg.Store.KeyFile)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return store.Open(ctx, store.Options{Path: cfg.Store.Path, Key: key, Log: log})
+}
+
+// newIdentities makes what stands for users in the log.
+func newIdentities(cfg *config.Config) (*logging.Identities, error) {
+	key := make([]byte, 32)
+	if _, err := rand.Read(key); err != nil {
+		return nil, fmt.Errorf("make a key for the log: %w", err)
+	}
+	return logging.NewIdentities(key, cfg.Log.Identities), nil
+}
+
+// newIRC makes the transport of an IRC gateway.
+func newIRC(c *config.IRC, db *store.DB, registry prometheus.Registerer, log *slog.Logger) (*ircbridge.Transport, error) {
+	var networks []ircbridge.Network
+	for _, n := range c.Networks {
+		networks = append(networks, ircbridge.Network{
+			ID: n.Name, Name: n.Title, Addresses: n.Addresses, Plain: !n.TLS, RootCAs: n.Roots, Password: n.Password.Reveal(),
+		})
+	}
+	return ircbridge.New(ircbridge.Options{
+		Name: c.Name, Networks: networks, Open: c.Open, Burst: c.Burst, Rate: c.Rate, Version: "passerelle " + versionString(),
+		Settings: settings{db: db, domain: c.Domain}, Log: log.With("domain", c.Domain),
+		Metrics: prometheus.WrapRegistererWith(prometheus.Labels{"domain": c.Domain}, registry),
+	})
 }
