@@ -1,0 +1,38 @@
+package store
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// Limits of what a row takes, in bytes. Most of it was typed by strangers.
+const (
+	maxPart  = 1023            // one part of a JID (RFC 7622 §3.2, §3.3, §3.4), and a nick, which is its resource
+	maxJID   = maxPart*2 + 1   // a bare JID
+	maxScope = maxPart*2 + 256 // a word and a local part or a JID
+	maxName  = 255             // a setting's name
+	maxValue = 64 << 10        // a setting's value, a secret
+)
+
+// field is a text on its way into a column.
+type field struct {
+	name string // for the error
+	text string
+	max  int
+}
+
+// checkFields refuses texts that are too long or that PostgreSQL would not store.
+func checkFields(fields ...field) error {
+	for _, f := range fields {
+		switch {
+		case len(f.text) > f.max:
+			return fmt.Errorf("the %s has %d bytes, more than %d", f.name, len(f.text), f.max)
+		case !utf8.ValidString(f.text):
+			return fmt.Errorf("the %s is not valid UTF-8", f.name)
+		case strings.IndexByte(f.text, 0) >= 0:
+			return fmt.Errorf("the %s has a NUL byte", f.name)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,90 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+)
+
+// A setting has a name within a scope of a user. Scopes are the caller's words, such as "network:irc.libera.chat". A setting is
+// plain or a secret; setting it again may change that.
+
+// Set sets a plain setting.
+func (tx *Tx) Set(id UserID, scope, name, value string) error {
+	if err := checkFields(field{"value", value, maxValue}); err != nil {
+		return fmt.Errorf("set %q: %w", name, err)
+	}
+	return tx.set(id, scope, name, value, nil)
+}
+
+// SetSecret sets a setting that is sealed on the disk and not among those that Settings returns.
+func (tx *Tx) SetSecret(id UserID, scope, name string, value Secret) error {
+	if len(value) > maxValue {
+		return fmt.Errorf("set %q: the secret has more than %d bytes", name, maxValue)
+	}
+	return tx.set(id, scope, name, nil, tx.box.seal(value, "settings", "sealed", id.Domain, id.JID, scope, name))
+}
+
+// set writes either value, a string, or sealed and NULL for the other.
+func (tx *Tx) set(id UserID, scope, name string, value any, sealed []byte) error {
+	err := checkFields(field{"scope", scope, maxScope}, field{"name", name, maxName})
+	if err == nil {
+		err = tx.addUser(id)
+	}
+	if err == nil {
+		err = tx.exec(`INSERT INTO settings (domain, jid, scope, name, value, sealed) VALUES ($1, $2, $3, $4, $5, $6)
+			ON CONFLICT (domain, jid, scope, name) DO UPDATE SET value = excluded.value, sealed = excluded.sealed`,
+			id.Domain, id.JID, scope, name, value, sealed)
+	}
+	if err != nil {
+		return fmt.Errorf("set %q: %w", name, err)
+	}
+	return nil
+}
+
+// Unset removes a setting, plain or secret. Removing one that is not set is no error.
+func (tx *Tx) Unset(id UserID, scope, name string) error {
+	if err := tx.exec(`DELETE FROM settings WHERE domain = $1 AND jid = $2 AND scope = $3 AND name = $4`,
+		id.Domain, id.JID, scope, name); err != nil {
+		return fmt.Errorf("unset %q: %w", name, err)
+	}
+	return nil
+}
+
+// Settings returns the plain settings of a scope by name. The map is empty, not nil, where there are none.
+func (db *DB) Settings(ctx context.Context, id UserID, scope string) (map[string]string, error) {
+	settings := map[string]string{}
+	err := db.query(ctx, func(rows *sql.Rows) error {
+		var name, value string
+		if err := rows.Scan(&name, &value); err != nil {
+			return err
+		}
+		settings[name] = value
+		return nil
+	}, `SELECT name, value FROM settings WHERE domain = $1 AND jid = $2 AND scope = $3 AND value IS NOT NULL`,
+		id.Domain, id.JID, scope)
+	if err != nil {
+		return nil, fmt.Errorf("read settings: %w", err)
+	}
+	return settings, nil
+}
+
+// Secret returns a secret setting and whether it is set. It fails where the stored value does not open.
+func (db *DB) Secret(ctx context.Context, id UserID, scope, name string) (Secret, bool, error) {
+	var sealed []byte
+	err := db.pool.read.QueryRowContext(ctx, `SELECT sealed FROM settings
+		WHERE domain = $1 AND jid = $2 AND scope = $3 AND name = $4 AND sealed IS NOT NULL`,
+		id.Domain, id.JID, scope, name).Scan(&sealed)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", false, nil
+	}
+	if err != nil {
+		return "", false, fmt.Errorf("read the secret %q: %w", name, err)
+	}
+	secret, err := db.box.open(sealed, "settings", "sealed", id.Domain, id.JID, scope, name)
+	if err != nil {
+		return "", false, fmt.Errorf("open the secret %q: %w", name, err)
+	}
+	return secret, true, nil
+}

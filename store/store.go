@@ -1,0 +1,115 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// ErrClosed says that a write came after Close and was not made.
+var ErrClosed = errors.New("the database is closed")
+
+// Options are what Open needs.
+type Options struct {
+	Path string           // of the database file; its directory must exist and be writable
+	Key  []byte           // KeySize bytes that seal credentials, see LoadKey
+	Log  *slog.Logger     // required
+	Now  func() time.Time // time.Now where nil
+}
+
+// DB is an open database. Its methods are safe to call from any goroutine.
+type DB struct {
+	log  *slog.Logger
+	now  func() time.Time
+	box  *box
+	pool pool
+
+	queue   chan *operation // bounded; a full queue makes writers wait
+	closing chan struct{}   // closed when Close begins
+	stopped chan struct{}   // closed when the committer gave its last answer
+	close   func() error
+}
+
+// pool is the connections of a DB. Two pools and not one: the committer must never wait for a reader to give a connection back.
+type pool struct {
+	write *sql.DB // exactly one connection, the committer's
+	read  *sql.DB // refuses to write
+}
+
+// Open opens the database, makes it where there is none, brings its schema up to date and checks that its credentials were sealed
+// with opts.Key. ctx bounds the opening alone; a migration that has begun runs to its end.
+func Open(ctx context.Context, opts Options) (*DB, error) {
+	if opts.Log == nil {
+		return nil, errors.New("open the database: no logger was given")
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	box, err := newBox(opts.Key)
+	if err != nil {
+		return nil, fmt.Errorf("open the database %s: %w", opts.Path, err)
+	}
+	pool, err := openSQLite(ctx, opts.Path)
+	if err != nil {
+		return nil, fmt.Errorf("open the database %s: %w", opts.Path, err)
+	}
+	db := &DB{
+		log:     opts.Log,
+		now:     opts.Now,
+		box:     box,
+		pool:    pool,
+		queue:   make(chan *operation, maxQueue),
+		closing: make(chan struct{}),
+		stopped: make(chan struct{}),
+	}
+	db.close = sync.OnceValue(db.shutdown)
+	steps, err := migrations()
+	if err == nil {
+		err = db.prepare(context.WithoutCancel(ctx), steps)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open the database %s: %w", opts.Path, err), pool.close())
+	}
+	go db.commitLoop()
+	return db, nil
+}
+
+// Close makes the writes that are queued, answers them and closes the file. It waits for a disk that hangs. Calling it again
+// gives the same answer.
+func (db *DB) Close() error { return db.close() }
+
+func (db *DB) shutdown() error {
+	close(db.closing)
+	<-db.stopped
+	if err := db.pool.close(); err != nil {
+		return fmt.Errorf("close the database: %w", err)
+	}
+	return nil
+}
+
+// close closes the readers first: the last connection to go folds the write-ahead log into the database, and a reader may not.
+func (p pool) close() error {
+	return errors.Join(p.read.Close(), p.write.Close())
+}
+
+// Ready tells whether the database takes writes: it makes a small one and waits for its commit.
+func (db *DB) Ready(ctx context.Context) error {
+	err := db.Write(ctx, func(tx *Tx) error {
+		return tx.setMeta(metaReady, strconv.FormatInt(tx.now, 10))
+	})
+	if err != nil {
+		return fmt.Errorf("write to the database: %w", err)
+	}
+	return nil
+}
+
+// millis is how times are stored.
+func millis(t time.Time) int64 { return t.UnixMilli() }
+
+// fromMillis is the inverse of millis, in UTC.
+func fromMillis(ms int64) time.Time { return time.UnixMilli(ms).UTC() }

@@ -1,0 +1,79 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// UserID is who a row belongs to: a person of the XMPP side at one of our domains. The same person at two domains is two users.
+type UserID struct {
+	Domain string // a virtual domain of ours
+	JID    string // the person's bare JID
+}
+
+// check refuses an id that no row may have.
+func (id UserID) check() error {
+	if id.Domain == "" || id.JID == "" {
+		return errors.New("the user has no domain or no JID")
+	}
+	return checkFields(field{"domain", id.Domain, maxPart}, field{"JID", id.JID, maxJID})
+}
+
+// User is a row of users.
+type User struct {
+	UserID
+	FirstSeen time.Time
+	LastSeen  time.Time
+}
+
+// TouchUser notes that the user was seen now, for the first time or again.
+func (tx *Tx) TouchUser(id UserID) error {
+	if err := id.check(); err != nil {
+		return fmt.Errorf("touch a user: %w", err)
+	}
+	if err := tx.exec(`INSERT INTO users (domain, jid, first_seen, last_seen) VALUES ($1, $2, $3, $3)
+		ON CONFLICT (domain, jid) DO UPDATE SET last_seen = excluded.last_seen`, id.Domain, id.JID, tx.now); err != nil {
+		return fmt.Errorf("touch a user: %w", err)
+	}
+	return nil
+}
+
+// addUser makes a row for a user who has none, for the rows of other tables that refer to it. It is not TouchUser: putting a
+// setting or a room back is no sign of the user.
+func (tx *Tx) addUser(id UserID) error {
+	if err := id.check(); err != nil {
+		return err
+	}
+	return tx.exec(`INSERT INTO users (domain, jid, first_seen, last_seen) VALUES ($1, $2, $3, $3)
+		ON CONFLICT (domain, jid) DO NOTHING`, id.Domain, id.JID, tx.now)
+}
+
+// RemoveUser removes everything of the user at that domain. Other tables follow by their foreign keys.
+func (tx *Tx) RemoveUser(id UserID) error {
+	if err := tx.exec(`DELETE FROM users WHERE domain = $1 AND jid = $2`, id.Domain, id.JID); err != nil {
+		return fmt.Errorf("remove a user: %w", err)
+	}
+	return nil
+}
+
+// Users returns the users of a domain, ordered by JID.
+func (db *DB) Users(ctx context.Context, domain string) ([]User, error) {
+	var users []User
+	err := db.query(ctx, func(rows *sql.Rows) error {
+		u := User{UserID: UserID{Domain: domain}}
+		var first, last int64
+		if err := rows.Scan(&u.JID, &first, &last); err != nil {
+			return err
+		}
+		u.FirstSeen, u.LastSeen = fromMillis(first), fromMillis(last)
+		users = append(users, u)
+		return nil
+	}, `SELECT jid, first_seen, last_seen FROM users WHERE domain = $1 ORDER BY jid`, domain)
+	if err != nil {
+		return nil, fmt.Errorf("read the users: %w", err)
+	}
+	return users, nil
+}
