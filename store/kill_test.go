@@ -1,0 +1,102 @@
+package store
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const (
+	childWriters = 8
+	childAnswers = 400 // acknowledged writes after which the child is killed
+)
+
+// writeUntilKilled is the child process of TestKill: it writes users from several goroutines and prints the name of each one
+// after its write was acknowledged.
+func writeUntilKilled(path string) int {
+	db, err := Open(context.Background(), Options{Path: path, Key: testKey(1), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	failed := make(chan error, childWriters)
+	for w := range childWriters {
+		go func() {
+			for i := 0; ; i++ {
+				id := UserID{Domain: testDomain, JID: fmt.Sprintf("%d.%d@example.org", w, i)}
+				err := db.Write(context.Background(), func(tx *Tx) error {
+					return tx.SetSecret(id, "s", "password", Secret(id.JID))
+				})
+				if err == nil {
+					_, err = fmt.Println(id.JID) // one write(2), which a pipe takes whole or not at all
+				}
+				if err != nil {
+					failed <- err
+					return
+				}
+			}
+		}()
+	}
+	fmt.Fprintln(os.Stderr, <-failed)
+	return 1
+}
+
+// TestKill kills a process in the middle of its writes. What it acknowledged must be there.
+func TestKill(t *testing.T) {
+	t.Parallel()
+	opts := testOptions(t)
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	child := exec.CommandContext(t.Context(), exe)
+	child.Env = append(os.Environ(), childEnv+"="+opts.Path)
+	child.Stderr = t.Output()
+	stdout, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var acknowledged []string
+	lines := bufio.NewScanner(stdout)
+	for lines.Scan() {
+		acknowledged = append(acknowledged, lines.Text())
+		if len(acknowledged) == childAnswers {
+			if err := child.Process.Kill(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if err := lines.Err(); err != nil {
+		t.Error(err)
+	}
+	if err := child.Wait(); err == nil || len(acknowledged) < childAnswers {
+		t.Fatalf("the child ended by itself after %d answers: %v", len(acknowledged), err)
+	}
+
+	db := openTest(t, opts)
+	users := jids(t, db, testDomain)
+	for _, jid := range acknowledged {
+		if _, found := slices.BinarySearch(users, jid); !found {
+			t.Errorf("%s was acknowledged and is not there", jid)
+		}
+	}
+	for _, jid := range users {
+		secret, found, err := db.Secret(t.Context(), UserID{Domain: testDomain, JID: jid}, "s", "password")
+		if err != nil || !found || secret.Reveal() != jid {
+			t.Errorf("%s is there by half: got %q, %v, %v", jid, secret.Reveal(), found, err)
+		}
+	}
+	var check string
+	if err := db.pool.read.QueryRowContext(t.Context(), `PRAGMA integrity_check`).Scan(&check); err != nil || check != "ok" {
+		t.Errorf("integrity: got %s, %v", strings.TrimSpace(check), err)
+	}
+}

@@ -1,0 +1,97 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+// childEnv names the database that a copy of the test binary writes to until it is killed, see kill_test.go.
+const childEnv = "PASSERELLE_STORE_TEST_CHILD"
+
+func TestMain(m *testing.M) {
+	if path := os.Getenv(childEnv); path != "" {
+		os.Exit(writeUntilKilled(path))
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// testKey is a key that anybody may know. testKey(1) and testKey(2) differ.
+func testKey(n byte) []byte { return bytes.Repeat([]byte{n}, KeySize) }
+
+// testStart is where the clock of tests begins.
+var testStart = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+
+// testClock is a clock that the test sets. It is read by the committer, so it is set between writes.
+type testClock struct{ now time.Time }
+
+func (c *testClock) advance(d time.Duration) { c.now = c.now.Add(d) }
+
+// testOptions are options for a database in a directory of the test.
+func testOptions(tb testing.TB) Options {
+	tb.Helper()
+	return Options{
+		Path: filepath.Join(tb.TempDir(), "passerelle.db"),
+		Key:  testKey(1),
+		Log:  slog.New(slog.NewTextHandler(tb.Output(), nil)),
+		Now:  func() time.Time { return testStart },
+	}
+}
+
+// openTest opens a database that the end of the test closes.
+func openTest(tb testing.TB, opts Options) *DB {
+	tb.Helper()
+	db, err := Open(context.Background(), opts)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			tb.Errorf("close: %v", err)
+		}
+	})
+	return db
+}
+
+// write makes a write that must succeed.
+func write(tb testing.TB, db *DB, fn func(*Tx) error) {
+	tb.Helper()
+	if err := db.Write(tb.Context(), fn); err != nil {
+		tb.Fatalf("write: %v", err)
+	}
+}
+
+// raw runs a statement that no method offers.
+func raw(tb testing.TB, db *DB, query string, args ...any) {
+	tb.Helper()
+	write(tb, db, func(tx *Tx) error { return tx.exec(query, args...) })
+}
+
+// jids returns the users of a domain by name.
+func jids(tb testing.TB, db *DB, domain string) []string {
+	tb.Helper()
+	users, err := db.Users(tb.Context(), domain)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var all []string
+	for _, u := range users {
+		all = append(all, u.JID)
+	}
+	return all
+}
+
+const testDomain = "irc.example.org"
+
+// user is a user of the test domain.
+func user(n int) UserID { return UserID{Domain: testDomain, JID: fmt.Sprintf("user%d@example.org", n)} }
+
+var errTest = errors.New("refused by the test")
