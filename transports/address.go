@@ -28,6 +28,9 @@ var (
 // at the first at-sign before it. It refuses only what cannot be an address at all: a missing or empty part, a part over 1023
 // bytes, control characters and broken UTF-8, and what would make the written form ambiguous.
 func ParseAddress(s string) (Address, error) {
+	if !clean(s) { // before folding, which would mend broken UTF-8
+		return Address{}, ErrBadCharacter
+	}
 	var a Address
 	rest := s
 	if i := strings.IndexByte(rest, '/'); i >= 0 {
@@ -53,9 +56,6 @@ func ParseAddress(s string) (Address, error) {
 		return Address{}, ErrPartTooLong
 	}
 	if strings.ContainsAny(a.Domain, "@ ") || strings.HasSuffix(a.Domain, ".") || strings.IndexByte(a.Local, ' ') >= 0 {
-		return Address{}, ErrBadCharacter
-	}
-	if !clean(a.Local) || !clean(a.Domain) || !clean(a.Resource) {
 		return Address{}, ErrBadCharacter
 	}
 	return a, nil

@@ -7,5 +7,5 @@
 // Down, a request is accepted or refused at once and never waits for the network. Up, what became of it and everything else
 // arrives as events, in the network's order, carrying the request's Ref where they answer one.
 //
-// The shapes were drawn from six traces, which are played as tests by component/traces_test.go.
+// The shapes were drawn from traces of whole conversations, which component/traces_test.go plays.
 package transports
