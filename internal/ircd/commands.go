@@ -1,0 +1,445 @@
+package ircd
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// command handles a line; what it returns, if anything, is why the client leaves.
+func (s *Server) command(c *client, line string) (quit string) {
+	c.label = ""
+	if tags, rest, ok := strings.Cut(line, " "); ok && strings.HasPrefix(tags, "@") {
+		for tag := range strings.SplitSeq(tags[1:], ";") {
+			if value, ok := strings.CutPrefix(tag, "label="); ok {
+				c.label = value
+			}
+		}
+		line = rest
+	}
+	params := split(line)
+	if len(params) == 0 {
+		return ""
+	}
+	name, params := strings.ToUpper(params[0]), params[1:]
+	switch name {
+	case "CAP":
+		s.capability(c, params)
+	case "PASS":
+		c.password = first(params)
+	case "NICK":
+		s.nick(c, params)
+	case "USER":
+		if len(params) > 3 {
+			c.user, c.real = params[0], params[3]
+		}
+	case "PING":
+		c.reply(":" + s.opt.Name + " PONG " + s.opt.Name + " :" + first(params))
+	case "PONG":
+	case "QUIT":
+		c.send("ERROR :Closing link: " + first(params))
+		return "Quit: " + first(params)
+	default:
+		if !c.registered {
+			c.numeric("451", ":You have not registered")
+			return ""
+		}
+		s.registeredCommand(c, name, params)
+		return ""
+	}
+	if !c.registered && !c.negotiating && c.user != "" && c.nick != "*" {
+		return s.register(c)
+	}
+	return ""
+}
+
+func (s *Server) registeredCommand(c *client, name string, params []string) {
+	needs := map[string]int{
+		"JOIN": 1, "PART": 1, "PRIVMSG": 2, "NOTICE": 2, "TOPIC": 1, "KICK": 2, "MODE": 1, "NAMES": 1, "INVITE": 2, "WHOIS": 1,
+	}
+	if len(params) < needs[name] {
+		c.numeric("461", name+" :Not enough parameters")
+		return
+	}
+	switch name {
+	case "JOIN":
+		keys := strings.Split(append(params, "")[1], ",")
+		for i, channel := range strings.Split(params[0], ",") {
+			key := ""
+			if i < len(keys) {
+				key = keys[i]
+			}
+			s.join(c, channel, key)
+		}
+	case "PART":
+		for channel := range strings.SplitSeq(params[0], ",") {
+			if ch := s.member(c, channel); ch != nil {
+				s.tell(ch, nil, fmt.Sprintf(":%s PART %s :%s", c.mask(), ch.name, append(params, "")[1]))
+				s.leave(ch, c)
+			}
+		}
+	case "PRIVMSG", "NOTICE":
+		s.message(c, name, params[0], params[1])
+	case "TOPIC":
+		s.topic(c, params)
+	case "KICK":
+		s.kick(c, params[0], params[1], append(params, "")[2])
+	case "MODE":
+		s.mode(c, params)
+	case "NAMES":
+		if ch := s.channels[fold(params[0])]; ch != nil {
+			s.names(c, ch)
+		} else {
+			c.numeric("366", params[0]+" :End of NAMES list")
+		}
+	case "LIST":
+		c.numeric("321", "Channel :Users  Name")
+		for _, ch := range s.channels {
+			c.numeric("322", fmt.Sprintf("%s %d :%s", ch.name, len(ch.members), ch.topic))
+		}
+		c.numeric("323", ":End of LIST")
+	case "WHOIS":
+		if p := s.nicks[fold(params[0])]; p != nil {
+			c.numeric("311", fmt.Sprintf("%s ~%s host.test * :%s", p.nick, p.user, p.real))
+		} else {
+			c.numeric("401", params[0]+" :No such nick/channel")
+		}
+		c.numeric("318", params[0]+" :End of WHOIS list")
+	case "INVITE":
+		s.invite(c, params[0], params[1])
+	default:
+		c.numeric("421", name+" :Unknown command")
+	}
+}
+
+func (s *Server) capability(c *client, params []string) {
+	switch strings.ToUpper(first(params)) {
+	case "LS":
+		c.negotiating = !c.registered
+		c.send(":" + s.opt.Name + " CAP " + c.nick + " LS :" + strings.Join(s.opt.Caps, " "))
+	case "REQ":
+		list := append(params, "")[1]
+		for name := range strings.FieldsSeq(list) {
+			if !slices.Contains(s.opt.Caps, name) {
+				c.send(":" + s.opt.Name + " CAP " + c.nick + " NAK :" + list)
+				return
+			}
+		}
+		for name := range strings.FieldsSeq(list) {
+			c.caps[name] = true
+		}
+		c.send(":" + s.opt.Name + " CAP " + c.nick + " ACK :" + list)
+	case "END":
+		c.negotiating = false
+	}
+}
+
+func (s *Server) register(c *client) string {
+	if c.password != s.opt.Password && s.opt.Password != "" {
+		c.numeric("464", ":Password incorrect")
+		c.send("ERROR :Closing link: bad password")
+		return "Bad password"
+	}
+	c.registered = true
+	s.nicks[fold(c.nick)] = c
+	c.numeric("001", ":Welcome to the test network "+c.mask())
+	c.numeric("002", ":Your host is "+s.opt.Name)
+	c.numeric("004", s.opt.Name+" ircd-test i biklmov bklov")
+	c.numeric("005", fmt.Sprintf("CASEMAPPING=rfc1459 CHANTYPES=#& PREFIX=(ov)@+ NICKLEN=%d CHANMODES=b,k,l,im NETWORK=Test"+
+		" :are supported by this server", s.opt.NickLen))
+	c.numeric("375", ":- "+s.opt.Name+" Message of the day -")
+	c.numeric("372", ":- for tests")
+	c.numeric("376", ":End of MOTD command")
+	return ""
+}
+
+func (s *Server) nick(c *client, params []string) {
+	want := first(params)
+	switch {
+	case want == "":
+		c.numeric("431", ":No nickname given")
+	case len(want) > s.opt.NickLen || strings.ContainsAny(want, " #&!@,*?:.") || '0' <= want[0] && want[0] <= '9':
+		c.numeric("432", want+" :Erroneous nickname")
+	case s.nicks[fold(want)] != nil && s.nicks[fold(want)] != c:
+		c.numeric("433", want+" :Nickname is already in use")
+	case !c.registered:
+		c.nick = want
+	case want != c.nick:
+		line := ":" + c.mask() + " NICK :" + want
+		for _, p := range s.peers(c) {
+			p.send(line)
+		}
+		delete(s.nicks, fold(c.nick))
+		c.nick = want
+		s.nicks[fold(want)] = c
+		c.reply(line)
+	}
+}
+
+func (s *Server) join(c *client, name, key string) {
+	if !strings.HasPrefix(name, "#") && !strings.HasPrefix(name, "&") {
+		c.numeric("403", name+" :No such channel")
+		return
+	}
+	ch := s.channels[fold(name)]
+	if ch == nil {
+		ch = &channel{name: name, members: make(map[*client]string), invited: make(map[*client]bool)}
+		s.channels[fold(name)] = ch
+	}
+	if _, in := ch.members[c]; in {
+		return
+	}
+	switch {
+	case ch.invite && !ch.invited[c]:
+		c.numeric("473", name+" :Cannot join channel (+i)")
+		return
+	case ch.key != "" && ch.key != key:
+		c.numeric("475", name+" :Cannot join channel (+k)")
+		return
+	case ch.limit > 0 && len(ch.members) >= ch.limit:
+		c.numeric("471", name+" :Cannot join channel (+l)")
+		return
+	case s.banned(ch, c):
+		c.numeric("474", name+" :Cannot join channel (+b)")
+		return
+	}
+	modes := ""
+	if len(ch.members) == 0 {
+		modes = "o"
+	}
+	ch.members[c] = modes
+	ch.order = append(ch.order, c)
+	for _, m := range ch.order {
+		if m.caps["extended-join"] {
+			m.send(fmt.Sprintf(":%s JOIN %s * :%s", c.mask(), ch.name, c.real))
+		} else {
+			m.send(fmt.Sprintf(":%s JOIN %s", c.mask(), ch.name))
+		}
+	}
+	if ch.topic != "" {
+		s.showTopic(c, ch)
+	}
+	s.names(c, ch)
+}
+
+func (s *Server) banned(ch *channel, c *client) bool {
+	return slices.ContainsFunc(ch.bans, func(mask string) bool {
+		nick, _, _ := strings.Cut(mask, "!")
+		return nick == "*" || fold(nick) == fold(c.nick)
+	})
+}
+
+func (s *Server) names(c *client, ch *channel) {
+	var line strings.Builder
+	flush := func() {
+		if line.Len() > 0 {
+			c.numeric("353", "= "+ch.name+" :"+line.String())
+			line.Reset()
+		}
+	}
+	for _, m := range ch.order {
+		name := m.nick
+		if c.caps["userhost-in-names"] {
+			name = m.mask()
+		}
+		signs := ""
+		for i, mode := range "ov" {
+			if strings.ContainsRune(ch.members[m], mode) && (signs == "" || c.caps["multi-prefix"]) {
+				signs += "@+"[i : i+1]
+			}
+		}
+		if line.Len()+len(name) > 400 {
+			flush()
+		}
+		if line.Len() > 0 {
+			line.WriteByte(' ')
+		}
+		line.WriteString(signs + name)
+	}
+	flush()
+	c.numeric("366", ch.name+" :End of NAMES list")
+}
+
+func (s *Server) message(c *client, name, to, text string) {
+	line := ":" + c.mask() + " " + name + " " + to + " :" + text
+	if ch := s.channels[fold(to)]; ch != nil {
+		if modes, in := ch.members[c]; !in || ch.mod && modes == "" {
+			c.numeric("404", ch.name+" :Cannot send to channel")
+			return
+		}
+		s.tell(ch, c, line)
+	} else if p := s.nicks[fold(to)]; p != nil {
+		p.send(line)
+	} else {
+		c.numeric("401", to+" :No such nick/channel")
+		return
+	}
+	if c.caps["echo-message"] {
+		c.reply(line)
+	}
+}
+
+// tell sends a line to everybody in a channel but one.
+func (s *Server) tell(ch *channel, but *client, line string) {
+	for _, m := range slices.Clone(ch.order) {
+		if m != but {
+			m.send(line)
+		}
+	}
+}
+
+// member finds a channel that the client is in, and tells him if he is not.
+func (s *Server) member(c *client, name string) *channel {
+	ch := s.channels[fold(name)]
+	if ch == nil {
+		c.numeric("403", name+" :No such channel")
+		return nil
+	}
+	if _, in := ch.members[c]; !in {
+		c.numeric("442", name+" :You're not on that channel")
+		return nil
+	}
+	return ch
+}
+
+// operated is member for what only operators may do.
+func (s *Server) operated(c *client, name string) *channel {
+	ch := s.member(c, name)
+	if ch != nil && !strings.Contains(ch.members[c], "o") {
+		c.numeric("482", name+" :You're not channel operator")
+		return nil
+	}
+	return ch
+}
+
+func (s *Server) showTopic(c *client, ch *channel) {
+	if ch.topic == "" {
+		c.numeric("331", ch.name+" :No topic is set")
+		return
+	}
+	c.numeric("332", ch.name+" :"+ch.topic)
+	c.numeric("333", fmt.Sprintf("%s %s %d", ch.name, ch.topicBy, ch.topicAt.Unix()))
+}
+
+func (s *Server) topic(c *client, params []string) {
+	if len(params) == 1 {
+		if ch := s.member(c, params[0]); ch != nil {
+			s.showTopic(c, ch)
+		}
+		return
+	}
+	if ch := s.operated(c, params[0]); ch != nil {
+		ch.topic, ch.topicBy, ch.topicAt = params[1], c.nick, time.Now()
+		s.tell(ch, nil, fmt.Sprintf(":%s TOPIC %s :%s", c.mask(), ch.name, ch.topic))
+	}
+}
+
+func (s *Server) kick(c *client, name, nick, reason string) {
+	ch := s.operated(c, name)
+	if ch == nil {
+		return
+	}
+	p := s.nicks[fold(nick)]
+	if _, in := ch.members[p]; !in {
+		c.numeric("441", nick+" "+ch.name+" :They aren't on that channel")
+		return
+	}
+	s.tell(ch, nil, fmt.Sprintf(":%s KICK %s %s :%s", c.mask(), ch.name, p.nick, reason))
+	s.leave(ch, p)
+}
+
+func (s *Server) invite(c *client, nick, name string) {
+	ch := s.operated(c, name)
+	p := s.nicks[fold(nick)]
+	if ch == nil || p == nil {
+		return
+	}
+	ch.invited[p] = true
+	c.numeric("341", p.nick+" "+ch.name)
+	p.send(fmt.Sprintf(":%s INVITE %s %s", c.mask(), p.nick, ch.name))
+}
+
+func (s *Server) mode(c *client, params []string) {
+	if fold(params[0]) == fold(c.nick) {
+		return // user modes
+	}
+	if len(params) == 1 {
+		if ch := s.member(c, params[0]); ch != nil {
+			c.numeric("324", ch.name+" +")
+		}
+		return
+	}
+	ch := s.operated(c, params[0])
+	if ch == nil {
+		return
+	}
+	rest, set := params[2:], true
+	next := func() string {
+		if len(rest) == 0 {
+			return ""
+		}
+		p := rest[0]
+		rest = rest[1:]
+		return p
+	}
+	for _, letter := range params[1] {
+		switch letter {
+		case '+', '-':
+			set = letter == '+'
+		case 'i':
+			ch.invite = set
+		case 'm':
+			ch.mod = set
+		case 'k':
+			if ch.key = next(); !set {
+				ch.key = ""
+			}
+		case 'l':
+			ch.limit = 0
+			if set {
+				ch.limit, _ = strconv.Atoi(next()) // no number is no limit
+			}
+		case 'b':
+			if mask := next(); set {
+				ch.bans = append(ch.bans, mask)
+			} else {
+				ch.bans = slices.DeleteFunc(ch.bans, func(b string) bool { return b == mask })
+			}
+		case 'o', 'v':
+			p := s.nicks[fold(next())]
+			if _, in := ch.members[p]; !in {
+				continue
+			}
+			modes := strings.ReplaceAll(ch.members[p], string(letter), "")
+			if set {
+				modes += string(letter)
+			}
+			ch.members[p] = modes
+		}
+	}
+	s.tell(ch, nil, fmt.Sprintf(":%s MODE %s %s", c.mask(), ch.name, strings.Join(params[1:], " ")))
+}
+
+func split(line string) []string {
+	var params []string
+	for line != "" {
+		if trailing, ok := strings.CutPrefix(line, ":"); ok && len(params) > 0 {
+			return append(params, trailing)
+		}
+		var p string
+		p, line, _ = strings.Cut(line, " ")
+		if p != "" {
+			params = append(params, p)
+		}
+	}
+	return params
+}
+
+func first(params []string) string {
+	if len(params) == 0 {
+		return ""
+	}
+	return params[0]
+}
