@@ -28,7 +28,9 @@ type Peer struct {
 }
 
 // NewPeer speaks over conn.
-func NewPeer(conn net.Conn) *Peer { return &Peer{Conn: conn, Timeout: expectTimeout, r: bufio.NewReader(conn)} }
+func NewPeer(conn net.Conn) *Peer {
+	return &Peer{Conn: conn, Timeout: expectTimeout, r: bufio.NewReader(conn)}
+}
 
 // Dial connects a client and registers it under nick.
 func Dial(t testing.TB, addr, nick string) *Peer {
