@@ -1,0 +1,621 @@
+package ircbridge
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"passerelle/internal/ircd"
+	"passerelle/transports"
+)
+
+// capSets are the ways in which networks confirm what was sent.
+func capSets() map[string][]string {
+	return map[string][]string{
+		"none":   nil,
+		"echo":   {"echo-message", "server-time", "message-tags", "multi-prefix", "userhost-in-names", "extended-join"},
+		"labels": {"echo-message", "labeled-response", "batch", "server-time", "message-tags"},
+	}
+}
+
+func TestJoinTellsWhoIsThere(t *testing.T) {
+	t.Parallel()
+	for name, caps := range capSets() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := startServer(t, ircd.Options{Caps: caps})
+			bob := ircd.Dial(t, server.Addr(), "Bob")
+			bob.Send(t, "JOIN #Test", "TOPIC #test :hello \x02all\x02", "NOTICE Bob :done")
+			bob.Expect(t, "done")
+			s, h := open(t, newTransport(t, Options{Networks: plainNet(server.Addr())}), alice)
+			do(t, s, transports.Join{Ref: 7, Room: roomOf("#test"), Nick: "Alice"})
+			if state := await[transports.State](t, h); !state.Online || state.Nick != "Alice" {
+				t.Fatalf("got %+v, want online as Alice", state)
+			}
+			e := await[transports.Entered](t, h)
+			if e.Ref != 7 || e.Room != roomOf("#test") || e.Nick != "Alice" || e.Subject != "hello all" || e.SubjectBy != "Bob" {
+				t.Errorf("got %s by %q", describe(e), e.SubjectBy)
+			}
+			if len(e.Members) != 2 || e.Members[0].Person.Nick != "Bob" || e.Members[0].Role != transports.RoleOp || e.Members[1].Role != 0 {
+				t.Errorf("got %s, want Bob as operator and Alice", describe(e))
+			}
+			carol := ircd.Dial(t, server.Addr(), "carol")
+			carol.Send(t, "JOIN #test", "PART #test :bye")
+			if j := await[transports.Joined](t, h); j.Member.Person.Nick != "carol" {
+				t.Errorf("got %s", describe(j))
+			}
+			if p := await[transports.Parted](t, h); p.Nick != "carol" || p.Reason != "bye" || p.Self {
+				t.Errorf("got %s", describe(p))
+			}
+		})
+	}
+}
+
+func TestSendIsAnsweredPartByPart(t *testing.T) {
+	t.Parallel()
+	for name, caps := range capSets() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server, s, h := entered(t, ircd.Options{Caps: caps})
+			bob := ircd.Dial(t, server.Addr(), "bob")
+			bob.Send(t, "JOIN #test")
+			bob.Expect(t, " 366 ")
+			do(t, s, transports.Send{Ref: 9, To: roomOf("#test"), Body: "one\n\ntwo\r\nthree"})
+			for i, body := range []string{"one", "two", "three"} {
+				m := await[transports.Message](t, h)
+				if m.Ref != 9 || m.Part != i+1 || m.Of != 3 || m.Body != body || m.Room != roomOf("#test") || m.From.Nick != "Alice" {
+					t.Errorf("got %s, want part %d %q", describe(m), i+1, body)
+				}
+				bob.Expect(t, "PRIVMSG #test :"+body)
+			}
+			do(t, s, transports.Send{Ref: 10, To: contact("bob"), Body: "waves", Action: true})
+			if m := await[transports.Message](t, h); m.Ref != 10 || !m.Action || m.To != contact("bob") || m.Room.Kind != 0 {
+				t.Errorf("got %s", describe(m))
+			}
+			bob.Expect(t, "PRIVMSG bob :\x01ACTION waves\x01")
+			bob.Send(t, "PRIVMSG Alice :\x01ACTION nods\x01", "PRIVMSG #test :caf\xe9")
+			if m := await[transports.Message](t, h); m.Ref != 0 || !m.Action || m.Body != "nods" || m.From.Nick != "bob" {
+				t.Errorf("got %s", describe(m))
+			}
+			if m := await[transports.Message](t, h); m.Body != "café" || m.Room != roomOf("#test") {
+				t.Errorf("got %s", describe(m))
+			}
+		})
+	}
+}
+
+func TestSendToHimself(t *testing.T) {
+	t.Parallel()
+	for name, caps := range capSets() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, s, h := entered(t, ircd.Options{Caps: caps})
+			do(t, s, transports.Send{Ref: 4, To: contact("alice"), Body: "note"})
+			var own, received int
+			for range 2 {
+				if m := await[transports.Message](t, h); m.Ref == 4 && m.To == contact("alice") {
+					own++
+				} else if m.Ref == 0 && m.To.Kind == 0 && m.From.Nick == "Alice" {
+					received++
+				}
+			}
+			if own != 1 || received != 1 {
+				t.Errorf("got %d confirmed and %d received copies, want one of each", own, received)
+			}
+		})
+	}
+}
+
+func TestRefusedSend(t *testing.T) {
+	t.Parallel()
+	for name, caps := range capSets() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := startServer(t, ircd.Options{Caps: caps})
+			bob := ircd.Dial(t, server.Addr(), "bob")
+			bob.Send(t, "JOIN #test", "MODE #test +m")
+			bob.Expect(t, "MODE #test")
+			s, h := open(t, newTransport(t, Options{Networks: plainNet(server.Addr())}), alice)
+			enter(t, s, h, "#test", "Alice")
+			do(t, s, transports.Send{Ref: 2, To: roomOf("#test"), Body: "one\ntwo"})
+			d := await[transports.Done](t, h)
+			wantKind(t, d.Err, transports.Denied)
+			if d.Ref != 2 {
+				t.Errorf("got ref %d, want 2", d.Ref)
+			}
+			do(t, s, transports.Send{Ref: 3, To: contact("nobody"), Body: "hello"})
+			if d = await[transports.Done](t, h); d.Ref != 3 {
+				t.Errorf("got ref %d, want 3: the second refused part must not be told again", d.Ref)
+			}
+			wantKind(t, d.Err, transports.NotFound)
+			wantKind(t, s.Do(context.Background(), transports.Send{To: roomOf("#other"), Body: "x"}), transports.NotJoined)
+			wantKind(t, s.Do(context.Background(), transports.Send{To: roomOf("#test"), Body: " \n "}), transports.BadRequest)
+			wantKind(t, s.Do(context.Background(), transports.Send{To: roomOf("#test"), Body: strings.Repeat("x\n", 51)}), transports.TooLarge)
+		})
+	}
+}
+
+func TestRefusedJoins(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		numeric string
+		kind    transports.Kind
+	}{
+		{"403", transports.NotFound},
+		{"405", transports.Policy},
+		{"437", transports.Busy},
+		{"471", transports.Full},
+		{"473", transports.NotRegistered},
+		{"474", transports.Denied},
+		{"475", transports.NeedPassword},
+		{"476", transports.BadRequest},
+		{"477", transports.NotRegistered},
+		{"489", transports.Denied},
+		{"520", transports.Denied},
+	} {
+		t.Run(tc.numeric, func(t *testing.T) {
+			t.Parallel()
+			script := ircd.NewScript(t, nil)
+			s, h := open(t, newTransport(t, Options{Networks: plainNet(script.Addr)}), alice)
+			do(t, s, transports.Join{Ref: 5, Room: roomOf("#test"), Nick: "alice"})
+			p := script.Accept(t)
+			p.Welcome(t, "alice")
+			p.Expect(t, "JOIN #test")
+			p.Send(t, ":irc.test "+tc.numeric+" alice #Test :Cannot join channel")
+			d := await[transports.Done](t, h)
+			if e := wantKind(t, d.Err, tc.kind); d.Ref != 5 || !strings.Contains(e.Text, "#test") || !strings.Contains(e.Text, testNet) {
+				t.Errorf("got ref %d, text %q: want 5 and the names of channel and network", d.Ref, e.Text)
+			}
+			wantKind(t, s.Do(context.Background(), transports.Send{To: roomOf("#test"), Body: "x"}), transports.NotJoined)
+		})
+	}
+}
+
+func TestRealRefusals(t *testing.T) {
+	t.Parallel()
+	server := startServer(t, ircd.Options{})
+	bob := ircd.Dial(t, server.Addr(), "bob")
+	bob.Send(t, "JOIN #key,#invite,#ban,#full", "MODE #key +k sesame", "MODE #invite +i", "MODE #ban +b alice!*@*", "MODE #full +l 1")
+	bob.Expect(t, "MODE #full")
+	s, h := open(t, newTransport(t, Options{Networks: plainNet(server.Addr())}), alice)
+	for channel, kind := range map[string]transports.Kind{
+		"#key": transports.NeedPassword, "#invite": transports.NotRegistered, "#ban": transports.Denied, "#full": transports.Full,
+	} {
+		do(t, s, transports.Join{Ref: 3, Room: roomOf(channel), Nick: "alice"})
+		wantKind(t, await[transports.Done](t, h).Err, kind)
+	}
+	do(t, s, transports.Join{Ref: 4, Room: roomOf("#key"), Nick: "alice", Password: "sesame"})
+	if e := await[transports.Entered](t, h); e.Ref != 4 {
+		t.Errorf("got %s", describe(e))
+	}
+}
+
+func TestModerationAndNicks(t *testing.T) {
+	t.Parallel()
+	server, s, h := entered(t, ircd.Options{})
+	bob := ircd.Dial(t, server.Addr(), "bob")
+	bob.Send(t, "JOIN #test")
+	await[transports.Joined](t, h)
+	do(t, s, transports.SetSubject{Ref: 2, Room: roomOf("#test"), Subject: "new\ntopic"})
+	if e := await[transports.Subject](t, h); e.Ref != 2 || e.Text != "new topic" || e.By != "Alice" {
+		t.Errorf("got %s", describe(e))
+	}
+	do(t, s, transports.SetNick{Ref: 3, Nick: "bob"})
+	wantKind(t, await(t, h, func(d transports.Done) bool { return d.Ref == 3 }).Err, transports.Conflict)
+	do(t, s, transports.SetNick{Ref: 4, Nick: "Alicia"})
+	if e := await[transports.Renamed](t, h); e.Ref != 4 || !e.Self || e.Old != "Alice" || e.New != "Alicia" {
+		t.Errorf("got %s", describe(e))
+	}
+	do(t, s, transports.SetNick{Ref: 5, Nick: "Alicia"})
+	if d := await[transports.Done](t, h); d.Ref != 5 || d.Err != nil {
+		t.Errorf("got %+v, want success", d)
+	}
+	wantKind(t, s.Do(context.Background(), transports.SetNick{Nick: "no spaces"}), transports.BadRequest)
+	do(t, s, transports.Kick{Ref: 6, Room: roomOf("#test"), Nick: "nobody"})
+	wantKind(t, await[transports.Done](t, h).Err, transports.NotFound)
+	do(t, s, transports.Kick{Ref: 7, Room: roomOf("#test"), Nick: "bob", Reason: "why not"})
+	if e := await[transports.Parted](t, h); e.How != transports.PartKicked || e.Nick != "bob" || e.By != "Alicia" || e.Reason != "why not" {
+		t.Errorf("got %s", describe(e))
+	}
+	if d := await[transports.Done](t, h); d.Ref != 7 || d.Err != nil {
+		t.Errorf("got %+v, want success", d)
+	}
+	bob.Send(t, "JOIN #test")
+	await[transports.Joined](t, h)
+	do(t, s, transports.Leave{Room: roomOf("#test"), Reason: "enough"})
+	bob.Expect(t, "PART #test :enough")
+	wantKind(t, s.Do(context.Background(), transports.SetSubject{Room: roomOf("#test"), Subject: "x"}), transports.NotJoined)
+	// Back at once, without waiting for the answer to PART.
+	do(t, s, transports.Join{Ref: 8, Room: roomOf("#test")})
+	if e := await[transports.Entered](t, h); e.Ref != 8 || len(e.Members) != 2 {
+		t.Errorf("got %s", describe(e))
+	}
+	do(t, s, transports.SetSubject{Ref: 9, Room: roomOf("#test"), Subject: "x"})
+	wantKind(t, await(t, h, func(d transports.Done) bool { return d.Ref == 9 }).Err, transports.Denied)
+	do(t, s, transports.Join{Ref: 10, Room: roomOf("#test")})
+	if e := await[transports.Entered](t, h); e.Ref != 10 || e.Subject != "new topic" {
+		t.Errorf("joining again: got %s", describe(e))
+	}
+}
+
+func TestKickedOut(t *testing.T) {
+	t.Parallel()
+	server := startServer(t, ircd.Options{})
+	bob := ircd.Dial(t, server.Addr(), "bob")
+	bob.Send(t, "JOIN #test")
+	bob.Expect(t, " 366 ")
+	s, h := open(t, newTransport(t, Options{Networks: plainNet(server.Addr())}), alice)
+	enter(t, s, h, "#test", "Alice")
+	bob.Send(t, "KICK #test alice :out")
+	if e := await[transports.Parted](t, h); !e.Self || e.How != transports.PartKicked || e.By != "bob" || e.Reason != "out" {
+		t.Errorf("got %s", describe(e))
+	}
+	wantKind(t, s.Do(context.Background(), transports.Send{To: roomOf("#test"), Body: "x"}), transports.NotJoined)
+}
+
+func TestNickInUse(t *testing.T) {
+	t.Parallel()
+	server := startServer(t, ircd.Options{NickLen: 6})
+	for _, taken := range []string{"Alice", "Alice_"} {
+		ircd.Dial(t, server.Addr(), taken)
+	}
+	s, h := open(t, newTransport(t, Options{Networks: plainNet(server.Addr())}), alice)
+	// The server takes neither long nicks nor those that are taken; nine characters are too many for it, so nothing is left.
+	do(t, s, transports.Join{Ref: 1, Room: roomOf("#test"), Nick: "Alice"})
+	wantKind(t, await[transports.Done](t, h).Err, transports.Conflict)
+	if st := await[transports.State](t, h); st.Online || st.Retry != 0 {
+		t.Errorf("got %+v, want the end", st)
+	}
+
+	server = startServer(t, ircd.Options{})
+	ircd.Dial(t, server.Addr(), "Alice")
+	s, h = open(t, newTransport(t, Options{Networks: plainNet(server.Addr())}), alice)
+	if e := enter(t, s, h, "#test", "Alice"); e.Nick != "Alice_" {
+		t.Errorf("got nick %q, want Alice_", e.Nick)
+	}
+}
+
+func TestReconnectRejoins(t *testing.T) {
+	t.Parallel()
+	server, s, h := entered(t, ircd.Options{})
+	bob := ircd.Dial(t, server.Addr(), "bob")
+	bob.Send(t, "JOIN #key,#keep", "MODE #key +k sesame")
+	bob.Expect(t, "MODE #key")
+	do(t, s, transports.Join{Ref: 2, Room: roomOf("#key"), Password: "sesame"})
+	await[transports.Entered](t, h)
+	enter(t, s, h, "#keep", "")
+	bob.Send(t, "MODE #keep +i")
+	await(t, h, func(n transports.Notice) bool { return n.Text == "Mode #keep [+i] by bob" })
+	server.Inject("Alice", "ERROR :Closing link: (ping timeout)")
+	server.Stall() // so that the state of being offline can be looked at
+	server.Inject("Alice", ":irc.test 999 Alice :last")
+	await(t, h, func(n transports.Notice) bool { return n.Text == "last" })
+	bobStays := server.Members("#key")
+	if len(bobStays) != 2 {
+		t.Fatalf("got %v", bobStays)
+	}
+	server.Unstall()
+	dropOnly(t, server, "Alice")
+	st := await[transports.State](t, h)
+	if e := wantKind(t, st.Err, transports.Offline); st.Online || st.Retry <= 0 || st.Retry > 2*time.Second || !strings.Contains(e.Text, "ping timeout") {
+		t.Errorf("got %+v with text %q, want a retry within two seconds and the server's words", st, e.Text)
+	}
+	if e := wantKind(t, s.Do(context.Background(), transports.Send{To: roomOf("#key"), Body: "x"}), transports.Offline); !strings.Contains(e.Text, "reconnecting in") {
+		t.Errorf("got text %q", e.Text)
+	}
+	if st = await[transports.State](t, h); !st.Online {
+		t.Errorf("got %+v, want online", st)
+	}
+	got := map[string]bool{}
+	for range 3 {
+		switch e := h.next(t).(type) {
+		case transports.Entered:
+			if e.Ref != 0 {
+				t.Errorf("got ref %d after coming back", e.Ref)
+			}
+			got[e.Room.ID] = true
+		case transports.Parted:
+			wantKind(t, e.Err, transports.NotRegistered)
+			if !e.Self || e.How != transports.PartLost || e.Room != roomOf("#keep") {
+				t.Errorf("got %s", describe(e))
+			}
+			got["lost"] = true
+		}
+	}
+	if !got["#test"] || !got["#key"] || !got["lost"] {
+		t.Errorf("got %v, want #test and #key back and #keep lost", got)
+	}
+}
+
+// dropOnly cuts one client's connection by having the server close it after its own QUIT.
+func dropOnly(t *testing.T, server *ircd.Server, nick string) {
+	t.Helper()
+	if !server.Drop(nick) {
+		t.Fatalf("%s is not connected", nick)
+	}
+}
+
+func TestFirstConnectionFails(t *testing.T) {
+	t.Parallel()
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	refusing := closed.Addr().String()
+	if err := closed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	conf, _ := ircd.NewTLS(t, "127.0.0.1")
+	untrusted := ircd.NewScript(t, conf)
+	other, pool := ircd.NewTLS(t, "irc.elsewhere.test")
+	wrongName := ircd.NewScript(t, other)
+	for _, script := range []*ircd.Script{untrusted, wrongName} {
+		done := make(chan struct{})
+		t.Cleanup(func() { <-done })
+		go func() {
+			defer close(done)
+			p := script.Accept(t)
+			if _, err := p.Line(); err == nil {
+				t.Error("the client spoke to a server that it must not trust")
+			}
+		}()
+	}
+	banning := ircd.NewScript(t, nil)
+	banned := make(chan struct{})
+	t.Cleanup(func() { <-banned })
+	go func() {
+		defer close(banned)
+		p := banning.Accept(t)
+		p.Expect(t, "USER ")
+		p.Send(t, "ERROR :Closing Link: K-Lined")
+		_ = p.Conn.Close()
+	}()
+	for name, tc := range map[string]struct {
+		net  Network
+		kind transports.Kind
+		text string
+	}{
+		"refused":    {Network{Address: refusing, Plain: true}, transports.Offline, "refused"},
+		"untrusted":  {Network{Address: untrusted.Addr}, transports.Offline, "not trusted: nobody known"},
+		"wrong name": {Network{Address: wrongName.Addr, RootCAs: pool}, transports.Offline, "another name"},
+		"no server":  {Network{Address: "no.such.host.invalid:6697"}, transports.NoServer, "no server called"},
+		"banned":     {Network{Address: banning.Addr, Plain: true}, transports.Denied, "K-Lined"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tc.net.ID = testNet
+			s, h := open(t, newTransport(t, Options{Networks: []Network{tc.net}}), alice)
+			do(t, s, transports.Join{Ref: 1, Room: roomOf("#a"), Nick: "alice"})
+			if err := s.Do(context.Background(), transports.Join{Ref: 2, Room: roomOf("#b"), Nick: "alice"}); err == nil {
+				for _, ref := range []transports.Ref{1, 2} {
+					d := await[transports.Done](t, h)
+					if e := wantKind(t, d.Err, tc.kind); d.Ref != ref || !strings.Contains(e.Text, tc.text) {
+						t.Errorf("got ref %d text %q, want %d and %q", d.Ref, e.Text, ref, tc.text)
+					}
+				}
+			}
+			if st := await[transports.State](t, h); st.Online || st.Retry != 0 || st.Err == nil {
+				t.Errorf("got %+v, want the end", st)
+			}
+			wantKind(t, s.Do(context.Background(), transports.Join{Room: roomOf("#a"), Nick: "alice"}), transports.Offline)
+		})
+	}
+}
+
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	conf, pool := ircd.NewTLS(t, "127.0.0.1")
+	server := startServer(t, ircd.Options{TLS: conf, Password: "secret"})
+	settings := &memorySettings{}
+	tr := newTransport(t, Options{Networks: []Network{{ID: testNet, Address: server.Addr(), RootCAs: pool}}, Settings: settings})
+	s, h := open(t, tr, alice)
+	do(t, s, transports.Join{Ref: 1, Room: roomOf("#test"), Nick: "alice"})
+	wantKind(t, await[transports.Done](t, h).Err, transports.NeedPassword)
+	if st := await[transports.State](t, h); st.Retry != 0 {
+		t.Errorf("got %+v, want the end", st)
+	}
+	configure := tr.Commands()[0]
+	if _, err := configure.Run(context.Background(), alice, transports.Target{Kind: transports.TargetNetwork, Network: testNet},
+		map[string]string{SettingPassword: "secret", SettingNick: "Al"}); err != nil {
+		t.Fatal(err)
+	}
+	s, h = open(t, tr, alice)
+	if e := enter(t, s, h, "#test", "alice"); e.Nick != "Al" {
+		t.Errorf("got nick %q, want the configured one", e.Nick)
+	}
+	do(t, s, transports.Send{Ref: 2, To: roomOf("#test"), Body: "over TLS"})
+	if m := await[transports.Message](t, h); m.Ref != 2 {
+		t.Errorf("got %s", describe(m))
+	}
+}
+
+func TestStrangersServersMustBePublic(t *testing.T) {
+	t.Parallel()
+	tr := newTransport(t, Options{Open: true})
+	h := newRecorder()
+	for i, network := range []string{"127.0.0.1", "localhost", "10.1.2.3", "169.254.1.1", "0.0.0.0", "224.0.0.1", "100.64.0.1"} {
+		s, err := tr.Open(context.Background(), alice, network, h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		target := transports.Target{Kind: transports.TargetRoom, Network: network, ID: "#x"}
+		do(t, s, transports.Join{Ref: transports.Ref(i + 1), Room: target, Nick: "alice"})
+		d := await[transports.Done](t, h)
+		wantKind(t, d.Err, transports.Denied)
+		if st := await[transports.State](t, h); st.Retry != 0 {
+			t.Errorf("%s: got %+v, want the end", network, st)
+		}
+	}
+	if _, err := tr.Open(context.Background(), alice, "bad name", h); err == nil {
+		t.Error("a name with a space was accepted")
+	}
+	shut := newTransport(t, Options{Networks: plainNet("127.0.0.1:1")})
+	_, err := shut.Parse("irc.elsewhere.test")
+	wantKind(t, err, transports.NotFound)
+}
+
+func TestList(t *testing.T) {
+	t.Parallel()
+	server := startServer(t, ircd.Options{})
+	bob := ircd.Dial(t, server.Addr(), "bob")
+	bob.Send(t, "JOIN #One", "JOIN #two", "TOPIC #two :deux")
+	bob.Expect(t, "TOPIC #two")
+	s, h := open(t, newTransport(t, Options{Networks: plainNet(server.Addr())}), alice)
+	do(t, s, transports.List{Ref: 1})
+	do(t, s, transports.List{Ref: 2})
+	for ref := transports.Ref(1); ref <= 2; ref++ {
+		l := await[transports.RoomList](t, h)
+		if l.Ref != ref || len(l.Rooms) != 2 || l.Cut {
+			t.Fatalf("got %+v", l)
+		}
+		for _, r := range l.Rooms {
+			if want := (transports.RoomInfo{Room: roomOf(lowerASCII(r.Name)), Name: r.Name, Members: 1, Subject: map[string]string{"#two": "deux"}[r.Name]}); r != want {
+				t.Errorf("got %+v, want %+v", r, want)
+			}
+		}
+	}
+}
+
+func TestListIsCut(t *testing.T) {
+	t.Parallel()
+	script := ircd.NewScript(t, nil)
+	s, h := open(t, newTransport(t, Options{Networks: plainNet(script.Addr)}), alice)
+	do(t, s, transports.List{Ref: 1})
+	p := script.Accept(t)
+	p.Welcome(t, "alice")
+	p.Expect(t, "LIST")
+	// Joining goes on while the list is slow.
+	do(t, s, transports.Join{Ref: 2, Room: roomOf("#test")})
+	p.EnterChannel(t, "alice")
+	await[transports.Entered](t, h)
+	lines := make([]string, maxListed+10)
+	for i := range lines {
+		lines[i] = fmt.Sprintf(":irc.test 322 alice #c%d %d :topic", i, i)
+	}
+	p.Send(t, append(lines, ":irc.test 322 alice * 1 :secret", ":irc.test 323 alice :End of LIST")...)
+	if l := await[transports.RoomList](t, h); len(l.Rooms) != maxListed || !l.Cut {
+		t.Errorf("got %d rooms, cut %t", len(l.Rooms), l.Cut)
+	}
+}
+
+func TestQueueIsBounded(t *testing.T) {
+	t.Parallel()
+	server := startServer(t, ircd.Options{})
+	tr := newTransport(t, Options{Networks: plainNet(server.Addr()), Burst: 5, Rate: 0.001})
+	s, h := open(t, tr, alice)
+	enter(t, s, h, "#test", "alice")
+	var err error
+	accepted := 0
+	for err == nil {
+		if err = s.Do(context.Background(), transports.Send{Ref: 1, To: roomOf("#test"), Body: "x"}); err == nil {
+			accepted++
+		}
+	}
+	wantKind(t, err, transports.Busy)
+	if accepted < 190 || accepted > 210 {
+		t.Errorf("accepted %d lines, want about %d", accepted, maxQueue)
+	}
+	for range 4 { // one of the burst went to JOIN
+		await[transports.Message](t, h)
+	}
+	// PONG and QUIT pass the queue.
+	bob := ircd.Dial(t, server.Addr(), "bob")
+	bob.Send(t, "JOIN #test")
+	bob.Expect(t, " 366 ")
+	server.Inject("alice", "PING :x")
+	s.Close("good bye")
+	bob.Expect(t, "QUIT :Quit: good bye")
+}
+
+func TestCloseWhileTheHostIsStuck(t *testing.T) {
+	t.Parallel()
+	server := startServer(t, ircd.Options{})
+	bob := ircd.Dial(t, server.Addr(), "bob")
+	bob.Send(t, "JOIN #test")
+	bob.Expect(t, " 366 ")
+	tr := newTransport(t, Options{Networks: plainNet(server.Addr())})
+	host := &stuckHost{recorder: newRecorder(), stuck: make(chan struct{})}
+	s, err := tr.Open(context.Background(), alice, testNet, host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	enter(t, s, host.recorder, "#test", "alice")
+	bob.Send(t, "PRIVMSG #test :stop")
+	<-host.stuck
+	do(t, s, transports.Send{Ref: 3, To: roomOf("#test"), Body: "still sent"}) // Do does not wait for the host
+	bob.Expect(t, "still sent")
+	s.Close("bye")
+	bob.Expect(t, "QUIT :Quit: bye")
+	wantKind(t, s.Do(context.Background(), transports.List{}), transports.Offline)
+}
+
+// stuckHost hangs on the first message until it is cancelled.
+type stuckHost struct {
+	*recorder
+	stuck chan struct{}
+}
+
+func (h *stuckHost) Emit(ctx context.Context, e transports.Event) error {
+	if _, ok := e.(transports.Message); ok {
+		close(h.stuck)
+		<-ctx.Done()
+		return context.Cause(ctx)
+	}
+	return h.recorder.Emit(ctx, e)
+}
+
+func TestOneSessionPerUserAndNetwork(t *testing.T) {
+	t.Parallel()
+	server := startServer(t, ircd.Options{})
+	tr := newTransport(t, Options{Networks: plainNet(server.Addr())})
+	s, h := open(t, tr, alice)
+	enter(t, s, h, "#test", "alice")
+	_, err := tr.Open(context.Background(), alice.WithResource("phone"), testNet, h)
+	wantKind(t, err, transports.Conflict)
+	s.Close("bye")
+	s, h = open(t, tr, alice)
+	enter(t, s, h, "#test", "alice2")
+}
+
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	server := startServer(t, ircd.Options{})
+	reg := prometheus.NewPedanticRegistry()
+	s, h := open(t, newTransport(t, Options{Networks: plainNet(server.Addr()), Metrics: reg}), alice)
+	enter(t, s, h, "#test", "alice")
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			name := f.GetName()
+			for _, l := range m.GetLabel() {
+				name += " " + l.GetName() + "=" + l.GetValue()
+			}
+			got[name] = m.GetCounter().GetValue() + m.GetGauge().GetValue()
+		}
+	}
+	if got["passerelle_irc_connects_total network="+testNet+" result=ok"] != 1 || got["passerelle_irc_sessions state=online"] != 1 ||
+		got["passerelle_irc_sessions state=connecting"] != 0 || got["passerelle_irc_lines_total dir=in"] < 10 {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestCTCP(t *testing.T) {
+	t.Parallel()
+	server := startServer(t, ircd.Options{})
+	s, h := open(t, newTransport(t, Options{Networks: plainNet(server.Addr()), Version: "passerelle 1"}), alice)
+	enter(t, s, h, "#test", "alice")
+	bob := ircd.Dial(t, server.Addr(), "bob")
+	bob.Send(t, "PRIVMSG alice :\x01VERSION\x01", "PRIVMSG alice :\x01PING 1\x01", "PRIVMSG alice :\x01TIME\x01", "PRIVMSG alice :hello")
+	bob.Expect(t, "NOTICE bob :\x01VERSION passerelle 1\x01")
+	if m := await[transports.Message](t, h); m.Body != "hello" {
+		t.Errorf("got %s: a request of a client is nothing to read", describe(m))
+	}
+}
