@@ -1,0 +1,147 @@
+package component
+
+import (
+	"testing"
+
+	"passerelle/transports"
+)
+
+func TestServices(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil).connected()
+	alice := w.client("alice@localhost/phone")
+	get := func(to, payload, pattern string) {
+		t.Helper()
+		alice.ask(`<iq type='get' id='g' to='`+to+`'>`+payload+`</iq>`, pattern)
+	}
+	info, items := `<query xmlns='http://jabber.org/protocol/disco#info'/>`, `<query xmlns='http://jabber.org/protocol/disco#items'/>`
+	identity := func(category, typ, name string) string {
+		return `<iq type='result' id='g'><query xmlns='http://jabber.org/protocol/disco#info'><identity category='` + category + `' type='` + typ + `' name='` + name + `'/></query></iq>`
+	}
+	get("irc.localhost", info, identity("gateway", "irc", "Test gateway"))
+	get("irc.localhost", info, identity("conference", "irc", "Test gateway"))
+	get("help@irc.localhost", info, identity("client", "bot", "Test gateway help"))
+	get("irc.example@irc.localhost", info, identity("gateway", "irc", "irc.example"))
+	get("#go%irc.example@irc.localhost", info, identity("conference", "irc", "#go on irc.example"))
+	get("bob%irc.example@irc.localhost", info, identity("client", "irc", "bob"))
+	get("irc.localhost", items, `<iq type='result' id='g'><query xmlns='http://jabber.org/protocol/disco#items'>
+		<item jid='help@irc.localhost' name='Help'/><item jid='irc.example@irc.localhost' name='Example'/></query></iq>`)
+	get("#go%irc.example@irc.localhost", items, `<iq type='result' id='g'><query xmlns='http://jabber.org/protocol/disco#items'/></iq>`)
+	get("irc.localhost", `<query xmlns='http://jabber.org/protocol/disco#info' node='x'/>`, `<iq type='error' id='g'><error><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`)
+	get("irc.localhost", `<query xmlns='jabber:iq:version'/>`, `<iq type='result' id='g'><query xmlns='jabber:iq:version'><name>passerelle</name><version>1.0-test</version></query></iq>`)
+	get("irc.localhost", `<time xmlns='urn:xmpp:time'/>`, `<iq type='result' id='g'><time xmlns='urn:xmpp:time'><tzo>*:*</tzo><utc>20*Z</utc></time></iq>`)
+	for _, to := range []string{"irc.localhost", "help@irc.localhost", "irc.example@irc.localhost", "#go%irc.example@irc.localhost", "bob%irc.example@irc.localhost"} {
+		get(to, `<ping xmlns='urn:xmpp:ping'/>`, `<iq type='result' id='g' from='`+to+`'/>`)
+		get(to, `<vCard xmlns='vcard-temp'/>`, `<iq type='error' id='g' from='`+to+`'><error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`)
+		get(to, ``, `<iq type='error' id='g'><error><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`)
+	}
+	alice.ask(`<iq type='set' id='s' to='irc.localhost'><ping xmlns='urn:xmpp:ping'/></iq>`, `<iq type='error' id='s'><error><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`)
+	get("nowhere@irc.localhost", info, `<iq type='error' id='g'><error><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`)
+}
+
+// XEP-0030 §3.1: what is listed is answered, and what is answered is listed.
+func TestDiscoListsWhatIsAnswered(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, s := range serviceTable() {
+		if seen[s.feature] {
+			t.Errorf("%s stands twice in the table", s.feature)
+		}
+		seen[s.feature] = true
+		if (s.iq == "") != (s.answer == nil) {
+			t.Errorf("%s: a request and its answer belong together", s.feature)
+		}
+		if s.at == 0 {
+			t.Errorf("%s is nowhere", s.feature)
+		}
+	}
+}
+
+func TestSelfPing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil).connected()
+	alice := w.client("alice@localhost/phone")
+	laptop := w.client("alice@localhost/laptop")
+	ping := func(p *person, nick, pattern string) {
+		t.Helper()
+		p.ask(`<iq type='get' id='p' to='#go%irc.example@irc.localhost/`+nick+`'><ping xmlns='urn:xmpp:ping'/></iq>`, pattern)
+	}
+	failed := func(condition string) string {
+		return `<iq type='error' id='p'><error><` + condition + ` xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`
+	}
+	ping(alice, "alice", failed("not-acceptable"))
+	w.enter(alice)
+	ping(alice, "alice", `<iq type='result' id='p' from='#go%irc.example@irc.localhost/alice'/>`)
+	ping(alice, "oldnick", failed("item-not-found"))
+	ping(alice, "bob", failed("feature-not-implemented"))
+	ping(laptop, "alice", failed("not-acceptable")) // another client of the same user, not in the room
+}
+
+func TestPrivateMessages(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil).connected()
+	alice := w.client("alice@localhost/phone")
+	alice.ask(`<message type='chat' id='m' to='bob%irc.example@irc.localhost'><body>hi</body></message>`,
+		`<message type='error' id='m' from='bob%irc.example@irc.localhost'><error type='wait'><remote-server-timeout xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>
+		<text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>You are not connected to irc.example*</text></error></message>`)
+	s := w.enter(alice)
+	contact := transports.Target{Kind: transports.TargetContact, Network: "irc.example", ID: "bob"}
+
+	// To the contact: answers come from the contact, to every client.
+	alice.send(`<message type='chat' id='m1' to='bob%irc.example@irc.localhost'><body>/me waves</body></message>`)
+	if m := next[transports.Send](t, s); m.To != contact || m.Body != "waves" || !m.Action {
+		t.Errorf("sent %+v", m)
+	}
+	s.emit(t, transports.Message{From: &transports.Person{Nick: "Bob"}, Body: "hello"})
+	alice.expect(`<message type='chat' from='bob%irc.example@irc.localhost' to='alice@localhost'><body>hello</body></message>`)
+
+	// To the occupant: answers come from the occupant, to the client that asked (XEP-0045 §7.5).
+	alice.send(`<message type='chat' id='m2' to='#go%irc.example@irc.localhost/bob'><body>psst</body><x xmlns='http://jabber.org/protocol/muc#user'/></message>`)
+	if m := next[transports.Send](t, s); m.To != contact || m.Body != "psst" {
+		t.Errorf("sent %+v", m)
+	}
+	s.emit(t, transports.Message{From: &transports.Person{Nick: "bob"}, Body: "yes?"})
+	alice.expect(`<message type='chat' from='#go%irc.example@irc.localhost/bob' to='alice@localhost/phone'><body>yes?</body><x xmlns='http://jabber.org/protocol/muc#user'/></message>`)
+
+	// Somebody who is not in the room, and a send that fails after it was written.
+	alice.ask(`<message type='chat' id='m3' to='#go%irc.example@irc.localhost/nobody'><body>psst</body></message>`,
+		`<message type='error' id='m3'><error><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>`)
+	alice.send(`<message type='chat' id='m4' to='gone%irc.example@irc.localhost'><body>there?</body></message>`)
+	m := next[transports.Send](t, s)
+	s.emit(t, transports.Message{Ref: m.Ref, Part: 1, Of: 1, To: m.To, Body: m.Body})
+	s.emit(t, transports.Done{Ref: m.Ref, Err: transports.NewError(transports.NotFound, "There is nobody called gone.", nil)})
+	alice.expect(`<message type='error' id='m4' from='gone%irc.example@irc.localhost'><error><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>`)
+
+	// What is neither sent nor complained about, and what is refused.
+	alice.send(`<message type='chat' to='bob%irc.example@irc.localhost'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>`)
+	alice.ask(`<message type='chat' id='m5' to='#go%irc.example@irc.localhost'><body>to the room</body></message>`,
+		`<message type='error' id='m5'><error><not-acceptable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>`)
+	alice.ask(`<message type='groupchat' id='m6' to='#go%irc.example@irc.localhost/bob'><body>psst</body></message>`,
+		`<message type='error' id='m6'><error><bad-request xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>`)
+}
+
+func TestSubscriptions(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil).connected()
+	alice := w.client("alice@localhost/phone")
+	for _, to := range []string{"irc.localhost", "help@irc.localhost"} {
+		alice.send(`<presence type='subscribe' to='` + to + `'/>`)
+		alice.expect(`<presence type='subscribed' from='` + to + `' to='alice@localhost'/>`)
+		alice.expect(`<presence from='` + to + `'/>`)
+		alice.send(`<presence type='probe' to='` + to + `'/>`)
+		alice.expect(`<presence from='` + to + `'/>`)
+	}
+	alice.alive()
+}
+
+func TestJoinWithoutNickAndClosedNetwork(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil).connected()
+	alice := w.client("alice@localhost/phone")
+	alice.ask(`<presence id='j' to='#go%irc.example@irc.localhost'><x xmlns='http://jabber.org/protocol/muc'/></presence>`,
+		`<presence type='error' id='j'><error type='modify'><jid-malformed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>`)
+	alice.ask(`<presence id='j' to='#go%closed.example@irc.localhost/alice'><x xmlns='http://jabber.org/protocol/muc'/></presence>`,
+		`<presence type='error' id='j'><x xmlns='http://jabber.org/protocol/muc'/><error><policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>`)
+	alice.ask(`<presence id='j' to='nonsense@irc.localhost/alice'><x xmlns='http://jabber.org/protocol/muc'/></presence>`,
+		`<presence type='error' id='j'><error><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>`)
+}
