@@ -28,7 +28,7 @@ type Ngircd struct {
 	port    int
 
 	mu      sync.Mutex
-	process *process
+	process *Process
 	stopped bool
 }
 
@@ -75,7 +75,7 @@ func (n *Ngircd) Kill() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.process != nil {
-		n.process.kill()
+		n.process.Kill()
 	}
 }
 
@@ -86,7 +86,7 @@ func (n *Ngircd) Restart(ctx context.Context) error {
 	if n.stopped {
 		return errors.New("restart ngircd: it was stopped for good")
 	}
-	n.process.stop()
+	n.process.Stop()
 	return n.start(ctx)
 }
 
@@ -99,7 +99,7 @@ func (n *Ngircd) Stop() error {
 	}
 	n.stopped = true
 	if n.process != nil {
-		n.process.stop()
+		n.process.Stop()
 	}
 	return os.RemoveAll(n.dir)
 }

@@ -19,7 +19,7 @@ import (
 
 const (
 	startTime = 30 * time.Second // for a server to listen, on a busy machine
-	stopTime  = 5 * time.Second  // for a server to end by itself, before it is killed
+	stopTime  = 12 * time.Second // for a server to end by itself, before it is killed
 	tailSize  = 8 << 10          // bytes of a server's log that a fault shows
 	attempts  = 5                // with other ports, when the chosen ones are taken meanwhile
 )
@@ -57,19 +57,21 @@ func freePort() (int, error) {
 
 func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
-// process is a running server.
-type process struct {
+// Process is a running server: one of this package's, or any other program. Its methods are safe to call from any goroutine.
+type Process struct {
 	cmd  *exec.Cmd
 	log  *log
 	done chan struct{} // closed when it has ended
 }
 
-// start runs a server until it has logged that it listens: every text of ready was seen. A log line with busy in it means that a
-// port is taken. Everything that the server writes goes to out too.
-func start(ctx context.Context, cmd *exec.Cmd, out io.Writer, ready []string, busy string) (*process, error) {
-	p := &process{cmd: cmd, log: &log{out: out, wait: ready, busy: busy, ready: make(chan struct{}), inUse: make(chan struct{})}, done: make(chan struct{})}
-	cmd.Stdout, cmd.Stderr = p.log, p.log
-	// A group of its own, so that kill reaches what the server may start; and a signal if this process dies first.
+// Spawn starts a program in a process group of its own that ends with this process. What it writes goes to out, if that is not
+// nil. The caller ends it with Kill or Stop.
+func Spawn(cmd *exec.Cmd, out io.Writer) (*Process, error) { return spawn(cmd, &log{out: out}) }
+
+func spawn(cmd *exec.Cmd, l *log) (*Process, error) {
+	p := &Process{cmd: cmd, log: l, done: make(chan struct{})}
+	cmd.Stdout, cmd.Stderr = l, l
+	// A group of its own, so that a signal reaches what the program may start; and a signal if this process dies first.
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
@@ -78,7 +80,7 @@ func start(ctx context.Context, cmd *exec.Cmd, out io.Writer, ready []string, bu
 	cmd.WaitDelay = stopTime
 	started := make(chan error, 1)
 	go func() {
-		// Linux sends that signal when the thread ends that started the server, so the thread stays until the server is gone.
+		// Linux sends that signal when the thread ends that started the program, so the thread stays until the program is gone.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		defer close(p.done)
@@ -88,49 +90,64 @@ func start(ctx context.Context, cmd *exec.Cmd, out io.Writer, ready []string, bu
 			_ = cmd.Wait() // how it ended is in its log, and it was told to
 		}
 	}()
-	name := filepath.Base(cmd.Path)
 	if err := <-started; err != nil {
-		return nil, fmt.Errorf("start %s: %w", name, err)
+		return nil, fmt.Errorf("start %s: %w", filepath.Base(cmd.Path), err)
+	}
+	return p, nil
+}
+
+// start runs a server until it has logged that it listens: every text of ready was seen. A log line with busy in it means that a
+// port is taken.
+func start(ctx context.Context, cmd *exec.Cmd, out io.Writer, ready []string, busy string) (*Process, error) {
+	l := &log{out: out, wait: ready, busy: busy, ready: make(chan struct{}), inUse: make(chan struct{})}
+	p, err := spawn(cmd, l)
+	if err != nil {
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, startTime, errors.New("it does not listen"))
 	defer cancel()
-	var err error
 	select {
-	case <-p.log.ready:
+	case <-l.ready:
 		return p, nil
-	case <-p.log.inUse:
+	case <-l.inUse:
 		err = errInUse
 	case <-p.done:
 		err = errors.New("it ended")
-		if p.log.isInUse() {
+		if l.isInUse() {
 			err = errInUse
 		}
 	case <-ctx.Done():
 		err = context.Cause(ctx)
 	}
-	p.kill()
-	return nil, fmt.Errorf("start %s: %w; the end of its log:\n%s", name, err, p.log.tail())
+	p.Kill()
+	return nil, fmt.Errorf("start %s: %w; the end of its log:\n%s", filepath.Base(cmd.Path), err, p.Tail())
 }
 
-// kill ends the server at once and waits for its end. It is safe to call twice.
-func (p *process) kill() {
+// Done is closed when the program has ended.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Tail is the end of what the program wrote.
+func (p *Process) Tail() string { return p.log.tail() }
+
+// Kill ends the program at once and waits for its end. It is safe to call twice.
+func (p *Process) Kill() {
 	p.signal(syscall.SIGKILL)
 	<-p.done
 }
 
-// stop lets the server end by itself, if it does so in time.
-func (p *process) stop() {
+// Stop lets the program end by itself, or kills it if it does not in time.
+func (p *Process) Stop() {
 	p.signal(syscall.SIGTERM)
 	timer := time.NewTimer(stopTime)
 	defer timer.Stop()
 	select {
 	case <-p.done:
 	case <-timer.C:
-		p.kill()
+		p.Kill()
 	}
 }
 
-func (p *process) signal(s syscall.Signal) {
+func (p *Process) signal(s syscall.Signal) {
 	select {
 	case <-p.done: // its number may belong to another process by now
 	default:
@@ -185,7 +202,7 @@ func (l *log) Write(b []byte) (int, error) {
 }
 
 func (l *log) see(line string) {
-	if strings.Contains(strings.ToLower(line), l.busy) && !l.used {
+	if l.busy != "" && strings.Contains(strings.ToLower(line), l.busy) && !l.used {
 		l.used = true
 		close(l.inUse)
 	}

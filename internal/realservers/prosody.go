@@ -39,7 +39,7 @@ type Prosody struct {
 	c2sPort, componentPort int
 
 	mu      sync.Mutex
-	process *process
+	process *Process
 	stopped bool
 }
 
@@ -85,7 +85,7 @@ func (p *Prosody) Kill() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.process != nil {
-		p.process.kill()
+		p.process.Kill()
 	}
 }
 
@@ -96,7 +96,7 @@ func (p *Prosody) Restart(ctx context.Context) error {
 	if p.stopped {
 		return errors.New("restart prosody: it was stopped for good")
 	}
-	p.process.stop()
+	p.process.Stop()
 	return p.start(ctx)
 }
 
@@ -109,7 +109,7 @@ func (p *Prosody) Stop() error {
 	}
 	p.stopped = true
 	if p.process != nil {
-		p.process.stop()
+		p.process.Stop()
 	}
 	if p.ownDir {
 		return os.RemoveAll(p.options.Dir)
