@@ -13,9 +13,10 @@ import (
 
 // Bounds of what waits to be written.
 const (
-	maxQueue  = 200 // lines that wait, and sent ones whose echo is missing; then Busy
-	maxUrgent = 64  // answers to PING and lines of the registration; then they are dropped
-	maxRecent = 16  // targets of the last messages, for errors that come late
+	maxQueue   = 200 // lines that wait, and sent ones whose echo is missing; then Busy
+	maxAnswers = 20  // lines that wait before strangers get no answer
+	maxUrgent  = 64  // answers to PING and lines of the registration; then they are dropped
+	maxRecent  = 16  // targets of the last messages, for errors that come late
 )
 
 // conn is one connection to a network. The session's mutex guards all of it but lines and nc.
@@ -136,12 +137,17 @@ func (c *conn) answerPing(token string) {
 // full reports whether n more lines are too many.
 func (c *conn) full(n int) bool { return len(c.queue)+len(c.inflight)+n > maxQueue }
 
-// enqueue puts lines behind those that wait. Whoever asks for something checked full before; the rest are answers to the
-// network, which are dropped when it is too much.
-func (c *conn) enqueue(lines ...outLine) {
-	if !c.full(len(lines)) {
-		c.queue = append(c.queue, lines...)
+// enqueue puts lines behind those that wait. Whoever does so for the user checked full before.
+func (c *conn) enqueue(lines ...outLine) { c.queue = append(c.queue, lines...) }
+
+// answer queues a line that the network or a stranger provoked, and reports whether it did: their lines must not take the place
+// of the user's.
+func (c *conn) answer(text string) bool {
+	if len(c.queue) >= maxAnswers {
+		return false
 	}
+	c.enqueue(outLine{text: text})
+	return true
 }
 
 // sentPart is a part of a Send: a line on its way to the network.

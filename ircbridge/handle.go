@@ -207,12 +207,11 @@ func (s *session) answerCTCP(c *conn, e *girc.Event) {
 		return
 	}
 	now := time.Now()
-	if now.Sub(c.lastCTCP) < ctcpInterval || c.full(1) {
+	if now.Sub(c.lastCTCP) < ctcpInterval || !c.answer("NOTICE "+e.Source.Name+" :\x01"+strings.TrimSpace(answer)+"\x01") {
 		s.t.metrics.dropped.WithLabelValues(dropFull).Inc()
 		return
 	}
 	c.lastCTCP = now
-	c.enqueue(outLine{text: "NOTICE " + e.Source.Name + " :\x01" + strings.TrimSpace(answer) + "\x01"})
 	s.startWriter(c)
 }
 

@@ -105,7 +105,9 @@ func (s *session) selfJoined(c *conn, e *girc.Event, name string) {
 	switch {
 	case r == nil:
 		// Forced by the network, or forwarded to from another channel: nobody here would see it, so we leave.
-		c.enqueue(outLine{text: "PART " + name})
+		if !c.answer("PART " + name) {
+			s.t.metrics.dropped.WithLabelValues(dropFull).Inc()
+		}
 		s.startWriter(c)
 	case r.state == roomJoining:
 		r.state = roomEntering

@@ -219,6 +219,9 @@ func (s *session) hangUp(c *conn, why *cause) {
 	c.lines.release()
 }
 
+// maxFarewell bounds what is read after QUIT.
+const maxFarewell = 1 << 20
+
 // quit says good-bye, with what the flood limit lets through at once before it, and waits for the network to close.
 func (s *session) quit(c *conn, reason string) {
 	s.mu.Lock()
@@ -232,8 +235,9 @@ func (s *session) quit(c *conn, reason string) {
 	if _, err := c.nc.Write(buf); err != nil {
 		return
 	}
-	// Closing at once with something left to read would reset the connection, and the network might never see the QUIT.
-	if _, err := io.Copy(io.Discard, c.nc); err != nil {
+	// Closing at once with something left to read would reset the connection, and the network might never see the QUIT. But
+	// one that goes on talking is not listened to for long.
+	if _, err := io.CopyN(io.Discard, c.nc, maxFarewell); err != nil && !errors.Is(err, io.EOF) {
 		s.log.Debug("irc network did not close after quit", "network", s.net.ID, "error", err)
 	}
 }

@@ -2,6 +2,7 @@ package ircbridge
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -79,6 +80,7 @@ func (s *session) write(c *conn, w *writing) {
 		if err != nil {
 			// The network may have said why it closes; reading gets a moment to find out.
 			c.broken = fmt.Errorf("write to irc network: %w", err)
+			c.queue = append(slices.Clone(lines), c.queue...) // so that whoever waits for them is told
 			if !s.closed {
 				c.expireAt(time.Now().Add(lastWordsTimeout))
 			}
