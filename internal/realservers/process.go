@@ -231,3 +231,6 @@ func (l *log) tail() string {
 	defer l.mu.Unlock()
 	return string(l.last)
 }
+
+// Pid is the program's process id.
+func (p *Process) Pid() int { return p.cmd.Process.Pid }

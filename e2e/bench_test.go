@@ -1,0 +1,261 @@
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"passerelle/component"
+	"passerelle/internal/ircd"
+	"passerelle/internal/realservers"
+	"passerelle/ircbridge"
+)
+
+// The servers of these benchmarks do as little as they can, so that the gateway is what is measured.
+
+// rawXMPP is an XMPP server for one component that only moves bytes.
+type rawXMPP struct {
+	listener net.Listener
+	conns    chan net.Conn // of components whose handshake is done
+}
+
+func newRawXMPP(b *testing.B) *rawXMPP {
+	b.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	s := &rawXMPP{listener: l, conns: make(chan net.Conn, 1)}
+	b.Cleanup(func() { _ = l.Close() })
+	go func() {
+		conn, err := l.Accept()
+		if err != nil {
+			return // the benchmark is over
+		}
+		r := bufio.NewReader(conn)
+		for s := ""; !strings.Contains(s, "<stream:stream"); {
+			if s, err = r.ReadString('>'); err != nil {
+				return
+			}
+		}
+		_, _ = io.WriteString(conn, `<?xml version='1.0'?><stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams' id='1' from='irc.localhost'>`)
+		for s := ""; !strings.Contains(s, "</handshake"); {
+			if s, err = r.ReadString('>'); err != nil {
+				return
+			}
+		}
+		_, _ = io.WriteString(conn, `<handshake/>`)
+		s.conns <- conn
+	}()
+	return s
+}
+
+// counter reads a connection and counts a mark.
+type counter struct {
+	conn net.Conn
+	mark []byte
+	buf  []byte
+	keep int
+	seen int
+}
+
+func newCounter(conn net.Conn, mark string) *counter {
+	return &counter{conn: conn, mark: []byte(mark), buf: make([]byte, 256<<10)}
+}
+
+// until reads until n marks were seen.
+func (c *counter) until(n int) error {
+	for c.seen < n {
+		k, err := c.conn.Read(c.buf[c.keep:])
+		if err != nil {
+			return fmt.Errorf("after %d of %d marks: %w", c.seen, n, err)
+		}
+		data := c.buf[:c.keep+k]
+		c.seen += bytes.Count(data, c.mark)
+		rest := min(len(c.mark)-1, len(data))
+		if i := bytes.LastIndex(data, c.mark); i >= 0 {
+			rest = min(rest, len(data)-i-len(c.mark))
+		}
+		c.keep = copy(c.buf, data[len(data)-rest:])
+	}
+	return nil
+}
+
+// BenchmarkIRCLineToStanza takes lines of an IRC server through the whole gateway to the XMPP server: parse, translate, user,
+// room, stanza, both sockets included.
+func BenchmarkIRCLineToStanza(b *testing.B) {
+	xmpp := newRawXMPP(b)
+	irc, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = irc.Close() }()
+	log := slog.New(slog.DiscardHandler)
+	t, err := ircbridge.New(ircbridge.Options{Networks: []ircbridge.Network{{ID: "irc.bench", Address: irc.Addr().String(), Plain: true}}, Log: log})
+	if err != nil {
+		b.Fatal(err)
+	}
+	g, err := component.New(component.Options{
+		Domain: "irc.localhost", Secret: "s", Server: xmpp.listener.Addr().String(), Transport: t, Log: log,
+		Metrics: component.NewMetrics(prometheus.NewRegistry()),
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); _ = g.Run(ctx) }()
+	x := <-xmpp.conns
+	defer func() {
+		cancel()
+		_ = x.Close()
+		<-done
+		_ = t.Shutdown(context.Background(), "")
+	}()
+
+	if _, err := io.WriteString(x, `<presence from='alice@localhost/phone' to='#go%irc.bench@irc.localhost/alice'><x xmlns='http://jabber.org/protocol/muc'/></presence>`); err != nil {
+		b.Fatal(err)
+	}
+	i, err := irc.Accept()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = i.Close() }()
+	p := ircd.NewPeer(i)
+	p.Welcome(b, "alice")
+	p.Expect(b, "JOIN #go")
+	p.Send(b, ":alice!~a@h JOIN #go", ":s 353 alice = #go :alice @bob", ":s 366 alice #go :End")
+	c := newCounter(x, "</subject>")
+	c.mark = []byte("<subject")
+	if err := c.until(1); err != nil {
+		b.Fatal(err)
+	}
+
+	c = newCounter(x, "</body>")
+	lines := bytes.Repeat([]byte(":bob!~bob@host.example PRIVMSG #go :"+strings.Repeat("hello ", 15)+"\r\n"), 100)
+	b.ReportAllocs()
+	b.ResetTimer()
+	go func() {
+		for left := b.N; left > 0; left -= 100 {
+			chunk := lines
+			if left < 100 {
+				chunk = lines[:len(lines)/100*left]
+			}
+			if _, err := i.Write(chunk); err != nil {
+				return // the counter tells
+			}
+		}
+	}()
+	if err := c.until(b.N); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "stanzas/s")
+}
+
+// BenchmarkIdleSessions measures the program's memory with 1,000 users at rest, each in a channel of his own: all of the process,
+// read from the kernel.
+func BenchmarkIdleSessions(b *testing.B) {
+	const users = 1000
+	for b.Loop() {
+		xmpp := newRawXMPP(b)
+		irc := ircd.New(ircd.Options{Name: "irc.bench"})
+		if err := irc.Start(); err != nil {
+			b.Fatal(err)
+		}
+		process := startForBench(b, xmpp.listener.Addr().String(), irc.Addr())
+		x := <-xmpp.conns
+		before := residentKiB(b, process.Pid())
+		var join strings.Builder
+		for i := range users {
+			fmt.Fprintf(&join, `<presence from='user%d@localhost/phone' to='#room%d%%irc.bench@irc.localhost/user%d'><x xmlns='http://jabber.org/protocol/muc'/></presence>`, i, i, i)
+		}
+		start := time.Now()
+		go func() { _, _ = io.WriteString(x, join.String()) }() // the counter tells
+		if err := newCounter(x, "<subject").until(users); err != nil {
+			b.Fatalf("%v\n%s", err, process.Tail())
+		}
+		b.ReportMetric(float64(users)/time.Since(start).Seconds(), "joins/s")
+		ticks := cpuTicks(b, process.Pid())
+		// The time at rest is part of what is measured: buffers that are pooled go with the garbage.
+		time.Sleep(10 * time.Second)
+		after := residentKiB(b, process.Pid())
+		b.ReportMetric(float64(before)/1024, "MiB-empty")
+		b.ReportMetric(float64(after)/1024, "MiB-joined")
+		b.ReportMetric(float64(after-before)/users, "KiB/session")
+		b.ReportMetric(float64(cpuTicks(b, process.Pid())-ticks)/100/10, "cores-at-rest")
+		process.Stop()
+		_ = x.Close()
+		if err := irc.Stop(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// startForBench builds the program and runs it.
+func startForBench(b *testing.B, xmpp, irc string) *realservers.Process {
+	b.Helper()
+	dir := b.TempDir()
+	binary := filepath.Join(dir, "passerelle")
+	build := exec.Command("go", "build", "-o", binary, "passerelle/cmd/passerelle")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		b.Fatalf("build: %v\n%s", err, out)
+	}
+	file := filepath.Join(dir, "passerelle.toml")
+	text := fmt.Sprintf("[[irc]]\ndomain = %q\nsecret = %q\nserver = %q\n[[irc.network]]\nname = %q\naddresses = [%q]\ntls = false\n[store]\npath = %q\n[admin]\nlisten = \"\"\n",
+		"irc.localhost", "s", xmpp, "irc.bench", irc, filepath.Join(dir, "p.db"))
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	p, err := realservers.Spawn(exec.Command(binary, "serve", "-config", file), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(p.Stop)
+	return p
+}
+
+// residentKiB is VmRSS of a process.
+func residentKiB(b *testing.B, pid int) int {
+	b.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		b.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "VmRSS:")
+	n, err := strconv.Atoi(strings.Fields(rest)[0])
+	if err != nil {
+		b.Fatal(err)
+	}
+	return n
+}
+
+// cpuTicks is the processor time of a process in hundredths of a second.
+func cpuTicks(b *testing.B, pid int) int {
+	b.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		b.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), ") ")
+	f := strings.Fields(rest)
+	user, err1 := strconv.Atoi(f[11])
+	system, err2 := strconv.Atoi(f[12])
+	if err1 != nil || err2 != nil {
+		b.Fatal(err1, err2)
+	}
+	return user + system
+}
