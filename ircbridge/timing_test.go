@@ -298,6 +298,7 @@ func TestFloodLimit(t *testing.T) {
 func TestServerStopsReading(t *testing.T) {
 	withClock(t, Options{}, func(t *testing.T, n *pipeNet, s transports.Session, h *recorder) {
 		joined(t, n, s, h)
+		time.Sleep(time.Minute) // past the deadlines of the registration
 		start := time.Now()
 		do(t, s, transports.Send{Ref: 2, To: roomOf("#test"), Body: "nobody reads this"})
 		d := await[transports.Done](t, h)
