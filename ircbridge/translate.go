@@ -194,7 +194,7 @@ func (t translator) modes(dst []transports.Event, e *girc.Event) []transports.Ev
 	if !ok {
 		return dst
 	}
-	by := ""
+	by := t.network
 	if e.Source != nil {
 		by = plain(e.Source.Name)
 	}
