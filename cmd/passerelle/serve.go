@@ -125,6 +125,7 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error
 		log.Info("listening for the operator", "address", admin.Addr())
 		start(admin.Serve)
 	}
+	start(settle)
 	for _, g := range gateways {
 		start(g.Run)
 	}

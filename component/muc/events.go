@@ -72,7 +72,7 @@ func (r *Room) hold(e transports.Event) {
 // enter takes the members of the room: for the first time, or again after the link came back. In the second case only what
 // changed is shown.
 func (r *Room) enter(e transports.Entered, out *Out) {
-	delete(r.pending, e.Ref)
+	r.forget(e.Ref)
 	before, oldNick := r.occupants, r.nick
 	r.occupants = make(map[string]occupant, len(e.Members))
 	for _, m := range e.Members {
@@ -141,7 +141,7 @@ func (r *Room) Done(ref transports.Ref, err error, out *Out) {
 	if p == nil {
 		return
 	}
-	delete(r.pending, ref)
+	r.forget(ref)
 	e := transports.AsError(err)
 	switch {
 	case p.kind == pendingKick:
@@ -269,7 +269,7 @@ func (r *Room) message(e transports.Message, out *Out) {
 	}
 	p.taken = true
 	if r.taken = append(r.taken, e.Ref); len(r.taken) > keepTaken {
-		delete(r.pending, r.taken[0])
+		r.forget(r.taken[0])
 		r.taken = slices.Delete(r.taken, 0, 1)
 	}
 	// XEP-0045 §7.4, with the sender's own id and origin-id for everybody (#stable_id).
@@ -321,7 +321,7 @@ func (r *Room) parted(e transports.Parted, out *Out) {
 
 func (r *Room) renamed(e transports.Renamed, out *Out) {
 	self := e.Self || e.Old == r.nick
-	delete(r.pending, e.Ref)
+	r.forget(e.Ref)
 	o, ok := r.occupants[e.Old]
 	if !ok || e.New == "" || e.New == e.Old {
 		return
@@ -373,7 +373,7 @@ func (r *Room) setSubject(e transports.Subject, out *Out) {
 	id := ""
 	if p := r.pending[e.Ref]; p != nil {
 		id = p.id
-		delete(r.pending, e.Ref)
+		r.forget(e.Ref)
 	}
 	r.subject = subject{text: e.Text, by: e.By, time: e.Time}
 	for i := range r.clients {

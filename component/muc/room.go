@@ -193,6 +193,13 @@ func (r *Room) ask(out *Out, p pending, request func(transports.Ref) transports.
 	out.Requests = append(out.Requests, Ask{Room: r, Ref: ref, Request: request(ref)})
 }
 
+// forget drops a request that was answered. A room at rest keeps no map.
+func (r *Room) forget(ref transports.Ref) {
+	if delete(r.pending, ref); len(r.pending) == 0 {
+		r.pending = nil
+	}
+}
+
 // occupantJID is the address of an occupant.
 func (r *Room) occupantJID(nick string) transports.Address {
 	return r.opt.Address.WithResource(nick)

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"context"
+	"runtime/debug"
+	"runtime/metrics"
+	"time"
+)
+
+// settleEvery is how often it is looked whether the process has come to rest; restingBytes is what it may allocate in that time
+// and count as resting.
+const (
+	settleEvery  = 10 * time.Second
+	restingBytes = 1 << 20
+)
+
+// settle gives memory back to the system when a burst (a thousand users who join after a restart) is over. The runtime alone
+// would keep what the burst left behind until it next needs to collect, which at rest is minutes away.
+func settle(ctx context.Context) error {
+	t := time.NewTicker(settleEvery)
+	defer t.Stop()
+	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	var last uint64
+	settled := false
+	for {
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return nil
+		}
+		metrics.Read(sample)
+		now := sample[0].Value.Uint64()
+		resting := now-last < restingBytes
+		last = now
+		if resting && !settled {
+			debug.FreeOSMemory()
+		}
+		settled = resting
+	}
+}
