@@ -81,6 +81,7 @@ fuzz: go ## every fuzz target, FUZZTIME=1m each
 bench: go ## all benchmarks into bin/bench.txt; OLD=file compares with that one
 	@mkdir -p bin
 	$(GO) test -short -run='^$$' -bench=. -benchmem -count=6 ./... | tee bin/bench.txt
+	$(GO) test -run='^$$' -bench=IdleSessions -benchtime=1x ./e2e | tee -a bin/bench.txt
 	if [ -n "$(OLD)" ]; then $(TOOL) benchstat "$(OLD)" bin/bench.txt; fi
 
 .PHONY: demo

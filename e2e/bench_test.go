@@ -172,6 +172,9 @@ func BenchmarkIdleSessions(b *testing.B) {
 		users = 1000
 		rest  = 25 * time.Second
 	)
+	if testing.Short() {
+		b.Skip("takes more than a minute")
+	}
 	for b.Loop() {
 		xmpp := newRawXMPP(b)
 		irc := ircd.New(ircd.Options{Name: "irc.bench"})
