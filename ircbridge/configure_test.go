@@ -70,8 +70,12 @@ func TestConfigure(t *testing.T) {
 		t.Errorf("the password is still there: %v", got)
 	}
 	for _, bad := range []map[string]string{
-		{SettingNick: "two words"}, {SettingNick: "9lives"}, {SettingUsername: "a b"}, {SettingUsername: "a@b"},
-		{SettingRealname: "a\r\nQUIT"}, {SettingPassword: strings.Repeat("x", 201)},
+		{SettingNick: "two words"},
+		{SettingNick: "9lives"},
+		{SettingUsername: "a b"},
+		{SettingUsername: "a@b"},
+		{SettingRealname: "a\r\nQUIT"},
+		{SettingPassword: strings.Repeat("x", 201)},
 	} {
 		wantKind(t, run(bad), transports.BadRequest)
 	}
