@@ -128,8 +128,8 @@ func (s *session) Close(reason string) {
 	s.mu.Lock()
 	s.closeLocked(reason)
 	s.mu.Unlock()
-	s.emitMu.Lock()   // an Emit that was under way has returned now
-	s.emitMu.Unlock() //nolint:staticcheck // waiting is all that is wanted
+	s.emitMu.Lock() // waits for an Emit that is under way: its context has ended
+	defer s.emitMu.Unlock()
 }
 
 func (s *session) closeLocked(reason string) {

@@ -594,11 +594,11 @@ func TestMetrics(t *testing.T) {
 	got := map[string]float64{}
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
-			name := f.GetName()
+			labels := []string{f.GetName()}
 			for _, l := range m.GetLabel() {
-				name += " " + l.GetName() + "=" + l.GetValue()
+				labels = append(labels, l.GetName()+"="+l.GetValue())
 			}
-			got[name] = m.GetCounter().GetValue() + m.GetGauge().GetValue()
+			got[strings.Join(labels, " ")] = m.GetCounter().GetValue() + m.GetGauge().GetValue()
 		}
 	}
 	if got["passerelle_irc_connects_total network="+testNet+" result=ok"] != 1 || got["passerelle_irc_sessions state=online"] != 1 ||
