@@ -231,7 +231,7 @@ func (g *Gateway) logDown(err error, again time.Duration) {
 	if e, ok := errors.AsType[*stanza.StreamError](err); ok {
 		text := "the XMPP server ended the stream"
 		if e.Condition == "conflict" {
-			text = (&connectError{reason: reasonConflict}).advice(g.opt.Domain, g.opt.Server)
+			text = "another process has connected to the XMPP server as " + g.opt.Domain + " and took the place of this one: only one of them may run"
 		}
 		g.log.Error(text, append(attrs, "error", e)...)
 		return

@@ -32,6 +32,9 @@ func wantsAnswer(name, typ string) bool {
 // handle routes one stanza. It runs on the reader's goroutine, so it does nothing that could wait.
 func (g *Gateway) handle(st *stanza.Stanza) {
 	e := st.Root
+	if g.tracing() {
+		g.traceIn(e)
+	}
 	if e.Space != stanza.NSComponent {
 		g.metrics.ignored.Inc()
 		st.Release()
@@ -154,6 +157,9 @@ func (g *Gateway) offer(b *stanza.Builder) {
 	if err := g.out.offer(b.Bytes()); err != nil {
 		g.metrics.dropped.Inc()
 		return
+	}
+	if g.tracing() {
+		g.traceOut(b.Bytes())
 	}
 	g.metrics.sent.Add(float64(b.Len()))
 }

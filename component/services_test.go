@@ -1,6 +1,8 @@
 package component
 
 import (
+	"log/slog"
+	"strings"
 	"testing"
 
 	"passerelle/transports"
@@ -144,4 +146,31 @@ func TestJoinWithoutNickAndClosedNetwork(t *testing.T) {
 		`<presence type='error' id='j'><x xmlns='http://jabber.org/protocol/muc'/><error><policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>`)
 	alice.ask(`<presence id='j' to='nonsense@irc.localhost/alice'><x xmlns='http://jabber.org/protocol/muc'/></presence>`,
 		`<presence type='error' id='j'><error><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>`)
+}
+
+// The trace shows what happens and nothing of what is said.
+func TestTraceMasksWhatIsSaid(t *testing.T) {
+	t.Parallel()
+	log := newLogBuffer()
+	w := newWorld(t, func(o *Options) {
+		o.Log = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: levelTrace}))
+	})
+	w.log = log
+	alice := w.connected().client("alice@localhost/phone")
+	alice.send(`<presence to='#secret%irc.example@irc.localhost/alice'><x xmlns='http://jabber.org/protocol/muc'><password>hunter2</password></x></presence>`)
+	s := w.session()
+	s.emit(t, entered(next[transports.Join](t, s)))
+	for range 3 {
+		alice.receive()
+	}
+	alice.send(`<message type='groupchat' id='m' to='#secret%irc.example@irc.localhost'><body>a confidence</body></message>`)
+	m := next[transports.Send](t, s)
+	s.emit(t, transports.Message{Ref: m.Ref, Part: 1, Of: 1, Room: m.To, Body: m.Body})
+	alice.receive()
+	w.logged("<presence><x xmlns='http://jabber.org/protocol/muc'><password>[7 bytes]</></></>", "<message type='groupchat' id='m'><body>[12 bytes]</>")
+	for _, word := range []string{"hunter2", "confidence", "alice@localhost"} {
+		if strings.Contains(log.String(), word) {
+			t.Errorf("the log has %q", word)
+		}
+	}
 }

@@ -39,7 +39,7 @@ type user struct {
 	space   chan struct{} // closed when an event was taken from a full queue; nil while nobody waits
 
 	// What follows belongs to the running goroutine.
-	networks map[string]*network
+	networks  map[string]*network
 	restoring map[restoring]struct{} // clients on their way back after a restart
 	lastRef   transports.Ref
 	out       *muc.Out // from outPool while the goroutine runs
@@ -238,6 +238,9 @@ func (u *user) flush() {
 		u.g.log.Warn("stanzas for a user were dropped", u.logID(), "bytes", u.out.Stanzas.Len(), "error", err)
 	} else {
 		u.g.metrics.sent.Add(float64(u.out.Stanzas.Len()))
+		if u.g.tracing() {
+			u.g.traceOut(u.out.Stanzas.Bytes())
+		}
 	}
 	u.out.Stanzas.Reset()
 }
