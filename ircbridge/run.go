@@ -246,7 +246,7 @@ func (s *session) quit(c *conn, reason string) {
 func (s *session) disconnected(c *conn, why *cause) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if c == nil || !c.ready {
+	if !s.closed && (c == nil || !c.ready) {
 		s.t.metrics.connects.WithLabelValues(s.net.label(), result(why)).Inc()
 	}
 	s.failAll(c, why.err)
