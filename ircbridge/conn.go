@@ -95,7 +95,7 @@ func (c *conn) refuse(err *transports.Error, final bool) {
 func (c *conn) lastWords(text string) { c.words = text }
 
 // banned finds the words of servers that turn somebody away for good.
-var banned = regexp.MustCompile(`(?i)\b([kgdzx]-?lined?|akill(ed)?|auto-?kill(ed)?|banned|blacklisted)\b`)
+var banned = regexp.MustCompile(`(?i)\b([kgdzx][-:]?lined?|akill(ed)?|auto-?kill(ed)?|banned|blacklisted)\b`)
 
 // lost is why a connection on which reading failed with err is gone.
 func (c *conn) lost(n *Network, err error) *cause {

@@ -82,9 +82,12 @@ func cutLine(line string, limit int) (part, rest string) {
 	if len(line) <= limit {
 		return line, ""
 	}
+	// One character behind the limit is enough to see where the last cluster ends. Without the bound a message of combining
+	// accents alone would be walked through once for every piece.
+	window := line[:min(len(line), limit+utf8.UTFMax)]
 	cut, space, state := 0, 0, -1
-	for cut < len(line) {
-		cluster, _, _, next := uniseg.FirstGraphemeClusterInString(line[cut:], state)
+	for cut < len(window) {
+		cluster, _, _, next := uniseg.FirstGraphemeClusterInString(window[cut:], state)
 		if cluster == " " && cut > 0 {
 			space = cut
 		}
