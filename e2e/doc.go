@@ -1,0 +1,52 @@
+// Package e2e is in charge of showing the gateway at work from the outside: scenarios/*.txtar, one behaviour each, run with the
+// built program between an XMPP and an IRC server, first with those of internal/xmpptest and internal/ircd, then with Prosody and
+// ngIRCd. A scenario cannot tell the difference. It is not in charge of anything inside the program.
+//
+// # Running
+//
+//	go test -short ./e2e                                 with servers in the process
+//	go test ./e2e                                        with real servers too
+//	go test ./e2e -run 'TestScenarios/real/join-order'   one of them
+//
+// A failure prints the line of the script, what was expected, what came, what had come before, and the end of the gateway's log.
+//
+// # A scenario
+//
+// The comment of the txtar archive says the behaviour and names its rule. The file "script" has one step a line; empty lines and
+// lines that begin with # are passed over.
+//
+//	xmpp alice              alice logs in as alice@localhost/home; her name here is alice
+//	xmpp alice/phone        alice logs in as alice@localhost/phone; her name here is alice/phone
+//	alice > <stanza/>       she sends a stanza, which may go on over several lines
+//	alice < <pattern/>      the next stanza that she gets is so
+//	alice <* <pattern/>     so is one of those that she gets, the ones before it are passed over
+//	alice <! <pattern/>     no such stanza has come by the time the gateway has answered a ping of hers
+//	alice close             she logs out
+//
+//	irc bob                 an IRC client with that nick connects; its name here is irc bob
+//	irc bob > JOIN #go      it sends a line
+//	irc bob < pattern       the next line that it gets, numeric replies aside, is so
+//	irc bob <* pattern      so is one of those that it gets, numeric replies among them
+//	irc bob <! pattern      no such line has come by the time the server has answered a ping of his
+//	irc bob close           it disconnects without a word
+//
+//	gateway kill            the program is killed, as by a crash
+//	gateway restart         it runs, with the same configuration and database, and is ready
+//	xmppserver kill         the XMPP server is killed; XMPP clients are gone and log in again by "xmpp"
+//	xmppserver restart      it runs, on the same ports, and the gateway has joined it
+//	ircserver kill          the IRC server is killed; IRC clients are gone
+//	ircserver restart       it runs, on the same port; what the gateway makes of it is for the script to expect
+//
+// What a step waits for has to come within 20 seconds.
+//
+// Patterns of stanzas are those of xmpptest.Match: a part of what came, with * for anything and {name} to capture a value; a
+// stanza whose pattern names no type has none. Patterns of lines are the same kind of text. "<" passes over what a gateway may
+// say at any time, unless the pattern asks for it: messages from the domain or a network itself, requests for discovery, and on
+// IRC pings.
+//
+// $name is a captured value or one of these: $GW, the domain of the gateway; $NET, the name of the network; $alice, the full JID
+// of alice, as she was last seen. $$ is a dollar sign. In lines of IRC, \xHH and \uHHHH stand for a byte and a character.
+//
+// Accounts are alice, bob and carol. Networks have no other clients than those of the script; the nick of the user in IRC is what
+// he joins with.
+package e2e

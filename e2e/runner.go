@@ -1,0 +1,205 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"passerelle/internal/xmpptest"
+)
+
+// stepTime is how long a step may wait for what it expects.
+const stepTime = 20 * time.Second
+
+// runner runs one scenario.
+type runner struct {
+	servers *servers
+	gateway *gateway
+	xmpp    map[string]*xmppActor
+	irc     map[string]*ircActor
+	vars    xmpptest.Vars
+}
+
+// runScenario runs the steps with a gateway of their own.
+func runScenario(t testing.TB, steps []step, program string, s *servers) {
+	t.Helper()
+	r := &runner{
+		servers: s, gateway: newGateway(t, program, s),
+		xmpp: make(map[string]*xmppActor), irc: make(map[string]*ircActor),
+		vars: xmpptest.Vars{"GW": gatewayDomain, "NET": networkName},
+	}
+	t.Cleanup(func() {
+		if err := r.close(); err != nil {
+			t.Errorf("close the clients: %v", err)
+		}
+	})
+	if err := r.gateway.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range steps {
+		ctx, cancel := context.WithTimeoutCause(t.Context(), stepTime, errors.New("it has not come in time"))
+		err := r.run(ctx, s)
+		cancel()
+		if err != nil {
+			t.Fatalf("line %d: %s\n%v", s.line, s.text, err)
+		}
+	}
+}
+
+// close ends the clients that the script has left.
+func (r *runner) close() error {
+	var errs []error
+	for _, a := range r.xmpp {
+		errs = append(errs, a.client.Close())
+	}
+	for _, a := range r.irc {
+		errs = append(errs, a.conn.Close())
+	}
+	clear(r.xmpp)
+	clear(r.irc)
+	return errors.Join(errs...)
+}
+
+func (r *runner) run(ctx context.Context, s step) error {
+	switch {
+	case s.actor == actorGateway:
+		return r.control(ctx, r.gateway, s.verb)
+	case s.actor == actorXMPP:
+		// Its clients go with it.
+		for name, a := range r.xmpp {
+			delete(r.xmpp, name)
+			if err := a.client.Close(); err != nil {
+				return err
+			}
+		}
+		if err := r.control(ctx, r.servers.xmpp, s.verb); err != nil || s.verb == "kill" {
+			return err
+		}
+		return r.awaitGateway(ctx)
+	case s.actor == actorIRC:
+		for name, a := range r.irc {
+			delete(r.irc, name)
+			if err := a.conn.Close(); err != nil {
+				return err
+			}
+		}
+		return r.control(ctx, r.servers.irc, s.verb)
+	case s.isIRC():
+		return r.runIRC(ctx, s)
+	default:
+		return r.runXMPP(ctx, s)
+	}
+}
+
+func (r *runner) control(ctx context.Context, s server, verb string) error {
+	if verb == "kill" {
+		s.Kill()
+		return nil
+	}
+	return s.Restart(ctx)
+}
+
+// awaitGateway waits until the gateway has joined the XMPP server again: a ping through the server is answered by it.
+func (r *runner) awaitGateway(ctx context.Context) error {
+	c, err := r.servers.login(ctx, "carol", "probe")
+	if err != nil {
+		return err
+	}
+	asked := 0
+	err = poll(ctx, func() error {
+		asked++
+		id := fmt.Sprintf("probe-%d", asked)
+		if err := c.Send(ctx, "<iq type='get' id='"+id+"' to='"+gatewayDomain+"'><ping xmlns='urn:xmpp:ping'/></iq>"); err != nil {
+			return fmt.Errorf("%w: %w", errFinal, err)
+		}
+		for {
+			e, err := c.Receive(ctx)
+			if err != nil {
+				return fmt.Errorf("%w: %w", errFinal, err)
+			}
+			if e.Get("id") != id {
+				continue
+			}
+			if e.Get("type") != "result" {
+				return fmt.Errorf("the gateway has not joined the XMPP server: %s", e)
+			}
+			return nil
+		}
+	})
+	return errors.Join(err, c.Close())
+}
+
+func (r *runner) runXMPP(ctx context.Context, s step) error {
+	if s.verb == "login" {
+		user, resource, ok := strings.Cut(s.actor, "/")
+		if !ok {
+			resource = "home"
+		}
+		c, err := r.servers.login(ctx, user, resource)
+		if err != nil {
+			return err
+		}
+		r.xmpp[s.actor] = &xmppActor{client: c, network: networkName + "@" + gatewayDomain}
+		r.vars[s.actor] = c.JID()
+		return nil
+	}
+	a := r.xmpp[s.actor]
+	if a == nil {
+		return fmt.Errorf("%s is not logged in any more", s.actor)
+	}
+	if s.verb == "close" {
+		delete(r.xmpp, s.actor)
+		return a.client.Close()
+	}
+	stanza, err := expand(s.arg, r.vars, quoteXML)
+	if err != nil {
+		return err
+	}
+	if s.verb == ">" {
+		return a.send(ctx, stanza)
+	}
+	pattern, err := xmpptest.Parse(stanza)
+	if err != nil {
+		return err
+	}
+	if s.verb == "<!" {
+		return a.refute(ctx, pattern, r.vars)
+	}
+	return a.expect(ctx, pattern, r.vars, s.verb == "<*")
+}
+
+func (r *runner) runIRC(ctx context.Context, s step) error {
+	nick := strings.TrimPrefix(s.actor, ircPrefix)
+	if s.verb == "login" {
+		a, err := dialIRC(ctx, r.servers.ircAddr, nick)
+		if err != nil {
+			return err
+		}
+		r.irc[s.actor] = a
+		return nil
+	}
+	a := r.irc[s.actor]
+	if a == nil {
+		return fmt.Errorf("%s is not connected any more", s.actor)
+	}
+	if s.verb == "close" {
+		delete(r.irc, s.actor)
+		return a.conn.Close()
+	}
+	line, err := expand(s.arg, r.vars, func(v string) string { return v })
+	if err != nil {
+		return err
+	}
+	line = unescape(line)
+	switch s.verb {
+	case ">":
+		return a.send(ctx, line)
+	case "<!":
+		return a.refute(ctx, line, r.vars)
+	default:
+		return a.expect(ctx, line, r.vars, s.verb == "<*")
+	}
+}

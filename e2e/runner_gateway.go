@@ -1,0 +1,187 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"passerelle/internal/realservers"
+)
+
+const (
+	readyTime  = 20 * time.Second      // from the start of the gateway until it has joined the XMPP server
+	pollTime   = 20 * time.Millisecond // between two questions whether something is so yet
+	maxKeptLog = 256 << 10             // bytes of the gateway's log that a failure can show
+)
+
+// build builds the program as it is delivered.
+func build(t testing.TB) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "passerelle")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", program, "../cmd/passerelle")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build the gateway: %v\n%s", err, out)
+	}
+	return program
+}
+
+// gateway is the built program between two servers.
+type gateway struct {
+	program string
+	dir     string
+	log     logBuffer
+	process *realservers.Process // nil before the first start
+}
+
+// newGateway writes the configuration. Its end is the test's.
+func newGateway(t testing.TB, program string, s *servers) *gateway {
+	t.Helper()
+	// Not t.TempDir, whose names are too long for a socket.
+	dir, err := os.MkdirTemp("", "e2e-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &gateway{program: program, dir: dir}
+	t.Cleanup(func() {
+		if g.process != nil {
+			g.process.Kill()
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			t.Logf("the gateway's log:\n%s", g.log.String())
+		}
+	})
+	config := fmt.Sprintf(`
+[[irc]]
+domain = %q
+secret = %q
+server = %q
+burst = 0
+
+[[irc.network]]
+name = %q
+addresses = [%q]
+tls = false
+
+[store]
+path = %q
+
+[admin]
+listen = %q
+
+[log]
+level = "debug"
+identities = true
+`, gatewayDomain, gatewaySecret, s.componentAddr, networkName, s.ircAddr, filepath.Join(dir, "passerelle.db"), "unix:"+g.socket())
+	if err := os.WriteFile(g.config(), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+func (g *gateway) config() string { return filepath.Join(g.dir, "passerelle.toml") }
+func (g *gateway) socket() string { return filepath.Join(g.dir, "admin.sock") }
+
+// Kill ends the gateway as a crash would.
+func (g *gateway) Kill() { g.process.Kill() }
+
+// Restart starts the gateway, after ending it in order if it runs, and waits until it is ready.
+func (g *gateway) Restart(ctx context.Context) error {
+	if g.process != nil {
+		g.process.Stop()
+	}
+	var err error
+	g.process, err = realservers.Spawn(exec.Command(g.program, "serve", "-config", g.config()), &g.log)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, readyTime, errors.New("the gateway is not ready"))
+	defer cancel()
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", g.socket())
+	}}
+	defer transport.CloseIdleConnections()
+	return poll(ctx, func() error {
+		select {
+		case <-g.process.Done():
+			return fmt.Errorf("%w: the gateway ended", errFinal)
+		default:
+			return ready(ctx, &http.Client{Transport: transport})
+		}
+	})
+}
+
+// ready asks the gateway whether it has joined the XMPP server.
+func ready(ctx context.Context, c *http.Client) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://gateway/readyz", http.NoBody)
+	if err != nil {
+		return err
+	}
+	response, err := c.Do(request)
+	if err != nil {
+		return err
+	}
+	body, err := io.ReadAll(response.Body)
+	if err := errors.Join(err, response.Body.Close()); err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", response.Status, strings.TrimSpace(string(body)))
+	}
+	return nil
+}
+
+// errFinal says that asking again is of no use.
+var errFinal = errors.New("for good")
+
+// poll asks until there is no error, or it is final, or ctx ends.
+func poll(ctx context.Context, ask func() error) error {
+	tick := time.NewTicker(pollTime)
+	defer tick.Stop()
+	for {
+		err := ask()
+		if err == nil || errors.Is(err, errFinal) {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		}
+	}
+}
+
+// logBuffer keeps the end of what is written. It is safe to use from any goroutine.
+type logBuffer struct {
+	mu   sync.Mutex
+	kept []byte
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.kept = append(b.kept, p...)
+	if extra := len(b.kept) - maxKeptLog; extra > 0 {
+		b.kept = append(b.kept[:0], b.kept[extra:]...)
+	}
+	return len(p), nil
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return string(b.kept)
+}

@@ -1,0 +1,183 @@
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/tools/txtar"
+
+	"passerelle/internal/xmpptest"
+)
+
+// step is one line of a script.
+type step struct {
+	line  int    // in the script
+	text  string // as it is written, for people
+	actor string // "alice", "irc bob", "gateway"
+	verb  string // "login", ">", "<", "<*", "<!", "close", "kill", "restart"
+	arg   string
+}
+
+// The actors that are there without being called.
+const (
+	actorGateway = "gateway"
+	actorXMPP    = "xmppserver"
+	actorIRC     = "ircserver"
+)
+
+const ircPrefix = "irc "
+
+func (s step) isIRC() bool { return strings.HasPrefix(s.actor, ircPrefix) }
+
+// parseScenario reads a txtar archive.
+func parseScenario(data []byte) ([]step, error) {
+	archive := txtar.Parse(data)
+	if strings.TrimSpace(string(archive.Comment)) == "" {
+		return nil, errors.New("the comment does not say which behaviour this is")
+	}
+	if len(archive.Files) != 1 || archive.Files[0].Name != "script" {
+		return nil, errors.New(`it has not one file called "script"`)
+	}
+	return parseScript(string(archive.Files[0].Data))
+}
+
+func parseScript(script string) ([]step, error) {
+	var steps []step
+	known := map[string]bool{actorGateway: true, actorXMPP: true, actorIRC: true}
+	lines := strings.Split(script, "\n")
+	for i := 0; i < len(lines); i++ {
+		text := strings.TrimSpace(lines[i])
+		if text == "" || text[0] == '#' {
+			continue
+		}
+		s := step{line: i + 1}
+		s.parse(text)
+		if s.takesStanza() {
+			for !whole(s.arg) {
+				if i++; i == len(lines) {
+					return nil, fmt.Errorf("line %d: the stanza does not end", s.line)
+				}
+				more := strings.TrimSpace(lines[i])
+				text += "\n" + more
+				s.arg += "\n" + more
+			}
+		}
+		s.text = text
+		if err := s.check(known); err != nil {
+			return nil, fmt.Errorf("line %d: %s: %w", s.line, text, err)
+		}
+		steps = append(steps, s)
+	}
+	if len(steps) == 0 {
+		return nil, errors.New("the script has no steps")
+	}
+	return steps, nil
+}
+
+// parse splits a line into actor, verb and the rest.
+func (s *step) parse(text string) {
+	word, rest := cut(text)
+	switch word {
+	case "xmpp":
+		s.actor, s.verb = rest, "login"
+		return
+	case "irc":
+		word, rest = cut(rest)
+		word = ircPrefix + word
+		if rest == "" {
+			s.actor, s.verb = word, "login"
+			return
+		}
+	}
+	s.actor = word
+	s.verb, s.arg = cut(rest)
+}
+
+func cut(s string) (word, rest string) {
+	word, rest, _ = strings.Cut(s, " ")
+	return word, strings.TrimSpace(rest)
+}
+
+func (s *step) takesStanza() bool {
+	return !s.isIRC() && slices.Contains([]string{">", "<", "<*", "<!"}, s.verb)
+}
+
+// whole reports whether the stanza has its end. What is wrong with it otherwise is found by check.
+func whole(stanza string) bool {
+	_, err := xmpptest.Parse(stanza)
+	return err == nil || !strings.Contains(err.Error(), "unexpected EOF")
+}
+
+var nameForm = regexp.MustCompile(`^(irc )?[a-z][a-z0-9]*(/[a-z0-9]+)?$`)
+
+// check finds mistakes in a script before anything is started. The actors that the script has called so far are in known.
+func (s *step) check(known map[string]bool) error {
+	if !nameForm.MatchString(s.actor) || s.isIRC() && strings.Contains(s.actor, "/") {
+		return fmt.Errorf("%q is no name", s.actor)
+	}
+	if s.verb == "login" {
+		if known[s.actor] && strings.HasPrefix(s.actor, actorGateway) {
+			return fmt.Errorf("%q has a meaning of its own", s.actor)
+		}
+		known[s.actor] = true
+		return nil
+	}
+	if !known[s.actor] {
+		return fmt.Errorf("nobody called %s has come before", s.actor)
+	}
+	verbs := []string{">", "<", "<*", "<!", "close"}
+	switch s.actor {
+	case actorGateway, actorXMPP, actorIRC:
+		verbs = []string{"kill", "restart"}
+	}
+	if !slices.Contains(verbs, s.verb) {
+		return fmt.Errorf("%q is none of %s", s.verb, strings.Join(verbs, " "))
+	}
+	if hasArg := s.arg != ""; hasArg != slices.Contains([]string{">", "<", "<*", "<!"}, s.verb) {
+		return fmt.Errorf("too much or too little after %s", s.verb)
+	}
+	if s.takesStanza() {
+		if _, err := xmpptest.Parse(s.arg); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var variable = regexp.MustCompile(`\$(\$|[A-Za-z][A-Za-z0-9]*)`)
+
+// expand replaces $name by its value, written as quote says.
+func expand(s string, vars xmpptest.Vars, quote func(string) string) (string, error) {
+	var err error
+	s = variable.ReplaceAllStringFunc(s, func(v string) string {
+		if v == "$$" {
+			return "$"
+		}
+		value, ok := vars[v[1:]]
+		if !ok {
+			err = fmt.Errorf("%s has no value yet", v)
+		}
+		return quote(value)
+	})
+	return s, err
+}
+
+var escapeForm = regexp.MustCompile(`\\x[0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}`)
+
+// unescape replaces \xHH by a byte and \uHHHH by a character.
+func unescape(s string) string {
+	return escapeForm.ReplaceAllStringFunc(s, func(e string) string {
+		n, err := strconv.ParseUint(e[2:], 16, 32)
+		if err != nil {
+			return e // not with that expression
+		}
+		if e[1] == 'x' {
+			return string([]byte{byte(n)})
+		}
+		return string(rune(n))
+	})
+}

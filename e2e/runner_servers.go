@@ -1,0 +1,116 @@
+package e2e
+
+import (
+	"context"
+	"testing"
+
+	"passerelle/e2e/client"
+	"passerelle/internal/ircd"
+	"passerelle/internal/realservers"
+	"passerelle/internal/realservers/realtest"
+	"passerelle/internal/xmpptest"
+)
+
+// What is the same with all servers.
+const (
+	gatewayDomain = "irc.localhost"
+	gatewaySecret = "s3cret"
+	networkName   = "irc.test.example"
+	password      = "pw"
+)
+
+// xmppClient is a client of either server.
+type xmppClient interface {
+	JID() string
+	Send(ctx context.Context, stanza string) error
+	Receive(ctx context.Context) (*xmpptest.Element, error)
+	Close() error
+}
+
+var (
+	_ xmppClient = (*xmpptest.Client)(nil)
+	_ xmppClient = (*client.Client)(nil)
+)
+
+// server is what a script can do to a server.
+type server interface {
+	Kill()
+	Restart(ctx context.Context) error // on the same ports, whether it runs or not
+}
+
+// servers are those between which a gateway stands.
+type servers struct {
+	xmpp, irc     server
+	componentAddr string
+	ircAddr       string
+	c2sAddr       string // of real servers
+	login         func(ctx context.Context, user, resource string) (xmppClient, error)
+}
+
+// realServers are Prosody and ngIRCd. They end with the test.
+func realServers(t testing.TB) *servers {
+	t.Helper()
+	prosody := realtest.Prosody(t, realservers.ProsodyOptions{
+		Components: []realservers.Component{{Domain: gatewayDomain, Secret: gatewaySecret}},
+		Users: []realservers.Account{
+			{Name: "alice", Password: password}, {Name: "bob", Password: password}, {Name: "carol", Password: password},
+		},
+	})
+	ngircd := realtest.Ngircd(t, realservers.NgircdOptions{Name: networkName})
+	return &servers{
+		xmpp: prosody, irc: ngircd, componentAddr: prosody.ComponentAddr, ircAddr: ngircd.Addr, c2sAddr: prosody.C2SAddr,
+		login: func(ctx context.Context, user, resource string) (xmppClient, error) {
+			return client.Login(ctx, prosody.C2SAddr, user, password, resource)
+		},
+	}
+}
+
+// fakeServers are servers in this process. They end with the test.
+func fakeServers(t testing.TB) *servers {
+	t.Helper()
+	xmpp := xmpptest.New(t, xmpptest.Options{Components: map[string]string{gatewayDomain: gatewaySecret}})
+	irc := ircd.New(ircd.Options{Name: networkName, NickLen: 30})
+	if err := irc.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := irc.Stop(); err != nil {
+			t.Error(err)
+		}
+		// A gateway that is accepted here must be accepted by every server.
+		for _, fault := range xmpp.StreamErrors() {
+			t.Errorf("the XMPP server ended the stream: %s", fault)
+		}
+	})
+	return &servers{
+		xmpp: fakeXMPP{xmpp}, irc: fakeIRC{t, irc}, componentAddr: xmpp.Addr(), ircAddr: irc.Addr(),
+		login: func(_ context.Context, user, resource string) (xmppClient, error) {
+			return xmpp.Client(user + "@localhost/" + resource)
+		},
+	}
+}
+
+type fakeXMPP struct{ *xmpptest.Server }
+
+func (f fakeXMPP) Kill() { f.Stop() }
+
+func (f fakeXMPP) Restart(context.Context) error {
+	f.Stop()
+	return f.Start()
+}
+
+type fakeIRC struct {
+	t testing.TB
+	*ircd.Server
+}
+
+func (f fakeIRC) Kill() {
+	if err := f.Stop(); err != nil {
+		f.t.Error(err)
+	}
+}
+
+func (f fakeIRC) Restart(context.Context) error {
+	f.Kill()
+	return f.Start()
+}

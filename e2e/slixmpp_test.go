@@ -1,0 +1,109 @@
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os/exec"
+	"reflect"
+	"testing"
+	"time"
+
+	"passerelle/internal/realservers/realtest"
+)
+
+// TestSlixmpp holds a conversation with a client library that many programs are made with, on real servers.
+func TestSlixmpp(t *testing.T) {
+	t.Parallel()
+	s := realServers(t)
+	python := findPython(t)
+	g := newGateway(t, build(t), s)
+	if err := g.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	bob, err := dialIRC(ctx, s.ircAddr, "bob")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = bob.conn.Close() }()
+	irc := func(verb, arg string) {
+		t.Helper()
+		var err error
+		if verb == ">" {
+			err = bob.send(ctx, arg)
+		} else {
+			err = bob.expect(ctx, arg, nil, false)
+		}
+		if err != nil {
+			t.Fatalf("irc bob %s %s: %v", verb, arg, err)
+		}
+	}
+	irc(">", "JOIN #go")
+	irc("<", ":bob!* JOIN *#go")
+
+	host, port, err := net.SplitHostPort(s.c2sAddr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(ctx, python, "slixmpp/conversation.py", host, port, "alice@localhost/slixmpp", password,
+		fmt.Sprintf("#go%%%s@%s", networkName, gatewayDomain), "alice")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	expect := func(want string) {
+		t.Helper()
+		var got, wanted any
+		if !lines.Scan() {
+			t.Fatalf("it ended: %v, want %s\n%s", cmd.Wait(), want, &stderr)
+		}
+		if err := errors.Join(json.Unmarshal(lines.Bytes(), &got), json.Unmarshal([]byte(want), &wanted)); err != nil {
+			t.Fatalf("%s: %v", lines.Bytes(), err)
+		}
+		if !reflect.DeepEqual(got, wanted) {
+			t.Errorf("got  %s\nwant %s", lines.Bytes(), want)
+		}
+	}
+	expect(`{"event": "info", "identities": [["conference", "irc"]], "muc": true}`)
+	expect(`{"event": "joined", "roster": ["alice", "bob"]}`)
+	irc("<", ":alice!* JOIN *#go")
+	expect(`{"event": "reflected", "nick": "alice"}`)
+	irc("<", ":alice!* PRIVMSG #go :hello from slixmpp")
+	irc(">", "PRIVMSG #go :your turn")
+	expect(`{"event": "message", "nick": "bob", "body": "your turn"}`)
+	irc("<", ":alice!* NICK *alice2")
+	expect(`{"event": "nick", "left": [110, 303], "came": [100, 110], "roster": ["alice2", "bob"]}`)
+	expect(`{"event": "left", "codes": [110]}`)
+	irc("<", ":alice2!* *bye*")
+	expect(`{"event": "end"}`)
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v\n%s", err, &stderr)
+	}
+}
+
+// findPython finds the Python that has slixmpp: Debian's package is for Debian's Python, which need not be the first in PATH.
+func findPython(t *testing.T) string {
+	t.Helper()
+	var errs []error
+	for _, python := range []string{"/usr/bin/python3", "python3"} {
+		out, err := exec.CommandContext(t.Context(), python, "-c", "import slixmpp").CombinedOutput()
+		if err == nil {
+			return python
+		}
+		errs = append(errs, fmt.Errorf("%s: %w\n%s", python, err, out))
+	}
+	realtest.Missing(t, fmt.Errorf("no Python with slixmpp: %w", errors.Join(errs...)))
+	return ""
+}
