@@ -104,7 +104,7 @@ func BenchmarkIRCLineToStanza(b *testing.B) {
 	}
 	defer func() { _ = irc.Close() }()
 	log := slog.New(slog.DiscardHandler)
-	t, err := ircbridge.New(ircbridge.Options{Networks: []ircbridge.Network{{ID: "irc.bench", Address: irc.Addr().String(), Plain: true}}, Log: log})
+	t, err := ircbridge.New(ircbridge.Options{Networks: []ircbridge.Network{{ID: "irc.bench", Addresses: []string{irc.Addr().String()}, Plain: true}}, Log: log})
 	if err != nil {
 		b.Fatal(err)
 	}

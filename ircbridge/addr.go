@@ -28,11 +28,11 @@ func parseLocal(local string) (transports.Target, error) {
 		id, network = local[:i], local[i+1:]
 	}
 	if i < 0 && isChannel(local) {
-		return transports.Target{}, badAddress("a channel needs its network, as in #channel%irc.example.org")
+		return transports.Target{}, badAddress("A channel needs its network, as in #channel%irc.example.org.")
 	}
 	network = lowerASCII(network)
 	if !validNetwork(network) {
-		return transports.Target{}, badAddress("this is no name of an IRC network")
+		return transports.Target{}, badAddress("This is no name of an IRC network.")
 	}
 	t := transports.Target{Kind: transports.TargetNetwork, Network: network}
 	if i < 0 {
@@ -42,13 +42,13 @@ func parseLocal(local string) (transports.Target, error) {
 	switch {
 	case isChannel(id):
 		if !validChannel(id) {
-			return transports.Target{}, badAddress("this is no name of an IRC channel")
+			return transports.Target{}, badAddress("This is no name of an IRC channel.")
 		}
 		t.Kind = transports.TargetRoom
 	case validContact(id):
 		t.Kind = transports.TargetContact
 	default:
-		return transports.Target{}, badAddress("this is no IRC nick")
+		return transports.Target{}, badAddress("This is no IRC nick.")
 	}
 	return t, nil
 }

@@ -100,19 +100,19 @@ func (t *Transport) configureRun(ctx context.Context, user transports.Address, o
 func checkSetting(name, value string) error {
 	bad := func(text string) error { return transports.NewError(transports.BadRequest, text, nil) }
 	if len(value) > maxSetting {
-		return bad(fmt.Sprintf("the %s is too long: %d bytes is the most", name, maxSetting))
+		return bad(fmt.Sprintf("The %s is too long: %d bytes is the most.", name, maxSetting))
 	}
 	if cutControls(value) != value {
-		return bad(fmt.Sprintf("the %s has a character that IRC cannot carry", name))
+		return bad(fmt.Sprintf("The %s has a character that IRC cannot carry.", name))
 	}
 	switch name {
 	case SettingNick:
 		if value != "" && sanitizeNick(value, maxSetting) != value {
-			return bad("a nick has letters, digits and []\\`_^{|}- only, and does not begin with a digit")
+			return bad("A nick has letters, digits and []\\`_^{|}- only, and does not begin with a digit.")
 		}
 	case SettingUsername:
 		if strings.ContainsAny(value, " @!:") {
-			return bad("a user name has no spaces, colons, exclamation marks or at-signs")
+			return bad("A user name has no spaces, colons, exclamation marks or at-signs.")
 		}
 	}
 	return nil

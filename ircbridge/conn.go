@@ -92,7 +92,7 @@ func (c *conn) refuse(err *transports.Error, final bool) {
 }
 
 // lastWords keeps what a server says before it closes the connection.
-func (c *conn) lastWords(text string) { c.words = text }
+func (c *conn) lastWords(text string) { c.words = strings.TrimSuffix(text, ".") }
 
 // banned finds the words of servers that turn somebody away for good.
 var banned = regexp.MustCompile(`(?i)\b([kgdzx][-:]?lined?|akill(ed)?|auto-?kill(ed)?|banned|blacklisted)\b`)
@@ -107,9 +107,9 @@ func (c *conn) lost(n *Network, err error) *cause {
 		if final {
 			kind = transports.Denied
 		}
-		return &cause{transports.NewError(kind, fmt.Sprintf("%s closed the connection: %s", n.Name, c.words), err), final}
+		return &cause{transports.NewError(kind, fmt.Sprintf("%s closed the connection: %s.", n.Name, c.words), err), final}
 	default:
-		return &cause{transports.NewError(transports.Offline, fmt.Sprintf("the connection to %s was lost", n.Name), err), false}
+		return &cause{transports.NewError(transports.Offline, fmt.Sprintf("The connection to %s was lost.", n.Name), err), false}
 	}
 }
 

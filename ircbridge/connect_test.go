@@ -136,11 +136,11 @@ func TestFirstConnectionFails(t *testing.T) {
 		kind transports.Kind
 		text string
 	}{
-		"refused":    {Network{Address: refusing, Plain: true}, transports.Offline, "refused"},
-		"untrusted":  {Network{Address: untrusted.Addr}, transports.Offline, "not trusted: nobody known"},
-		"wrong name": {Network{Address: wrongName.Addr, RootCAs: pool}, transports.Offline, "another name"},
-		"no server":  {Network{Address: "no.such.host.invalid:6697"}, transports.NoServer, "no server called"},
-		"banned":     {Network{Address: banning.Addr, Plain: true}, transports.Denied, "K-Lined"},
+		"refused":    {Network{Addresses: []string{refusing}, Plain: true}, transports.Offline, "refused"},
+		"untrusted":  {Network{Addresses: []string{untrusted.Addr}}, transports.Offline, "not trusted: nobody known"},
+		"wrong name": {Network{Addresses: []string{wrongName.Addr}, RootCAs: pool}, transports.Offline, "another name"},
+		"no server":  {Network{Addresses: []string{"no.such.host.invalid:6697"}}, transports.NoServer, "no server called"},
+		"banned":     {Network{Addresses: []string{banning.Addr}, Plain: true}, transports.Denied, "K-Lined"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tc.net.ID = testNet
@@ -167,7 +167,7 @@ func TestTLS(t *testing.T) {
 	conf, pool := ircd.NewTLS(t, "127.0.0.1")
 	server := startServer(t, ircd.Options{TLS: conf, Password: "secret"})
 	settings := &memorySettings{}
-	tr := newTransport(t, Options{Networks: []Network{{ID: testNet, Address: server.Addr(), RootCAs: pool}}, Settings: settings})
+	tr := newTransport(t, Options{Networks: []Network{{ID: testNet, Addresses: []string{server.Addr()}, RootCAs: pool}}, Settings: settings})
 	s, h := open(t, tr, alice)
 	do(t, s, transports.Join{Ref: 1, Room: roomOf("#test"), Nick: "alice"})
 	wantKind(t, await[transports.Done](t, h).Err, transports.NeedPassword)

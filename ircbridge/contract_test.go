@@ -20,8 +20,8 @@ func TestContract(t *testing.T) {
 			stalled := ircd.NewScript(t, nil) // nobody accepts: the kernel does
 			transporttest.Run(t, transporttest.Harness{
 				Transport: newTransport(t, Options{Open: true, Networks: []Network{
-					{ID: testNet, Address: server.Addr(), Plain: true},
-					{ID: "stalled.test", Address: stalled.Addr, Plain: true},
+					{ID: testNet, Addresses: []string{server.Addr()}, Plain: true},
+					{ID: "stalled.test", Addresses: []string{stalled.Addr}, Plain: true},
 				}}),
 				Locals: []string{"irc.example.org", "#chan%irc.example.org", "#50%off%" + testNet, "nick%" + testNet},
 				Faulty: []string{"", "#chan", "%", "a b%" + testNet},

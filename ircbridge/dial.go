@@ -26,20 +26,30 @@ type cause struct {
 	final bool // trying again would not help
 }
 
-// dial connects to n and verifies whom it talks to.
-func (t *Transport) dial(ctx context.Context, n *Network) (net.Conn, *cause) {
+// dial connects to the first address of n that takes us.
+func (t *Transport) dial(ctx context.Context, n *Network) (conn net.Conn, why *cause) {
+	for _, address := range n.Addresses {
+		if conn, why = t.dialAddress(ctx, n, address); why == nil {
+			break
+		}
+	}
+	return conn, why
+}
+
+// dialAddress connects to an address of n and verifies whom it talks to.
+func (t *Transport) dialAddress(ctx context.Context, n *Network, address string) (net.Conn, *cause) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	conn, err := t.dialer(n)(ctx, "tcp", n.Address)
+	conn, err := t.dialer(n)(ctx, "tcp", address)
 	if err != nil {
 		return nil, dialFault(n, err)
 	}
 	if n.Plain {
 		return conn, nil
 	}
-	host, _, err := net.SplitHostPort(n.Address)
+	host, _, err := net.SplitHostPort(address)
 	if err != nil {
-		host = n.Address
+		host = address
 	}
 	secured := tls.Client(conn, &tls.Config{ServerName: host, RootCAs: n.RootCAs, MinVersion: tls.VersionTLS12})
 	if err := secured.HandshakeContext(ctx); err != nil {
@@ -101,31 +111,31 @@ func dialFault(n *Network, err error) *cause {
 		return &cause{transports.NewError(kind, fmt.Sprintf(format, args...), err), final}
 	}
 	if errors.Is(err, errNotPublic) {
-		return fault(transports.Denied, true, "%s is not a server on the public internet, so you cannot connect to it from here", n.ID)
+		return fault(transports.Denied, true, "%s is not a server on the public internet, so you cannot connect to it from here.", n.ID)
 	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok && !dns.IsTimeout {
-		return fault(transports.NoServer, false, "there is no server called %s", n.ID)
+		return fault(transports.NoServer, false, "There is no server called %s.", n.ID)
 	}
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
-		return fault(transports.Offline, false, "the certificate of %s is not trusted: nobody known has signed it", n.ID)
+		return fault(transports.Offline, false, "The certificate of %s is not trusted: nobody known has signed it.", n.ID)
 	}
 	if _, ok := errors.AsType[x509.HostnameError](err); ok {
-		return fault(transports.Offline, false, "the certificate of %s is not trusted: it is for another name", n.ID)
+		return fault(transports.Offline, false, "The certificate of %s is not trusted: it is for another name.", n.ID)
 	}
 	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
 		if invalid.Reason == x509.Expired {
-			return fault(transports.Offline, false, "the certificate of %s is not trusted: it has expired or is not valid yet", n.ID)
+			return fault(transports.Offline, false, "The certificate of %s is not trusted: it has expired or is not valid yet.", n.ID)
 		}
-		return fault(transports.Offline, false, "the certificate of %s is not trusted", n.ID)
+		return fault(transports.Offline, false, "The certificate of %s is not trusted.", n.ID)
 	}
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
-		return fault(transports.Offline, false, "%s does not speak TLS on this port", n.ID)
+		return fault(transports.Offline, false, "%s does not speak TLS on this port.", n.ID)
 	}
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		return fault(transports.Offline, false, "%s refused the connection", n.ID)
+		return fault(transports.Offline, false, "%s refused the connection.", n.ID)
 	}
 	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded) {
-		return fault(transports.Offline, false, "%s does not answer", n.ID)
+		return fault(transports.Offline, false, "%s does not answer.", n.ID)
 	}
-	return fault(transports.Offline, false, "%s cannot be reached", n.ID)
+	return fault(transports.Offline, false, "%s cannot be reached.", n.ID)
 }

@@ -182,7 +182,7 @@ func (s *session) selfParted(e transports.Parted) {
 		return
 	}
 	if r.enter != nil {
-		r.enter.fail(s, refused(transports.Denied, "you were removed from %s", r.name))
+		r.enter.fail(s, refused(transports.Denied, "You were removed from %s.", r.name))
 	}
 	if r.entered {
 		s.post(e)

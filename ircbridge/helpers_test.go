@@ -178,7 +178,9 @@ func newTransport(t testing.TB, opt Options) *Transport {
 }
 
 // plainNet is a network in plain text at addr.
-func plainNet(addr string) []Network { return []Network{{ID: testNet, Address: addr, Plain: true}} }
+func plainNet(addr string) []Network {
+	return []Network{{ID: testNet, Addresses: []string{addr}, Plain: true}}
+}
 
 func open(t testing.TB, tr *Transport, user transports.Address) (transports.Session, *recorder) {
 	t.Helper()

@@ -58,16 +58,16 @@ func (s *session) numeric(c *conn, e *girc.Event) {
 		s.listEnd()
 	case "263", "416": // RPL_TRYAGAIN, ERR_TOOMANYMATCHES
 		if s.list != nil && strings.EqualFold(param(1), "LIST") {
-			s.listFailed(refused(transports.Busy, "%s cannot list its channels now: try again later", s.net.Name))
+			s.listFailed(refused(transports.Busy, "%s cannot list its channels now: try again later.", s.net.Name))
 			return
 		}
 		s.tell(c, e)
 	case girc.ERR_NICKNAMEINUSE, girc.ERR_NICKCOLLISION, girc.ERR_ERRONEUSNICKNAME, girc.ERR_NONICKNAMEGIVEN:
 		s.nickRefused(c, e)
 	case girc.ERR_PASSWDMISMATCH: // RFC 2812 §3.1.1
-		c.refuse(refused(transports.NeedPassword, "%s does not accept the password: set it with the command configure", s.net.Name), true)
+		c.refuse(refused(transports.NeedPassword, "%s does not accept the password: set it with the command configure.", s.net.Name), true)
 	case girc.ERR_YOUREBANNEDCREEP:
-		c.refuse(refused(transports.Denied, "%s has banned you: %s", s.net.Name, plain(e.Last())), true)
+		c.refuse(refused(transports.Denied, "%s has banned you: %s.", s.net.Name, strings.TrimSuffix(plain(e.Last()), ".")), true)
 	case "315", "318", "321", "324", "329", "368", "369":
 		return // frames and details of answers that nobody reads
 	case girc.RPL_YOURHOST, girc.RPL_CREATED, girc.RPL_MYINFO, girc.RPL_MOTD, girc.RPL_MOTDSTART, girc.RPL_UMODEIS,
@@ -98,30 +98,30 @@ func (s *session) failure(c *conn, e *girc.Event) {
 		if r != nil && r.state == roomLeaving && s.leftAlready(r.name) {
 			return
 		}
-		if r != nil && s.requestFailed(r, "", refused(transports.NotJoined, "you are not in %s", r.name)) ||
-			r == nil && s.sendFailed(c, e, name, refused(transports.NotFound, "there is no %s on %s", name, s.net.Name)) {
+		if r != nil && s.requestFailed(r, "", refused(transports.NotJoined, "You are not in %s.", r.name)) ||
+			r == nil && s.sendFailed(c, e, name, refused(transports.NotFound, "There is no %s on %s.", name, s.net.Name)) {
 			return
 		}
 	case girc.ERR_CHANOPRIVSNEEDED:
-		if r != nil && s.requestFailed(r, "", refused(transports.Denied, "only operators of %s may do this", r.name)) {
+		if r != nil && s.requestFailed(r, "", refused(transports.Denied, "Only operators of %s may do this.", r.name)) {
 			return
 		}
 	case girc.ERR_USERNOTINCHANNEL:
-		if r != nil && s.requestFailed(r, "", refused(transports.NotFound, "%s is not in %s", param1(e), r.name)) {
+		if r != nil && s.requestFailed(r, "", refused(transports.NotFound, "%s is not in %s.", param1(e), r.name)) {
 			return
 		}
 	case girc.ERR_NOSUCHNICK, "408": // 408: nobody of that name is there, to services
-		if s.sendFailed(c, e, name, refused(transports.NotFound, "nobody called %s is on %s", name, s.net.Name)) ||
-			s.requestFailed(nil, name, refused(transports.NotFound, "nobody called %s is on %s", name, s.net.Name)) {
+		if s.sendFailed(c, e, name, refused(transports.NotFound, "Nobody called %s is on %s.", name, s.net.Name)) ||
+			s.requestFailed(nil, name, refused(transports.NotFound, "Nobody called %s is on %s.", name, s.net.Name)) {
 			return
 		}
 	case girc.ERR_CANNOTSENDTOCHAN, girc.ERR_TOOMANYTARGETS, "415", "477", "486", "531", "716", "489", "492":
 		// 477, 486, 489, 531 and 716 say that a person or a channel takes no messages from somebody like us.
-		if s.sendFailed(c, e, name, refused(transports.Denied, "you may not write to %s: %s", name, why)) {
+		if s.sendFailed(c, e, name, refused(transports.Denied, "You may not write to %s: %s.", name, why)) {
 			return
 		}
 	case "438", "447", "435", "484": // too many changes of nick, none allowed in this channel, banned, restricted
-		if s.nickFailed(refused(transports.Denied, "your nick stays as it is: %s", why)) {
+		if s.nickFailed(refused(transports.Denied, "Your nick stays as it is: %s.", why)) {
 			return
 		}
 	}
@@ -153,29 +153,29 @@ func (s *session) subject(params []string) (string, *room) {
 func joinRefusal(code, channel, network, why string) *transports.Error {
 	switch code {
 	case girc.ERR_NOSUCHCHANNEL:
-		return refused(transports.NotFound, "%s has no channel called %s", network, channel)
+		return refused(transports.NotFound, "%s has no channel called %s.", network, channel)
 	case girc.ERR_TOOMANYCHANNELS:
-		return refused(transports.Policy, "%s lets you be in no more channels: leave one before you join %s", network, channel)
+		return refused(transports.Policy, "%s lets you be in no more channels: leave one before you join %s.", network, channel)
 	case girc.ERR_UNAVAILRESOURCE:
-		return refused(transports.Busy, "%s on %s cannot be entered just now: try again in a few minutes", channel, network)
+		return refused(transports.Busy, "%s on %s cannot be entered just now: try again in a few minutes.", channel, network)
 	case girc.ERR_CHANNELISFULL:
-		return refused(transports.Full, "%s on %s is full: try again later", channel, network)
+		return refused(transports.Full, "%s on %s is full: try again later.", channel, network)
 	case girc.ERR_INVITEONLYCHAN:
-		return refused(transports.NotRegistered, "%s on %s is for invited people only: ask somebody inside to invite you", channel, network)
+		return refused(transports.NotRegistered, "%s on %s is for invited people only: ask somebody inside to invite you.", channel, network)
 	case girc.ERR_BANNEDFROMCHAN:
-		return refused(transports.Denied, "you are banned from %s on %s: only its operators can change that", channel, network)
+		return refused(transports.Denied, "You are banned from %s on %s: only its operators can change that.", channel, network)
 	case girc.ERR_BADCHANNELKEY:
-		return refused(transports.NeedPassword, "%s on %s needs a password, and this was not it", channel, network)
+		return refused(transports.NeedPassword, "%s on %s needs a password, and this was not it.", channel, network)
 	case girc.ERR_BADCHANMASK, "479", "448": // 479, 448: the name has characters that this network refuses
-		return refused(transports.BadRequest, "%s takes no channel called %s", network, channel)
+		return refused(transports.BadRequest, "%s takes no channel called %s.", network, channel)
 	case "477":
-		return refused(transports.NotRegistered, "%s on %s is for registered nicks only: register yours with the network and identify", channel, network)
+		return refused(transports.NotRegistered, "%s on %s is for registered nicks only: register yours with the network and identify.", channel, network)
 	case "489", "490": // secure connections only
-		return refused(transports.Denied, "%s on %s is for people whose connection is encrypted", channel, network)
+		return refused(transports.Denied, "%s on %s is for people whose connection is encrypted.", channel, network)
 	case "470":
-		return refused(transports.Denied, "%s does not let you into %s and forwards you to another channel: %s", network, channel, why)
+		return refused(transports.Denied, "%s does not let you into %s and forwards you to another channel: %s.", network, channel, why)
 	case "480", "485", "495", "500", "519", "520": // throttled, unwanted, rejoin too soon, too many joins, for staff
-		return refused(transports.Denied, "%s does not let you into %s: %s", network, channel, why)
+		return refused(transports.Denied, "%s does not let you into %s: %s.", network, channel, why)
 	}
 	return nil
 }
@@ -209,9 +209,9 @@ func (s *session) nickRefused(c *conn, e *girc.Event) {
 		s.nextNick(c)
 		return
 	}
-	err := refused(transports.Conflict, "the nick is taken on %s: choose another", s.net.Name)
+	err := refused(transports.Conflict, "The nick is taken on %s: choose another.", s.net.Name)
 	if e.Command == girc.ERR_ERRONEUSNICKNAME || e.Command == girc.ERR_NONICKNAMEGIVEN {
-		err = refused(transports.BadRequest, "%s does not allow this nick: choose another", s.net.Name)
+		err = refused(transports.BadRequest, "%s does not allow this nick: choose another.", s.net.Name)
 	}
 	if !s.nickFailed(err) {
 		s.tell(c, e)

@@ -1,6 +1,7 @@
 package ircbridge
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -32,7 +33,7 @@ func (s *session) register(c *conn, set map[string]string) {
 		realname = s.nick
 	}
 	lines := []string{"CAP LS 302"}
-	if password := set[SettingPassword]; password != "" {
+	if password := cmp.Or(set[SettingPassword], s.net.Password); password != "" {
 		lines = append(lines, "PASS :"+cutControls(password))
 	}
 	lines = append(lines, "NICK "+s.nick, "USER "+username+" 0 * :"+cutControls(realname))
@@ -109,7 +110,7 @@ func (s *session) endCaps(c *conn) {
 func (s *session) nextNick(c *conn) {
 	c.nickTries++
 	if c.nickTries > maxNickTries {
-		c.refuse(refused(transports.Conflict, "%s took none of the nicks that were tried, %s being the first", s.net.Name, c.asked), false)
+		c.refuse(refused(transports.Conflict, "%s took none of the nicks that were tried, %s being the first.", s.net.Name, c.asked), false)
 		return
 	}
 	s.nick = alternateNick(c.asked, c.nickTries, c.isup.nickLen)

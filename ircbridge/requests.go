@@ -34,15 +34,15 @@ func refused(kind transports.Kind, format string, args ...any) *transports.Error
 // join enters a channel, and connects first where that is still to be done.
 func (s *session) join(q transports.Join) *transports.Error {
 	if q.Room.Kind != transports.TargetRoom || q.Room.Network != s.net.ID || !validChannel(q.Room.ID) {
-		return refused(transports.BadRequest, "%q is no channel on %s", q.Room.ID, s.net.Name)
+		return refused(transports.BadRequest, "%q is no channel on %s.", q.Room.ID, s.net.Name)
 	}
 	if strings.ContainsAny(q.Password, " ,") || cutControls(q.Password) != q.Password || len(q.Password) > maxSetting {
-		return refused(transports.BadRequest, "the key of an IRC channel has no spaces and no commas")
+		return refused(transports.BadRequest, "The key of an IRC channel has no spaces and no commas.")
 	}
 	r := s.room(q.Room)
 	switch {
 	case r == nil && len(s.rooms) >= maxRooms:
-		return refused(transports.Policy, "you are in too many channels on %s: leave one first", s.net.Name)
+		return refused(transports.Policy, "You are in too many channels on %s: leave one first.", s.net.Name)
 	case r == nil:
 		r = &room{target: q.Room, name: q.Room.ID}
 		if err := s.mayJoin(); err != nil {
@@ -128,7 +128,7 @@ func (s *session) leave(q transports.Leave) *transports.Error {
 		return nil
 	}
 	if r.enter != nil {
-		r.enter.fail(s, refused(transports.Gone, "you left %s before you were in", r.name))
+		r.enter.fail(s, refused(transports.Gone, "You left %s before you were in.", r.name))
 		r.enter = nil
 	}
 	if s.phase != phaseOnline {
@@ -153,16 +153,16 @@ func (s *session) send(q transports.Send) *transports.Error {
 	case transports.TargetRoom:
 		r := s.room(q.To)
 		if r == nil || r.state == roomJoining || r.state == roomLeaving {
-			return refused(transports.NotJoined, "you are not in %s", q.To.ID)
+			return refused(transports.NotJoined, "You are not in %s.", q.To.ID)
 		}
 		to = r.name
 	case transports.TargetContact:
 		if q.To.Network != s.net.ID || !validContact(q.To.ID) {
-			return refused(transports.BadRequest, "%q is nobody on %s", q.To.ID, s.net.Name)
+			return refused(transports.BadRequest, "%q is nobody on %s.", q.To.ID, s.net.Name)
 		}
 		to = q.To.ID
 	default:
-		return refused(transports.Unsupported, "a network itself takes no messages: write to a channel or a person")
+		return refused(transports.Unsupported, "A network itself takes no messages: write to a channel or a person.")
 	}
 	if s.phase != phaseOnline {
 		return s.offline()
@@ -211,7 +211,7 @@ func (s *session) inRoom(t transports.Target) (*room, *transports.Error) {
 	if r := s.room(t); r != nil && (r.state == roomIn || r.state == roomEntering || r.state == roomLost) {
 		return r, nil
 	}
-	return nil, refused(transports.NotJoined, "you are not in %s", t.ID)
+	return nil, refused(transports.NotJoined, "You are not in %s.", t.ID)
 }
 
 func (s *session) setSubject(q transports.SetSubject) *transports.Error {
@@ -228,7 +228,7 @@ func (s *session) setSubject(q transports.SetSubject) *transports.Error {
 	}
 	topic := oneLine(q.Subject, maxBody)
 	if len(topic) > limit {
-		return refused(transports.TooLarge, "the topic is too long for %s: %d bytes is the most", s.net.Name, limit)
+		return refused(transports.TooLarge, "The topic is too long for %s: %d bytes is the most.", s.net.Name, limit)
 	}
 	s.wait(pending{kind: requestTopic, ref: q.Ref, room: r})
 	s.conn.enqueue(outLine{text: "TOPIC " + r.name + " :" + topic})
@@ -242,10 +242,10 @@ func (s *session) setNick(q transports.SetNick) *transports.Error {
 	}
 	limit := s.conn.isup.nickLen
 	if len(q.Nick) > limit {
-		return refused(transports.BadRequest, "the nick is too long for %s: %d characters is the most", s.net.Name, limit)
+		return refused(transports.BadRequest, "The nick is too long for %s: %d characters is the most.", s.net.Name, limit)
 	}
 	if sanitizeNick(q.Nick, limit) != q.Nick {
-		return refused(transports.BadRequest, "%q cannot be a nick on IRC: letters, digits and []\\`_^{|}- can, and no digit in front", q.Nick)
+		return refused(transports.BadRequest, "%q cannot be a nick on IRC: letters, digits and []\\`_^{|}- can, and no digit in front.", q.Nick)
 	}
 	if q.Nick == s.nick {
 		s.post(transports.Done{Ref: q.Ref}) // the network would not answer
@@ -266,7 +266,7 @@ func (s *session) kick(q transports.Kick) *transports.Error {
 		return err
 	}
 	if !validContact(q.Nick) {
-		return refused(transports.BadRequest, "%q is nobody on %s", q.Nick, s.net.Name)
+		return refused(transports.BadRequest, "%q is nobody on %s.", q.Nick, s.net.Name)
 	}
 	s.wait(pending{kind: requestKick, ref: q.Ref, room: r, nick: q.Nick})
 	line := "KICK " + r.name + " " + q.Nick

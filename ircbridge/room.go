@@ -182,7 +182,7 @@ func (s *session) refuse(r *room, err *transports.Error) {
 func (s *session) joinTimedOut(c *conn, r *room) {
 	state := r.state
 	s.refuse(r, transports.NewError(transports.Offline,
-		fmt.Sprintf("%s did not answer the request to join %s: try again later", s.net.Name, r.name), nil))
+		fmt.Sprintf("%s did not answer the request to join %s: try again later.", s.net.Name, r.name), nil))
 	if state != roomIn {
 		// The answer may still come: it must find a room that we are leaving.
 		r.state, r.entered = roomLeaving, false

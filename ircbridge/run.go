@@ -43,7 +43,7 @@ func (s *session) connect() (*conn, *cause) {
 	s.mu.Unlock()
 	set, err := s.settings()
 	if err != nil {
-		return nil, &cause{transports.NewError(transports.Internal, "your settings cannot be read now", err), false}
+		return nil, &cause{transports.NewError(transports.Internal, "Your settings cannot be read now.", err), false}
 	}
 	nc, why := s.t.dial(s.ctx, s.net)
 	if why != nil {
@@ -94,7 +94,7 @@ func (s *session) step(c *conn, line []byte, err error) *cause {
 	defer s.mu.Unlock()
 	switch {
 	case s.closed:
-		return &cause{transports.NewError(transports.Gone, "closed", nil), true}
+		return &cause{transports.NewError(transports.Gone, "Closed.", nil), true}
 	case err == nil:
 		s.t.metrics.in.Inc()
 		c.heard = time.Now()
@@ -132,11 +132,11 @@ func (s *session) expire(c *conn, now time.Time) *cause {
 		return false
 	}
 	if !c.registered && due(c.begun.Add(registrationTimeout)) {
-		return silent("%s answers, but does not let anybody in")
+		return silent("%s answers, but does not let anybody in.")
 	}
 	if due(next) {
 		if !c.pinged.IsZero() {
-			return silent("the connection to %s was lost: nothing was heard for three minutes")
+			return silent("The connection to %s was lost: nothing was heard for three minutes.")
 		}
 		c.pinged = now
 		c.urgent = append(c.urgent, "PING :"+s.nick) // RFC 2812 §3.7.2
@@ -155,21 +155,21 @@ func (s *session) expire(c *conn, now time.Time) *cause {
 		p := s.pending[0]
 		s.pending = s.pending[1:]
 		if p.ref != 0 {
-			s.post(transports.Done{Ref: p.ref, Err: silent("%s did not answer").err})
+			s.post(transports.Done{Ref: p.ref, Err: silent("%s did not answer.").err})
 		}
 	}
 	if s.list != nil && due(s.list.by) {
-		s.listFailed(silent("%s did not list its channels in time").err)
+		s.listFailed(silent("%s did not list its channels in time.").err)
 	}
 	for len(c.inflight) > 0 && due(c.inflight[0].by) {
 		ref := c.inflight[0].ref
 		c.dropSend(ref)
 		if ref != 0 {
-			s.post(transports.Done{Ref: ref, Err: silent("%s did not confirm the message: it may be lost").err})
+			s.post(transports.Done{Ref: ref, Err: silent("%s did not confirm the message: it may be lost.").err})
 		}
 	}
 	if s.idle(c) && due(c.lastUse.Add(idleTimeout)) {
-		return &cause{refused(transports.Gone, "left %s, since you are in none of its channels", s.net.Name), true}
+		return &cause{refused(transports.Gone, "Left %s, since you are in none of its channels.", s.net.Name), true}
 	}
 	c.expireAt(next)
 	return nil
@@ -226,9 +226,14 @@ const maxFarewell = 1 << 20
 func (s *session) quit(c *conn, reason string) {
 	s.mu.Lock()
 	var buf []byte
-	lines, _ := s.take(c, nil, time.Now())
-	for _, line := range lines {
-		buf = appendLine(buf, line.text)
+	for {
+		lines, _ := s.take(c, nil, time.Now())
+		if len(lines) == 0 {
+			break
+		}
+		for _, line := range lines {
+			buf = appendLine(buf, line.text)
+		}
 	}
 	s.mu.Unlock()
 	buf = appendLine(buf, "QUIT :"+oneLine(reason, maxSetting)) // RFC 2812 §3.1.7

@@ -80,7 +80,7 @@ func (s *session) Do(_ context.Context, r transports.Request) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || s.phase == phaseOver {
-		return transports.NewError(transports.Offline, fmt.Sprintf("the connection to %s has ended", s.net.Name), nil)
+		return transports.NewError(transports.Offline, fmt.Sprintf("The connection to %s has ended.", s.net.Name), nil)
 	}
 	if len(s.out) >= maxUndelivered {
 		return s.busy()
@@ -119,7 +119,7 @@ func (s *session) do(r transports.Request) *transports.Error {
 	case transports.List:
 		return s.listRooms(r)
 	}
-	return transports.NewError(transports.Unsupported, "IRC cannot do this", nil)
+	return transports.NewError(transports.Unsupported, "IRC cannot do this.", nil)
 }
 
 // Close ends the session: what the flood limit lets through at once still goes out, then QUIT with the reason. No event is
@@ -223,12 +223,12 @@ func (p phase) String() string {
 // busy is the answer where a bounded queue is full.
 func (s *session) busy() *transports.Error {
 	return transports.NewError(transports.Busy,
-		fmt.Sprintf("too much is waiting to be sent to %s: try again in a moment", s.net.Name), nil)
+		fmt.Sprintf("Too much is waiting to be sent to %s: try again in a moment.", s.net.Name), nil)
 }
 
 // offline says why nothing can be sent now.
 func (s *session) offline() *transports.Error {
-	text := fmt.Sprintf("not connected to %s", s.net.Name)
+	text := fmt.Sprintf("You are not connected to %s", s.net.Name)
 	switch s.phase {
 	case phaseConnecting:
 		text += " yet: connecting"
@@ -237,7 +237,7 @@ func (s *session) offline() *transports.Error {
 	case phaseIdle:
 		text += ": join a channel first"
 	}
-	return transports.NewError(transports.Offline, text, nil)
+	return transports.NewError(transports.Offline, text+".", nil)
 }
 
 // lookup finds the room that the network calls name, among those that the user is in or entering.

@@ -43,14 +43,14 @@ func splitBody(body string, limit int) ([]string, error) {
 		}
 	}
 	if len(parts) == 0 {
-		return nil, transports.NewError(transports.BadRequest, "the message is empty", nil)
+		return nil, transports.NewError(transports.BadRequest, "The message is empty.", nil)
 	}
 	return parts, nil
 }
 
 func tooLong() error {
 	return transports.NewError(transports.TooLarge,
-		fmt.Sprintf("the message is too long for IRC: it would take more than %d lines", maxParts), nil)
+		fmt.Sprintf("The message is too long for IRC: it would take more than %d lines.", maxParts), nil)
 }
 
 func oneLineEnding(s string) string {

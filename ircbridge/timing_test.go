@@ -97,7 +97,7 @@ func TestRegistrationStalls(t *testing.T) {
 }
 
 func TestHandshakeStalls(t *testing.T) {
-	nets := []Network{{ID: testNet, Address: "pipe.test:6697"}}
+	nets := []Network{{ID: testNet, Addresses: []string{"pipe.test:6697"}}}
 	withClock(t, Options{Networks: nets}, func(t *testing.T, n *pipeNet, s transports.Session, h *recorder) {
 		start := time.Now()
 		do(t, s, transports.Join{Ref: 1, Room: roomOf("#test"), Nick: "alice"})

@@ -18,11 +18,12 @@ import (
 
 // Network is an IRC network that the operator configured.
 type Network struct {
-	ID      string         // its name in addresses: a host name, or any word of the same characters, in lower case
-	Name    string         // for people; the ID where it is empty
-	Address string         // "host:port"; where it is empty the ID is the host and the port is 6697
-	Plain   bool           // without TLS
-	RootCAs *x509.CertPool // whom to trust; the system's where it is nil
+	ID        string         // its name in addresses: a host name, or any word of the same characters, in lower case
+	Name      string         // for people; the ID where it is empty
+	Addresses []string       // "host:port", tried in turn; where there is none the ID is the host and the port is 6697
+	Plain     bool           // without TLS
+	RootCAs   *x509.CertPool // whom to trust; the system's where it is nil
+	Password  string         // of the server (PASS), for users who set none of their own
 
 	configured bool
 }
@@ -33,7 +34,7 @@ type Options struct {
 	Networks []Network // in the operator's order
 	Open     bool      // users may name any other server; it is reached over TLS at public addresses only
 
-	// Burst lines are sent at once, Rate lines a second from then on. Zero values mean 10 and 1, which every network takes.
+	// Burst lines are sent at once, Rate lines a second from then on. A Burst of zero means no limit at all, a Rate of zero means 1.
 	Burst int
 	Rate  float64
 
@@ -71,9 +72,6 @@ var _ transports.Transport = (*Transport)(nil)
 
 // New makes the transport. It fails when the options make no sense.
 func New(opt Options) (*Transport, error) {
-	if opt.Burst == 0 {
-		opt.Burst = 10
-	}
 	if opt.Rate == 0 {
 		opt.Rate = 1
 	}
@@ -104,8 +102,8 @@ func New(opt Options) (*Transport, error) {
 		if n.Name == "" {
 			n.Name = n.ID
 		}
-		if n.Address == "" {
-			n.Address = net.JoinHostPort(n.ID, defaultPort)
+		if len(n.Addresses) == 0 {
+			n.Addresses = []string{net.JoinHostPort(n.ID, defaultPort)}
 		}
 		n.configured = true
 		t.byID[n.ID] = &n
@@ -158,16 +156,16 @@ func (t *Transport) network(id string) (*Network, error) {
 		return n, nil
 	}
 	if !t.opt.Open {
-		return nil, transports.NewError(transports.NotFound, fmt.Sprintf("this gateway does not connect to %q", id), nil)
+		return nil, transports.NewError(transports.NotFound, fmt.Sprintf("This gateway does not connect to %q.", id), nil)
 	}
-	return &Network{ID: id, Name: id, Address: net.JoinHostPort(id, defaultPort)}, nil
+	return &Network{ID: id, Name: id, Addresses: []string{net.JoinHostPort(id, defaultPort)}}, nil
 }
 
 // Open makes the session of a user on a network. There is one at a time for each pair of them. The session lives until Close
 // or until it says that it is over; ctx is not kept.
 func (t *Transport) Open(_ context.Context, user transports.Address, network string, host transports.Host) (transports.Session, error) {
 	if !validNetwork(network) {
-		return nil, badAddress("this is no name of an IRC network")
+		return nil, badAddress("This is no name of an IRC network.")
 	}
 	n, err := t.network(network)
 	if err != nil {
@@ -178,11 +176,11 @@ func (t *Transport) Open(_ context.Context, user transports.Address, network str
 	defer t.mu.Unlock()
 	if t.closed {
 		s.cancel()
-		return nil, transports.NewError(transports.Offline, "the gateway is shutting down", nil)
+		return nil, transports.NewError(transports.Offline, "The gateway is shutting down.", nil)
 	}
 	if t.sessions[s.key()] != nil {
 		s.cancel()
-		return nil, transports.NewError(transports.Conflict, fmt.Sprintf("you are connected to %s already", n.Name), nil)
+		return nil, transports.NewError(transports.Conflict, fmt.Sprintf("You are connected to %s already.", n.Name), nil)
 	}
 	t.sessions[s.key()] = s
 	return s, nil

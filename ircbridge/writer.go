@@ -114,10 +114,11 @@ func (s *session) take(c *conn, lines []outLine, now time.Time) ([]outLine, time
 		lines = append(lines, outLine{text: text})
 	}
 	c.urgent = nil
+	unlimited := s.t.opt.Burst == 0
 	c.tokens = min(float64(s.t.opt.Burst), c.tokens+now.Sub(c.tokensAt).Seconds()*s.t.opt.Rate)
 	c.tokensAt = now
 	n := 0
-	for ; n < len(c.queue) && c.tokens >= 1 && len(lines) < maxBatch; n++ {
+	for ; n < len(c.queue) && (unlimited || c.tokens >= 1) && len(lines) < maxBatch; n++ {
 		c.tokens--
 		line := c.queue[n]
 		if p := line.part; p != nil {

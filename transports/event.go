@@ -26,7 +26,7 @@ type Done struct {
 }
 
 // Entered says that the user is in a room now: on his own request (Ref) or again after the link came back (Ref zero).
-// Members includes the user himself, under Nick.
+// Members includes the user himself, under Nick. No event names a room before its Entered, but for the refusal of the Join.
 type Entered struct {
 	Ref     Ref
 	Room    Target

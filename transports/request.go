@@ -8,7 +8,8 @@ type Request interface{ request() }
 
 // Send says something to a room or a person. It is answered by Message events that carry its Ref, one for each part that it was
 // split into, once the network echoed the part or, where the network echoes nothing, once it was written; or by Done with the
-// error. A part that is answered is out; Done after some parts says that the rest is not.
+// error. A part that is answered is with the network; Done after some parts says that the rest is not, Done after the last one
+// that the network took the message and then refused it.
 type Send struct {
 	Ref    Ref
 	To     Target

@@ -178,7 +178,7 @@ func newIRC(c *config.IRC, db *store.DB, registry prometheus.Registerer, log *sl
 	var networks []ircbridge.Network
 	for _, n := range c.Networks {
 		networks = append(networks, ircbridge.Network{
-			ID: n.Name, Name: n.Title, Address: n.Addresses[0], Plain: !n.TLS, RootCAs: n.Roots,
+			ID: n.Name, Name: n.Title, Addresses: n.Addresses, Plain: !n.TLS, RootCAs: n.Roots, Password: n.Password.Reveal(),
 		})
 	}
 	return ircbridge.New(ircbridge.Options{

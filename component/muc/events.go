@@ -12,30 +12,12 @@ import (
 // whole network.
 func (r *Room) Event(e transports.Event, out *Out) {
 	if !r.entered {
-		switch e := e.(type) {
-		case transports.Entered:
-			r.enter(e, out)
-			held := r.held
-			r.held = nil
-			for _, e := range held {
-				r.Event(e, out)
-			}
-		case transports.Done:
-			r.Done(e.Ref, e.Err, out)
-		case transports.Parted:
-			if e.Self {
-				r.lost(e, out)
-			} else {
-				r.hold(e)
-			}
-		case transports.State:
-			r.state(e, out)
-		case transports.Notice:
-			r.say(e.Text, out)
+		// Nothing that concerns its members comes before Entered, but for what concerns the whole network.
+		switch e.(type) {
+		case transports.Entered, transports.Done, transports.State:
 		default:
-			r.hold(e)
+			return
 		}
-		return
 	}
 	switch e := e.(type) {
 	case transports.Message:
@@ -59,14 +41,6 @@ func (r *Room) Event(e transports.Event, out *Out) {
 	case transports.State:
 		r.state(e, out)
 	}
-}
-
-// hold keeps an event until the room's members are known.
-func (r *Room) hold(e transports.Event) {
-	if len(r.held) == maxHeld {
-		r.held = slices.Delete(r.held, 0, 1)
-	}
-	r.held = append(r.held, e)
 }
 
 // enter takes the members of the room: for the first time, or again after the link came back. In the second case only what
@@ -227,11 +201,11 @@ func (r *Room) state(e transports.State, out *Out) {
 		r.lost(transports.Parted{Self: true, How: transports.PartLost, Err: err}, out)
 	default:
 		r.failPending(e.Err, out)
-		text := "The connection to " + r.opt.Target.Network + " was lost"
+		text := "The connection to " + r.opt.Target.Network + " was lost."
 		if t := transports.AsError(e.Err); t != nil && t.Text != "" {
-			text += " (" + t.Text + ")"
+			text = t.Text
 		}
-		r.say(fmt.Sprintf("%s. Trying again in %s.", text, e.Retry.Round(time.Second)), out)
+		r.say(fmt.Sprintf("%s Trying again in %s.", text, max(e.Retry.Round(time.Second), time.Second)), out)
 	}
 }
 

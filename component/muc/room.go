@@ -62,12 +62,8 @@ type Room struct {
 	subject   subject
 	history   history
 	pending   map[transports.Ref]*pending
-	taken     []transports.Ref   // those of pending that are taken, oldest first
-	held      []transports.Event // what came between the first request to join and Entered
+	taken     []transports.Ref // those of pending that are taken, oldest first
 }
-
-// maxHeld bounds the events that wait for Entered; the oldest are dropped.
-const maxHeld = 256
 
 // client is one of the user's clients.
 type client struct {

@@ -208,11 +208,11 @@ func TestPlays(t *testing.T) {
 			p.stanza(joinAlice)
 			p.event(transports.Entered{Ref: 1, Room: goChannel, Nick: "alice_", Members: []transports.Member{{Person: &transports.Person{Nick: "alice_"}}}})
 		},
-		// What comes before the members are known is shown after them.
-		"join-held": func(p *play) {
+		// Before the room is entered, what happens on the whole network does not concern it.
+		"join-early": func(p *play) {
 			p.stanza(joinAlice)
-			p.event(transports.Joined{Room: goChannel, Member: transports.Member{Person: &transports.Person{Nick: "carol"}}})
-			p.event(transports.Message{Room: goChannel, From: &transports.Person{Nick: "carol"}, Body: "early"})
+			p.event(transports.Renamed{Old: "carol", New: "caroline"})
+			p.event(transports.Parted{Nick: "caroline", How: transports.PartQuit})
 			p.event(transports.Entered{Ref: 1, Room: goChannel, Nick: "alice", Members: []transports.Member{{Person: &transports.Person{Nick: "alice"}}}})
 		},
 		"join-again": func(p *play) {
@@ -236,7 +236,7 @@ two</body><origin-id xmlns='urn:xmpp:sid:0' id='o1'/></message>`)
 		"message-failed": func(p *play) {
 			p.enter()
 			p.stanza(`<message from='alice@localhost/phone' to='#go%irc.example@irc.localhost' type='groupchat' id='m1'><body>lost</body></message>`)
-			p.event(transports.State{Err: transports.NewError(transports.Offline, "connection reset", nil), Retry: 5 * time.Second})
+			p.event(transports.State{Err: transports.NewError(transports.Offline, "The connection to irc.example was lost.", nil), Retry: 5 * time.Second})
 		},
 		"message-half-sent": func(p *play) {
 			p.enter()
@@ -299,7 +299,7 @@ three</body></message>`)
 		},
 		"link-lost-and-back": func(p *play) {
 			p.enter()
-			p.event(transports.State{Err: transports.NewError(transports.Offline, "connection reset", nil), Retry: 5 * time.Second})
+			p.event(transports.State{Err: transports.NewError(transports.Offline, "The connection to irc.example was lost.", nil), Retry: 5 * time.Second})
 			p.event(transports.State{Online: true, Nick: "alice_"})
 			p.event(transports.Entered{Room: goChannel, Nick: "alice_", Subject: "all things Go", Members: []transports.Member{
 				{Person: &transports.Person{Nick: "alice_"}}, {Person: &transports.Person{Nick: "carol"}},
