@@ -52,7 +52,8 @@ func refusePI() *Refused      { return badRequest("Processing instructions are n
 func refuseDTD() *Refused     { return badRequest("Document type declarations are not allowed.") }
 
 // The refusals of what is not well-formed. On the cold path encoding/xml finds some of it first, and the text says less.
-func refuseChar() *Refused      { return badRequest("There is a character that XML does not allow.") }
+func refuseChar() *Refused { return badRequest("There is a character that XML does not allow.") }
+
 func refuseReference() *Refused { return badRequest("There is an unknown entity or a bad reference.") }
 func refuseTag() *Refused       { return badRequest("A tag is not well-formed.") }
 func refuseMismatch() *Refused  { return badRequest("The end tags do not match the start tags.") }
