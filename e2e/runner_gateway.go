@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	_ "modernc.org/sqlite" // the driver of the gateway's database
 
 	"passerelle/internal/realservers"
 )
@@ -85,15 +88,16 @@ listen = %q
 [log]
 level = "debug"
 identities = true
-`, gatewayDomain, gatewaySecret, s.componentAddr, networkName, s.ircAddr, filepath.Join(dir, "passerelle.db"), "unix:"+g.socket())
+`, gatewayDomain, gatewaySecret, s.componentAddr, networkName, s.ircAddr, g.database(), "unix:"+g.socket())
 	if err := os.WriteFile(g.config(), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return g
 }
 
-func (g *gateway) config() string { return filepath.Join(g.dir, "passerelle.toml") }
-func (g *gateway) socket() string { return filepath.Join(g.dir, "admin.sock") }
+func (g *gateway) config() string   { return filepath.Join(g.dir, "passerelle.toml") }
+func (g *gateway) database() string { return filepath.Join(g.dir, "passerelle.db") }
+func (g *gateway) socket() string   { return filepath.Join(g.dir, "admin.sock") }
 
 // Kill ends the gateway as a crash would.
 func (g *gateway) Kill() { g.process.Kill() }
@@ -122,6 +126,24 @@ func (g *gateway) Restart(ctx context.Context) error {
 			return ready(ctx, &http.Client{Transport: transport})
 		}
 	})
+}
+
+// remembers fails unless the gateway's database has that many clients in rooms. Nothing else shows when a join is on the disk,
+// since no traffic waits for that.
+func (g *gateway) remembers(ctx context.Context, want string) error {
+	db, err := sql.Open("sqlite", "file:"+g.database()+"?mode=ro")
+	if err != nil {
+		return err
+	}
+	var got string
+	err = db.QueryRowContext(ctx, "SELECT count(*) FROM occupancies").Scan(&got)
+	if err := errors.Join(err, db.Close()); err != nil {
+		return err
+	}
+	if got != want {
+		return fmt.Errorf("the gateway remembers %s clients in rooms, not %s", got, want)
+	}
+	return nil
 }
 
 // ready asks the gateway whether it has joined the XMPP server.

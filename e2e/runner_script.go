@@ -18,7 +18,7 @@ type step struct {
 	line  int    // in the script
 	text  string // as it is written, for people
 	actor string // "alice", "irc bob", "gateway"
-	verb  string // "login", ">", "<", "<*", "<!", "close", "kill", "restart"
+	verb  string // "login", ">", "<", "<*", "<!", "close", "kill", "restart", "remembers"
 	arg   string
 }
 
@@ -102,6 +102,7 @@ func cut(s string) (word, rest string) {
 	return word, strings.TrimSpace(rest)
 }
 
+// takesStanza reports whether a stanza follows the verb.
 func (s *step) takesStanza() bool {
 	return !s.isIRC() && slices.Contains([]string{">", "<", "<*", "<!"}, s.verb)
 }
@@ -131,14 +132,21 @@ func (s *step) check(known map[string]bool) error {
 	}
 	verbs := []string{">", "<", "<*", "<!", "close"}
 	switch s.actor {
-	case actorGateway, actorXMPP, actorIRC:
+	case actorGateway:
+		verbs = []string{"kill", "restart", "remembers"}
+	case actorXMPP, actorIRC:
 		verbs = []string{"kill", "restart"}
 	}
 	if !slices.Contains(verbs, s.verb) {
 		return fmt.Errorf("%q is none of %s", s.verb, strings.Join(verbs, " "))
 	}
-	if hasArg := s.arg != ""; hasArg != slices.Contains([]string{">", "<", "<*", "<!"}, s.verb) {
+	if hasArg := s.arg != ""; hasArg != slices.Contains([]string{">", "<", "<*", "<!", "remembers"}, s.verb) {
 		return fmt.Errorf("too much or too little after %s", s.verb)
+	}
+	if s.verb == "remembers" {
+		if _, err := strconv.Atoi(s.arg); err != nil {
+			return err
+		}
 	}
 	if s.takesStanza() {
 		if _, err := xmpptest.Parse(s.arg); err != nil {

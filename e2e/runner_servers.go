@@ -2,11 +2,14 @@ package e2e
 
 import (
 	"context"
+	"net"
+	"sync"
 	"testing"
 
 	"passerelle/e2e/client"
 	"passerelle/internal/ircd"
 	"passerelle/internal/realservers"
+	"passerelle/internal/realservers/freeport"
 	"passerelle/internal/realservers/realtest"
 	"passerelle/internal/xmpptest"
 )
@@ -69,21 +72,15 @@ func realServers(t testing.TB) *servers {
 func fakeServers(t testing.TB) *servers {
 	t.Helper()
 	xmpp := xmpptest.New(t, xmpptest.Options{Components: map[string]string{gatewayDomain: gatewaySecret}})
-	irc := ircd.New(ircd.Options{Name: networkName, NickLen: 30})
-	if err := irc.Start(); err != nil {
-		t.Fatal(err)
-	}
+	irc := newFakeIRC(t)
 	t.Cleanup(func() {
-		if err := irc.Stop(); err != nil {
-			t.Error(err)
-		}
 		// A gateway that is accepted here must be accepted by every server.
 		for _, fault := range xmpp.StreamErrors() {
 			t.Errorf("the XMPP server ended the stream: %s", fault)
 		}
 	})
 	return &servers{
-		xmpp: fakeXMPP{xmpp}, irc: fakeIRC{t, irc}, componentAddr: xmpp.Addr(), ircAddr: irc.Addr(),
+		xmpp: fakeXMPP{xmpp}, irc: irc, componentAddr: xmpp.Addr(), ircAddr: irc.addr,
 		login: func(_ context.Context, user, resource string) (xmppClient, error) {
 			return xmpp.Client(user + "@localhost/" + resource)
 		},
@@ -99,18 +96,61 @@ func (f fakeXMPP) Restart(context.Context) error {
 	return f.Start()
 }
 
+// fakeIRC listens by itself, on a port that stays free while it is down.
 type fakeIRC struct {
-	t testing.TB
-	*ircd.Server
+	t         testing.TB
+	addr      string
+	server    *ircd.Server // a new one after each end
+	listener  net.Listener // nil while it is down
+	accepting sync.WaitGroup
 }
 
-func (f fakeIRC) Kill() {
-	if err := f.Stop(); err != nil {
+func newFakeIRC(t testing.TB) *fakeIRC {
+	t.Helper()
+	l, err := freeport.Listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fakeIRC{t: t, addr: l.Addr().String()}
+	f.accept(l)
+	t.Cleanup(f.Kill)
+	return f
+}
+
+func (f *fakeIRC) accept(l net.Listener) {
+	server := ircd.New(ircd.Options{Name: networkName, NickLen: 30})
+	f.listener, f.server = l, server
+	f.accepting.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return // it was closed
+			}
+			server.Serve(conn)
+		}
+	})
+}
+
+func (f *fakeIRC) Kill() {
+	if f.listener == nil {
+		return
+	}
+	if err := f.listener.Close(); err != nil {
+		f.t.Error(err)
+	}
+	f.listener = nil
+	f.accepting.Wait()
+	if err := f.server.Stop(); err != nil {
 		f.t.Error(err)
 	}
 }
 
-func (f fakeIRC) Restart(context.Context) error {
+func (f *fakeIRC) Restart(context.Context) error {
 	f.Kill()
-	return f.Start()
+	l, err := net.Listen("tcp", f.addr)
+	if err != nil {
+		return err
+	}
+	f.accept(l)
+	return nil
 }

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
+
+	"passerelle/internal/realservers/freeport"
 )
 
 // NgircdOptions say how ngIRCd is set up.
@@ -59,10 +61,10 @@ func StartNgircd(ctx context.Context, o NgircdOptions) (*Ngircd, error) {
 func (n *Ngircd) begin(ctx context.Context) error {
 	var err error
 	for range attempts {
-		if n.port, err = freePort(); err != nil {
+		if n.port, err = freeport.Choose(); err != nil {
 			return err
 		}
-		n.Addr = loopback(n.port)
+		n.Addr = freeport.Address(n.port)
 		if err = n.start(ctx); !errors.Is(err, errInUse) {
 			return err
 		}

@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -40,22 +38,6 @@ func program(name string) (string, error) {
 	}
 	return "", err
 }
-
-// freePort is a port of the loopback interface that nobody listens on just now. It lies below those that Linux takes for outgoing
-// connections, so that it stays free while a server restarts.
-func freePort() (int, error) {
-	var err error
-	for range 100 {
-		port := 10_000 + rand.IntN(20_000)
-		var l net.Listener
-		if l, err = net.Listen("tcp", loopback(port)); err == nil {
-			return port, l.Close()
-		}
-	}
-	return 0, fmt.Errorf("find a free port: %w", err)
-}
-
-func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
 // Process is a running server: one of this package's, or any other program. Its methods are safe to call from any goroutine.
 type Process struct {

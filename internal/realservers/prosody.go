@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"text/template"
+
+	"passerelle/internal/realservers/freeport"
 )
 
 // Component is an external component that a server knows (XEP-0114).
@@ -119,13 +121,13 @@ func (p *Prosody) Stop() error {
 
 func (p *Prosody) choosePorts() error {
 	var err error
-	if p.c2sPort, err = freePort(); err != nil {
+	if p.c2sPort, err = freeport.Choose(); err != nil {
 		return err
 	}
-	if p.componentPort, err = freePort(); err != nil {
+	if p.componentPort, err = freeport.Choose(); err != nil {
 		return err
 	}
-	p.C2SAddr, p.ComponentAddr = loopback(p.c2sPort), loopback(p.componentPort)
+	p.C2SAddr, p.ComponentAddr = freeport.Address(p.c2sPort), freeport.Address(p.componentPort)
 	return nil
 }
 

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"testing"
+
+	"passerelle/internal/realservers/freeport"
 )
 
 // Options say what the server is.
@@ -43,14 +45,16 @@ func Listen(o Options) (*Server, error) {
 	if o.Host == "" {
 		o.Host = "localhost"
 	}
+	l, err := freeport.Listen()
+	if err != nil {
+		return nil, fmt.Errorf("start the server: %w", err)
+	}
 	s := &Server{
-		host: o.Host, secrets: o.Components, kickOld: o.KickOld, addr: "127.0.0.1:0",
+		host: o.Host, secrets: o.Components, kickOld: o.KickOld, addr: l.Addr().String(),
 		streams: make(map[*stream]struct{}), links: make(map[string]*stream),
 		changed: make(chan struct{}), clients: make(map[string]*Client),
 	}
-	if err := s.Start(); err != nil {
-		return nil, err
-	}
+	s.serve(l)
 	return s, nil
 }
 
@@ -79,9 +83,14 @@ func (s *Server) Start() error {
 	if err != nil {
 		return fmt.Errorf("start the server: %w", err)
 	}
-	s.listener, s.addr = l, l.Addr().String()
-	s.wg.Go(func() { s.accept(l) })
+	s.serve(l)
 	return nil
+}
+
+// serve takes connections from a listener.
+func (s *Server) serve(l net.Listener) {
+	s.listener = l
+	s.wg.Go(func() { s.accept(l) })
 }
 
 // Stop ends everything at once, as if the server were killed: streams break without a word, clients are gone, and nobody is told
