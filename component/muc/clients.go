@@ -1,6 +1,7 @@
 package muc
 
 import (
+	"fmt"
 	"strings"
 
 	"passerelle/component/stanza"
@@ -17,14 +18,19 @@ func (r *Room) Presence(from transports.Address, nick string, p *stanza.Element,
 		// XEP-0045 §7.2.1 tolerates a join without <x/>; but today such a presence comes from a client that believes to be in
 		// after the room forgot it, and a clear refusal makes it join again.
 		r.refuse(from, nick, p.Attr("id"), transports.NewError(transports.NotJoined, "You are no longer in this room. Join it again.", nil), out)
+	case c == nil && len(r.clients) >= maxClients:
+		r.refuse(from, nick, p.Attr("id"), transports.NewError(transports.Policy,
+			fmt.Sprintf("%d of your clients are in this room, which is the most. Leave it with one of them first.", maxClients), nil), out)
 	case c == nil:
 		r.join(client{addr: from, want: nick, join: p.Attr("id"), asked: parseHistoryRequest(x)}, x.Child("", "password").Text(), out)
+	case !c.in && x == nil && nick == c.want:
+		// Its availability changed meanwhile (XEP-0045 §7.7), which IRC and its kin do not show: the join stays as it was.
 	case !c.in:
 		// A second try while the network has not answered the first: only the newest is answered.
 		c.join, c.want, c.asked = p.Attr("id"), nick, parseHistoryRequest(x)
 	case x != nil && (nick == r.nick || nick == c.want):
 		// XEP-0045 §7.2.1 with XEP-0410 §4: a client that lost the room's state joins again and gets all of it.
-		c.asked, c.want = parseHistoryRequest(x), nick
+		c.join, c.want, c.asked = p.Attr("id"), nick, parseHistoryRequest(x)
 		r.welcome(c, out)
 	case nick != r.nick:
 		// XEP-0045 §7.6. Libervia adds <x/> to a nick change as well.
@@ -66,25 +72,27 @@ func (r *Room) Unavailable(from transports.Address, status string, out *Out) {
 	if c == nil {
 		return
 	}
-	if c.in {
-		b := r.startPresence(out, c.addr, r.nick, "unavailable", "")
-		if status != "" {
-			b.Start("status").Text(status).End()
-		}
-		o := r.occupants[r.nick]
-		r.user(out, o, itemExtra{none: true}, statusSelf)
-		b.End()
+	nick := r.nick
+	if !c.in {
+		nick = c.want // the answer to its join as well: there is no other
 	}
+	b := r.startPresence(out, c.addr, nick, "unavailable", "")
+	if status != "" {
+		b.Start("status").Text(status).End()
+	}
+	r.user(out, r.occupants[nick], itemExtra{none: true}, statusSelf)
+	b.End()
 	r.drop(from, out)
 	r.leaveIfEmpty(status, out)
 }
 
 // Bounced takes an error that came back for something the room sent to a client. The client is out where the error says that
-// there is nobody.
+// there is nobody. Unlike in other rooms jid-malformed does not say so: it is the sender whom the server cannot read, since nicks of
+// IRC need not be what PRECIS or stringprep allow, and who has such a nick must not throw everybody out.
 func (r *Room) Bounced(from transports.Address, errElem *stanza.Element, out *Out) {
 	for _, name := range []string{
-		"gone", "item-not-found", "jid-malformed", "recipient-unavailable", "redirect", "remote-server-not-found",
-		"remote-server-timeout", "service-unavailable",
+		"gone", "item-not-found", "recipient-unavailable", "redirect", "remote-server-not-found", "remote-server-timeout",
+		"service-unavailable",
 	} {
 		if errElem.Child(stanza.NSStanzas, name) != nil {
 			if r.drop(from, out) {
@@ -98,6 +106,11 @@ func (r *Room) Bounced(from transports.Address, errElem *stanza.Element, out *Ou
 // leaveIfEmpty tells the network when the last client went.
 func (r *Room) leaveIfEmpty(reason string, out *Out) {
 	if len(r.clients) == 0 {
+		for ref, p := range r.pending {
+			if p.kind == pendingKick { // the network's answer finds nobody, and each request is answered (RFC 6120 §8.2.3)
+				r.Done(ref, transports.NewError(transports.NotJoined, "You left this room.", nil), out)
+			}
+		}
 		out.Requests = append(out.Requests, Ask{Room: r, Request: transports.Leave{Room: r.opt.Target, Reason: reason}})
 	}
 }

@@ -33,7 +33,7 @@ func (r *Room) Event(e transports.Event, out *Out) {
 	case transports.Subject:
 		r.setSubject(e, out)
 	case transports.Notice:
-		r.say(e.Text, out)
+		r.Say(e.Text, out)
 	case transports.Done:
 		r.Done(e.Ref, e.Err, out)
 	case transports.Entered:
@@ -50,7 +50,7 @@ func (r *Room) enter(e transports.Entered, out *Out) {
 	before, oldNick := r.occupants, r.nick
 	r.occupants = make(map[string]occupant, len(e.Members))
 	for _, m := range e.Members {
-		if m.Person != nil {
+		if m.Person != nil && len(r.occupants) < maxOccupants {
 			r.occupants[m.Person.Nick] = occupant{person: m.Person, role: m.Role}
 		}
 	}
@@ -79,13 +79,21 @@ func (r *Room) enter(e transports.Entered, out *Out) {
 			r.sendSubject(&r.clients[i], "", out)
 		}
 	}
-	r.say("You are back in this room.", out)
+	r.Say("You are back in this room.", out)
 }
 
 // refresh shows the difference between the occupants that clients know and those that are there.
 func (r *Room) refresh(before map[string]occupant, oldNick string, out *Out) {
+	for i := range r.clients {
+		c := &r.clients[i]
+		if oldNick != r.nick {
+			r.sendRenamed(c, oldNick, r.nick, before[oldNick], out)
+		}
+		r.sendSelf(c, oldNick != r.nick, out)
+	}
+	delete(before, oldNick) // somebody else may have that nick now, not seldom one's own ghost
 	for nick, o := range before {
-		if _, ok := r.occupants[nick]; ok || nick == oldNick {
+		if _, ok := r.occupants[nick]; ok {
 			continue
 		}
 		for i := range r.clients {
@@ -99,13 +107,6 @@ func (r *Room) refresh(before map[string]occupant, oldNick string, out *Out) {
 		for i := range r.clients {
 			r.sendOccupant(&r.clients[i], nick, o, out)
 		}
-	}
-	for i := range r.clients {
-		c := &r.clients[i]
-		if oldNick != r.nick {
-			r.sendRenamed(c, oldNick, r.nick, before[oldNick], out)
-		}
-		r.sendSelf(c, oldNick != r.nick, out)
 	}
 }
 
@@ -187,25 +188,25 @@ func (r *Room) Shutdown(text string, out *Out) {
 
 // state tells the clients that the link to the network went or came back.
 func (r *Room) state(e transports.State, out *Out) {
+	err := transports.AsError(e.Err)
+	if err == nil {
+		err = transports.NewError(transports.Offline, "The connection to "+r.opt.Target.Network+" was closed.", nil)
+	}
 	switch {
 	case e.Online:
 		if r.entered {
-			r.say("Connected to "+r.opt.Target.Network+" again, going back into this room.", out)
+			r.Say("Connected to "+r.opt.Target.Network+" again, going back into this room.", out)
 		}
 	case e.Retry == 0:
-		err := e.Err
-		if err == nil {
-			err = transports.NewError(transports.Offline, "The connection to "+r.opt.Target.Network+" was closed.", nil)
-		}
 		r.failPending(err, out)
 		r.lost(transports.Parted{Self: true, How: transports.PartLost, Err: err}, out)
 	default:
-		r.failPending(e.Err, out)
-		text := "The connection to " + r.opt.Target.Network + " was lost."
-		if t := transports.AsError(e.Err); t != nil && t.Text != "" {
-			text = t.Text
+		r.failPending(err, out)
+		text := err.Text
+		if text == "" {
+			text = "The connection to " + r.opt.Target.Network + " was lost."
 		}
-		r.say(fmt.Sprintf("%s Trying again in %s.", text, max(e.Retry.Round(time.Second), time.Second)), out)
+		r.Say(fmt.Sprintf("%s Trying again in %s.", text, max(e.Retry.Round(time.Second), time.Second)), out)
 	}
 }
 
@@ -264,7 +265,7 @@ func (r *Room) deliver(l line, origin string, out *Out) {
 }
 
 func (r *Room) joined(e transports.Joined, out *Out) {
-	if e.Member.Person == nil || e.Member.Person.Nick == r.nick {
+	if e.Member.Person == nil || e.Member.Person.Nick == r.nick || len(r.occupants) >= maxOccupants {
 		return
 	}
 	o := occupant{person: e.Member.Person, role: e.Member.Role}

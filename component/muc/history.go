@@ -49,8 +49,8 @@ func parseHistoryRequest(x *stanza.Element) historyRequest {
 		return req
 	}
 	number := func(name string) int {
-		if n, err := strconv.Atoi(e.Attr(name)); err == nil && n >= 0 {
-			return n
+		if n, err := strconv.ParseInt(e.Attr(name), 10, 32); err == nil && n >= 0 { // as many seconds are 68 years
+			return int(n)
 		}
 		return -1
 	}

@@ -100,6 +100,13 @@ type pending struct {
 	taken  bool // the network has it and everybody saw it; it may still say that it could not deliver it
 }
 
+// Bounds of a room. Resources are the client's to choose, so somebody could come with any number of them, and have each line sent
+// that many times.
+const (
+	maxClients   = 64
+	maxOccupants = 50_000 // whoever comes then is not shown; the largest channels of today have some thousands
+)
+
 // keepTaken is how many messages that the network took are remembered: IRC says after the fact that one may not speak.
 const keepTaken = 16
 
@@ -129,17 +136,6 @@ func (r *Room) Nick() string { return r.nick }
 
 // Empty reports whether no client is in the room or on its way in.
 func (r *Room) Empty() bool { return len(r.clients) == 0 }
-
-// Clients are the full JIDs of the clients that are in the room.
-func (r *Room) Clients() []transports.Address {
-	out := make([]transports.Address, 0, len(r.clients))
-	for i := range r.clients {
-		if r.clients[i].in {
-			out = append(out, r.clients[i].addr)
-		}
-	}
-	return out
-}
 
 // Has reports whether a client is in the room.
 func (r *Room) Has(addr transports.Address) bool {

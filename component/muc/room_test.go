@@ -306,6 +306,35 @@ three</body></message>`)
 			}})
 			p.event(transports.Parted{Room: goChannel, Nick: "alice_", Self: true, How: transports.PartLost, Err: transports.NewError(transports.Denied, "You are banned from #go.", nil)})
 		},
+		// The nick of before is somebody else's now: one's own ghost, which the network has not noticed yet.
+		"link-back-beside-ghost": func(p *play) {
+			p.enter()
+			p.event(transports.State{Err: transports.NewError(transports.Offline, "", nil), Retry: 5 * time.Second})
+			p.event(transports.Entered{Room: goChannel, Nick: "alice_", Subject: "all things Go", Members: []transports.Member{
+				{Person: &transports.Person{Nick: "alice_"}}, {Person: &transports.Person{Nick: "alice"}}, {Person: bob(), Role: transports.RoleOp},
+			}})
+			p.event(transports.Parted{Nick: "alice", How: transports.PartQuit, Reason: "Ping timeout"})
+		},
+		"leave-while-joining": func(p *play) {
+			p.stanza(joinAlice)
+			p.stanza(`<presence from='alice@localhost/phone' to='#go%irc.example@irc.localhost/alice'><show>away</show></presence>`)
+			p.stanza(joinLap)
+			p.stanza(`<presence from='alice@localhost/laptop' to='#go%irc.example@irc.localhost/alice' type='unavailable'/>`)
+			p.stanza(`<presence from='alice@localhost/phone' to='#go%irc.example@irc.localhost/alice' type='unavailable'><status>no</status></presence>`)
+		},
+		// A change of availability leaves the join as it was, and a second try is answered as the newest.
+		"presence-while-joining": func(p *play) {
+			p.stanza(joinAlice)
+			p.stanza(`<presence from='alice@localhost/phone' to='#go%irc.example@irc.localhost/alice' id='away'><show>away</show></presence>`)
+			p.stanza(joinLap)
+			p.stanza(`<presence from='alice@localhost/laptop' to='#go%irc.example@irc.localhost/lap' id='j3'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
+			p.event(transports.Entered{Ref: 1, Room: goChannel, Nick: "alice", Members: []transports.Member{{Person: &transports.Person{Nick: "alice"}}}})
+		},
+		"kick-and-leave": func(p *play) {
+			p.enter()
+			p.stanza(`<iq from='alice@localhost/phone' to='#go%irc.example@irc.localhost' type='set' id='k1'><query xmlns='http://jabber.org/protocol/muc#admin'><item nick='bob' role='none'/></query></iq>`)
+			p.stanza(`<presence from='alice@localhost/phone' to='#go%irc.example@irc.localhost/alice' type='unavailable'/>`)
+		},
 		"session-over": func(p *play) {
 			p.enter()
 			p.event(transports.State{Err: transports.NewError(transports.Denied, "You are banned from irc.example.", nil)})
@@ -313,6 +342,7 @@ three</body></message>`)
 		"bounced": func(p *play) {
 			p.enter()
 			p.stanza(`<message from='alice@localhost/phone' to='#go%irc.example@irc.localhost' type='error'><error type='cancel'><policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>`)
+			p.stanza(`<presence from='alice@localhost/phone' to='#go%irc.example@irc.localhost/an unreadable nick' type='error'><error type='modify'><jid-malformed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>`)
 			p.stanza(`<message from='alice@localhost/phone' to='#go%irc.example@irc.localhost' type='error'><error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>`)
 		},
 		"hostile-text": func(p *play) {
@@ -346,6 +376,57 @@ func TestRefusedRoomIsEmpty(t *testing.T) {
 	}
 }
 
+// Resources are the client's to choose: without a bound one person has each line sent as often as he likes.
+func TestTooManyClients(t *testing.T) {
+	t.Parallel()
+	p := newPlay(t)
+	p.enter()
+	join := func(n int) string {
+		p.log.Reset()
+		p.stanza(strings.ReplaceAll(joinLap, "laptop", fmt.Sprintf("r%d", n)))
+		return p.log.String()
+	}
+	for n := range maxClients - 1 {
+		if got := join(n); !strings.Contains(got, "<status code='110'/>") {
+			t.Fatalf("client %d was not let in:\n%s", n, got)
+		}
+	}
+	if got := join(maxClients); !strings.Contains(got, "<policy-violation ") || strings.Contains(got, "110") {
+		t.Errorf("one client too many was let in:\n%s", got)
+	}
+	p.log.Reset()
+	p.event(transports.Message{Room: goChannel, From: bob(), Body: "hello"})
+	if n := strings.Count(p.log.String(), "<message "); n != maxClients {
+		t.Errorf("a line is sent %d times, want %d", n, maxClients)
+	}
+}
+
+// A network may invent people without end.
+func TestTooManyOccupants(t *testing.T) {
+	t.Parallel()
+	p := newPlay(t)
+	p.enter()
+	p.room.Event(transports.Entered{Room: goChannel, Nick: "alice", Members: crowd(2 * maxOccupants)}, &p.out)
+	for _, m := range crowd(10) {
+		m.Person.Nick += "x"
+		p.room.Event(transports.Joined{Room: goChannel, Member: m}, &p.out)
+	}
+	if n := len(p.room.Nicks()); n > maxOccupants+1 {
+		t.Errorf("%d occupants are kept, want at most %d", n, maxOccupants)
+	}
+	if _, ok := p.room.Occupant("alice"); !ok {
+		t.Error("the user himself is not there")
+	}
+}
+
+func crowd(n int) []transports.Member {
+	all := make([]transports.Member, n)
+	for i := range all {
+		all[i].Person = &transports.Person{Nick: fmt.Sprintf("n%d", i)}
+	}
+	return all
+}
+
 func TestHistoryRequests(t *testing.T) {
 	t.Parallel()
 	var h history
@@ -365,6 +446,8 @@ func TestHistoryRequests(t *testing.T) {
 		{"seconds='5'", 5},
 		{"maxstanzas='100' since='2026-03-01T12:00:50Z'", 10},
 		{"maxstanzas='100'", keepHistory},
+		{"seconds='9300000000'", defaultHistory}, // more nanoseconds than there are
+		{"maxstanzas='0' seconds='2147483647'", 0},
 		{"maxstanzas='-1' seconds='x' since='never'", defaultHistory},
 		{"maxstanzas='99999999999999999999'", defaultHistory},
 	}

@@ -205,15 +205,12 @@ func (r *Room) sendSubject(c *client, id string, out *Out) {
 	b.End()
 }
 
-// say shows text from the room itself to every client that is in.
-func (r *Room) say(text string, out *Out) {
+// Say shows text from the room itself to every client that is in.
+func (r *Room) Say(text string, out *Out) {
 	for i := range r.clients {
 		r.sayTo(&r.clients[i], text, out)
 	}
 }
-
-// Say shows text from the room itself to every client that is in, for the gateway.
-func (r *Room) Say(text string, out *Out) { r.say(text, out) }
 
 func (r *Room) sayTo(c *client, text string, out *Out) {
 	if !c.in || text == "" {
