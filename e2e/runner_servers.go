@@ -147,7 +147,7 @@ func (f *fakeIRC) Kill() {
 
 func (f *fakeIRC) Restart(context.Context) error {
 	f.Kill()
-	l, err := net.Listen("tcp", f.addr)
+	l, err := freeport.ListenAgain(f.addr)
 	if err != nil {
 		return err
 	}

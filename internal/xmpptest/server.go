@@ -79,7 +79,7 @@ func (s *Server) Start() error {
 	if s.listener != nil {
 		return errors.New("start the server: it runs")
 	}
-	l, err := net.Listen("tcp", s.addr)
+	l, err := freeport.ListenAgain(s.addr)
 	if err != nil {
 		return fmt.Errorf("start the server: %w", err)
 	}

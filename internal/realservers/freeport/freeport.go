@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"strconv"
+	"time"
 )
 
 // The kernel takes the ports from 32768 on for outgoing connections, in a test of many connections any of them at any time.
@@ -35,6 +36,22 @@ func Listen() (net.Listener, error) {
 		}
 	}
 	return nil, fmt.Errorf("listen on a free port: %w", err)
+}
+
+// ListenAgain listens on an address whose listener was closed. A process that is just being started by another goroutine holds
+// the closed one until its exec, so that the address is free some moments later.
+func ListenAgain(addr string) (net.Listener, error) {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	var err error
+	for range tries {
+		var l net.Listener
+		if l, err = net.Listen("tcp", addr); err == nil {
+			return l, nil
+		}
+		<-tick.C
+	}
+	return nil, fmt.Errorf("listen again: %w", err)
 }
 
 // Address is a port of the loopback interface as it is dialled.

@@ -3,6 +3,7 @@ package freeport_test
 import (
 	"net"
 	"testing"
+	"time"
 
 	"passerelle/internal/realservers/freeport"
 )
@@ -28,4 +29,24 @@ func TestChoose(t *testing.T) {
 		}
 	}
 	t.Errorf("no chosen port is free: %v", err)
+}
+
+// TestListenAgain: the address comes back even if it is held for a moment longer.
+func TestListenAgain(t *testing.T) {
+	t.Parallel()
+	held, err := freeport.Listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(50*time.Millisecond, func() { _ = held.Close() })
+	l, err := freeport.ListenAgain(held.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := l.Addr().String(), held.Addr().String(); got != want {
+		t.Errorf("it listens on %s, want %s", got, want)
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
 }
