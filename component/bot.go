@@ -29,11 +29,11 @@ func (u *user) chat(in *inbound, text string) {
 // bot answers what somebody wrote to the help bot or to the domain. It is forgiving: case, a leading slash or exclamation mark and
 // the wording around the first word do not matter, and whatever it does not understand is answered with help.
 func (u *user) bot(in *inbound, body string) string {
-	words := strings.Fields(strings.ToLower(strings.TrimLeft(strings.TrimSpace(body), "/!")))
+	words := strings.Fields(strings.TrimLeft(strings.TrimSpace(body), "/!"))
 	if len(words) == 0 {
 		return u.help()
 	}
-	switch words[0] {
+	switch strings.ToLower(words[0]) {
 	case "status", "rooms", "networks":
 		return u.status()
 	case "version":
@@ -41,7 +41,7 @@ func (u *user) bot(in *inbound, body string) string {
 	}
 	for _, c := range u.g.opt.Transport.Commands() {
 		if strings.EqualFold(words[0], c.Name) {
-			return u.runCommand(c, strings.Fields(strings.TrimSpace(body))[1:])
+			return u.runCommand(c, words[1:])
 		}
 	}
 	return u.help()
@@ -72,10 +72,14 @@ func (u *user) status() string {
 	for _, n := range u.networks {
 		var rooms []string
 		for _, r := range n.rooms {
-			rooms = append(rooms, r.Target().ID+" as "+r.Nick())
+			room := r.Target().ID + ", not entered yet"
+			if r.Nick() != "" {
+				room = r.Target().ID + " as " + r.Nick()
+			}
+			rooms = append(rooms, room)
 		}
 		sort.Strings(rooms)
-		lines = append(lines, n.id+": "+strings.Join(rooms, ", "))
+		lines = append(lines, n.id+": "+strings.Join(rooms, "; "))
 	}
 	sort.Strings(lines)
 	return strings.Join(lines, "\n")
@@ -91,7 +95,7 @@ func (u *user) runCommand(c transports.Command, args []string) string {
 		}
 		t, err := u.g.opt.Transport.Parse(args[0])
 		if err != nil || t.Kind != transports.TargetNetwork {
-			return "“" + args[0] + "” is not the name of a network."
+			return quote(args[0]) + " is not the name of a network."
 		}
 		on, args = t, args[1:]
 	}
@@ -112,23 +116,37 @@ func (u *user) runCommand(c transports.Command, args []string) string {
 			values[f.Name] = f.Value
 		}
 	}
+	last := "" // the field that was named last
 	for _, a := range args {
 		name, value, ok := strings.Cut(a, "=")
 		i := slices.IndexFunc(form.Fields, func(f transports.Field) bool { return strings.EqualFold(f.Name, name) })
 		switch {
+		case !ok && last != "":
+			values[last] += " " + a
+			continue
 		case !ok || i < 0:
-			return "I do not understand “" + a + "”.\n" + showForm(c, on, form)
+			return "I do not understand " + quote(a) + ".\n" + showForm(c, on, form)
 		case form.Fields[i].Type == transports.FieldSecret:
 			// What is written here stays in the archives of servers and clients.
 			return "I do not take passwords in chat, where archives keep them. Consider deleting that message."
 		}
-		values[form.Fields[i].Name] = value
+		last = form.Fields[i].Name
+		values[last] = value
 	}
 	text, err := c.Run(ctx, u.jid, on, values)
 	if err != nil {
 		return u.commandFailed(err)
 	}
 	return text
+}
+
+// quote repeats a word that was not understood, or its beginning.
+func quote(word string) string {
+	const most = 60 // characters
+	if r := []rune(word); len(r) > most {
+		word = string(r[:most]) + "…"
+	}
+	return "“" + word + "”"
 }
 
 // showForm shows the present values and how to change them.

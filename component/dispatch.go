@@ -10,13 +10,16 @@ import (
 func (u *user) stanza(in *inbound) {
 	root := in.root()
 	typ := root.Attr("type")
-	if typ == "error" {
-		u.bounced(in)
-		return
-	}
 	e, err := u.g.entity(in.to)
-	if err != nil {
+	switch {
+	case err != nil:
 		u.refuse(in, transports.AsError(err))
+		return
+	case typ == "error":
+		u.bounced(in, e)
+		return
+	case u.stopped:
+		u.refuse(in, transports.NewError(transports.Busy, stoppingText, nil))
 		return
 	}
 	switch root.Name {
@@ -42,14 +45,15 @@ func (u *user) refuse(in *inbound, err *transports.Error) {
 	b.Error(err).End()
 }
 
-// bounced takes an error that came back for something of ours: a client that is gone leaves its rooms.
-func (u *user) bounced(in *inbound) {
-	errElem := in.root().Child(stanza.NSComponent, "error")
-	u.gone(in.from)
-	for _, n := range u.networks {
-		for _, r := range n.rooms {
-			r.Bounced(in.from, errElem, u.out)
-		}
+// bounced takes an error that came back for something of ours: a client that is gone leaves the room that found out. It stays in
+// its other rooms, since a client that has blocked somebody looks like one that is gone (XEP-0191 §3.2).
+func (u *user) bounced(in *inbound, e entity) {
+	if e.kind != entityRoom && e.kind != entityOccupant {
+		return
+	}
+	u.gone(in.from, in.to.Bare())
+	if room := u.networks[e.target.Network].room(e.target.ID); room != nil {
+		room.Bounced(in.from, in.root().Child(stanza.NSComponent, "error"), u.out)
 	}
 }
 
@@ -77,6 +81,7 @@ func (u *user) message(in *inbound, e entity, typ string) {
 	case e.kind == entityNetwork:
 		u.chat(in, "This is the network "+e.target.Network+". Its rooms are at "+u.exampleRoom(e.target.Network)+
 			"; write to "+u.g.botAddress().String()+" for help.")
+	case typ == "headline": // RFC 6121 §5.2.2: no reply is expected
 	default:
 		u.chat(in, u.bot(in, root.Child(stanza.NSComponent, "body").Text()))
 	}
@@ -134,11 +139,12 @@ func (u *user) available(in *inbound, e entity) {
 	}
 }
 
-// unavailable takes a client out of a room, or out of all where it went offline and told the domain.
+// unavailable takes a client out of a room. Its server tells each room that it was in when it goes offline (RFC 6121 §4.6.3).
 func (u *user) unavailable(in *inbound, e entity) {
 	if e.kind != entityOccupant && e.kind != entityRoom {
 		return
 	}
+	u.gone(in.from, in.to.Bare())
 	if room := u.networks[e.target.Network].room(e.target.ID); room != nil {
 		room.Unavailable(in.from, in.root().Child(stanza.NSComponent, "status").Text(), u.out)
 	}
@@ -146,12 +152,15 @@ func (u *user) unavailable(in *inbound, e entity) {
 
 // openRoom finds or makes a room, and the session of its network.
 func (u *user) openRoom(t transports.Target, addr transports.Address) (*muc.Room, error) {
+	if room := u.networks[t.Network].room(t.ID); room != nil {
+		return room, nil
+	}
+	if err := u.mayEnter(); err != nil {
+		return nil, err
+	}
 	n, err := u.network(t.Network)
 	if err != nil {
 		return nil, err
-	}
-	if room := n.rooms[t.ID]; room != nil {
-		return room, nil
 	}
 	room := muc.New(muc.Options{Address: addr, Target: t, RealJID: n.realJID, NextRef: u.nextRef, Now: now, NewID: newID})
 	if n.rooms == nil {

@@ -27,6 +27,8 @@ type Options struct {
 	// Identity renders a JID for the log; nil prints a placeholder, so that no identity is logged by mistake.
 	Identity func(jid string) slog.Attr
 	Timing   Timing
+	// MaxSessions is how many sessions on networks there may be at a time, of all users; zero takes the default.
+	MaxSessions int
 }
 
 // Timing are the waiting times of a gateway; zero fields take the defaults.
@@ -71,6 +73,7 @@ type Gateway struct {
 	stopping bool
 	working  workCount // user goroutines
 
+	sessions  atomic.Int64 // on networks, of all users
 	connected atomic.Bool
 	downSince atomic.Int64  // Unix nanoseconds; 0 while the stream is up or was never up
 	occupancy chan occupied // changes for the recorder
@@ -83,6 +86,9 @@ func New(opt Options) (*Gateway, error) {
 		return nil, fmt.Errorf("domain %q: %w", opt.Domain, err)
 	}
 	opt.Timing.setDefaults()
+	if opt.MaxSessions == 0 {
+		opt.MaxSessions = maxSessions
+	}
 	if opt.Identity == nil {
 		opt.Identity = func(string) slog.Attr { return slog.String("user", "…") }
 	}

@@ -52,6 +52,9 @@ func (u *user) network(id string) (*network, error) {
 	if n := u.networks[id]; n != nil {
 		return n, nil
 	}
+	if err := u.mayOpen(); err != nil {
+		return nil, err
+	}
 	n := &network{u: u, id: id}
 	s, err := u.g.opt.Transport.Open(u.ctx, u.jid, id, n)
 	if err != nil {
@@ -62,6 +65,7 @@ func (u *user) network(id string) (*network, error) {
 		u.networks = make(map[string]*network)
 	}
 	u.networks[id] = n
+	u.g.sessions.Add(1)
 	u.g.metrics.sessions.Inc()
 	return n, nil
 }
@@ -76,6 +80,7 @@ func (n *network) close(reason string) {
 func (n *network) forget() {
 	if n.u.networks[n.id] == n {
 		delete(n.u.networks, n.id)
+		n.u.g.sessions.Add(-1)
 		n.u.g.metrics.sessions.Dec()
 	}
 }
@@ -163,6 +168,7 @@ func (u *user) event(ev networkEvent) {
 		n.toRoom(e.Room, e)
 	case transports.Parted:
 		if e.Room == (transports.Target{}) {
+			delete(n.via, e.Nick) // who takes the nick next is somebody else
 			n.toRooms(e)
 			return
 		}

@@ -149,8 +149,8 @@ func (u *user) roomAddress(r restoring) transports.Address {
 
 // restore takes a client back in, unless its server said meanwhile that it is gone.
 func (u *user) restore(r restoring) {
-	if _, there := u.restoring[r]; !there {
-		return
+	if _, there := u.restoring[r]; !there || u.stopped {
+		return // the next start tries again
 	}
 	delete(u.restoring, r)
 	addr := u.roomAddress(r)
@@ -170,10 +170,10 @@ func (u *user) restore(r restoring) {
 	room.Restore(r.client, r.nick, r.password, u.out)
 }
 
-// gone stops bringing a client back whose server says that it is not there.
-func (u *user) gone(client transports.Address) {
+// gone stops bringing a client back into a room where it left it, or its server says that it is not there.
+func (u *user) gone(client, room transports.Address) {
 	for r := range u.restoring {
-		if r.client == client {
+		if r.client == client && r.room == room.Local {
 			delete(u.restoring, r)
 			u.forgetOccupancy(r)
 		}

@@ -109,15 +109,20 @@ func (n *network) privateMessage(e transports.Message) {
 	}
 	from, to := n.contactAddress(e.From.Nick), u.jid
 	v, inRoom := n.via[e.From.Nick]
-	if inRoom && v.room.Has(v.client) {
+	if inRoom {
+		_, there := v.room.Occupant(e.From.Nick)
+		inRoom = there && v.room.Has(v.client)
+	}
+	if inRoom {
 		from, to = v.room.Address().WithResource(e.From.Nick), v.client
-	} else {
-		inRoom = false
 	}
 	b := u.out.Stanzas.Start("message").JID("from", from).JID("to", to).Attr("type", "chat").Attr("id", newID())
 	b.Start("body").Text(body).End()
 	if inRoom {
 		b.StartNS("x", muc.NSUser).End() // XEP-0045 §7.5
+	}
+	if !e.Time.IsZero() && now().Sub(e.Time) > muc.FarPast { // a bouncer plays back what it kept
+		muc.Delay(b, from.Bare(), e.Time)
 	}
 	b.End()
 }

@@ -3,6 +3,7 @@ package component
 import (
 	"context"
 	"testing"
+	"time"
 
 	"passerelle/internal/realservers"
 	"passerelle/internal/realservers/realtest"
@@ -22,17 +23,16 @@ func TestProsody(t *testing.T) {
 			}
 		}
 	}
+	// One after the other: the last kills the server.
 	t.Run("wrong secret", func(t *testing.T) {
-		t.Parallel()
 		newWorld(t, at(func(o *Options) { o.Domain, o.Secret = "other.localhost", "wrong" })).logged("refused the secret of other.localhost")
 	})
 	t.Run("unknown domain", func(t *testing.T) {
-		t.Parallel()
 		newWorld(t, at(func(o *Options) { o.Domain = "unheard.localhost" })).logged("does not know unheard.localhost")
 	})
 	t.Run("connected", func(t *testing.T) {
-		t.Parallel()
-		w := newWorld(t, at(nil))
+		// Whose place was taken must not take it back before it is stopped.
+		w := newWorld(t, at(func(o *Options) { o.Timing.RefusedWait = time.Hour }))
 		w.logged("connected to the XMPP server")
 		// The liveness ping goes to our own domain by way of the server.
 		if err := w.gateway.ping(context.Background(), w.gateway.domain, w.gateway.domain, testWait); err != nil {
@@ -40,6 +40,7 @@ func TestProsody(t *testing.T) {
 		}
 		second := newWorld(t, at(nil))
 		w.logged("another process has connected to the XMPP server as irc.localhost and took the place of this one")
+		second.logged("connected to the XMPP server") // the first may hear of it before
 		w.stop()
 		p.Kill()
 		second.logged("lost the stream to the XMPP server", "nobody answers")

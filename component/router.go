@@ -72,12 +72,15 @@ func (g *Gateway) handle(st *stanza.Stanza) {
 	st.Release()
 }
 
+// stoppingText answers what comes while the gateway stops.
+const stoppingText = "The gateway is being stopped. Try again in a minute."
+
 // toUser hands a stanza to the goroutine of its sender.
 func (g *Gateway) toUser(in inbound) {
 	for {
 		u, ok := g.user(in.from.Bare())
 		if !ok {
-			g.answerError(in.root(), transports.NewError(transports.Busy, "The gateway is being stopped. Try again in a minute.", nil))
+			g.answerError(in.root(), transports.NewError(transports.Busy, stoppingText, nil))
 			in.st.Release()
 			return
 		}

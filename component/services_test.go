@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"passerelle/transports"
 )
@@ -104,6 +105,22 @@ func TestPrivateMessages(t *testing.T) {
 	}
 	s.emit(t, transports.Message{From: &transports.Person{Nick: "bob"}, Body: "yes?"})
 	alice.expect(`<message type='chat' from='#go%irc.example@irc.localhost/bob' to='alice@localhost/phone'><body>yes?</body><x xmlns='http://jabber.org/protocol/muc#user'/></message>`)
+
+	// The partner goes by another nick, and then out of the room: from then on he is a contact like any other.
+	s.emit(t, transports.Renamed{Old: "bob", New: "Robert"})
+	alice.receive()
+	alice.receive()
+	s.emit(t, transports.Message{From: &transports.Person{Nick: "Robert"}, Body: "me again"})
+	alice.expect(`<message type='chat' from='#go%irc.example@irc.localhost/Robert' to='alice@localhost/phone'><body>me again</body></message>`)
+	s.emit(t, transports.Parted{Room: transports.Target{Kind: transports.TargetRoom, Network: "irc.example", ID: "#go"}, Nick: "Robert"})
+	alice.receive()
+	s.emit(t, transports.Message{From: &transports.Person{Nick: "Robert"}, Body: "from outside"})
+	alice.expect(`<message type='chat' from='robert%irc.example@irc.localhost' to='alice@localhost'><body>from outside</body></message>`)
+
+	// What a bouncer plays back was said a while ago.
+	s.emit(t, transports.Message{From: &transports.Person{Nick: "carol"}, Body: "early", Time: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)})
+	alice.expect(`<message type='chat' from='carol%irc.example@irc.localhost'><body>early</body>
+		<delay xmlns='urn:xmpp:delay' from='carol%irc.example@irc.localhost' stamp='2026-03-01T12:00:00.000Z'/></message>`)
 
 	// Somebody who is not in the room, and a send that fails after it was written.
 	alice.ask(`<message type='chat' id='m3' to='#go%irc.example@irc.localhost/nobody'><body>psst</body></message>`,

@@ -3,6 +3,7 @@ package component
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -135,6 +136,11 @@ func TestTraceConfigure(t *testing.T) {
 	if v := <-ran; v["nick"] != "ally" || v["on"] != "irc.example" || v["user"] != "alice@localhost" {
 		t.Errorf("the command ran with %v", v)
 	}
+	say("! Configure irc.example nick=Alice Liddell", "Saved.")
+	if v := <-ran; v["nick"] != "Alice Liddell" {
+		t.Errorf("the command ran with %v", v)
+	}
+	say("configure "+strings.Repeat("z", 5000), "“"+strings.Repeat("z", 60)+"…” is not the name of a network.")
 	say("configure irc.example pass=hunter2", "I do not take passwords in chat*")
 	say("configure irc.example colour=blue", "I do not understand*")
 	say("configure", "Write*")

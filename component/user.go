@@ -14,11 +14,12 @@ import (
 	"passerelle/transports"
 )
 
-// Bounds of the two queues of a user. Stanzas are refused when theirs is full (the sender is told), network events wait (the network
+// Bounds of the two queues of a user, the first also in bytes. Stanzas are refused when theirs is full (the sender is told), network events wait (the network
 // is told by TCP): with one queue for both, a flood in a channel would refuse its users' own stanzas.
 const (
-	maxStanzas = 256
-	maxEvents  = 256
+	maxStanzas     = 256
+	maxStanzaBytes = 2 << 20 // one stanza may be larger and is taken where nothing else waits
+	maxEvents      = 256
 )
 
 // flushBytes is how much output is collected before it is handed to the stream.
@@ -32,6 +33,7 @@ type user struct {
 
 	mu      sync.Mutex
 	stanzas []inbound
+	bytes   int // of stanzas
 	events  []networkEvent
 	posts   []func() // work from within the gateway; few, never refused
 	running bool
@@ -39,6 +41,7 @@ type user struct {
 	space   chan struct{} // closed when an event was taken from a full queue; nil while nobody waits
 
 	// What follows belongs to the running goroutine.
+	stopped   bool // with the gateway: nothing is begun any more
 	networks  map[string]*network
 	restoring map[restoring]struct{} // clients on their way back after a restart
 	lastRef   transports.Ref
@@ -75,10 +78,11 @@ func (u *user) offer(in inbound) offerResult {
 	if u.retired {
 		return offerGone
 	}
-	if len(u.stanzas) >= maxStanzas {
+	size := in.st.Len()
+	if len(u.stanzas) >= maxStanzas || len(u.stanzas) > 0 && u.bytes+size > maxStanzaBytes {
 		return offerFull
 	}
-	u.stanzas = append(u.stanzas, in)
+	u.stanzas, u.bytes = append(u.stanzas, in), u.bytes+size
 	u.start()
 	return offerTaken
 }
@@ -146,7 +150,7 @@ func (u *user) run() {
 			return
 		}
 		// All that waits is taken at once, so that the lock is held twice a batch and not twice an item.
-		stanzas, u.stanzas = u.stanzas, stanzasSpare[:0]
+		stanzas, u.stanzas, u.bytes = u.stanzas, stanzasSpare[:0], 0
 		events, u.events = u.events, eventsSpare[:0]
 		posts := u.posts
 		u.posts = nil
@@ -271,12 +275,12 @@ func (u *user) perform() {
 
 // shutdown tells the user's clients that the gateway stops and closes his sessions.
 func (u *user) shutdown() {
-	for id, n := range u.networks {
+	u.stopped = true
+	for _, n := range u.networks {
 		for _, r := range n.rooms {
 			r.Shutdown("The gateway is being stopped. Join again in a moment.", u.out)
 		}
-		n.session.Close("gateway stopped")
-		delete(u.networks, id)
+		n.close("gateway stopped")
 	}
 }
 

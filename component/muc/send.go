@@ -7,8 +7,8 @@ import (
 	"passerelle/transports"
 )
 
-// farPast is how old a message must be to be shown with the time it was said.
-const farPast = 30 * time.Second
+// FarPast is how old a message must be to be shown with the time it was said.
+const FarPast = 30 * time.Second
 
 // welcome sends a client the whole state of the room in the order that clients rely on (XEP-0045 §7.1): the other occupants, the
 // client itself, the history, the subject.
@@ -173,15 +173,15 @@ func (r *Room) sendLine(c *client, l line, origin string, old bool, out *Out) {
 		b.StartNS("origin-id", nsSID).Attr("id", origin).End()
 	}
 	b.StartNS("stanza-id", nsSID).JID("by", r.opt.Address).Attr("id", l.stanzaID).End()
-	if old || r.opt.Now().Sub(l.time) > farPast {
-		r.delay(l.time, out)
+	if old || r.opt.Now().Sub(l.time) > FarPast {
+		Delay(b, r.opt.Address, l.time)
 	}
 	b.End()
 }
 
-// delay appends XEP-0203's element.
-func (r *Room) delay(t time.Time, out *Out) {
-	out.Stanzas.StartNS("delay", nsDelay).JID("from", r.opt.Address).
+// Delay appends XEP-0203's element: from held back what was said at t.
+func Delay(b *stanza.Builder, from transports.Address, t time.Time) {
+	b.StartNS("delay", nsDelay).JID("from", from).
 		Attr("stamp", t.UTC().Format("2006-01-02T15:04:05.000Z")).End()
 }
 
@@ -199,8 +199,8 @@ func (r *Room) sendSubject(c *client, id string, out *Out) {
 	}
 	b := out.Stanzas.Start("message").JID("from", from).JID("to", c.addr).Attr("type", "groupchat").Attr("id", id)
 	b.Start("subject").Text(r.subject.text).End()
-	if !r.subject.time.IsZero() && r.opt.Now().Sub(r.subject.time) > farPast {
-		r.delay(r.subject.time, out)
+	if !r.subject.time.IsZero() && r.opt.Now().Sub(r.subject.time) > FarPast {
+		Delay(b, r.opt.Address, r.subject.time)
 	}
 	b.End()
 }

@@ -24,6 +24,9 @@ type openElement struct {
 	tail **Element // where the next of its content goes
 }
 
+// Len is about how many bytes the stanza had on the wire.
+func (s *Stanza) Len() int { return len(s.buf) }
+
 // What Release keeps for the next stanza; a stanza that needed more gives its memory back.
 const (
 	keepBytes = 64 << 10

@@ -1,0 +1,42 @@
+package component
+
+import (
+	"fmt"
+
+	"passerelle/transports"
+)
+
+// What users may have at a time. Anybody who reaches the XMPP server may ask for as much as he likes, with disco#items for
+// networks as well as with presence for rooms, and each session costs a socket and some memory.
+const (
+	maxNetworks = 32     // sessions of a user
+	maxRooms    = 500    // of a user, on all networks
+	maxSessions = 10_000 // of all users, where Options do not say otherwise
+)
+
+// mayOpen reports why the user may not have another session.
+func (u *user) mayOpen() *transports.Error {
+	switch {
+	case u.stopped:
+		return transports.NewError(transports.Busy, stoppingText, nil)
+	case len(u.networks) >= maxNetworks:
+		return transports.NewError(transports.Policy,
+			fmt.Sprintf("You are connected to %d networks, which is the most. Leave the rooms of one of them first.", maxNetworks), nil)
+	case u.g.sessions.Load() >= int64(u.g.opt.MaxSessions):
+		u.g.metrics.refused.Inc()
+		return transports.NewError(transports.Busy, "So many people use this gateway that there is no room for another connection. Try again later.", nil)
+	}
+	return nil
+}
+
+// mayEnter reports why the user may not have another room.
+func (u *user) mayEnter() *transports.Error {
+	rooms := 0
+	for _, n := range u.networks {
+		rooms += len(n.rooms)
+	}
+	if rooms >= maxRooms {
+		return transports.NewError(transports.Policy, fmt.Sprintf("You are in %d rooms, which is the most. Leave one first.", maxRooms), nil)
+	}
+	return nil
+}
