@@ -32,7 +32,7 @@ func (d decoder) table(path string, values map[string]any, into reflect.Value) {
 // unknown reports a key that does not exist.
 func (d decoder) unknown(path, name string, known []string) {
 	meant := nearest(name, known)
-	if meant == "" {
+	if meant == "" || d.has(child(path, meant)) {
 		d.add(child(path, name), "there is no such key", "remove it; the keys here are "+strings.Join(known, ", "))
 		return
 	}

@@ -2,6 +2,8 @@ package config
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -22,7 +24,7 @@ func Load(path, credentials string) (*Config, error) {
 		return nil, Faults{{
 			File: path,
 			Text: "the file cannot be read: " + reason(err),
-			Fix:  "name another with -config, or begin with what `passerelle config example` prints",
+			Fix:  readable(path, err),
 		}}
 	}
 	c, err := Parse(path, document, credentials)
@@ -31,6 +33,15 @@ func Load(path, credentials string) (*Config, error) {
 	}
 	c.exposed = mode.Perm()&0o004 != 0
 	return c, nil
+}
+
+// readable is what to do about a configuration file that cannot be read.
+func readable(path string, err error) string {
+	if errors.Is(err, fs.ErrPermission) {
+		// Under the unit that is not the operator, and not root.
+		return fmt.Sprintf("let the user that passerelle runs as read it: chmod 644 %q, with the secrets in files of their own", path)
+	}
+	return "name another with -config, or begin with what `passerelle config example` prints"
 }
 
 // Parse is Load for a document that was read already. File is its name: faults are reported under it, and file names in it

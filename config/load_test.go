@@ -5,6 +5,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http/httptest"
 	"os"
@@ -127,6 +128,15 @@ func TestLoadUnreadable(t *testing.T) {
 		if !ok || len(faults) != 1 || describe(faults[0]) != want || faults[0].File != path {
 			t.Errorf("Load(%s) = %v, want %s", path, err, want)
 		}
+	}
+}
+
+// Root reads every file, so the error is made here.
+func TestUnreadableFix(t *testing.T) {
+	t.Parallel()
+	err := &fs.PathError{Op: "open", Path: "x.toml", Err: syscall.EACCES}
+	if got, want := readable("x.toml", err), `chmod 644 "x.toml"`; !strings.Contains(got, want) {
+		t.Errorf("the fix is %q, want one with %q", got, want)
 	}
 }
 

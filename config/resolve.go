@@ -88,7 +88,7 @@ func (r resolver) inline(key string, s Secret) {
 	case "":
 		r.add(key, "the secret is empty", "write what the XMPP server has for this component")
 	case placeholder:
-		r.add(key, "this is the secret of the example", "write a secret of your own here and in the XMPP server's configuration, such as `openssl rand -hex 32` prints")
+		r.add(key, "this is the secret of the example", "write a secret of your own here and in the XMPP server's configuration, such as `openssl rand -hex 24` prints")
 	}
 }
 
@@ -114,7 +114,8 @@ func (r resolver) credential(key, name string) Secret {
 		return Secret{}
 	case r.credentials == "":
 		r.add(key, "systemd handed over no credentials ($CREDENTIALS_DIRECTORY is not set)",
-			fmt.Sprintf("add LoadCredential=%s:/path/of/the/secret to the unit, and run check-config by systemd-run with the same property", name))
+			fmt.Sprintf("add LoadCredential=%[1]s:/path/of/the/secret to the unit; to check the file by hand: "+
+				"systemd-run --pipe -p LoadCredential=%[1]s:/path/of/the/secret passerelle check-config", name))
 		return Secret{}
 	}
 	text, _ := r.secret(key, filepath.Join(r.credentials, name), fmt.Sprintf("add LoadCredential=%s:/path/of/the/secret to the unit", name))
@@ -130,7 +131,7 @@ func (r resolver) secret(key, path, missing string) (Secret, fs.FileMode) {
 		case errors.Is(err, fs.ErrNotExist):
 			fix = missing
 		case errors.Is(err, fs.ErrPermission):
-			fix = fmt.Sprintf("make the user that passerelle runs as its owner: chown passerelle %q", path)
+			fix = fmt.Sprintf("make the user that passerelle runs as the owner of %q; under systemd, use secret_credential", path)
 		}
 		r.add(key, fmt.Sprintf("%q cannot be read: %s", path, reason(err)), fix)
 		return Secret{}, mode
