@@ -69,6 +69,8 @@ func run(ctx context.Context, env *environment, args []string) int {
 	switch name {
 	case "help", "-h", "-help", "--help":
 		return help(env, rest)
+	case "-version", "--version":
+		name = "version"
 	}
 	for _, c := range commands() {
 		if c.name == name {

@@ -31,7 +31,8 @@ func serveCommand() command {
 		short: "run the gateways",
 		long: `
 Reads the configuration file (default /etc/passerelle/passerelle.toml), joins the
-XMPP server and runs until it gets SIGTERM or SIGINT.`,
+XMPP server and runs until it gets SIGTERM or SIGINT. What happens is logged on
+standard error. A new configuration takes effect at the next start.`,
 		run: runServe,
 	}
 }
@@ -120,7 +121,7 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error
 			Listen: cfg.Admin.Listen, Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), Checks: checks, Log: log,
 		})
 		if err != nil {
-			return err
+			return fmt.Errorf("[admin] listen = %q: %w", cfg.Admin.Listen, err)
 		}
 		log.Info("listening for the operator", "address", admin.Addr())
 		start(admin.Serve)
@@ -155,6 +156,11 @@ func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (*stor
 	}
 	key, err := store.LoadKey(cfg.Store.KeyFile)
 	if errors.Is(err, fs.ErrNotExist) {
+		// A new key would not open what the lost one has sealed, and would stand where the copy of that belongs.
+		if info, err := os.Stat(cfg.Store.Path); err == nil && info.Size() > 0 {
+			return nil, fmt.Errorf("the key %s is missing, and the database %s was sealed with it: put your copy of the key there; "+
+				"if there is none, move the database away, and users begin anew", cfg.Store.KeyFile, cfg.Store.Path)
+		}
 		log.Info("making the key that seals credentials; keep a copy of it, but not beside the database", "file", cfg.Store.KeyFile)
 		key, err = store.CreateKey(cfg.Store.KeyFile)
 	}
