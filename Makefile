@@ -86,7 +86,8 @@ bench: go ## all benchmarks into bin/bench.txt; OLD=file compares with that one
 
 .PHONY: demo
 demo: build deps ## show the gateway at work with real servers; ARGS=… for the demo
-	$(GO) run ./e2e/demo $(ARGS)
+	$(GO) build -o bin/demo ./e2e/demo
+	bin/demo $(ARGS)
 
 # The tests start servers of their own. policy-rc.d keeps Debian from starting the packaged ones as well; one that is there
 # already is the operator's and stays.
