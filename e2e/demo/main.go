@@ -185,7 +185,7 @@ Everything stays up until you press Ctrl-C. Join with your own clients:
 
          Profanity, for instance:
            profanity
-           /connect guest@localhost server %[1]s port %[2]s tls disable auth legacy
+           /connect guest@localhost server %[1]s port %[2]s tls disable
            /join %[4]s nick guest
 
   IRC    server    %[6]s, port %[7]s, without TLS
