@@ -1,5 +1,7 @@
 package ircbridge
 
+import "strings"
+
 // casemap is how a network compares names (the CASEMAPPING token of RPL_ISUPPORT).
 type casemap uint8
 
@@ -8,17 +10,20 @@ const (
 	casemapRFC1459 casemap = iota // "{}|~" are the lower case of "[]\^"
 	casemapStrict                 // "{}|" are the lower case of "[]\"
 	casemapASCII
+	casemapUnicode // all letters
 )
 
-// parseCasemap reads the value of the token; one that is unknown (rfc7613, precis) folds the ASCII letters at least.
+// parseCasemap reads the value of the token; what is none of the old ones (rfc7613, rfc8265, utf8 …) folds all letters.
 func parseCasemap(value string) casemap {
 	switch value {
 	case "rfc1459":
 		return casemapRFC1459
 	case "rfc1459-strict", "strict-rfc1459":
 		return casemapStrict
-	default:
+	case "ascii", "":
 		return casemapASCII
+	default:
+		return casemapUnicode
 	}
 }
 
@@ -38,6 +43,9 @@ func (m casemap) lower(c byte) byte {
 
 // equal reports whether a and b are the same name. It does not allocate.
 func (m casemap) equal(a, b string) bool {
+	if m == casemapUnicode {
+		return a == b || m.fold(a) == m.fold(b)
+	}
 	if len(a) != len(b) {
 		return false
 	}
@@ -51,6 +59,9 @@ func (m casemap) equal(a, b string) bool {
 
 // fold gives equal strings for equal names, for use as a map key.
 func (m casemap) fold(s string) string {
+	if m == casemapUnicode {
+		return strings.ToLower(s)
+	}
 	for i := 0; i < len(s); i++ {
 		if m.lower(s[i]) != s[i] {
 			b := []byte(s)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -60,6 +61,10 @@ type conn struct {
 	lastCTCP time.Time
 	deadline time.Time // of reading
 
+	bouncer   bool     // what we are connected to keeps the user in his channels
+	elsewhere []string // channels that it is in and that the user did not join here
+	late      bool     // the deadline of reading passed while we did not read
+
 	batches map[string]string  // label by batch
 	events  []transports.Event // room for translate
 	fault   *cause             // why the connection ends
@@ -97,6 +102,9 @@ func (c *conn) lastWords(text string) { c.words = strings.TrimSuffix(text, ".") 
 // banned finds the words of servers that turn somebody away for good.
 var banned = regexp.MustCompile(`(?i)\b([kgdzx][-:]?lined?|akill(ed)?|auto-?kill(ed)?|banned|blacklisted)\b`)
 
+// throttled finds the words of servers that count how often an address connects.
+var throttled = regexp.MustCompile(`(?i)throttl|too fast|too many .*(connections|clients|sessions|hosts)|(session|connection) limit`)
+
 // lost is why a connection on which reading failed with err is gone.
 func (c *conn) lost(n *Network, err error) *cause {
 	switch {
@@ -104,8 +112,11 @@ func (c *conn) lost(n *Network, err error) *cause {
 		return c.fault
 	case c.words != "":
 		kind, final := transports.Offline, banned.MatchString(c.words)
-		if final {
+		switch {
+		case final:
 			kind = transports.Denied
+		case throttled.MatchString(c.words):
+			kind = transports.Full
 		}
 		return &cause{transports.NewError(kind, fmt.Sprintf("%s closed the connection: %s.", n.Name, c.words), err), final}
 	default:
@@ -216,6 +227,11 @@ func (c *conn) failSend(name, label string) (ref transports.Ref, found, known bo
 	return 0, false, false
 }
 
+// failed reports whether a Send that was written of late was refused.
+func (c *conn) failed(ref transports.Ref) bool {
+	return slices.ContainsFunc(c.recent, func(r recentSend) bool { return r.ref == ref && r.failed })
+}
+
 // dropSend forgets the parts of a Send.
 func (c *conn) dropSend(ref transports.Ref) {
 	queue := c.queue[:0]
@@ -240,20 +256,36 @@ func (c *conn) dropSend(ref transports.Ref) {
 	}
 }
 
-// echoed ties a message of our own to the Send that it echoes: by label, else the first one to that target, since a network
-// keeps the order (IRCv3 echo-message). One that nothing waits for was sent by another client of ours, through a bouncer.
+// echoed ties a message of our own to the Send that it echoes (IRCv3 echo-message): by label; without one the first that says
+// the same to the same target; else, since the network may have changed the text, the first to that target where there are no
+// labels. One that nothing waits for was sent by another client of ours, through a bouncer.
 func (c *conn) echoed(m transports.Message, label string) transports.Message {
+	found := -1
 	for i, p := range c.inflight {
-		if label != "" && p.label != label || label == "" && (p.to != m.Room && p.to != m.To || p.action != m.Action) {
+		if label != "" {
+			if p.label == label {
+				found = i
+				break
+			}
 			continue
 		}
-		c.inflight = append(c.inflight[:i:i], c.inflight[i+1:]...)
-		if len(c.inflight) == 0 {
-			c.inflight = nil
+		if p.to != m.Room && p.to != m.To || p.action != m.Action {
+			continue
 		}
-		m.Ref, m.Part, m.Of = p.ref, p.part, p.of
+		if p.body == m.Body {
+			found = i
+			break
+		}
+		if found < 0 && p.label == "" {
+			found = i
+		}
+	}
+	if found < 0 {
 		return m
 	}
+	p := c.inflight[found]
+	c.inflight = slices.Concat(c.inflight[:found], c.inflight[found+1:])
+	m.Ref, m.Part, m.Of = p.ref, p.part, p.of
 	return m
 }
 

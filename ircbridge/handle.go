@@ -17,8 +17,8 @@ const maxBatches = 16
 
 // handle takes one line of the network. It is called with mu held.
 func (s *session) handle(c *conn, line string) {
-	e := girc.ParseEvent(line)
-	if e == nil || e.Command == "" {
+	e := parse(line)
+	if e == nil {
 		s.t.metrics.dropped.WithLabelValues(dropGarbage).Inc()
 		return
 	}
@@ -37,14 +37,23 @@ func (s *session) handle(c *conn, line string) {
 	case "BATCH":
 		c.batch(e)
 		return
+	case "FAIL": // IRCv3 standard replies: command, code, context, description
+		if c.label(e) != "" && s.sendFailed(c, e, "", refused(transports.Denied, "%s does not take the message: %s.",
+			s.net.Name, strings.TrimSuffix(plain(e.Last()), "."))) {
+			return
+		}
 	case girc.JOIN:
 		if self && len(e.Params) > 0 && c.isup.isChannel(e.Params[0]) && printable(e.Params[0]) {
 			s.selfJoined(c, e, e.Params[0])
 			return
 		}
 	case girc.PART:
-		if self && len(e.Params) > 0 && s.leftAlready(e.Params[0]) {
+		if self && len(e.Params) > 0 && s.leftAlready(c, e.Params[0]) {
 			return
+		}
+	case girc.KICK:
+		if len(e.Params) > 1 && c.isup.casemap.equal(e.Params[1], s.nick) {
+			c.forgetElsewhere(e.Params[0])
 		}
 	case girc.PRIVMSG:
 		if !self && len(e.Params) > 1 && c.isup.casemap.equal(e.Params[0], s.nick) {
@@ -160,10 +169,11 @@ func (s *session) renamed(c *conn, e transports.Renamed) {
 }
 
 // leftAlready swallows the answer to a PART of ours.
-func (s *session) leftAlready(name string) bool {
+func (s *session) leftAlready(c *conn, name string) bool {
 	r := s.lookup(name)
 	switch {
 	case r == nil:
+		c.forgetElsewhere(name)
 		return true
 	case r.parts > 0:
 		r.parts--

@@ -16,11 +16,10 @@ type isupport struct {
 	listModes   string // CHANMODES type A: lists, always with a parameter
 	paramModes  string // CHANMODES type B: always with a parameter
 	setModes    string // CHANMODES type C: with a parameter when set
-	network     string
 	nickLen     int
-	channelLen  int
 	topicLen    int // 0 where the network does not say
 	lineLen     int
+	joinTargets int // channels in one JOIN
 }
 
 // defaultISupport is what holds before the network says otherwise.
@@ -33,10 +32,13 @@ func defaultISupport() isupport {
 		paramModes:  "k",
 		setModes:    "l",
 		nickLen:     30,
-		channelLen:  maxChannelName,
 		lineLen:     512, // RFC 2812 §2.3
+		joinTargets: maxJoinTargets,
 	}
 }
+
+// maxJoinTargets is what networks take that do not say how many channels one JOIN may have; some drop the rest without a word.
+const maxJoinTargets = 10
 
 // maxToken bounds a value that is kept as a string: no honest one is longer.
 const maxToken = 64
@@ -47,7 +49,7 @@ func (s *isupport) apply(tokens []string) {
 	def := defaultISupport()
 	for _, token := range tokens {
 		key, value, _ := strings.Cut(token, "=")
-		if len(value) > maxToken && key != "CHANMODES" {
+		if len(value) > maxToken && key != "CHANMODES" && key != "TARGMAX" {
 			continue
 		}
 		switch key {
@@ -68,16 +70,20 @@ func (s *isupport) apply(tokens []string) {
 			if len(types) >= 3 && len(value) <= 4*maxToken {
 				s.listModes, s.paramModes, s.setModes = strings.Clone(types[0]), strings.Clone(types[1]), strings.Clone(types[2])
 			}
-		case "NETWORK":
-			s.network = plain(value)
 		case "NICKLEN", "MAXNICKLEN":
 			s.nickLen = bounded(value, 4, maxNickName, s.nickLen)
-		case "CHANNELLEN":
-			s.channelLen = bounded(value, 4, maxChannelName, s.channelLen)
 		case "TOPICLEN":
 			s.topicLen = bounded(value, 1, 1<<16, s.topicLen)
 		case "LINELEN":
 			s.lineLen = bounded(value, def.lineLen, maxLine, s.lineLen)
+		case "MAXTARGETS":
+			s.joinTargets = bounded(value, 1, maxJoinTargets, s.joinTargets)
+		case "TARGMAX": // "NAMES:1,JOIN:4,ACCEPT:"; a command without a number has no limit
+			for limit := range strings.SplitSeq(value, ",") {
+				if n, ok := strings.CutPrefix(limit, "JOIN:"); ok {
+					s.joinTargets = bounded(n, 1, maxJoinTargets, s.joinTargets)
+				}
+			}
 		case "-CASEMAPPING":
 			s.casemap = def.casemap
 		case "-PREFIX":

@@ -95,7 +95,7 @@ func (s *session) failure(c *conn, e *girc.Event) {
 	}
 	switch e.Command {
 	case girc.ERR_NOTONCHANNEL, girc.ERR_NOSUCHCHANNEL:
-		if r != nil && r.state == roomLeaving && s.leftAlready(r.name) {
+		if r != nil && (r.state == roomLeaving || r.parts > 0) && s.leftAlready(c, r.name) {
 			return
 		}
 		if r != nil && s.requestFailed(r, "", refused(transports.NotJoined, "You are not in %s.", r.name)) ||

@@ -54,6 +54,9 @@ func (s *session) capability(c *conn, params []string) {
 		}
 		for name := range fields(list) {
 			name, _, _ = strings.Cut(name, "=")
+			if strings.HasPrefix(name, "znc.in/") || strings.HasPrefix(name, "soju.im/") {
+				c.bouncer = true
+			}
 			if slices.Contains(wantedCaps(), name) && !slices.Contains(c.offered, name) {
 				c.offered = append(c.offered, strings.Clone(name))
 			}
@@ -157,17 +160,21 @@ func (s *session) joinAll(c *conn) {
 			batch = outLine{}
 		}
 	}
-	for _, r := range s.rooms {
+	for _, r := range s.rooms { // refuse leaves the slice that is walked over alone
+		r.name = r.target.ID
+		if twin := s.lookup(r.name); twin != r {
+			s.refuse(r, s.sameChannel(r.target, twin))
+			continue
+		}
 		r.state = roomJoining
 		if r.enter == nil {
 			r.enter = &entering{}
 		}
-		r.name = r.target.ID
 		switch {
 		case r.key != "":
 			c.queue = append(c.queue, outLine{text: "JOIN " + r.name + " :" + r.key, rooms: []*room{r}})
 			continue
-		case len(batch.text)+1+len(r.name) > most:
+		case len(batch.text)+1+len(r.name) > most || len(batch.rooms) >= c.isup.joinTargets:
 			flush()
 		}
 		if batch.text == "" {

@@ -43,6 +43,8 @@ func (s *session) join(q transports.Join) *transports.Error {
 	switch {
 	case r == nil && len(s.rooms) >= maxRooms:
 		return refused(transports.Policy, "You are in too many channels on %s: leave one first.", s.net.Name)
+	case r == nil && s.phase == phaseOnline && s.twin(q.Room) != nil:
+		return s.sameChannel(q.Room, s.twin(q.Room))
 	case r == nil:
 		r = &room{target: q.Room, name: q.Room.ID}
 		if err := s.mayJoin(); err != nil {
@@ -79,10 +81,22 @@ func (s *session) join(q transports.Join) *transports.Error {
 	return nil
 }
 
+// twin is a room that the network takes for the same channel under another name.
+func (s *session) twin(t transports.Target) *room {
+	if r := s.lookup(t.ID); r != nil && r.target != t && r.state != roomLeaving {
+		return r
+	}
+	return nil
+}
+
+func (s *session) sameChannel(t transports.Target, twin *room) *transports.Error {
+	return refused(transports.BadRequest, "%s and %s are one channel on %s: join it as %s.", t.ID, twin.target.ID, s.net.Name, twin.target.ID)
+}
+
 // mayJoin reports why no channel can be joined at the moment.
 func (s *session) mayJoin() *transports.Error {
 	switch {
-	case s.phase == phaseWaiting && time.Since(s.lastTry) < joinAgainAfter:
+	case s.phase == phaseWaiting && (s.patient || time.Since(s.lastTry) < joinAgainAfter):
 		return s.offline()
 	case s.phase == phaseOnline && s.conn.full(2):
 		return s.busy()
@@ -111,6 +125,11 @@ func (s *session) sendJoin(c *conn, r *room) {
 		r.parts++
 		fallthrough
 	case roomLost:
+		if c.forgetElsewhere(r.name) {
+			r.state = roomEntering
+			c.enqueue(outLine{text: "TOPIC " + r.name}, outLine{text: "NAMES " + r.name, rooms: []*room{r}})
+			break
+		}
 		r.state = roomJoining
 		line := "JOIN " + r.name
 		if r.key != "" {

@@ -2,6 +2,7 @@ package ircbridge
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -101,18 +102,33 @@ func (s *session) selfJoined(c *conn, e *girc.Event, name string) {
 	if e.Source.Ident != "" && e.Source.Host != "" {
 		c.ident, c.hostname = strings.Clone(e.Source.Ident), strings.Clone(e.Source.Host) // as others see us
 	}
+	if !c.ready && c.registered {
+		s.ready(c) // what comes behind the greeting: a bouncer that forgot to end it
+	}
 	r := s.lookup(name)
 	switch {
+	case r == nil && c.bouncer:
+		// The channel is the user's, PART would take it from him everywhere.
+		if c.forgetElsewhere(name); len(c.elsewhere) < maxRooms {
+			c.elsewhere = append(c.elsewhere, strings.Clone(name))
+		}
 	case r == nil:
 		// Forced by the network, or forwarded to from another channel: nobody here would see it, so we leave.
 		if !c.answer("PART " + name) {
 			s.t.metrics.dropped.WithLabelValues(dropFull).Inc()
 		}
 		s.startWriter(c)
-	case r.state == roomJoining:
+	case r.state == roomJoining && r.parts == 0: // else it answers the JOIN before a PART
 		r.state = roomEntering
 		r.name = strings.Clone(name)
 	}
+}
+
+// forgetElsewhere drops a channel that the user is in through a bouncer only, and reports whether it was one.
+func (c *conn) forgetElsewhere(name string) bool {
+	n := len(c.elsewhere)
+	c.elsewhere = slices.DeleteFunc(c.elsewhere, func(known string) bool { return c.isup.casemap.equal(known, name) })
+	return len(c.elsewhere) < n
 }
 
 // names takes a line of NAMES (RFC 2812 §5.1, 353).
@@ -123,6 +139,9 @@ func (s *session) names(c *conn, params []string) {
 	r := s.lookup(params[len(params)-2])
 	if r == nil || r.enter == nil || r.state != roomEntering && r.state != roomIn {
 		return
+	}
+	if !r.enter.by.IsZero() {
+		r.enter.by = time.Now().Add(joinTimeout) // a large channel takes its time
 	}
 	for name := range fields(params[len(params)-1]) {
 		role, name := c.isup.cutRanks(name)

@@ -16,7 +16,22 @@ import (
 
 // run is the session's goroutine: it connects, reads, and connects again, until there is nothing left to do.
 func (s *session) run() {
+	defer s.t.hasLeft(s)
 	defer s.cancel()
+	if err, ok := s.takeTurn(); err != nil {
+		s.turnedAway(err)
+		s.flush()
+	} else if ok {
+		s.connections()
+	}
+	s.mu.Lock()
+	s.setPhase(phaseOver)
+	s.mu.Unlock()
+	s.t.forget(s)
+}
+
+// connections is one connection after the other.
+func (s *session) connections() {
 	for {
 		c, why := s.connect()
 		if why == nil {
@@ -26,13 +41,9 @@ func (s *session) run() {
 		retry := s.disconnected(c, why)
 		s.flush()
 		if retry == 0 || !s.pause(retry) {
-			break
+			return
 		}
 	}
-	s.mu.Lock()
-	s.setPhase(phaseOver)
-	s.mu.Unlock()
-	s.t.forget(s)
 }
 
 // connect makes a connection and begins to register.
@@ -99,13 +110,26 @@ func (s *session) step(c *conn, line []byte, err error) *cause {
 		s.t.metrics.in.Inc()
 		c.heard = time.Now()
 		c.pinged = time.Time{}
-		s.handle(c, decode(line))
+		c.late = false
+		text := decode(line)
+		if s.tracing() {
+			s.trace("received", text)
+		}
+		s.handle(c, text)
 		return c.fault
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		if c.broken != nil {
 			return c.lost(s.net, c.broken)
 		}
-		return s.expire(c, time.Now())
+		now := time.Now()
+		if !c.late && now.Sub(c.deadline) > lateTimeout {
+			// The host kept us from reading: what the network said meanwhile is heard before it is blamed for silence.
+			c.late = true
+			c.expireAt(now.Add(lateTimeout))
+			return nil
+		}
+		c.late = false
+		return s.expire(c, now)
 	default:
 		return c.lost(s.net, fmt.Errorf("read from irc network: %w", err))
 	}
@@ -231,12 +255,14 @@ func (s *session) quit(c *conn, reason string) {
 		if len(lines) == 0 {
 			break
 		}
-		for _, line := range lines {
-			buf = appendLine(buf, line.text)
-		}
+		buf = s.appendLines(buf, lines)
 	}
 	s.mu.Unlock()
-	buf = appendLine(buf, "QUIT :"+oneLine(reason, maxSetting)) // RFC 2812 §3.1.7
+	quit := "QUIT :" + oneLine(reason, maxSetting) // RFC 2812 §3.1.7
+	if s.tracing() {
+		s.trace("sent", quit)
+	}
+	buf = appendLine(buf, quit)
 	if _, err := c.nc.Write(buf); err != nil {
 		return
 	}
@@ -264,25 +290,40 @@ func (s *session) disconnected(c *conn, why *cause) time.Duration {
 		}
 	}
 	s.rooms = keep
+	retry := s.backOff(c, why)
 	if s.closed || why.final || len(keep) == 0 {
 		s.post(transports.State{Err: why.err})
 		s.setPhase(phaseOver) // nothing is posted behind this
 		s.log.Debug("irc session over", "network", s.net.ID, "reason", why.err.Text)
 		return 0
 	}
-	if c != nil && c.ready && time.Since(c.since) >= stableTime {
-		s.attempts = 0
-	}
-	retry := backoff(s.attempts)
-	s.attempts++
 	select {
 	case <-s.hurry: // of a Join that came too late for the last pause
 	default:
 	}
-	s.nextTry = time.Now().Add(retry)
 	s.post(transports.State{Err: why.err, Retry: retry})
 	s.setPhase(phaseWaiting)
 	s.log.Debug("irc session lost its link", "network", s.net.ID, "retry", retry, "reason", why.err.Text)
+	return retry
+}
+
+// backOff is how long to wait for the next attempt, whether this session makes it or the user's next one.
+func (s *session) backOff(c *conn, why *cause) time.Duration {
+	stable := c != nil && c.ready && time.Since(c.since) >= stableTime
+	if stable {
+		s.attempts = 0
+	}
+	if s.patient = why.err.Kind == transports.Full; s.patient {
+		s.attempts = max(s.attempts, throttledAttempts)
+	}
+	if stable && s.closed {
+		s.t.notePace(s) // he may come back at once
+		return 0
+	}
+	retry := backoff(s.attempts)
+	s.attempts++
+	s.nextTry = time.Now().Add(retry)
+	s.t.notePace(s)
 	return retry
 }
 

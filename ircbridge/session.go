@@ -41,6 +41,9 @@ type session struct {
 	ctx    context.Context // ends with the session
 	cancel context.CancelFunc
 	hurry  chan struct{} // a Join asks to end the back-off now
+	left   chan struct{} // closed once nothing is connected any more
+	// previous is closed once the user's last session on the network has left it: before that his nick is still in use there.
+	previous <-chan struct{}
 
 	emitMu sync.Mutex
 
@@ -59,6 +62,7 @@ type session struct {
 	attempts int   // since the last stable connection
 	lastTry  time.Time
 	nextTry  time.Time
+	patient  bool // the network counts connections: no Join cuts the back-off short
 }
 
 var _ transports.Session = (*session)(nil)
@@ -70,6 +74,7 @@ func newSession(t *Transport, n *Network, user transports.Address, host transpor
 		log: t.log,
 		ctx: ctx, cancel: cancel,
 		hurry: make(chan struct{}, 1),
+		left:  make(chan struct{}),
 	}
 }
 
@@ -143,10 +148,11 @@ func (s *session) closeLocked(reason string) {
 	if s.conn != nil {
 		s.conn.interrupt()
 	}
-	if s.phase == phaseIdle {
-		s.setPhase(phaseOver)
-	}
 	s.t.forget(s)
+	if s.phase == phaseIdle { // it never ran
+		s.setPhase(phaseOver)
+		s.t.hasLeft(s)
+	}
 }
 
 // post puts an event behind those that the host has not taken yet. Whoever posts sees to it that flush is called.

@@ -172,10 +172,10 @@ func TestISupport(t *testing.T) {
 	t.Parallel()
 	s := defaultISupport()
 	s.apply([]string{
-		"CASEMAPPING=ascii", "CHANTYPES=#", "PREFIX=(qaohvY)~&@%+!", "CHANMODES=beI,k,lH,imnpst", "NICKLEN=31", "CHANNELLEN=50",
-		"TOPICLEN=390", "LINELEN=2048", "NETWORK=Test", "UTF8ONLY", "=", "",
+		"CASEMAPPING=ascii", "CHANTYPES=#", "PREFIX=(qaohvY)~&@%+!", "CHANMODES=beI,k,lH,imnpst", "NICKLEN=31",
+		"TOPICLEN=390", "LINELEN=2048", "UTF8ONLY", "TARGMAX=NAMES:1,JOIN:4,PRIVMSG:,MONITOR:", "=", "",
 	})
-	want := isupport{casemapASCII, "#", "qaohvY", "~&@%+!", "beI", "k", "lH", "Test", 31, 50, 390, 2048}
+	want := isupport{casemapASCII, "#", "qaohvY", "~&@%+!", "beI", "k", "lH", 31, 390, 2048, 4}
 	if s != want {
 		t.Errorf("got %+v, want %+v", s, want)
 	}
@@ -186,7 +186,7 @@ func TestISupport(t *testing.T) {
 	if s.takesParam('l', false) || !s.takesParam('l', true) || !s.takesParam('k', false) || s.takesParam('n', true) {
 		t.Error("the parameters of modes are wrong")
 	}
-	s.apply([]string{"NICKLEN=0", "LINELEN=10", "CHANNELLEN=x", "PREFIX=(ov)@", "TOPICLEN=-1", "CHANTYPES=", "NETWORK=" + strings.Repeat("x", 65)})
+	s.apply([]string{"NICKLEN=0", "LINELEN=10", "PREFIX=(ov)@", "TOPICLEN=-1", "CHANTYPES=", "NICKLEN=" + strings.Repeat("1", 65)})
 	if s != want {
 		t.Errorf("nonsense was believed: got %+v", s)
 	}

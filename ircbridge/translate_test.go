@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/lrstanley/girc"
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"passerelle/transports"
@@ -84,7 +83,7 @@ func translateAll(supported, lines []string) string {
 			continue
 		}
 		b.WriteString("> " + line + "\n")
-		for _, e := range tr.translate(nil, girc.ParseEvent(decode([]byte(unescape.Replace(line))))) {
+		for _, e := range tr.translate(nil, parse(decode([]byte(unescape.Replace(line))))) {
 			b.WriteString(describe(e) + "\n")
 		}
 	}

@@ -60,6 +60,9 @@ type Transport struct {
 	mu       sync.Mutex
 	closed   bool
 	sessions map[sessionKey]*session
+	leaving  map[sessionKey]<-chan struct{} // closed sessions whose connection is still saying good-bye
+	paces    map[sessionKey]pace
+	sweepAt  int            // number of paces at which the old ones are looked for
 	running  sync.WaitGroup // every goroutine of every session
 }
 
@@ -91,6 +94,7 @@ func New(opt Options) (*Transport, error) {
 		metrics:  m,
 		byID:     make(map[string]*Network, len(opt.Networks)),
 		sessions: make(map[sessionKey]*session),
+		leaving:  make(map[sessionKey]<-chan struct{}),
 	}
 	for _, n := range opt.Networks {
 		if !validNetwork(n.ID) {
@@ -182,16 +186,28 @@ func (t *Transport) Open(_ context.Context, user transports.Address, network str
 		s.cancel()
 		return nil, transports.NewError(transports.Conflict, fmt.Sprintf("You are connected to %s already.", n.Name), nil)
 	}
+	s.previous = t.leaving[s.key()]
 	t.sessions[s.key()] = s
 	return s, nil
 }
 
-// forget drops a session that is over or closed.
+// forget drops a session that is over or closed, so that the user may open another.
 func (t *Transport) forget(s *session) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.sessions[s.key()] == s {
 		delete(t.sessions, s.key())
+		t.leaving[s.key()] = s.left
+	}
+}
+
+// hasLeft notes that nothing of a session is connected any more.
+func (t *Transport) hasLeft(s *session) {
+	close(s.left)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.leaving[s.key()] == s.left {
+		delete(t.leaving, s.key())
 	}
 }
 
@@ -241,8 +257,10 @@ const (
 	requestTimeout      = 60 * time.Second // for everything else that the network should answer
 	idleTimeout         = 60 * time.Second // with no channel and nothing to do
 	quitTimeout         = 2 * time.Second
+	lateTimeout         = time.Second      // to read what waits after a deadline that passed while we did not read
 	stableTime          = 60 * time.Second // a connection that lasted that long starts the back-off anew
 	minRetry            = time.Second
 	maxRetry            = 300 * time.Second
 	joinAgainAfter      = 10 * time.Second // a user's Join may cut a back-off short that often
+	throttledAttempts   = 7                // the back-off of a network that counts connections begins at 128 s: they count within a minute
 )

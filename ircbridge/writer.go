@@ -68,13 +68,7 @@ func (s *session) write(c *conn, w *writing) {
 			s.awaitToken(c, w, wait)
 			continue
 		}
-		buf = buf[:0]
-		for i := range lines {
-			if p := lines[i].part; p != nil && p.label != "" {
-				buf = append(append(append(buf, "@label="...), p.label...), ' ')
-			}
-			buf = appendLine(buf, lines[i].text)
-		}
+		buf = s.appendLines(buf[:0], lines)
 		_, err := c.nc.Write(buf)
 		s.mu.Lock()
 		if err != nil {
@@ -94,6 +88,21 @@ func (s *session) write(c *conn, w *writing) {
 		s.flush()
 		clear(lines)
 	}
+}
+
+// appendLines writes lines as they go out.
+func (s *session) appendLines(b []byte, lines []outLine) []byte {
+	tracing := s.tracing()
+	for _, line := range lines {
+		if p := line.part; p != nil && p.label != "" {
+			b = append(append(append(b, "@label="...), p.label...), ' ')
+		}
+		b = appendLine(b, line.text)
+		if tracing {
+			s.trace("sent", line.text)
+		}
+	}
+	return b
 }
 
 // awaitToken waits until the flood limit lets the next line through.
@@ -149,7 +158,7 @@ func (s *session) take(c *conn, lines []outLine, now time.Time) ([]outLine, time
 func (s *session) written(c *conn, lines []outLine) {
 	now := time.Now()
 	for _, line := range lines {
-		if p := line.part; p != nil && !c.echo {
+		if p := line.part; p != nil && !c.echo && !c.failed(p.ref) {
 			s.postIn(p.to, p.message(s.self(c), now.UTC()))
 		}
 		for _, r := range line.rooms {
