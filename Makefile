@@ -89,8 +89,8 @@ demo: build deps ## show the gateway at work with real servers; ARGS=… for the
 	$(GO) build -o bin/demo ./e2e/demo
 	bin/demo $(ARGS)
 
-# The tests start servers of their own. policy-rc.d keeps Debian from starting the packaged ones as well; one that is there
-# already is the operator's and stays.
+# The tests start servers of their own. policy-rc.d keeps Debian from starting the packaged ones as well, and update-rc.d from
+# doing so at the next boot; one that is there already is the operator's and stays.
 .PHONY: deps
 deps: ## install the Debian packages that the tests need
 	@packages=$$(sed 's/#.*//' internal/realservers/packages.txt)
@@ -113,6 +113,9 @@ deps: ## install the Debian packages that the tests need
 	fi
 	$$sudo apt-get update -qq
 	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0 $$missing
+	for p in $$missing; do
+		if [ -e "/etc/init.d/$$p" ]; then $$sudo /usr/sbin/update-rc.d "$$p" disable; fi
+	done
 
 .PHONY: clean
 clean: ## remove what was built
