@@ -91,7 +91,7 @@ type Admin struct {
 
 // Log is what is logged.
 type Log struct {
-	Level      string `toml:"level" enum:"trace debug info warn error" doc:"How much. Trace shows what goes over the wire, with lengths instead of texts and secrets."`
+	Level      string `toml:"level" enum:"trace debug info warn error" doc:"How much. Trace shows what goes over the wire: nicks and channels too, but lengths instead of texts and secrets."`
 	Format     string `toml:"format" enum:"text json" doc:"For people and journald, or for programs."`
 	Identities bool   `toml:"identities" doc:"Whether the log names users. If false they are short keyed hashes, which differ after each restart."`
 }
