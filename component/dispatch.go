@@ -162,7 +162,7 @@ func (u *user) openRoom(t transports.Target, addr transports.Address) (*muc.Room
 	if err != nil {
 		return nil, err
 	}
-	room := muc.New(muc.Options{Address: addr, Target: t, RealJID: n.realJID, NextRef: u.nextRef, Now: now, NewID: newID})
+	room := muc.New(muc.Options{Address: addr, Target: t, RealJID: n.realJID, MayShow: u.mayShow, NextRef: u.nextRef, Now: now, NewID: newID})
 	if n.rooms == nil {
 		n.rooms = make(map[string]*muc.Room)
 	}

@@ -2,6 +2,7 @@ package component
 
 import (
 	"fmt"
+	"time"
 
 	"passerelle/transports"
 )
@@ -27,6 +28,22 @@ func (u *user) mayOpen() *transports.Error {
 		return transports.NewError(transports.Busy, "So many people use this gateway that there is no room for another connection. Try again later.", nil)
 	}
 	return nil
+}
+
+// maxShown is how many presences of occupants a user may have sent to him by asking for them, in showTime. A presence of a few bytes
+// asks for all of a room with thousands of people, and the XMPP server delivers some thousands of stanzas a second.
+const (
+	maxShown = 100_000
+	showTime = time.Minute
+)
+
+// mayShow counts the occupants that a client asks for once more, and reports whether that is not too much.
+func (u *user) mayShow(occupants int) bool {
+	if t := now(); t.Sub(u.shownFrom) > showTime {
+		u.shown, u.shownFrom = 0, t
+	}
+	u.shown += occupants
+	return u.shown <= maxShown
 }
 
 // mayEnter reports why the user may not have another room.

@@ -185,3 +185,25 @@ func TestNothingBeginsAfterShutdown(t *testing.T) {
 		t.Error("a session was opened after the end")
 	}
 }
+
+// Asking again and again who is in a large room is refused at last, and allowed again later.
+func TestAskingTooOftenWhoIsThere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil).connected()
+	alice := w.client("alice@localhost/phone")
+	w.enter(alice)
+	const again = `<presence id='a' to='#go%irc.example@irc.localhost/alice'><x xmlns='http://jabber.org/protocol/muc'/></presence>`
+	alice.ask(again, `<presence from='#go%irc.example@irc.localhost/bob'/>`)
+	alice.expect(`<presence id='a' from='#go%irc.example@irc.localhost/alice'/>`)
+	alice.expect(`<message type='groupchat'><subject/></message>`)
+	u, _ := w.gateway.user(transports.Address{Local: "alice", Domain: "localhost"})
+	change := func(f func()) {
+		done := make(chan struct{})
+		u.post(func() { f(); close(done) })
+		<-done
+	}
+	change(func() { u.shown = maxShown - 1 })
+	alice.ask(again, `<presence type='error' id='a'><error type='wait'><resource-constraint xmlns='`+conditions+`'/></error></presence>`)
+	change(func() { u.shownFrom = u.shownFrom.Add(-2 * showTime) })
+	alice.ask(again, `<presence from='#go%irc.example@irc.localhost/bob'/>`)
+}

@@ -45,7 +45,9 @@ type user struct {
 	networks  map[string]*network
 	restoring map[restoring]struct{} // clients on their way back after a restart
 	lastRef   transports.Ref
-	out       *muc.Out // from outPool while the goroutine runs
+	shown     int       // presences of occupants, since shownFrom
+	shownFrom time.Time // when the count began
+	out       *muc.Out  // from outPool while the goroutine runs
 	ctx       context.Context
 }
 

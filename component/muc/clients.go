@@ -13,6 +13,8 @@ import (
 func (r *Room) Presence(from transports.Address, nick string, p *stanza.Element, out *Out) {
 	x := p.Child(NS, "x")
 	c := r.client(from)
+	// XEP-0045 §7.2.1 with XEP-0410 §4: a client that lost the room's state joins again and gets all of it.
+	again := c != nil && c.in && x != nil && (nick == r.nick || nick == c.want)
 	switch {
 	case c == nil && x == nil:
 		// XEP-0045 §7.2.1 tolerates a join without <x/>; but today such a presence comes from a client that believes to be in
@@ -21,6 +23,9 @@ func (r *Room) Presence(from transports.Address, nick string, p *stanza.Element,
 	case c == nil && len(r.clients) >= maxClients:
 		r.refuse(from, nick, p.Attr("id"), transports.NewError(transports.Policy,
 			fmt.Sprintf("%d of your clients are in this room, which is the most. Leave it with one of them first.", maxClients), nil), out)
+	case (again || c == nil && r.entered) && r.opt.MayShow != nil && !r.opt.MayShow(len(r.occupants)):
+		r.refuse(from, nick, p.Attr("id"), transports.NewError(transports.Busy,
+			"Your clients have asked too often who is in their rooms. Try again in a minute.", nil), out)
 	case c == nil:
 		r.join(client{addr: from, want: nick, join: p.Attr("id"), asked: parseHistoryRequest(x)}, x.Child("", "password").Text(), out)
 	case !c.in && x == nil && nick == c.want:
@@ -28,8 +33,7 @@ func (r *Room) Presence(from transports.Address, nick string, p *stanza.Element,
 	case !c.in:
 		// A second try while the network has not answered the first: only the newest is answered.
 		c.join, c.want, c.asked = p.Attr("id"), nick, parseHistoryRequest(x)
-	case x != nil && (nick == r.nick || nick == c.want):
-		// XEP-0045 §7.2.1 with XEP-0410 §4: a client that lost the room's state joins again and gets all of it.
+	case again:
 		c.join, c.want, c.asked = p.Attr("id"), nick, parseHistoryRequest(x)
 		r.welcome(c, out)
 	case nick != r.nick:

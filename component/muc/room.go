@@ -15,6 +15,8 @@ type Options struct {
 	Target  transports.Target
 	// RealJID is the address of a person outside the room, for the item's jid attribute; the zero Address hides it.
 	RealJID func(*transports.Person) transports.Address
+	// MayShow reports whether a client may be sent the presence of so many occupants once more; nil allows everything.
+	MayShow func(occupants int) bool
 	NextRef func() transports.Ref
 	Now     func() time.Time
 	NewID   func() string
