@@ -65,11 +65,10 @@ type conn struct {
 	elsewhere []string // channels that it is in and that the user did not join here
 	late      bool     // the deadline of reading passed while we did not read
 
-	batches map[string]string  // label by batch
-	events  []transports.Event // room for translate
-	fault   *cause             // why the connection ends
-	broken  error              // of writing
-	words   string             // of ERROR
+	batches map[string]string // label by batch
+	fault   *cause            // why the connection ends
+	broken  error             // of writing
+	words   string            // of ERROR
 }
 
 func newConn(nc net.Conn, buffers *lineBuffers, burst int, tooLong func()) *conn {

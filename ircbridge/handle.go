@@ -67,7 +67,8 @@ func (s *session) handle(c *conn, line string) {
 		}
 	}
 	label := c.label(e)
-	for _, event := range s.translator(c).translate(c.events[:0], e) {
+	var room [4]transports.Event
+	for _, event := range s.translator(c).translate(room[:0], e) {
 		if m, ok := event.(transports.Message); ok && self {
 			if m = c.echoed(m, label); m.Ref == 0 && c.isup.casemap.equal(m.To.ID, s.nick) {
 				m.To = transports.Target{} // from the user to himself: this copy is the one that he receives

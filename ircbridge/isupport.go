@@ -3,6 +3,7 @@ package ircbridge
 import (
 	"strconv"
 	"strings"
+	"unique"
 
 	"passerelle/transports"
 )
@@ -57,18 +58,18 @@ func (s *isupport) apply(tokens []string) {
 			s.casemap = parseCasemap(value)
 		case "CHANTYPES":
 			if value != "" {
-				s.chanTypes = strings.Clone(value)
+				s.chanTypes = intern(value)
 			}
 		case "PREFIX":
 			// "(ohv)@%+"; an empty value means that the network has no ranks.
 			modes, chars, ok := strings.Cut(strings.TrimPrefix(value, "("), ")")
 			if value == "" || ok && len(modes) == len(chars) {
-				s.prefixModes, s.prefixChars = strings.Clone(modes), strings.Clone(chars)
+				s.prefixModes, s.prefixChars = intern(modes), intern(chars)
 			}
 		case "CHANMODES":
 			types := strings.Split(value, ",")
 			if len(types) >= 3 && len(value) <= 4*maxToken {
-				s.listModes, s.paramModes, s.setModes = strings.Clone(types[0]), strings.Clone(types[1]), strings.Clone(types[2])
+				s.listModes, s.paramModes, s.setModes = intern(types[0]), intern(types[1]), intern(types[2])
 			}
 		case "NICKLEN", "MAXNICKLEN":
 			s.nickLen = bounded(value, 4, maxNickName, s.nickLen)
@@ -91,6 +92,9 @@ func (s *isupport) apply(tokens []string) {
 		}
 	}
 }
+
+// intern makes the sessions of a network share what it says to each of them.
+func intern(s string) string { return unique.Make(strings.Clone(s)).Value() }
 
 // bounded reads a number that must lie between low and high; anything else leaves the present one.
 func bounded(value string, low, high, present int) int {

@@ -11,7 +11,7 @@ import (
 const maxLine = 16 << 10
 
 // idleBuffer is what a connection on which nothing happens keeps to read into.
-const idleBuffer = 512
+const idleBuffer = 256
 
 // lineBuffers lends large buffers to connections that are being talked to. The zero value is ready, safe for any goroutine.
 type lineBuffers struct{ pool sync.Pool }

@@ -156,7 +156,7 @@ func TestComingBackInALoop(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if connections < 2 || connections > 7 {
+		if connections < 4 || connections > 9 {
 			t.Errorf("%d connections in a minute", connections)
 		}
 		time.Sleep(2 * maxRetry)

@@ -17,8 +17,8 @@ type pace struct {
 // minPaces keeps small tables from being swept at every other insertion.
 const minPaces = 256
 
-// notePace keeps the session's back-off for the next session of the same user. It is called with the session's mutex held.
-func (t *Transport) notePace(s *session) {
+// notePace keeps the session's attempts for the next session of the same user. It is called with the session's mutex held.
+func (t *Transport) notePace(s *session, next time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if s.attempts == 0 {
@@ -37,7 +37,7 @@ func (t *Transport) notePace(s *session) {
 		}
 		t.sweepAt = max(minPaces, 2*len(t.paces))
 	}
-	t.paces[s.key()] = pace{s.attempts, s.nextTry}
+	t.paces[s.key()] = pace{s.attempts, next}
 }
 
 // takeTurn waits until the user's last session on this network has hung up, so that its nick is free, and until the network
@@ -55,7 +55,7 @@ func (s *session) takeTurn() (why *transports.Error, ok bool) {
 		return nil, true
 	}
 	s.mu.Lock()
-	s.attempts, s.nextTry = p.attempts, p.next
+	s.attempts = p.attempts
 	s.mu.Unlock()
 	if wait > joinAgainAfter {
 		return transports.NewError(transports.Offline,

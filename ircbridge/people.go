@@ -1,6 +1,7 @@
 package ircbridge
 
 import (
+	"hash/maphash"
 	"strings"
 	"sync"
 	"weak"
@@ -12,7 +13,8 @@ import (
 // copy each. What nobody holds any more is collected. Its methods are safe to call from any goroutine.
 type people struct {
 	mu      sync.Mutex
-	byValue map[transports.Person]weak.Pointer[transports.Person]
+	seed    maphash.Seed
+	byHash  map[uint64]weak.Pointer[transports.Person]
 	sweepAt int // number of entries at which the dead ones are looked for
 }
 
@@ -23,20 +25,22 @@ const minSweep = 256
 func (t *people) intern(p transports.Person) *transports.Person {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if known := t.byValue[p].Value(); known != nil {
-		return known
-	}
-	if t.byValue == nil {
-		t.byValue = make(map[transports.Person]weak.Pointer[transports.Person])
+	if t.byHash == nil {
+		t.seed = maphash.MakeSeed()
+		t.byHash = make(map[uint64]weak.Pointer[transports.Person])
 		t.sweepAt = minSweep
 	}
-	if len(t.byValue) >= t.sweepAt {
-		for value, person := range t.byValue {
+	hash := maphash.Comparable(t.seed, p)
+	if known := t.byHash[hash].Value(); known != nil && *known == p {
+		return known // two persons of one hash take turns in the table
+	}
+	if len(t.byHash) >= t.sweepAt {
+		for hash, person := range t.byHash {
 			if person.Value() == nil {
-				delete(t.byValue, value)
+				delete(t.byHash, hash)
 			}
 		}
-		t.sweepAt = max(minSweep, 2*len(t.byValue))
+		t.sweepAt = max(minSweep, 2*len(t.byHash))
 	}
 	// The strings are slices of whole lines, which must not stay in memory for the sake of a nick.
 	person := &transports.Person{
@@ -46,6 +50,6 @@ func (t *people) intern(p transports.Person) *transports.Person {
 		Account:  strings.Clone(p.Account),
 		RealName: strings.Clone(p.RealName),
 	}
-	t.byValue[*person] = weak.Make(person)
+	t.byHash[hash] = weak.Make(person)
 	return person
 }

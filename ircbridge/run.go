@@ -27,7 +27,7 @@ func (s *session) run() {
 	s.mu.Lock()
 	s.setPhase(phaseOver)
 	s.mu.Unlock()
-	s.t.forget(s)
+	s.t.forget(s, false)
 }
 
 // connections is one connection after the other.
@@ -48,21 +48,28 @@ func (s *session) connections() {
 
 // connect makes a connection and begins to register.
 func (s *session) connect() (*conn, *cause) {
+	// No child of the session's context, which would keep what it takes to have children for as long as the session lives.
+	ctx, abort := context.WithCancel(context.Background())
+	defer abort()
 	s.mu.Lock()
 	s.setPhase(phaseConnecting)
 	s.lastTry = time.Now()
+	if s.abort = abort; s.closed {
+		abort()
+	}
 	s.mu.Unlock()
-	set, err := s.settings()
+	set, err := s.settings(ctx)
 	if err != nil {
 		return nil, &cause{transports.NewError(transports.Internal, "Your settings cannot be read now.", err), false}
 	}
-	nc, why := s.t.dial(s.ctx, s.net)
+	nc, why := s.t.dial(ctx, s.net)
 	if why != nil {
 		return nil, why
 	}
 	c := newConn(nc, &s.t.buffers, s.t.opt.Burst, func() { s.t.metrics.dropped.WithLabelValues(dropTooLong).Inc() })
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.abort = nil
 	s.conn = c
 	if s.closed {
 		c.interrupt()
@@ -74,11 +81,11 @@ func (s *session) connect() (*conn, *cause) {
 }
 
 // settings are what the user configured for the network. The store is asked here, where nobody waits for the session.
-func (s *session) settings() (map[string]string, error) {
+func (s *session) settings(ctx context.Context) (map[string]string, error) {
 	if s.t.opt.Settings == nil {
 		return nil, nil
 	}
-	ctx, cancel := context.WithTimeout(s.ctx, dialTimeout)
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	set, err := s.t.opt.Settings.Load(ctx, s.user, scopeOf(s.net.ID))
 	if err != nil {
@@ -297,10 +304,7 @@ func (s *session) disconnected(c *conn, why *cause) time.Duration {
 		s.log.Debug("irc session over", "network", s.net.ID, "reason", why.err.Text)
 		return 0
 	}
-	select {
-	case <-s.hurry: // of a Join that came too late for the last pause
-	default:
-	}
+	s.hurry = make(chan struct{}, 1)
 	s.post(transports.State{Err: why.err, Retry: retry})
 	s.setPhase(phaseWaiting)
 	s.log.Debug("irc session lost its link", "network", s.net.ID, "retry", retry, "reason", why.err.Text)
@@ -316,14 +320,22 @@ func (s *session) backOff(c *conn, why *cause) time.Duration {
 	if s.patient = why.err.Kind == transports.Full; s.patient {
 		s.attempts = max(s.attempts, throttledAttempts)
 	}
+	now := time.Now()
 	if stable && s.closed {
-		s.t.notePace(s) // he may come back at once
+		s.t.notePace(s, now) // he may come back at once
 		return 0
 	}
 	retry := backoff(s.attempts)
 	s.attempts++
-	s.nextTry = time.Now().Add(retry)
-	s.t.notePace(s)
+	s.nextTry = now.Add(retry)
+	next := s.nextTry
+	if !s.patient {
+		next = now
+		if n := s.attempts - freeAttempts; n > 0 {
+			next = now.Add(backoff(n - 1))
+		}
+	}
+	s.t.notePace(s, next)
 	return retry
 }
 
@@ -373,9 +385,12 @@ func backoff(attempt int) time.Duration {
 func (s *session) pause(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
+	s.mu.Lock()
+	hurry := s.hurry
+	s.mu.Unlock()
 	select {
 	case <-timer.C:
-	case <-s.hurry:
+	case <-hurry:
 	case <-s.ctx.Done():
 		return false
 	}

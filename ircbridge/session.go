@@ -40,8 +40,6 @@ type session struct {
 	log    *slog.Logger
 	ctx    context.Context // ends with the session
 	cancel context.CancelFunc
-	hurry  chan struct{} // a Join asks to end the back-off now
-	left   chan struct{} // closed once nothing is connected any more
 	// previous is closed once the user's last session on the network has left it: before that his nick is still in use there.
 	previous <-chan struct{}
 
@@ -51,6 +49,8 @@ type session struct {
 	phase    phase
 	closed   bool
 	reason   string             // that Close gave
+	abort    context.CancelFunc // of the connection that is being made, else nil
+	hurry    chan struct{}      // a Join asks to end the back-off now; nil before the first one
 	out      []transports.Event // posted, not yet emitted
 	flushing bool               // flushAll is running
 	wanted   string             // the nick to register with
@@ -62,7 +62,8 @@ type session struct {
 	attempts int   // since the last stable connection
 	lastTry  time.Time
 	nextTry  time.Time
-	patient  bool // the network counts connections: no Join cuts the back-off short
+	patient  bool          // the network counts connections: no Join cuts the back-off short
+	left     chan struct{} // closed once nothing is connected any more; nil where nobody could wait for it
 }
 
 var _ transports.Session = (*session)(nil)
@@ -73,8 +74,6 @@ func newSession(t *Transport, n *Network, user transports.Address, host transpor
 		t: t, net: n, user: user, host: host,
 		log: t.log,
 		ctx: ctx, cancel: cancel,
-		hurry: make(chan struct{}, 1),
-		left:  make(chan struct{}),
 	}
 }
 
@@ -145,14 +144,16 @@ func (s *session) closeLocked(reason string) {
 	s.reason = reason
 	s.out = nil
 	s.cancel()
+	if s.abort != nil {
+		s.abort()
+	}
 	if s.conn != nil {
 		s.conn.interrupt()
 	}
-	s.t.forget(s)
 	if s.phase == phaseIdle { // it never ran
 		s.setPhase(phaseOver)
-		s.t.hasLeft(s)
 	}
+	s.t.forget(s, s.phase != phaseOver)
 }
 
 // post puts an event behind those that the host has not taken yet. Whoever posts sees to it that flush is called.

@@ -11,7 +11,7 @@ import (
 const levelTrace = slog.LevelDebug - 4
 
 // tracing reports whether the wire is to be shown. It costs next to nothing, so it is asked before anything is written for it.
-func (s *session) tracing() bool { return s.log.Enabled(s.ctx, levelTrace) }
+func (s *session) tracing() bool { return s.log.Enabled(context.Background(), levelTrace) }
 
 // trace shows a line that was received or is sent.
 func (s *session) trace(message, line string) {

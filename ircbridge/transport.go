@@ -191,21 +191,27 @@ func (t *Transport) Open(_ context.Context, user transports.Address, network str
 	return s, nil
 }
 
-// forget drops a session that is over or closed, so that the user may open another.
-func (t *Transport) forget(s *session) {
+// forget drops a session that is over or closed, so that the user may open another. Leaves says that it has still to hang up.
+func (t *Transport) forget(s *session, leaves bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.sessions[s.key()] == s {
 		delete(t.sessions, s.key())
-		t.leaving[s.key()] = s.left
+		if leaves {
+			s.left = make(chan struct{})
+			t.leaving[s.key()] = s.left
+		}
 	}
 }
 
 // hasLeft notes that nothing of a session is connected any more.
 func (t *Transport) hasLeft(s *session) {
-	close(s.left)
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if s.left == nil {
+		return // it was not closed before its end
+	}
+	close(s.left)
 	if t.leaving[s.key()] == s.left {
 		delete(t.leaving, s.key())
 	}
@@ -262,5 +268,6 @@ const (
 	minRetry            = time.Second
 	maxRetry            = 300 * time.Second
 	joinAgainAfter      = 10 * time.Second // a user's Join may cut a back-off short that often
+	freeAttempts        = 2                // a user's sessions that may follow each other at once
 	throttledAttempts   = 7                // the back-off of a network that counts connections begins at 128 s: they count within a minute
 )
