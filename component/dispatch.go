@@ -78,12 +78,9 @@ func (u *user) message(in *inbound, e entity, typ string) {
 		u.sendPrivate(in, e)
 	case e.kind == entityRoom:
 		u.refuse(in, transports.NewError(transports.NotJoined, "This is a room. Join it to talk in it; a single message cannot be sent to it.", nil))
-	case e.kind == entityNetwork:
-		u.chat(in, "This is the network "+e.target.Network+". Its rooms are at "+u.exampleRoom(e.target.Network)+
-			"; write to "+u.g.botAddress().String()+" for help.")
 	case typ == "headline": // RFC 6121 §5.2.2: no reply is expected
 	default:
-		u.chat(in, u.bot(in, root.Child(stanza.NSComponent, "body").Text()))
+		u.bot(u.hear(in), e)
 	}
 }
 

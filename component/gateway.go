@@ -21,6 +21,7 @@ type Options struct {
 	Server    string
 	Version   string // of the program, for XEP-0092
 	Transport transports.Transport
+	Admins    []string  // bare JIDs of the operator's administrators
 	Store     *store.DB // remembers who was in which room; nil remembers nothing
 	Log       *slog.Logger
 	Metrics   *Metrics
@@ -61,6 +62,7 @@ type Gateway struct {
 	domain   transports.Address
 	about    transports.Description
 	services []service
+	commands []transports.Command
 	log      *slog.Logger
 	metrics  *domainMetrics
 
@@ -97,6 +99,7 @@ func New(opt Options) (*Gateway, error) {
 		domain:    domain,
 		about:     opt.Transport.Describe(),
 		services:  serviceTable(),
+		commands:  opt.Transport.Commands(),
 		log:       opt.Log.With("domain", opt.Domain),
 		metrics:   opt.Metrics.forDomain(opt.Domain),
 		out:       newSendQueue(sendQueueBytes),

@@ -35,6 +35,7 @@ func serviceTable() []service {
 	return []service{
 		{feature: nsDiscoInfo, at: entityAny, iq: "query", answer: (*user).discoInfo},
 		{feature: nsDiscoItems, at: entityAny, iq: "query", answer: (*user).discoItems},
+		{feature: nsCommands, at: entityGateway | entityNetwork | entityRoom, iq: "command", set: true, answer: (*user).command},
 		{feature: nsPing, at: entityAny, iq: "ping", answer: (*user).pong},
 		{feature: nsVersion, at: entityGateway | entityBot | entityNetwork | entityRoom, iq: "query", answer: (*user).version},
 		{feature: nsTime, at: entityGateway | entityBot, iq: "time", answer: (*user).time},
@@ -140,6 +141,9 @@ func (u *user) roomAdmin(in *inbound, e entity) {
 // discoInfo answers XEP-0030 §3.1.
 func (u *user) discoInfo(in *inbound, e entity) {
 	if node := in.root().Child(nsDiscoInfo, "query").Attr("node"); node != "" {
+		if u.commandInfo(in, e, node) {
+			return
+		}
 		u.refuse(in, transports.NewError(transports.NotFound, "There is no such node.", nil)) // XEP-0030 §3.2
 		return
 	}
@@ -176,6 +180,10 @@ func (u *user) discoInfo(in *inbound, e entity) {
 // discoItems answers XEP-0030 §4.1: the networks and the bot at the domain, the rooms at a network.
 func (u *user) discoItems(in *inbound, e entity) {
 	query := in.root().Child(nsDiscoItems, "query")
+	if query.AttrIs("node", nsCommands) {
+		u.commandItems(in, e)
+		return
+	}
 	if query.Attr("node") != "" {
 		u.refuse(in, transports.NewError(transports.NotFound, "There is no such node.", nil))
 		return

@@ -105,46 +105,64 @@ func TestTraceSlowList(t *testing.T) {
 		<item jid='#go%irc.example@irc.localhost' name='#Go (12)'/><item jid='#a\40b%irc.example@irc.localhost'/></query></iq>`)
 }
 
-// "configure" with its present values, in chat.
+// "configure" with its present values, in chat and by form.
 func TestTraceConfigure(t *testing.T) {
 	t.Parallel()
-	nick := "alice"
-	ran := make(chan map[string]string, 1)
-	w := newWorld(t, func(o *Options) {
-		o.Transport.(*scripted).commands = []transports.Command{{
-			Name: "configure", Title: "Settings", For: []transports.TargetKind{transports.TargetNetwork},
-			Form: func(context.Context, transports.Address, transports.Target) (transports.Form, error) {
-				return transports.Form{Title: "Your settings on irc.example", Fields: []transports.Field{
-					{Name: "nick", Label: "Nick", Value: nick}, {Name: "pass", Label: "Password", Type: transports.FieldSecret},
-				}}, nil
-			},
-			Run: func(_ context.Context, user transports.Address, on transports.Target, v map[string]string) (string, error) {
-				v["on"], v["user"] = on.Network, user.String()
-				ran <- v
-				return "Saved.", nil
-			},
-		}}
-	}).connected()
+	ran := make(chan transports.Call, 1)
+	w := newWorld(t, func(o *Options) { o.Transport.(*scripted).commands = []transports.Command{configureForTest(ran)} }).connected()
 	alice := w.client("alice@localhost/phone")
 	say := func(body, pattern string) {
 		t.Helper()
 		alice.ask(`<message type='chat' to='help@irc.localhost'><body>`+body+`</body><thread>t1</thread></message>`,
 			`<message type='chat' from='help@irc.localhost'><thread>t1</thread><body>`+pattern+`</body></message>`)
 	}
-	say("CONFIGURE irc.example", "*Nick (nick): alice*NAME=VALUE*")
-	say("configure irc.example nick=ally", "Saved.")
-	if v := <-ran; v["nick"] != "ally" || v["on"] != "irc.example" || v["user"] != "alice@localhost" {
-		t.Errorf("the command ran with %v", v)
+	say("CONFIGURE irc.example", "Your settings (irc.example)*1 Nick: alice*2 Colour: Blue*1 Red*2 Blue*3 Away: no*4 Password: (not in chat*")
+	say("1 ally", "*1 Nick: ally*")
+	say("colour red", "*2 Colour: Red*")
+	say("colour mauve", "This is not one of the choices.")
+	say("3 perhaps", "This is yes or no.")
+	say("3 yes", "*3 Away: yes*")
+	say("4 hunter2", "I do not take passwords in chat*")
+	say("gibberish here", "I do not understand*")
+	say("ok", "Saved.")
+	if c := <-ran; c.Values.Get("nick") != "ally" || c.Values.Get("colour") != "red" || !c.Values.Bool("away") || c.On.Network != "irc.example" || c.User.String() != "alice@localhost" {
+		t.Errorf("the command ran with %+v", c)
 	}
-	say("! Configure irc.example nick=Alice Liddell", "Saved.")
-	if v := <-ran; v["nick"] != "Alice Liddell" {
-		t.Errorf("the command ran with %v", v)
-	}
+	say("configure irc.example nick=ally the second", "A nick is one word.")
+	say("1 ally", "*1 Nick: ally*")
+	say("ok", "Saved.")
+	<-ran
 	say("configure "+strings.Repeat("z", 5000), "“"+strings.Repeat("z", 60)+"…” is not the name of a network.")
 	say("configure irc.example pass=hunter2", "I do not take passwords in chat*")
-	say("configure irc.example colour=blue", "I do not understand*")
-	say("configure", "Write*")
-	say("configure not-a-network", "*not the name of a network.")
+	say("cancel", "Left as it is.")
+	say("cancel", "There is nothing to cancel.")
+	say("configure", "Which network?*")
+	say("configure not-a-network", "*is not the name of a network.")
 	say("what is this?", "This is Test gateway*Join #channel%irc.example@irc.localhost.*")
 	say("/status", "You are connected to no network*")
+}
+
+// configureForTest is a command of one page with a field of each kind that matters.
+func configureForTest(ran chan<- transports.Call) transports.Command {
+	return transports.Command{
+		Name: "configure", Title: "Settings", For: []transports.TargetKind{transports.TargetNetwork},
+		Next: func(_ context.Context, c transports.Call) (*transports.Form, error) {
+			if c.Values != nil {
+				return nil, nil
+			}
+			return &transports.Form{Title: "Your settings", Fields: []transports.Field{
+				{Name: "nick", Label: "Nick", Values: []string{"alice"}, Required: true},
+				{Name: "colour", Label: "Colour", Type: transports.FieldChoice, Values: []string{"blue"}, Options: []transports.Option{{Value: "red", Label: "Red"}, {Value: "blue", Label: "Blue"}}},
+				{Name: "away", Label: "Away", Type: transports.FieldBool, Values: []string{"false"}},
+				{Name: "pass", Label: "Password", Type: transports.FieldSecret},
+			}}, nil
+		},
+		Run: func(_ context.Context, c transports.Call) (string, error) {
+			if strings.Contains(c.Values.Get("nick"), " ") {
+				return "", transports.NewError(transports.BadRequest, "A nick is one word.", nil)
+			}
+			ran <- c
+			return "Saved.", nil
+		},
+	}
 }

@@ -41,14 +41,17 @@ type user struct {
 	space   chan struct{} // closed when an event was taken from a full queue; nil while nobody waits
 
 	// What follows belongs to the running goroutine.
-	stopped   bool // with the gateway: nothing is begun any more
-	networks  map[string]*network
-	restoring map[restoring]struct{} // clients on their way back after a restart
-	lastRef   transports.Ref
-	shown     int       // presences of occupants, since shownFrom
-	shownFrom time.Time // when the count began
-	out       *muc.Out  // from outPool while the goroutine runs
-	ctx       context.Context
+	stopped    bool // with the gateway: nothing is begun any more
+	networks   map[string]*network
+	restoring  map[restoring]struct{}           // clients on their way back after a restart
+	executions map[string]*execution            // commands that are being filled in, by session id
+	chats      map[transports.Address]*chatForm // those that are filled in by chat, by the JID that is written to
+	awaited    int                              // work in the background
+	lastRef    transports.Ref
+	shown      int       // presences of occupants, since shownFrom
+	shownFrom  time.Time // when the count began
+	out        *muc.Out  // from outPool while the goroutine runs
+	ctx        context.Context
 }
 
 // outs are the output buffers of users who rest.
@@ -195,7 +198,7 @@ func (u *user) rest() {
 	u.stanzas, u.events = nil, nil
 	outs.Put(u.out)
 	u.out = nil
-	idle := len(u.networks) == 0 && len(u.restoring) == 0
+	idle := u.idle()
 	u.mu.Unlock()
 	if !idle {
 		return
@@ -205,12 +208,17 @@ func (u *user) rest() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	// Since the lock was free something may have come in.
-	if !u.running && len(u.stanzas) == 0 && len(u.events) == 0 && len(u.posts) == 0 && len(u.networks) == 0 && len(u.restoring) == 0 {
+	if !u.running && len(u.stanzas) == 0 && len(u.events) == 0 && len(u.posts) == 0 && u.idle() {
 		u.retired = true
 		if u.g.users[u.jid] == u {
 			delete(u.g.users, u.jid)
 		}
 	}
+}
+
+// idle reports whether nothing is worth remembering of the user.
+func (u *user) idle() bool {
+	return len(u.networks) == 0 && len(u.restoring) == 0 && len(u.executions) == 0 && u.awaited == 0
 }
 
 // guard runs a handler; a panic in it is logged, counted and answered, and harms nobody else. What the handler had written so

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"passerelle/internal/text"
 	"passerelle/transports"
 )
 
@@ -35,47 +36,56 @@ func scopeOf(network string) string { return "network:" + network }
 // configureCommand is "configure" on a network, as biboumi has it.
 func (t *Transport) configureCommand() transports.Command {
 	return transports.Command{
-		Name:   "configure",
-		Title:  "Your settings on this IRC network",
-		For:    []transports.TargetKind{transports.TargetNetwork},
-		Secret: true,
-		Form:   t.configureForm,
-		Run:    t.configureRun,
+		Name:  "configure",
+		Title: "Your settings on this IRC network",
+		For:   []transports.TargetKind{transports.TargetNetwork},
+		Next:  t.configureForm,
+		Run:   t.configureRun,
 	}
 }
 
-func (t *Transport) configureForm(ctx context.Context, user transports.Address, on transports.Target) (transports.Form, error) {
-	values, err := t.opt.Settings.Load(ctx, user.Bare(), scopeOf(on.Network))
-	if err != nil {
-		return transports.Form{}, fmt.Errorf("load settings: %w", err)
+func (t *Transport) configureForm(ctx context.Context, call transports.Call) (*transports.Form, error) {
+	if call.Values != nil {
+		return nil, nil // one page is all
 	}
-	f := transports.Form{
-		Title:        "Settings on " + on.Network,
+	values, err := t.opt.Settings.Load(ctx, call.User.Bare(), scopeOf(call.On.Network))
+	if err != nil {
+		return nil, fmt.Errorf("load settings: %w", err)
+	}
+	present := func(name string) []string {
+		if values[name] == "" {
+			return nil
+		}
+		return []string{values[name]}
+	}
+	f := &transports.Form{
+		Title:        "Your settings on this IRC network",
 		Instructions: "They take effect when you connect the next time. An empty password leaves the one that is set.",
 		Fields: []transports.Field{
-			{Name: SettingNick, Label: "Nick, in place of the one you join with", Value: values[SettingNick]},
-			{Name: SettingUsername, Label: "User name", Value: values[SettingUsername]},
-			{Name: SettingRealname, Label: "Real name, seen by everybody", Value: values[SettingRealname]},
+			{Name: SettingNick, Label: "Nick, in place of the one you join with", Values: present(SettingNick)},
+			{Name: SettingUsername, Label: "User name", Values: present(SettingUsername)},
+			{Name: SettingRealname, Label: "Real name, seen by everybody", Values: present(SettingRealname)},
 			{Name: SettingPassword, Label: "Server password", Type: transports.FieldSecret},
 		},
 	}
 	if values[SettingPassword] != "" {
 		f.Fields = append(f.Fields, transports.Field{
-			Name: forgetPassword, Label: "Forget the password that is set", Type: transports.FieldBool, Value: "false",
+			Name: forgetPassword, Label: "Forget the password that is set", Type: transports.FieldBool, Values: []string{"false"},
 		})
 	}
 	return f, nil
 }
 
-func (t *Transport) configureRun(ctx context.Context, user transports.Address, on transports.Target, values map[string]string) (string, error) {
-	scope := scopeOf(on.Network)
-	old, err := t.opt.Settings.Load(ctx, user.Bare(), scope)
+func (t *Transport) configureRun(ctx context.Context, call transports.Call) (string, error) {
+	scope := scopeOf(call.On.Network)
+	old, err := t.opt.Settings.Load(ctx, call.User.Bare(), scope)
 	if err != nil {
 		return "", fmt.Errorf("load settings: %w", err)
 	}
 	set := make(map[string]string, 4)
 	for _, name := range []string{SettingNick, SettingUsername, SettingRealname, SettingPassword} {
-		value, given := values[name]
+		_, given := call.Values[name]
+		value := call.Values.Get(name)
 		if !given || name == SettingPassword && value == "" {
 			value = old[name]
 		}
@@ -87,13 +97,13 @@ func (t *Transport) configureRun(ctx context.Context, user transports.Address, o
 			set[name] = value
 		}
 	}
-	if forget := values[forgetPassword]; forget == "true" || forget == "1" {
+	if call.Values.Bool(forgetPassword) {
 		delete(set, SettingPassword)
 	}
-	if err := t.opt.Settings.Save(ctx, user.Bare(), scope, set); err != nil {
+	if err := t.opt.Settings.Save(ctx, call.User.Bare(), scope, set); err != nil {
 		return "", fmt.Errorf("save settings: %w", err)
 	}
-	return "Saved. The settings take effect when you connect to " + on.Network + " the next time.", nil
+	return text.Say(call.Lang, "Saved. It takes effect when you connect to %s the next time.", call.On.Network), nil
 }
 
 // checkSetting refuses what cannot stand in the line that it is for.

@@ -41,7 +41,11 @@ func TestConfigure(t *testing.T) {
 	ctx := context.Background()
 	run := func(values map[string]string) error {
 		t.Helper()
-		_, err := c.Run(ctx, alice.WithResource("phone"), on, values)
+		call := transports.Call{User: alice.WithResource("phone"), On: on, Values: transports.Values{}}
+		for name, value := range values {
+			call.Values[name] = []string{value}
+		}
+		_, err := c.Run(ctx, call)
 		return err
 	}
 	if err := run(map[string]string{SettingNick: "Al", SettingRealname: " Alice A. ", SettingPassword: "pw"}); err != nil {
@@ -54,12 +58,12 @@ func TestConfigure(t *testing.T) {
 	if got := settings.values[alice.String()+" network:"+testNet]; !maps.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	form, err := c.Form(ctx, alice, on)
+	form, err := c.Next(ctx, transports.Call{User: alice, On: on})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, f := range form.Fields {
-		if strings.Contains(f.Value, "pw") {
+		if strings.Contains(f.Value(), "pw") {
 			t.Errorf("field %s shows the password", f.Name)
 		}
 	}

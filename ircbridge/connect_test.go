@@ -175,8 +175,10 @@ func TestTLS(t *testing.T) {
 		t.Errorf("got %+v, want the end", st)
 	}
 	configure := tr.Commands()[0]
-	if _, err := configure.Run(context.Background(), alice, transports.Target{Kind: transports.TargetNetwork, Network: testNet},
-		map[string]string{SettingPassword: "secret", SettingNick: "Al"}); err != nil {
+	if _, err := configure.Run(context.Background(), transports.Call{
+		User: alice, On: transports.Target{Kind: transports.TargetNetwork, Network: testNet},
+		Values: transports.Values{SettingPassword: {"secret"}, SettingNick: {"Al"}},
+	}); err != nil {
 		t.Fatal(err)
 	}
 	s, h = open(t, tr, alice)

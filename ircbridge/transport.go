@@ -134,7 +134,7 @@ func (t *Transport) Describe() transports.Description {
 		d.Hints = append(d.Hints, "The network may be any public IRC server with TLS, such as irc.libera.chat.")
 	}
 	if t.opt.Settings != nil {
-		d.Hints = append(d.Hints, "To set your nick or password on a network, run the command configure on network@DOMAIN.")
+		d.Hints = append(d.Hints, "For your nick, user name and password on a network, write here “configure NETWORK”, or run that command in your client.")
 	}
 	return d
 }

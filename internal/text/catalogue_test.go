@@ -1,0 +1,131 @@
+package text
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// Every text that the program says is in every language, with the same arguments; and nothing is in the catalogue that nobody says.
+func TestCatalogueIsComplete(t *testing.T) {
+	t.Parallel()
+	said := map[string]string{}
+	for _, dir := range []string{"../../component", "../../ircbridge"} {
+		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			if !strings.HasSuffix(file, "_test.go") {
+				collect(t, file, said)
+			}
+		}
+	}
+	if len(said) < 20 {
+		t.Fatalf("only %d texts were found: the test looks in the wrong place", len(said))
+	}
+	for key, place := range said {
+		translated, ok := french[key]
+		if !ok {
+			t.Errorf("%s: no French for %q", place, key)
+			continue
+		}
+		if got, want := verbs(translated), verbs(key); !slices.Equal(got, want) {
+			t.Errorf("%q has the arguments %v, its French %q has %v", key, want, translated, got)
+		}
+	}
+	for key := range french {
+		if _, ok := said[key]; !ok {
+			t.Errorf("nobody says %q", key)
+		}
+	}
+}
+
+// collect finds the texts of the catalogue in a file: second arguments of text.Say, and the texts of forms and commands.
+func collect(t *testing.T, file string, said map[string]string) {
+	t.Helper()
+	src, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fset := token.NewFileSet()
+	f, err := parser.ParseFile(fset, file, src, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	note := func(e ast.Expr) {
+		if lit, ok := e.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+			s, err := strconv.Unquote(lit.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s != "" {
+				said[s] = fset.Position(lit.Pos()).String()
+			}
+		}
+	}
+	var wrong bool // inside a function whose returned texts are of the catalogue
+	ast.Inspect(f, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.FuncDecl:
+			wrong = n.Name.Name == "chatValue" || n.Name.Name == "take"
+		case *ast.CallExpr:
+			if sel, ok := n.Fun.(*ast.SelectorExpr); ok && len(n.Args) > 1 {
+				if x, ok := sel.X.(*ast.Ident); ok && x.Name == "text" && sel.Sel.Name == "Say" {
+					note(n.Args[1])
+				}
+			}
+			if id, ok := n.Fun.(*ast.Ident); ok && id.Name == "append" && len(n.Args) == 2 {
+				if sel, ok := n.Args[0].(*ast.SelectorExpr); ok && sel.Sel.Name == "Hints" {
+					note(n.Args[1])
+				}
+			}
+			if id, ok := n.Fun.(*ast.Ident); ok && id.Name == "bad" && len(n.Args) == 2 && strings.HasSuffix(file, "form.go") {
+				note(n.Args[1])
+			}
+		case *ast.ReturnStmt:
+			if wrong && len(n.Results) > 0 {
+				note(n.Results[len(n.Results)-1])
+			}
+		case *ast.KeyValueExpr:
+			if k, ok := n.Key.(*ast.Ident); ok && slices.Contains([]string{"Title", "Label", "Instructions"}, k.Name) {
+				note(n.Value)
+			}
+			if k, ok := n.Key.(*ast.Ident); ok && k.Name == "Hints" {
+				if list, ok := n.Value.(*ast.CompositeLit); ok {
+					for _, e := range list.Elts {
+						note(e)
+					}
+				}
+			}
+		}
+		return true
+	})
+}
+
+// verbs are the formatting verbs of a text, in order.
+func verbs(s string) []string {
+	var out []string
+	for i := 0; i+1 < len(s); i++ {
+		if s[i] == '%' {
+			out = append(out, s[i:i+2])
+			i++
+		}
+	}
+	return out
+}
+
+func TestSay(t *testing.T) {
+	t.Parallel()
+	for lang, want := range map[string]string{"": "no", "en": "no", "en-GB": "no", "fr": "non", "FR-ca": "non", "de": "no", "frr": "no", "x\x00": "no"} {
+		if got := Say(lang, "no"); got != want {
+			t.Errorf("in %q: %q, want %q", lang, got, want)
+		}
+	}
+}
