@@ -44,7 +44,8 @@ func (e *connectError) advice(domain, server string) string {
 	case reasonBadDomain:
 		return fmt.Sprintf("%q is not a domain that an XMPP server takes", domain)
 	case reasonRefused:
-		return fmt.Sprintf("the XMPP server at %s ended the negotiation; its log says why", server)
+		return fmt.Sprintf("what listens at %s did not let %s in: its log may say why, and whether that is the port for components "+
+			"(component_ports in Prosody, ejabberd_service in ejabberd)", server, domain)
 	default:
 		return fmt.Sprintf("nobody answers as an XMPP server for components at %s: is it running, and is its component port open there "+
 			"(component_ports in Prosody, ejabberd_service in ejabberd)?", server)

@@ -42,6 +42,7 @@ func TestProsody(t *testing.T) {
 		w.logged("another process has connected to the XMPP server as irc.localhost and took the place of this one")
 		second.logged("connected to the XMPP server") // the first may hear of it before
 		w.stop()
+		second.logged("connected to the XMPP server")
 		p.Kill()
 		second.logged("lost the stream to the XMPP server", "nobody answers")
 		if err := p.Restart(context.Background()); err != nil {

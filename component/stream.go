@@ -201,7 +201,6 @@ func negotiationError(err error) *connectError {
 		case "conflict":
 			return &connectError{reason: reasonConflict, err: err}
 		}
-		return &connectError{reason: reasonRefused, err: err}
 	}
-	return &connectError{reason: reasonUnreachable, err: err}
+	return &connectError{reason: reasonRefused, err: err}
 }

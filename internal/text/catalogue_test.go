@@ -113,7 +113,7 @@ func collect(t *testing.T, file string, said map[string]string) {
 func verbs(s string) []string {
 	var out []string
 	for i := 0; i+1 < len(s); i++ {
-		if s[i] == '%' {
+		if s[i] == '%' && strings.IndexByte("sdqv%", s[i+1]) >= 0 {
 			out = append(out, s[i:i+2])
 			i++
 		}
