@@ -24,7 +24,9 @@ func TestAdHocCommand(t *testing.T) {
 		return `<iq type='set' id='s' to='` + network + `'><command xmlns='http://jabber.org/protocol/commands' node='configure' sessionid='` +
 			alice.vars["id"] + `' action='complete'><x xmlns='jabber:x:data' type='submit'>` + fields + `</x></command></iq>`
 	}
-	field := func(name, value string) string { return `<field var='` + name + `'><value>` + value + `</value></field>` }
+	field := func(name, value string) string {
+		return `<field var='` + name + `'><value>` + value + `</value></field>`
+	}
 	wrong := func(text string) string {
 		return `<iq type='error' id='s'><error><bad-request xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>` + text + `</text></error></iq>`
 	}

@@ -96,6 +96,19 @@ func (n *network) room(id string) *muc.Room {
 	return n.rooms[id]
 }
 
+// person finds somebody by his folded nick in the rooms of the network.
+func (n *network) person(id string) *transports.Person {
+	if n == nil {
+		return nil
+	}
+	for _, r := range n.rooms {
+		if p := r.Person(id); p != nil {
+			return p
+		}
+	}
+	return nil
+}
+
 // request hands a request of a room to the session. Where the session refuses it, the room answers its client.
 func (u *user) request(a muc.Ask) {
 	n := u.networks[a.Room.Target().Network]

@@ -35,7 +35,8 @@ func TestServices(t *testing.T) {
 	get("irc.localhost", `<time xmlns='urn:xmpp:time'/>`, `<iq type='result' id='g'><time xmlns='urn:xmpp:time'><tzo>*:*</tzo><utc>20*Z</utc></time></iq>`)
 	for _, to := range []string{"irc.localhost", "help@irc.localhost", "irc.example@irc.localhost", "#go%irc.example@irc.localhost", "bob%irc.example@irc.localhost"} {
 		get(to, `<ping xmlns='urn:xmpp:ping'/>`, `<iq type='result' id='g' from='`+to+`'/>`)
-		get(to, `<vCard xmlns='vcard-temp'/>`, `<iq type='error' id='g' from='`+to+`'><error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`)
+		get(to, `<vCard xmlns='vcard-temp'/>`, `<iq type='result' id='g' from='`+to+`'><vCard xmlns='vcard-temp'><FN>*</FN><JABBERID>`+to+`</JABBERID></vCard></iq>`)
+		get(to, `<unheard-of xmlns='urn:example:of'/>`, `<iq type='error' id='g' from='`+to+`'><error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`)
 		get(to, ``, `<iq type='error' id='g'><error><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`)
 	}
 	alice.ask(`<iq type='set' id='s' to='irc.localhost'><ping xmlns='urn:xmpp:ping'/></iq>`, `<iq type='error' id='s'><error><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`)
@@ -190,4 +191,32 @@ func TestTraceMasksWhatIsSaid(t *testing.T) {
 			t.Errorf("the log has %q", word)
 		}
 	}
+}
+
+// What is known of people is answered at once; what is not known is said.
+func TestCards(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil).connected()
+	alice := w.client("alice@localhost/phone")
+	s := w.enter(alice)
+	room := transports.Target{Kind: transports.TargetRoom, Network: "irc.example", ID: "#go"}
+	s.emit(t, transports.Joined{Room: room, Member: transports.Member{Person: &transports.Person{
+		Nick: "Carol", Ident: "~c", Host: "host.example", Account: "carol", RealName: "Carol <C.>",
+	}}})
+	alice.expect(`<presence from='#go%irc.example@irc.localhost/Carol'/>`)
+	get := func(to, payload, pattern string) {
+		t.Helper()
+		alice.ask(`<iq type='get' id='g' to='`+to+`'>`+payload+`</iq>`, pattern)
+	}
+	const temp = `<vCard xmlns='vcard-temp'/>`
+	for _, to := range []string{"#go%irc.example@irc.localhost/Carol", "carol%irc.example@irc.localhost"} {
+		get(to, temp, `<iq type='result' id='g'><vCard xmlns='vcard-temp'><FN>Carol &lt;C.></FN><NICKNAME>Carol</NICKNAME><DESC>~c@host.example, account carol</DESC></vCard></iq>`)
+		get(to, `<vcard xmlns='urn:ietf:params:xml:ns:vcard-4.0'/>`, `<iq type='result' id='g'><vcard xmlns='urn:ietf:params:xml:ns:vcard-4.0'><fn><text>Carol &lt;C.></text></fn></vcard></iq>`)
+		get(to, `<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='urn:xmpp:vcard4'/></pubsub>`,
+			`<iq type='result' id='g'><pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='urn:xmpp:vcard4'><item><vcard xmlns='urn:ietf:params:xml:ns:vcard-4.0'/></item></items></pubsub></iq>`)
+		get(to, `<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='urn:xmpp:avatar:metadata'/></pubsub>`,
+			`<iq type='error' id='g'><error><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`)
+	}
+	get("nobody%irc.example@irc.localhost", temp, `<iq type='result' id='g'><vCard xmlns='vcard-temp'><FN>nobody</FN></vCard></iq>`)
+	get("#go%irc.example@irc.localhost/nobody", temp, `<iq type='error' id='g'><error><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`)
 }

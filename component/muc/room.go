@@ -3,6 +3,7 @@ package muc
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"passerelle/component/stanza"
@@ -150,6 +151,22 @@ func (r *Room) Occupant(nick string) (*transports.Person, bool) {
 	o, ok := r.occupants[nick]
 	return o.person, ok
 }
+
+// Person finds somebody in the room by his nick in any case, as contact JIDs write it.
+func (r *Room) Person(folded string) *transports.Person {
+	if o, ok := r.occupants[folded]; ok {
+		return o.person
+	}
+	for nick, o := range r.occupants {
+		if len(nick) == len(folded) && strings.EqualFold(nick, folded) {
+			return o.person
+		}
+	}
+	return nil
+}
+
+// Subject is the room's subject.
+func (r *Room) Subject() string { return r.subject.text }
 
 // Owns reports whether ref is a request of this room that waits for its answer.
 func (r *Room) Owns(ref transports.Ref) bool {

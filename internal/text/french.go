@@ -37,8 +37,8 @@ var french = map[string]string{
 	"Words that I know: %s.":                       "Mots que je connais : %s.",
 	"Write a number and the new value, such as “1 …”; “ok” when all is right, “cancel” to leave it as it is.": "Écrivez un numéro et la nouvelle valeur, par exemple « 1 … » ; « ok » quand tout est bon, « annuler » pour ne rien changer.",
 	"You are connected to no network. Joining a room connects you.":                                           "Vous n'êtes connecté à aucun réseau. Entrer dans un salon vous connecte.",
-	"Your settings on this IRC network":                                                                       "Vos réglages sur ce réseau IRC",
-	"no":                                                                                                      "non",
-	"yes":                                                                                                     "oui",
-	"“%s” is not the name of a network.":                                                                      "« %s » n'est pas le nom d'un réseau.",
+	"Your settings on this IRC network":  "Vos réglages sur ce réseau IRC",
+	"no":                                 "non",
+	"yes":                                "oui",
+	"“%s” is not the name of a network.": "« %s » n'est pas le nom d'un réseau.",
 }

@@ -1,0 +1,133 @@
+package component
+
+import (
+	"passerelle/component/stanza"
+	"passerelle/transports"
+)
+
+// Namespaces of vCards.
+const (
+	nsVCardTemp = "vcard-temp"                        // XEP-0054
+	nsVCard4    = "urn:ietf:params:xml:ns:vcard-4.0"  // XEP-0292
+	nsPubSub    = "http://jabber.org/protocol/pubsub" // XEP-0060, for the node of XEP-0292 §3
+	nodeVCard4  = "urn:xmpp:vcard4"
+)
+
+// card is what is known of an entity, for its vCard. It is answered at once and from memory: some clients ask for the card of
+// everybody in a room.
+type card struct {
+	name string // as people say it
+	nick string // empty for what is no person
+	note string
+	jid  transports.Address
+}
+
+// card collects what is known of an entity. It reports false where there is nobody.
+func (u *user) card(in *inbound, e entity) (card, bool) {
+	c := card{jid: in.to}
+	switch e.kind {
+	case entityGateway:
+		c.name, c.note = u.g.about.Name, "passerelle "+u.g.opt.Version
+	case entityBot:
+		c.name = u.g.about.Name
+	case entityNetwork:
+		c.name = e.target.Network
+	case entityRoom:
+		c.name, c.note = e.target.ID, e.target.Network
+		if room := u.networks[e.target.Network].room(e.target.ID); room != nil {
+			c.note = room.Subject()
+		}
+	case entityOccupant:
+		room := u.networks[e.target.Network].room(e.target.ID)
+		if room == nil {
+			return card{}, false
+		}
+		p, ok := room.Occupant(in.to.Resource)
+		if !ok {
+			return card{}, false
+		}
+		c.person(p)
+	case entityContact:
+		c.name, c.nick = e.target.ID, e.target.ID
+		if p := u.networks[e.target.Network].person(e.target.ID); p != nil {
+			c.person(p)
+		}
+	}
+	return c, true
+}
+
+// person takes over what the network said of somebody.
+func (c *card) person(p *transports.Person) {
+	c.name, c.nick = p.Nick, p.Nick
+	if p.RealName != "" {
+		c.name = p.RealName
+	}
+	if p.Host != "" {
+		c.note = p.Ident + "@" + p.Host
+	}
+	if p.Account != "" {
+		if c.note != "" {
+			c.note += ", "
+		}
+		c.note += "account " + p.Account
+	}
+}
+
+// vcardTemp answers XEP-0054 §3.1.
+func (u *user) vcardTemp(in *inbound, e entity) {
+	c, ok := u.card(in, e)
+	if !ok {
+		u.refuse(in, transports.NewError(transports.NotFound, "Nobody is here by this name.", nil))
+		return
+	}
+	b := u.result(in).StartNS("vCard", nsVCardTemp)
+	field := func(name, value string) {
+		if value != "" {
+			b.Start(name).Text(value).End()
+		}
+	}
+	field("FN", c.name)
+	field("NICKNAME", c.nick)
+	field("JABBERID", c.jid.String())
+	field("DESC", c.note)
+	b.End().End()
+}
+
+// vcard4 answers the direct request of XEP-0292 §4.
+func (u *user) vcard4(in *inbound, e entity) {
+	c, ok := u.card(in, e)
+	if !ok {
+		u.refuse(in, transports.NewError(transports.NotFound, "Nobody is here by this name.", nil))
+		return
+	}
+	c.appendVCard4(u.result(in))
+	u.out.Stanzas.End()
+}
+
+func (c *card) appendVCard4(b *stanza.Builder) {
+	b.StartNS("vcard", nsVCard4)
+	field := func(name, kind, value string) {
+		if value != "" {
+			b.Start(name).Start(kind).Text(value).End().End()
+		}
+	}
+	field("fn", "text", c.name)
+	field("nickname", "text", c.nick)
+	field("impp", "uri", "xmpp:"+c.jid.String())
+	field("note", "text", c.note)
+	b.End()
+}
+
+// pepItems answers a request for the items of a node of a person (XEP-0060 §6.5): the vCard4 node has one, others are not there,
+// which is said at once.
+func (u *user) pepItems(in *inbound, e entity) {
+	node := in.root().Child(nsPubSub, "pubsub").Child(nsPubSub, "items").Attr("node")
+	c, ok := u.card(in, e)
+	if node != nodeVCard4 || !ok {
+		u.refuse(in, transports.NewError(transports.NotFound, "There is no such node.", nil))
+		return
+	}
+	b := u.result(in).StartNS("pubsub", nsPubSub).Start("items").Attr("node", node).Start("item").Attr("id", "current")
+	c.appendVCard4(b)
+	b.End().End().End().End()
+}
