@@ -103,7 +103,9 @@ func (u *user) presence(in *inbound, e entity, typ string) {
 // sendAvailable tells that an entity is there, where it is one that always is.
 func (u *user) sendAvailable(e entity, from, to transports.Address) {
 	if e.kind&(entityGateway|entityBot) != 0 {
-		u.out.Stanzas.Start("presence").JID("from", from).JID("to", to).End()
+		b := u.out.Stanzas.Start("presence").JID("from", from).JID("to", to)
+		u.g.appendCaps(b, e.kind)
+		b.End()
 	}
 }
 

@@ -130,6 +130,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 			if first {
 				g.restore(back)
 			}
+			g.tellComing()
 			first = false
 		})
 		if ctx.Err() != nil {
@@ -264,6 +265,7 @@ func (g *Gateway) shutdown() {
 	g.mu.Lock()
 	g.stopping = true
 	g.mu.Unlock()
+	g.tellGoing()
 	for _, u := range g.everybody() {
 		u.post(u.shutdown)
 	}

@@ -33,6 +33,7 @@ func (s *scripted) Describe() transports.Description {
 	return transports.Description{
 		Kind: "irc", Name: "Test gateway", Rooms: true,
 		Networks: []transports.Network{{ID: "irc.example", Name: "Example"}},
+		Prompt:   transports.Prompt{Description: "Describe", Label: "Whom?"},
 		Hints:    []string{"Join #channel%irc.example@DOMAIN."},
 	}
 }
@@ -48,6 +49,10 @@ func (s *scripted) Parse(local string) (transports.Target, error) {
 		return transports.Target{Kind: transports.TargetRoom, Network: local[i+1:], ID: local[:i]}, nil
 	}
 	return transports.Target{Kind: transports.TargetContact, Network: local[i+1:], ID: local[:i]}, nil
+}
+
+func (s *scripted) Find(input string) (transports.Target, error) {
+	return s.Parse(strings.ReplaceAll(strings.TrimSpace(input), " ", "%"))
 }
 
 func (s *scripted) Format(t transports.Target) string {

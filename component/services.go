@@ -27,6 +27,7 @@ type service struct {
 	at      entityKind
 	iq      string // element name of the payload, whose namespace is feature
 	set     bool   // it is a set, not a get
+	both    bool   // it is a set or a get
 	answer  func(u *user, in *inbound, e entity)
 }
 
@@ -39,6 +40,8 @@ func serviceTable() []service {
 		{feature: nsPing, at: entityAny, iq: "ping", answer: (*user).pong},
 		{feature: nsVersion, at: entityGateway | entityBot | entityNetwork | entityRoom, iq: "query", answer: (*user).version},
 		{feature: nsTime, at: entityGateway | entityBot, iq: "time", answer: (*user).time},
+		{feature: nsRegister, at: entityGateway, iq: "query", both: true, answer: (*user).register},
+		{feature: nsGateway, at: entityGateway, iq: "query", both: true, answer: (*user).prompt},
 		{feature: nsVCardTemp, at: entityAny, iq: "vCard", answer: (*user).vcardTemp},
 		{feature: nsVCard4, at: entityAny, iq: "vcard", answer: (*user).vcard4},
 		{feature: nsPubSub, at: entityContact | entityOccupant, iq: "pubsub", answer: (*user).pepItems},
@@ -75,7 +78,7 @@ func (u *user) iq(in *inbound, e entity) {
 	payload := root.Child("", "")
 	for i := range u.g.services {
 		s := &u.g.services[i]
-		if s.answer != nil && s.set == isSet && u.g.serves(s, e.kind) && payload.Is(s.feature, s.iq) {
+		if s.answer != nil && (s.both || s.set == isSet) && u.g.serves(s, e.kind) && payload.Is(s.feature, s.iq) {
 			s.answer(u, in, e)
 			return
 		}
@@ -143,39 +146,33 @@ func (u *user) roomAdmin(in *inbound, e entity) {
 
 // discoInfo answers XEP-0030 §3.1.
 func (u *user) discoInfo(in *inbound, e entity) {
-	if node := in.root().Child(nsDiscoInfo, "query").Attr("node"); node != "" {
+	if node := in.root().Child(nsDiscoInfo, "query").Attr("node"); node != "" && !u.g.isCaps(node, e.kind) {
 		if u.commandInfo(in, e, node) {
 			return
 		}
 		u.refuse(in, transports.NewError(transports.NotFound, "There is no such node.", nil)) // XEP-0030 §3.2
 		return
 	}
-	b := u.result(in).StartNS("query", nsDiscoInfo)
-	identity := func(category, typ, name string) {
-		b.Start("identity").Attr("category", category).Attr("type", typ).Attr("name", name).End()
-	}
+	var ids []identity
 	kind := u.g.about.Kind
 	switch e.kind {
-	case entityGateway:
-		identity("gateway", kind, u.g.about.Name)
-		if u.g.about.Rooms {
-			identity("conference", kind, u.g.about.Name)
-		}
-	case entityBot:
-		identity("client", "bot", u.g.about.Name+" help")
 	case entityNetwork:
-		identity("gateway", kind, e.target.Network)
+		ids = []identity{{"gateway", kind, e.target.Network}}
 	case entityRoom:
-		identity("conference", kind, fmt.Sprintf("%s on %s", e.target.ID, e.target.Network))
+		ids = []identity{{"conference", kind, fmt.Sprintf("%s on %s", e.target.ID, e.target.Network)}}
 	case entityOccupant:
-		identity("client", kind, in.to.Resource)
+		ids = []identity{{"client", kind, in.to.Resource}}
 	case entityContact:
-		identity("client", kind, e.target.ID)
+		ids = []identity{{"client", kind, e.target.ID}}
+	default:
+		ids = u.g.identities(e.kind)
 	}
-	for i := range u.g.services {
-		if s := &u.g.services[i]; u.g.serves(s, e.kind) {
-			b.Start("feature").Attr("var", s.feature).End()
-		}
+	b := u.result(in).StartNS("query", nsDiscoInfo).Attr("node", in.root().Child(nsDiscoInfo, "query").Attr("node"))
+	for _, id := range ids {
+		b.Start("identity").Attr("category", id.category).Attr("type", id.typ).Attr("name", id.name).End()
+	}
+	for _, f := range u.g.features(e.kind) {
+		b.Start("feature").Attr("var", f).End()
 	}
 	b.End().End()
 }

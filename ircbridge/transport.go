@@ -121,6 +121,10 @@ func (t *Transport) Describe() transports.Description {
 		Kind:  "irc",
 		Name:  t.opt.Name,
 		Rooms: true,
+		Prompt: transports.Prompt{
+			Description: "Write a channel or a nick, and its network, for instance “#linux irc.libera.chat”.",
+			Label:       "Channel or nick",
+		},
 		Hints: []string{"To enter a channel, join the room #channel%network@DOMAIN."},
 	}
 	if d.Name == "" {

@@ -10,6 +10,9 @@ type Transport interface {
 	Parse(local string) (Target, error)
 	// Format is the inverse of Parse: Parse(Format(t)) is t for every t that Parse returned.
 	Format(Target) string
+	// Find says what a person means who writes the name of a person or a room in his own way, such as "#go libera". Its errors are as
+	// Parse's.
+	Find(input string) (Target, error)
 	// Open makes the session of a user on a network. It connects when the first request needs it.
 	Open(ctx context.Context, user Address, network string, host Host) (Session, error)
 	// Commands are what users can run on the domain and on targets under it.
@@ -37,9 +40,13 @@ type Description struct {
 	Name     string    // for people, such as "IRC gateway"
 	Rooms    bool      // it has rooms: the domain is a MUC service too
 	Networks []Network // the networks that the operator named, in his order
+	Prompt   Prompt
 	// Hints are lines for the help bot, each telling one thing that a user can do; DOMAIN in them stands for the domain.
 	Hints []string
 }
+
+// Prompt is how to ask somebody whom or what he looks for; texts of the catalogue.
+type Prompt struct{ Description, Label string }
 
 // Network is one network that an operator named.
 type Network struct {

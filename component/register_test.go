@@ -1,0 +1,75 @@
+package component
+
+import (
+	"path/filepath"
+	"testing"
+)
+
+// XEP-0077 with XEP-0100 §4: form and legacy fields, registration, removal of everything, presence at start and stop.
+func TestRegistration(t *testing.T) {
+	t.Parallel()
+	db := openStore(t, filepath.Join(t.TempDir(), "p.db"))
+	w := newWorld(t, func(o *Options) { o.Store = db }).connected()
+	alice := w.client("alice@localhost/phone")
+	get := `<iq type='get' id='r' to='irc.localhost'><query xmlns='jabber:iq:register'/></iq>`
+	alice.ask(get, `<iq type='result' id='r' from='irc.localhost'><query xmlns='jabber:iq:register'><instructions>Register to have*</instructions>
+		<x xmlns='jabber:x:data' type='form'><title>Test gateway</title><field var='FORM_TYPE' type='hidden'><value>jabber:iq:register</value></field></x></query></iq>`)
+	alice.ask(`<iq type='set' id='s' to='irc.localhost'><query xmlns='jabber:iq:register'><x xmlns='jabber:x:data' type='submit'/></query></iq>`, `<iq type='result' id='s'/>`)
+	alice.expect(`<presence type='subscribe' from='irc.localhost' to='alice@localhost'/>`)
+	alice.expect(`<presence from='irc.localhost' to='alice@localhost'><c xmlns='http://jabber.org/protocol/caps' hash='sha-1'/></presence>`)
+	alice.ask(get, `<iq type='result' id='r'><query xmlns='jabber:iq:register'><registered/></query></iq>`)
+
+	// Another start: the gateway shows itself and asks who is there; an orderly stop takes it back.
+	w.stop()
+	alice.expect(`<presence type='unavailable' from='irc.localhost'/>`)
+	w.start(w.gateway.opt)
+	alice.expect(`<presence from='irc.localhost' to='alice@localhost'><c xmlns='http://jabber.org/protocol/caps'/></presence>`)
+	alice.expect(`<presence type='probe' from='irc.localhost' to='alice@localhost'/>`)
+
+	s := w.enter(alice)
+	waitOccupancies(t, w, 1)
+	alice.send(`<iq type='set' id='d' to='irc.localhost'><query xmlns='jabber:iq:register'><remove/></query></iq>`)
+	alice.expect(`<iq type='result' id='d'/>`)
+	alice.expect(`<presence type='unavailable' from='#go%irc.example@irc.localhost/alice'/>`)
+	for _, typ := range []string{"unsubscribe", "unsubscribed", "unavailable"} {
+		alice.expect(`<presence type='` + typ + `' from='irc.localhost' to='alice@localhost'/>`)
+	}
+	if s.ctx.Err() == nil {
+		t.Error("the session is still open")
+	}
+	waitOccupancies(t, w, 0)
+	if users, err := db.Users(t.Context(), testDomain); err != nil || len(users) > 0 {
+		t.Errorf("still known: %v, %v", users, err)
+	}
+}
+
+// XEP-0100 §6.3.
+func TestPrompt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil).connected()
+	alice := w.client("alice@localhost/phone")
+	alice.ask(`<iq type='get' id='p' to='irc.localhost'><query xmlns='jabber:iq:gateway'/></iq>`,
+		`<iq type='result' id='p'><query xmlns='jabber:iq:gateway'><desc>Describe</desc><prompt>Whom?</prompt></query></iq>`)
+	alice.ask(`<iq type='set' id='p' to='irc.localhost'><query xmlns='jabber:iq:gateway'><prompt>Bob irc.example</prompt></query></iq>`,
+		`<iq type='result' id='p'><query xmlns='jabber:iq:gateway'><jid>bob%irc.example@irc.localhost</jid></query></iq>`)
+	alice.ask(`<iq type='set' id='p' to='irc.localhost'><query xmlns='jabber:iq:gateway'><prompt>nonsense</prompt></query></iq>`,
+		`<iq type='error' id='p'><error><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`)
+}
+
+// XEP-0115: the version in presences is that of what discovery says, and the node of the presence is answered.
+func TestCaps(t *testing.T) {
+	t.Parallel()
+	// The example of XEP-0115 §5.2.
+	got := capsVersion([]identity{{"client", "pc", "Exodus 0.9.1"}}, []string{
+		"http://jabber.org/protocol/muc", "http://jabber.org/protocol/disco#info", "http://jabber.org/protocol/disco#items", "http://jabber.org/protocol/caps",
+	})
+	if want := "QgayPKawpkPSDYmwT/WM94uAlu0="; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	w := newWorld(t, nil).connected()
+	alice := w.client("alice@localhost/phone")
+	alice.ask(`<presence type='probe' to='irc.localhost'/>`, `<presence><c xmlns='http://jabber.org/protocol/caps' node='{node}' ver='{ver}'/></presence>`)
+	node := alice.vars["node"] + "#" + alice.vars["ver"]
+	alice.ask(`<iq type='get' id='i' to='irc.localhost'><query xmlns='http://jabber.org/protocol/disco#info' node='`+node+`'/></iq>`,
+		`<iq type='result' id='i'><query xmlns='http://jabber.org/protocol/disco#info' node='`+node+`'><identity category='gateway'/></query></iq>`)
+}
