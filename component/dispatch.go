@@ -72,10 +72,10 @@ func (u *user) message(in *inbound, e entity, typ string) {
 		u.refuse(in, transports.NewError(transports.BadRequest, "This address is not a room.", nil))
 	case e.kind == entityRoom && root.Child(muc.NSUser, "x").Child(muc.NSUser, "invite") != nil:
 		u.refuse(in, transports.NewError(transports.Unsupported, "Invitations are not carried to the network yet.", nil))
-	case root.Child(stanza.NSComponent, "body") == nil:
-		// Chat states, receipts and markers: nothing to carry, and nothing to complain about.
 	case e.kind == entityContact || e.kind == entityOccupant:
 		u.sendPrivate(in, e)
+	case root.Child(stanza.NSComponent, "body") == nil:
+		// Chat states, receipts and markers: nothing to carry, and nothing to complain about.
 	case e.kind == entityRoom:
 		u.refuse(in, transports.NewError(transports.NotJoined, "This is a room. Join it to talk in it; a single message cannot be sent to it.", nil))
 	case typ == "headline": // RFC 6121 §5.2.2: no reply is expected

@@ -20,12 +20,15 @@ type network struct {
 	// via remembers in which room a private conversation is held, by nick: answers come from the occupant JID that the client
 	// wrote to (XEP-0045 §7.5), to the client that wrote.
 	via map[string]viaRoom
+	// talk is the end of the private conversations, for messages that refer to others.
+	talk []talkLine
 }
 
 // privateSend is a message to a person that the network has not taken yet.
 type privateSend struct {
 	from, to transports.Address
 	id       string
+	receipt  bool // the client wants to know when it was taken
 	taken    bool // the network has it; it may still say that it could not deliver it
 }
 

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"passerelle/component/downgrade"
 	"passerelle/component/muc"
 	"passerelle/component/stanza"
 	"passerelle/transports"
@@ -15,7 +16,14 @@ const maxPrivate = 256
 // sendPrivate takes a message to a person: to a contact, or to an occupant of a room (XEP-0045 §7.5).
 func (u *user) sendPrivate(in *inbound, e entity) {
 	n := u.networks[e.target.Network]
-	if n == nil {
+	text := downgrade.Read(in.root(), n.quoted)
+	switch {
+	case text.Refused != nil:
+		u.refuse(in, text.Refused)
+		return
+	case text.Body == "":
+		return // chat states, receipts and markers: nothing to carry, and nothing to complain about
+	case n == nil:
 		u.refuse(in, transports.NewError(transports.Offline,
 			"You are not connected to "+e.target.Network+". Join a room there first, for instance "+u.exampleRoom(e.target.Network)+".", nil))
 		return
@@ -44,16 +52,15 @@ func (u *user) sendPrivate(in *inbound, e entity) {
 		return
 	}
 	root := in.root()
-	body, action := root.Child(stanza.NSComponent, "body").Text(), false
-	if rest, ok := strings.CutPrefix(body, "/me "); ok { // XEP-0245 §2
-		body, action = rest, true
-	}
+	n.remember(talkLine{id: root.Attr("id"), nick: "", body: root.Child(stanza.NSComponent, "body").Text()})
 	ref := u.nextRef()
 	if n.private == nil {
 		n.private = make(map[transports.Ref]privateSend)
 	}
-	n.private[ref] = privateSend{from: in.from, to: in.to, id: root.Attr("id")}
-	if err := n.session.Do(u.ctx, transports.Send{Ref: ref, To: to, Body: body, Action: action}); err != nil {
+	n.private[ref] = privateSend{
+		from: in.from, to: in.to, id: root.Attr("id"), receipt: root.Child(nsReceipts, "request") != nil,
+	}
+	if err := n.session.Do(u.ctx, transports.Send{Ref: ref, To: to, Body: text.Body, Action: text.Action}); err != nil {
 		delete(n.private, ref)
 		u.refuse(in, transports.AsError(err))
 	}
@@ -71,6 +78,11 @@ func (n *network) takenPrivate(ref transports.Ref) {
 	}
 	p.taken = true
 	n.private[ref] = p
+	if p.receipt && p.id != "" { // XEP-0184 §5: here it says that the network has the message
+		n.u.out.Stanzas.Start("message").JID("from", p.to).JID("to", p.from).Attr("id", newID()).
+			StartNS("received", nsReceipts).Attr("id", p.id).End().
+			End()
+	}
 	n.taken = append(n.taken, ref)
 	if len(n.taken) > keepTaken {
 		delete(n.private, n.taken[0])
@@ -116,7 +128,9 @@ func (n *network) privateMessage(e transports.Message) {
 	if inRoom {
 		from, to = v.room.Address().WithResource(e.From.Nick), v.client
 	}
-	b := u.out.Stanzas.Start("message").JID("from", from).JID("to", to).Attr("type", "chat").Attr("id", newID())
+	id := newID()
+	n.remember(talkLine{id: id, nick: e.From.Nick, body: body})
+	b := u.out.Stanzas.Start("message").JID("from", from).JID("to", to).Attr("type", "chat").Attr("id", id)
 	b.Start("body").Text(body).End()
 	if inRoom {
 		b.StartNS("x", muc.NSUser).End() // XEP-0045 §7.5
@@ -125,6 +139,36 @@ func (n *network) privateMessage(e transports.Message) {
 		muc.Delay(b, from.Bare(), e.Time)
 	}
 	b.End()
+}
+
+// talkLine is a private message that was said lately.
+type talkLine struct {
+	id   string
+	nick string // empty for the user himself
+	body string
+}
+
+// keepTalk is how many of them are kept, per session.
+const keepTalk = 20
+
+func (n *network) remember(l talkLine) {
+	if len(n.talk) == keepTalk {
+		n.talk = slices.Delete(n.talk, 0, 1)
+	}
+	n.talk = append(n.talk, l)
+}
+
+// quoted finds a private message that another one refers to.
+func (n *network) quoted(id string) (downgrade.Quoted, bool) {
+	if n == nil {
+		return downgrade.Quoted{}, false
+	}
+	for i := len(n.talk) - 1; i >= 0 && id != ""; i-- {
+		if l := n.talk[i]; l.id == id {
+			return downgrade.Quoted{Nick: l.nick, Body: l.body, Own: l.nick == ""}, true
+		}
+	}
+	return downgrade.Quoted{}, false
 }
 
 // notice shows text of the network that nobody in particular said.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"passerelle/component/downgrade"
 	"passerelle/component/muc"
 	"passerelle/component/stanza"
 	"passerelle/transports"
@@ -18,6 +19,7 @@ const (
 	nsTime       = "urn:xmpp:time"
 	nsHints      = "urn:xmpp:hints"
 	nsSID        = "urn:xmpp:sid:0"
+	nsReceipts   = "urn:xmpp:receipts" // XEP-0184
 )
 
 // service is something that entities answer or support. Discovery lists exactly what this table has, so that nothing is announced
@@ -33,7 +35,7 @@ type service struct {
 
 // serviceTable is the table. A new XEP is a file of its own and a line here.
 func serviceTable() []service {
-	return []service{
+	table := []service{
 		{feature: nsDiscoInfo, at: entityAny, iq: "query", answer: (*user).discoInfo},
 		{feature: nsDiscoItems, at: entityAny, iq: "query", answer: (*user).discoItems},
 		{feature: nsCommands, at: entityGateway | entityNetwork | entityRoom, iq: "command", set: true, answer: (*user).command},
@@ -57,6 +59,10 @@ func serviceTable() []service {
 		{feature: "muc_unmoderated", at: entityRoom},
 		{feature: "muc_unsecured", at: entityRoom},
 	}
+	for _, f := range downgrade.Features() {
+		table = append(table, service{feature: f, at: entityRoom | entityOccupant | entityContact})
+	}
+	return append(table, service{feature: nsReceipts, at: entityOccupant | entityContact})
 }
 
 // serves reports whether a service of the table is there for an entity of this gateway.

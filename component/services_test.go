@@ -123,6 +123,18 @@ func TestPrivateMessages(t *testing.T) {
 	alice.expect(`<message type='chat' from='carol%irc.example@irc.localhost'><body>early</body>
 		<delay xmlns='urn:xmpp:delay' from='carol%irc.example@irc.localhost' stamp='2026-03-01T12:00:00.000Z'/></message>`)
 
+	// A receipt when the network has the message (XEP-0184), a reaction in words, and nothing of what is encrypted.
+	alice.send(`<message type='chat' id='r1' to='bob%irc.example@irc.localhost'><body>got it?</body><request xmlns='urn:xmpp:receipts'/></message>`)
+	r := next[transports.Send](t, s)
+	s.emit(t, transports.Message{Ref: r.Ref, Part: 1, Of: 1, To: r.To, Body: r.Body})
+	alice.expect(`<message from='bob%irc.example@irc.localhost' to='alice@localhost/phone'><received xmlns='urn:xmpp:receipts' id='r1'/></message>`)
+	alice.send(`<message type='chat' id='r2' to='bob%irc.example@irc.localhost'><reactions xmlns='urn:xmpp:reactions:0' id='r1'><reaction>👍</reaction></reactions></message>`)
+	if m := next[transports.Send](t, s); m.Body != "reacts with 👍 to “got it?”" || !m.Action {
+		t.Errorf("sent %+v", m)
+	}
+	alice.ask(`<message type='chat' id='r3' to='bob%irc.example@irc.localhost'><body>I sent you an encrypted message</body><encryption xmlns='urn:xmpp:eme:0' namespace='urn:xmpp:omemo:2'/></message>`,
+		`<message type='error' id='r3'><error><feature-not-implemented xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>`)
+
 	// Somebody who is not in the room, and a send that fails after it was written.
 	alice.ask(`<message type='chat' id='m3' to='#go%irc.example@irc.localhost/nobody'><body>psst</body></message>`,
 		`<message type='error' id='m3'><error><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>`)

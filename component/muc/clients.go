@@ -2,8 +2,8 @@ package muc
 
 import (
 	"fmt"
-	"strings"
 
+	"passerelle/component/downgrade"
 	"passerelle/component/stanza"
 	"passerelle/transports"
 )
@@ -134,22 +134,47 @@ func (r *Room) Groupchat(from transports.Address, m *stanza.Element, out *Out) {
 		})
 		return
 	}
-	if body == nil {
-		return // chat states, markers, receipts: nothing that the room could carry
+	t := downgrade.Read(m, r.quoted)
+	switch {
+	case t.Refused != nil:
+		r.bounce(from, m.Attr("id"), t.Refused, out)
+	case t.Body == "":
+		// Chat states, markers, receipts: nothing that the room could carry.
+	default:
+		p := pending{kind: pendingSend, client: from, id: m.Attr("id"), body: body.Text(), payload: payload(m)}
+		r.ask(out, p, func(ref transports.Ref) transports.Request {
+			return transports.Send{Ref: ref, To: r.opt.Target, Body: t.Body, Action: t.Action}
+		})
 	}
-	text := body.Text()
-	action := false
-	send := text
-	if rest, ok := strings.CutPrefix(text, "/me "); ok { // XEP-0245 §2
-		send, action = rest, true
+}
+
+// quoted finds a message of the room that another one refers to.
+func (r *Room) quoted(id string) (downgrade.Quoted, bool) {
+	for i := len(r.history.lines) - 1; i >= 0 && id != ""; i-- {
+		if l := &r.history.lines[i]; l.id == id || l.stanzaID == id {
+			return downgrade.Quoted{Nick: l.nick, Body: l.body, Own: l.nick == r.nick}, true
+		}
 	}
-	p := pending{
-		kind: pendingSend, client: from, id: m.Attr("id"), body: text,
-		origin: m.Child(nsSID, "origin-id").Attr("id"),
+	return downgrade.Quoted{}, false
+}
+
+// maxPayload bounds what is kept of a message until it is reflected.
+const maxPayload = 64 << 10
+
+// payload is what a message carries, as it will be reflected to all of the user's clients (XEP-0045 §7.4): all but what only the room
+// may say.
+func payload(m *stanza.Element) string {
+	var b []byte
+	for c := range m.Children() {
+		if c.Is(nsSID, "stanza-id") || c.Is(nsDelay, "delay") || c.Is(NSUser, "x") {
+			continue
+		}
+		b = c.AppendXML(b, stanza.NSComponent)
+		if len(b) > maxPayload {
+			return ""
+		}
 	}
-	r.ask(out, p, func(ref transports.Ref) transports.Request {
-		return transports.Send{Ref: ref, To: r.opt.Target, Body: send, Action: action}
-	})
+	return string(b)
 }
 
 // Admin takes an IQ with a muc#admin query. It answers what it can answer by itself and reports whether the query was one that

@@ -236,7 +236,7 @@ func (r *Room) message(e transports.Message, out *Out) {
 	p := r.pending[e.Ref]
 	if p == nil || p.kind != pendingSend || p.taken {
 		l.id = l.stanzaID
-		r.deliver(l, "", out)
+		r.deliver(l, out)
 		return
 	}
 	if p.part, p.of = e.Part, e.Of; e.Part < e.Of {
@@ -248,18 +248,18 @@ func (r *Room) message(e transports.Message, out *Out) {
 		r.taken = slices.Delete(r.taken, 0, 1)
 	}
 	// XEP-0045 §7.4, with the sender's own id and origin-id for everybody (#stable_id).
-	l.nick, l.body, l.id = r.nick, p.body, p.id
+	l.nick, l.body, l.payload, l.id = r.nick, p.body, p.payload, p.id
 	if l.id == "" {
 		l.id = l.stanzaID
 	}
-	r.deliver(l, p.origin, out)
+	r.deliver(l, out)
 }
 
-func (r *Room) deliver(l line, origin string, out *Out) {
+func (r *Room) deliver(l line, out *Out) {
 	r.history.add(l)
 	for i := range r.clients {
 		if r.clients[i].in {
-			r.sendLine(&r.clients[i], l, origin, false, out)
+			r.sendLine(&r.clients[i], l, false, out)
 		}
 	}
 }

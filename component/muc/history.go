@@ -19,6 +19,7 @@ type history struct{ lines []line }
 
 type line struct {
 	nick, body string
+	payload    string // all of the message as XML, where it was one of ours
 	id         string
 	stanzaID   string
 	time       time.Time

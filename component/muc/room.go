@@ -97,10 +97,11 @@ type pending struct {
 	id     string // of the client's stanza
 	nick   string // that it asked for
 	body   string
-	origin string // origin-id
-	part   int    // of how many the network has
-	of     int
-	taken  bool // the network has it and everybody saw it; it may still say that it could not deliver it
+	// payload is all that the message carries, as XML to be reflected.
+	payload string
+	part    int // of how many the network has
+	of      int
+	taken   bool // the network has it and everybody saw it; it may still say that it could not deliver it
 }
 
 // Bounds of a room. Resources are the client's to choose, so somebody could come with any number of them, and have each line sent

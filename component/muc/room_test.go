@@ -246,6 +246,22 @@ three</body></message>`)
 			p.event(transports.Message{Ref: 2, Part: 1, Of: 3, Room: goChannel, From: &transports.Person{Nick: "alice"}, Body: "one"})
 			p.event(transports.Done{Ref: 2, Err: transports.NewError(transports.Offline, "The connection to irc.example was lost.", nil)})
 		},
+		// What IRC cannot carry is said in words there, and reflected whole to the user's clients.
+		"rich": func(p *play) {
+			p.enter()
+			p.event(transports.Message{Room: goChannel, From: bob(), Body: "shall we go?"}) // id2
+			say := func(id, payload string) {
+				p.stanza(`<message from='alice@localhost/phone' to='#go%irc.example@irc.localhost' type='groupchat' id='` + id + `'>` + payload + `</message>`)
+				p.event(transports.Message{Ref: p.refs, Part: 1, Of: 1, Room: goChannel, From: &transports.Person{Nick: "alice"}, Body: "as sent"})
+			}
+			say("m1", `<body>&gt; shall we go?
+yes lets</body><reply xmlns='urn:xmpp:reply:0' to='#go%irc.example@irc.localhost/bob' id='id2'/><fallback xmlns='urn:xmpp:fallback:0' for='urn:xmpp:reply:0'><body start='0' end='15'/></fallback>`)
+			say("m2", `<body>see you there at nine</body><origin-id xmlns='urn:xmpp:sid:0' id='o2'/>`)
+			say("m3", `<body>see you there at ten</body><replace xmlns='urn:xmpp:message-correct:0' id='m2'/>`)
+			say("m4", `<reactions xmlns='urn:xmpp:reactions:0' id='id2'><reaction>👍</reaction></reactions>`)
+			say("m5", `<retract xmlns='urn:xmpp:message-retract:1' id='m2'/><stanza-id xmlns='urn:xmpp:sid:0' by='#go%irc.example@irc.localhost' id='forged'/>`)
+			p.stanza(`<message from='alice@localhost/phone' to='#go%irc.example@irc.localhost' type='groupchat' id='m6'><body>secret</body><encryption xmlns='urn:xmpp:eme:0' namespace='eu.siacs.conversations.axolotl'/></message>`)
+		},
 		"action-and-notice": func(p *play) {
 			p.enter()
 			p.stanza(`<message from='alice@localhost/phone' to='#go%irc.example@irc.localhost' type='groupchat' id='m1'><body>/me waves</body></message>`)

@@ -20,7 +20,7 @@ func (r *Room) welcome(c *client, out *Out) {
 	}
 	r.sendSelf(c, c.want != r.nick, out)
 	for _, l := range r.history.pick(c.asked, r.opt.Now()) {
-		r.sendLine(c, l, "", true, out)
+		r.sendLine(c, l, true, out)
 	}
 	r.sendSubject(c, "", out)
 	out.Changes = append(out.Changes, Change{Room: r, Client: c.addr, In: true, Nick: r.nick, Password: r.password})
@@ -161,16 +161,17 @@ func (r *Room) sendRenamed(c *client, from, to string, was occupant, out *Out) {
 
 // sendLine sends a message of the room. History carries the time (XEP-0045 §7.2.14), and so does a line that reached the gateway
 // long after it was said.
-func (r *Room) sendLine(c *client, l line, origin string, old bool, out *Out) {
+func (r *Room) sendLine(c *client, l line, old bool, out *Out) {
 	b := out.Stanzas.Start("message")
 	from := r.opt.Address
 	if l.nick != "" {
 		from = r.occupantJID(l.nick)
 	}
 	b.JID("from", from).JID("to", c.addr).Attr("type", "groupchat").Attr("id", l.id)
-	b.Start("body").Text(l.body).End()
-	if origin != "" {
-		b.StartNS("origin-id", nsSID).Attr("id", origin).End()
+	if l.payload != "" {
+		b.Raw([]byte(l.payload))
+	} else {
+		b.Start("body").Text(l.body).End()
 	}
 	b.StartNS("stanza-id", nsSID).JID("by", r.opt.Address).Attr("id", l.stanzaID).End()
 	if old || r.opt.Now().Sub(l.time) > FarPast {
