@@ -40,13 +40,21 @@ func importTable() []row {
 			why:  "the XML layer knows addresses and nothing of what stanzas mean",
 		},
 		{
-			pkgs: []string{"component/muc"},
+			pkgs: []string{"component/downgrade"},
 			may:  []string{"transports", "component/stanza"},
+			why:  "it reads one message and knows no room",
+		},
+		{
+			pkgs: []string{"component/muc"},
+			may:  []string{"transports", "component/downgrade", "component/stanza"},
 			why:  "a room is without I/O: events and stanzas in, stanzas out",
 		},
 		{
 			pkgs: []string{"component"},
-			may:  []string{"transports", "store", "component/stanza", "component/muc"},
+			may: []string{
+				"transports", "store", "internal/text",
+				"component/downgrade", "component/muc", "component/stanza",
+			},
 			why:  "XMPP is written once for all networks, so it knows no network",
 		},
 		{
