@@ -38,7 +38,7 @@ func (e *connectError) advice(domain, server string) string {
 			"make the secret here equal to component_secret of Component %q in Prosody, or to hosts: %s: password in ejabberd", domain, domain, domain)
 	case reasonHostUnknown:
 		return fmt.Sprintf("the XMPP server does not know %s: add Component %q with a component_secret to Prosody's configuration "+
-			"(or the host to the ejabberd_service listener) and reload it", domain, domain)
+			"(or the host to the ejabberd_service listener) and restart it", domain, domain)
 	case reasonConflict:
 		return fmt.Sprintf("another process is connected to the XMPP server as %s: stop it, or set component_conflict_resolve = \"kick_old\" in Prosody", domain)
 	case reasonBadDomain:

@@ -35,15 +35,16 @@ func (u *user) sendPrivate(in *inbound, e entity) {
 			u.refuse(in, transports.NewError(transports.NotJoined, "You are not in this room, so your message was not sent. Join it first.", nil))
 			return
 		}
-		if _, ok := room.Occupant(in.to.Resource); !ok {
+		person, ok := room.Occupant(in.to.Resource)
+		if !ok {
 			u.refuse(in, transports.NewError(transports.NotFound, "Nobody in this room is called "+in.to.Resource+".", nil))
 			return
 		}
-		to = transports.Target{Kind: transports.TargetContact, Network: e.target.Network, ID: in.to.Resource}
+		to = transports.Target{Kind: transports.TargetContact, Network: e.target.Network, ID: person.Nick}
 		if n.via == nil {
 			n.via = make(map[string]viaRoom)
 		}
-		n.via[in.to.Resource] = viaRoom{room: room, client: in.from}
+		n.via[person.Nick] = viaRoom{room: room, client: in.from}
 	} else {
 		n.forgetVia(e.target.ID)
 	}
@@ -122,11 +123,10 @@ func (n *network) privateMessage(e transports.Message) {
 	from, to := n.contactAddress(e.From.Nick), u.jid
 	v, inRoom := n.via[e.From.Nick]
 	if inRoom {
-		_, there := v.room.Occupant(e.From.Nick)
-		inRoom = there && v.room.Has(v.client)
-	}
-	if inRoom {
-		from, to = v.room.Address().WithResource(e.From.Nick), v.client
+		occupant, there := v.room.OccupantJID(e.From.Nick)
+		if inRoom = there && v.room.Has(v.client); inRoom {
+			from, to = occupant, v.client
+		}
 	}
 	id := newID()
 	n.remember(talkLine{id: id, nick: e.From.Nick, body: body})

@@ -208,8 +208,8 @@ func (u *user) discoItems(in *inbound, e entity) {
 	case entityRoom:
 		// XEP-0045 §6.5: only who is in the room may see who else is.
 		if room := u.networks[e.target.Network].room(e.target.ID); room != nil && room.Has(in.from) {
-			for _, nick := range room.Nicks() {
-				b.Start("item").JID("jid", in.to.Bare().WithResource(nick)).End()
+			for _, occupant := range room.Occupants() {
+				b.Start("item").JID("jid", occupant).End()
 			}
 		}
 	}

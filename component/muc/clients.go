@@ -61,6 +61,8 @@ func (r *Room) join(c client, password string, out *Out) {
 	}
 	first := len(r.clients) == 0
 	r.clients = append(r.clients, c)
+	// On its way is remembered too: after a crash the answer is still owed.
+	out.Changes = append(out.Changes, Change{Room: r, Client: c.addr, In: true, Nick: c.want, Password: password})
 	if !first {
 		return
 	}
@@ -189,9 +191,9 @@ func (r *Room) Admin(from transports.Address, iq *stanza.Element, out *Out) bool
 		r.answerIQ(from, id, transports.NewError(transports.NotJoined, "", nil), out)
 		return true
 	}
-	nick := item.Attr("nick")
-	if _, ok := r.occupants[nick]; !ok {
-		r.answerIQ(from, id, transports.NewError(transports.NotFound, "Nobody in this room is called "+nick+".", nil), out)
+	nick, ok := r.nickOf(item.Attr("nick"))
+	if !ok {
+		r.answerIQ(from, id, transports.NewError(transports.NotFound, "Nobody in this room is called "+item.Attr("nick")+".", nil), out)
 		return true
 	}
 	// XEP-0045 §8.2

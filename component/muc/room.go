@@ -147,10 +147,16 @@ func (r *Room) Has(addr transports.Address) bool {
 	return c != nil && c.in
 }
 
-// Occupant finds somebody in the room by nick.
-func (r *Room) Occupant(nick string) (*transports.Person, bool) {
-	o, ok := r.occupants[nick]
-	return o.person, ok
+// Occupant finds somebody in the room by the resource of his occupant JID.
+func (r *Room) Occupant(resource string) (*transports.Person, bool) {
+	nick, ok := r.nickOf(resource)
+	return r.occupants[nick].person, ok
+}
+
+// OccupantJID is the address of somebody in the room, and whether he is in it.
+func (r *Room) OccupantJID(nick string) (transports.Address, bool) {
+	_, ok := r.occupants[nick]
+	return r.occupantJID(nick), ok
 }
 
 // Person finds somebody in the room by his nick in any case, as contact JIDs write it.
@@ -214,10 +220,14 @@ func (r *Room) forget(ref transports.Ref) {
 
 // occupantJID is the address of an occupant.
 func (r *Room) occupantJID(nick string) transports.Address {
-	return r.opt.Address.WithResource(nick)
+	return r.opt.Address.WithResource(resource(nick))
 }
 
-// Nicks are the nicks of everybody in the room, sorted.
-func (r *Room) Nicks() []string {
-	return slices.Sorted(maps.Keys(r.occupants))
+// Occupants are the occupant JIDs of everybody in the room, sorted by nick.
+func (r *Room) Occupants() []transports.Address {
+	all := make([]transports.Address, 0, len(r.occupants))
+	for _, nick := range slices.Sorted(maps.Keys(r.occupants)) {
+		all = append(all, r.occupantJID(nick))
+	}
+	return all
 }

@@ -427,7 +427,7 @@ func TestTooManyOccupants(t *testing.T) {
 		m.Person.Nick += "x"
 		p.room.Event(transports.Joined{Room: goChannel, Member: m}, &p.out)
 	}
-	if n := len(p.room.Nicks()); n > maxOccupants+1 {
+	if n := len(p.room.Occupants()); n > maxOccupants+1 {
 		t.Errorf("%d occupants are kept, want at most %d", n, maxOccupants)
 	}
 	if _, ok := p.room.Occupant("alice"); !ok {
