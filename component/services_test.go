@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"passerelle/internal/logging"
 	"passerelle/transports"
 )
 
@@ -183,7 +184,7 @@ func TestTraceMasksWhatIsSaid(t *testing.T) {
 	t.Parallel()
 	log := newLogBuffer()
 	w := newWorld(t, func(o *Options) {
-		o.Log = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: levelTrace}))
+		o.Log = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: logging.LevelTrace}))
 	})
 	w.log = log
 	alice := w.connected().client("alice@localhost/phone")

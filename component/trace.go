@@ -3,20 +3,17 @@ package component
 import (
 	"bytes"
 	"context"
-	"log/slog"
 	"strconv"
 
 	"passerelle/component/stanza"
+	"passerelle/internal/logging"
 )
 
-// levelTrace is the level of the log at which the wire is shown.
-const levelTrace = slog.LevelDebug - 4
-
-func (g *Gateway) tracing() bool { return g.log.Enabled(context.Background(), levelTrace) }
+func (g *Gateway) tracing() bool { return g.log.Enabled(context.Background(), logging.LevelTrace) }
 
 // traceIn shows a stanza that came.
 func (g *Gateway) traceIn(e *stanza.Element) {
-	g.log.Log(context.Background(), levelTrace, "received", "stanza", string(appendShape(nil, e, stanza.NSComponent)))
+	g.log.Log(context.Background(), logging.LevelTrace, "received", "stanza", string(appendShape(nil, e, stanza.NSComponent)))
 }
 
 // traceOut shows stanzas that are sent.
@@ -27,7 +24,7 @@ func (g *Gateway) traceOut(p []byte) {
 		if err != nil {
 			return // the end
 		}
-		g.log.Log(context.Background(), levelTrace, "sent", "stanza", string(appendShape(nil, st.Root, stanza.NSComponent)))
+		g.log.Log(context.Background(), logging.LevelTrace, "sent", "stanza", string(appendShape(nil, st.Root, stanza.NSComponent)))
 		st.Release()
 	}
 }

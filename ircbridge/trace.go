@@ -2,20 +2,18 @@ package ircbridge
 
 import (
 	"context"
-	"log/slog"
 	"strconv"
 	"strings"
+
+	"passerelle/internal/logging"
 )
 
-// levelTrace is the level of the log at which the wire is shown.
-const levelTrace = slog.LevelDebug - 4
-
 // tracing reports whether the wire is to be shown. It costs next to nothing, so it is asked before anything is written for it.
-func (s *session) tracing() bool { return s.log.Enabled(context.Background(), levelTrace) }
+func (s *session) tracing() bool { return s.log.Enabled(context.Background(), logging.LevelTrace) }
 
 // trace shows a line that was received or is sent.
 func (s *session) trace(message, line string) {
-	s.log.Log(context.Background(), levelTrace, message, "network", s.net.ID, "line", shape(line))
+	s.log.Log(context.Background(), logging.LevelTrace, message, "network", s.net.ID, "line", shape(line))
 }
 
 // shape writes a line as its source, its command and what it is about. Who hears the rest, and passwords and keys most of all,

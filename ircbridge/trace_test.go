@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"passerelle/internal/ircd"
+	"passerelle/internal/logging"
 	"passerelle/transports"
 )
 
@@ -57,7 +58,7 @@ func TestTraceKeepsSecrets(t *testing.T) {
 	networks := plainNet(script.Addr)
 	networks[0].Password = "opensesame"
 	s, h := open(t, newTransport(t, Options{
-		Networks: networks, Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: levelTrace})),
+		Networks: networks, Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: logging.LevelTrace})),
 	}), alice)
 	do(t, s, transports.Join{Ref: 1, Room: roomOf("#test"), Nick: "alice", Password: "opensesame"})
 	p := script.Accept(t)

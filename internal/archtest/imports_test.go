@@ -52,7 +52,7 @@ func importTable() []row {
 		{
 			pkgs: []string{"component"},
 			may: []string{
-				"transports", "store", "internal/text",
+				"transports", "store", "internal/logging", "internal/text",
 				"component/downgrade", "component/muc", "component/stanza",
 			},
 			why:  "XMPP is written once for all networks, so it knows no network",
@@ -61,7 +61,7 @@ func importTable() []row {
 			pkgs: []string{"ircbridge", "mailbridge", "socialbridge"},
 			may: []string{
 				"transports", "store",
-				"internal/jobs", "internal/safehttp", "internal/text", "internal/c2s",
+				"internal/jobs", "internal/logging", "internal/safehttp", "internal/text", "internal/c2s",
 			},
 			why: "a bridge knows its network and the waist, neither XMPP nor another bridge",
 		},
