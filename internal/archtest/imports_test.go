@@ -55,7 +55,7 @@ func importTable() []row {
 				"transports", "store", "internal/logging", "internal/text",
 				"component/downgrade", "component/muc", "component/stanza",
 			},
-			why:  "XMPP is written once for all networks, so it knows no network",
+			why: "XMPP is written once for all networks, so it knows no network",
 		},
 		{
 			pkgs: []string{"ircbridge", "mailbridge", "socialbridge"},
