@@ -66,9 +66,10 @@ type Gateway struct {
 	log      *slog.Logger
 	metrics  *domainMetrics
 
-	out  *sendQueue
-	iqs  pendingIQs
-	addr addressCache // of the reader goroutine alone
+	out    *sendQueue
+	iqs    pendingIQs
+	grants grants
+	addr   addressCache // of the reader goroutine alone
 
 	mu       sync.Mutex
 	users    map[transports.Address]*user

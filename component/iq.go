@@ -23,7 +23,11 @@ type pendingIQs struct {
 	m  map[iqKey]chan error
 }
 
-var errIQTimeout = errors.New("no answer")
+// Why a request has no result.
+var (
+	errIQTimeout     = errors.New("no answer")
+	errAnsweredError = errors.New("answered with an error")
+)
 
 // expect registers a request before it is sent; the channel gets nil for a result and an error otherwise.
 func (p *pendingIQs) expect(k iqKey) <-chan error {
@@ -54,29 +58,39 @@ func (p *pendingIQs) answer(k iqKey, iq *stanza.Element) bool {
 	}
 	var err error
 	if iq.AttrIs("type", "error") {
-		err = errors.New("answered with an error")
+		err = errAnsweredError
 	}
 	c <- err // capacity 1, sent once
 	return true
 }
 
-// ping asks "to" for a sign of life (XEP-0199 §4) as "from" and waits for any answer: an error proves as well that the stream lives.
-func (g *Gateway) ping(ctx context.Context, from, to transports.Address, timeout time.Duration) error {
+// ask sends a request and waits for its answer: nil for a result, errAnsweredError for an error.
+func (g *Gateway) ask(ctx context.Context, typ string, from, to transports.Address, timeout time.Duration, payload func(*stanza.Builder)) error {
 	k := iqKey{id: stanza.NewID(time.Now()), to: to, from: from}
 	answer := g.iqs.expect(k)
 	defer g.iqs.forget(k)
 	var b stanza.Builder
-	b.Start("iq").Attr("type", "get").JID("from", from).JID("to", to).Attr("id", k.id)
-	b.StartNS("ping", nsPing).End().End()
+	b.Start("iq").Attr("type", typ).JID("from", from).JID("to", to).Attr("id", k.id)
+	payload(&b)
+	b.End()
 	if err := g.out.offer(b.Bytes()); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errIQTimeout)
 	defer cancel()
 	select {
-	case <-answer:
-		return nil
+	case err := <-answer:
+		return err
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// ping asks "to" for a sign of life (XEP-0199 §4) as "from". An error is one as well.
+func (g *Gateway) ping(ctx context.Context, from, to transports.Address, timeout time.Duration) error {
+	err := g.ask(ctx, "get", from, to, timeout, func(b *stanza.Builder) { b.StartNS("ping", nsPing).End() })
+	if errors.Is(err, errAnsweredError) {
+		return nil
+	}
+	return err
 }

@@ -44,6 +44,10 @@ func (u *user) register(in *inbound, _ entity) {
 		// XEP-0077 §3.2, XEP-0100 §4.3.
 		u.background(func(ctx context.Context) func() {
 			err := u.g.opt.Store.Write(ctx, func(tx *store.Tx) error { return tx.RemoveUser(id) })
+			if err == nil {
+				// Where the server does not let us, what follows takes the subscriptions back.
+				_ = u.g.removeContact(ctx, u.jid, u.g.domain)
+			}
 			return func() {
 				if err != nil {
 					u.answerIQ(r.from, r.to, r.id, u.sayError(err))
@@ -66,6 +70,8 @@ func (u *user) register(in *inbound, _ entity) {
 				}
 				return tx.Set(id, registerScope, registerName, "1")
 			})
+			// Where the server lets us, the contact is just there (XEP-0356); else the user is asked.
+			contact := u.g.addContact(ctx, u.jid, u.g.domain, u.g.about.Name) == nil
 			return func() {
 				if err != nil {
 					u.answerIQ(r.from, r.to, r.id, u.sayError(err))
@@ -73,7 +79,9 @@ func (u *user) register(in *inbound, _ entity) {
 				}
 				u.answerIQ(r.from, r.to, r.id, nil)
 				// XEP-0100 §4.1.1: the gateway asks to see the user, and shows itself.
-				u.out.Stanzas.Start("presence").JID("from", u.g.domain).JID("to", u.jid).Attr("type", "subscribe").End()
+				if !contact {
+					u.out.Stanzas.Start("presence").JID("from", u.g.domain).JID("to", u.jid).Attr("type", "subscribe").End()
+				}
 				u.sendAvailable(entity{kind: entityGateway}, u.g.domain, u.jid)
 			}
 		})

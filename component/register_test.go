@@ -43,6 +43,38 @@ func TestRegistration(t *testing.T) {
 	}
 }
 
+// Where the server grants it (XEP-0356, both namespaces, however deep they nest), the contact list is changed without a question.
+func TestRegistrationWithPrivilege(t *testing.T) {
+	t.Parallel()
+	for name, privilege := range map[string]string{
+		"0356 as it is":   `<privilege xmlns='urn:xmpp:privilege:2'><perm access='roster' type='both'/><perm access='iq'><namespace ns='x' type='both'/></perm></privilege>`,
+		"0356 as it was":  `<privilege xmlns='urn:xmpp:privilege:1'><perm access='roster' type='set'/></privilege>`,
+		"nested too deep": `<privilege xmlns='urn:xmpp:privilege:2'><perm access='iq'><perm access='roster' type='both'/></perm></privilege>`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := openStore(t, filepath.Join(t.TempDir(), "p.db"))
+			w := newWorld(t, func(o *Options) { o.Store = db }).connected()
+			alice := w.client("alice@localhost/phone")
+			if err := w.xmpp.Grant(testDomain, privilege); err != nil {
+				t.Fatal(err)
+			}
+			w.logged("the XMPP server grants privileges")
+			alice.ask(`<iq type='set' id='s' to='irc.localhost'><query xmlns='jabber:iq:register'/></iq>`, `<iq type='result' id='s'/>`)
+			if got := w.xmpp.Contacts("alice@localhost"); len(got) != 1 || got[0] != "irc.localhost both" {
+				t.Errorf("the contact list has %v", got)
+			}
+			alice.expect(`<presence from='irc.localhost' to='alice@localhost'><c xmlns='http://jabber.org/protocol/caps'/></presence>`)
+			alice.alive() // and no request for a subscription
+			alice.send(`<iq type='set' id='d' to='irc.localhost'><query xmlns='jabber:iq:register'><remove/></query></iq>`)
+			alice.expect(`<iq type='result' id='d'/>`)
+			if got := w.xmpp.Contacts("alice@localhost"); len(got) > 0 {
+				t.Errorf("after the removal the contact list has %v", got)
+			}
+		})
+	}
+}
+
 // XEP-0100 §6.3.
 func TestPrompt(t *testing.T) {
 	t.Parallel()

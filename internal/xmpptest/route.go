@@ -58,6 +58,9 @@ func (s *Server) toComponent(domain string, e *Element) {
 // toUser delivers to a user's clients (RFC 6121 §8.5). There is no storage, so what finds no client is refused.
 func (s *Server) toUser(to string, e *Element) {
 	bare, resource, _ := strings.Cut(to, "/")
+	if resource == "" && e.Name.Local == "iq" && s.changeContacts(bare, e) {
+		return
+	}
 	s.mu.Lock()
 	var receivers []*Client
 	if c := s.clients[to]; c != nil && resource != "" {

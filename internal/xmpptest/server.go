@@ -37,6 +37,7 @@ type Server struct {
 	changed  chan struct{}      // closed and replaced whenever links changes
 	clients  map[string]*Client // by full JID
 	answerAs string
+	contacts map[string]map[string]string // subscriptions by user and contact; nil unless granted
 	errors   []string
 }
 
