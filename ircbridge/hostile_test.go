@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"passerelle/internal/ircd"
 	"passerelle/transports"
@@ -104,8 +105,10 @@ func TestHugeNames(t *testing.T) {
 	t.Parallel()
 	script := ircd.NewScript(t, nil)
 	s, h := open(t, newTransport(t, Options{Networks: plainNet(script.Addr)}), alice)
+	h.timeout = time.Minute // a busy machine and the race detector take their time
 	do(t, s, transports.Join{Ref: 1, Room: roomOf("#test"), Nick: "alice"})
 	p := script.Accept(t)
+	p.Timeout = h.timeout
 	p.Welcome(t, "alice")
 	p.Expect(t, "JOIN #test")
 	sent := make(chan struct{})

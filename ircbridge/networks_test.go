@@ -169,6 +169,33 @@ func TestComingBackInALoop(t *testing.T) {
 	})
 }
 
+// TestTurnedAwayIsSaidAgain has a client that tries again at once what the network refused for good.
+func TestTurnedAwayIsSaidAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := newPipeNet()
+		tr := newTransport(t, Options{Networks: plainNet("pipe.test:6667"), Dial: n.dial})
+		for i := range 3 {
+			s, h := open(t, tr, alice)
+			h.timeout = time.Hour
+			do(t, s, transports.Join{Ref: 1, Room: roomOf("#test"), Nick: "alice"})
+			if i == 0 {
+				p := n.accept(t)
+				p.Expect(t, "USER ")
+				p.Send(t, ":irc.test 465 alice :K-Lined for spam")
+			}
+			err := wantKind(t, await[transports.Done](t, h).Err, transports.Denied)
+			if !strings.Contains(err.Text, "spam") || i > 0 && !strings.Contains(err.Text, "Join again in") {
+				t.Errorf("attempt %d: got text %q", i, err.Text)
+			}
+			await[transports.State](t, h)
+		}
+		if len(n.conns) > 0 {
+			t.Error("it was tried again")
+		}
+	})
+}
+
 // TestComingBackWhileLeaving has a user who leaves and comes back at once: his own old connection must not take his nick.
 func TestComingBackWhileLeaving(t *testing.T) {
 	t.Parallel()
@@ -326,13 +353,26 @@ func TestJoinLeaveJoin(t *testing.T) {
 // heldConn is a connection whose writes reach the network before they return.
 type heldConn struct {
 	net.Conn
+	prefix  string // of the write that is held
 	written chan struct{}
 	hold    chan struct{}
 }
 
+// heldNet is the network at addr, the first write that begins with prefix being held.
+func heldNet(t *testing.T, addr, prefix string) (*Transport, *heldConn) {
+	t.Helper()
+	conn := &heldConn{prefix: prefix, written: make(chan struct{}), hold: make(chan struct{})}
+	return newTransport(t, Options{Networks: plainNet(addr), Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		var d net.Dialer
+		var err error
+		conn.Conn, err = d.DialContext(ctx, network, addr)
+		return conn, err
+	}}), conn
+}
+
 func (c *heldConn) Write(b []byte) (int, error) {
 	n, err := c.Conn.Write(b)
-	if strings.HasPrefix(string(b), "PRIVMSG") {
+	if strings.HasPrefix(string(b), c.prefix) {
 		close(c.written)
 		<-c.hold
 	}
@@ -342,13 +382,7 @@ func (c *heldConn) Write(b []byte) (int, error) {
 func TestRefusalOvertakesTheWriter(t *testing.T) {
 	t.Parallel()
 	script := ircd.NewScript(t, nil)
-	conn := &heldConn{written: make(chan struct{}), hold: make(chan struct{})}
-	tr := newTransport(t, Options{Networks: plainNet(script.Addr), Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
-		var d net.Dialer
-		var err error
-		conn.Conn, err = d.DialContext(ctx, network, addr)
-		return conn, err
-	}})
+	tr, conn := heldNet(t, script.Addr, "PRIVMSG")
 	s, h := open(t, tr, alice)
 	do(t, s, transports.Join{Ref: 1, Room: roomOf("#test"), Nick: "alice"})
 	p := script.Accept(t)
@@ -364,6 +398,28 @@ func TestRefusalOvertakesTheWriter(t *testing.T) {
 	if m, ok := h.next(t).(transports.Message); !ok || m.Body != "after" {
 		t.Errorf("got %s after the refusal", describe(m))
 	}
+}
+
+// TestWriterHasNothingForAStuckHost has a writer that is done with a line while the host takes nothing: the next line goes out.
+func TestWriterHasNothingForAStuckHost(t *testing.T) {
+	t.Parallel()
+	script := ircd.NewScript(t, nil)
+	tr, conn := heldNet(t, script.Addr, "JOIN")
+	host := &stuckHost{recorder: newRecorder(), stuck: make(chan struct{})}
+	s, err := tr.Open(t.Context(), alice, testNet, host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	do(t, s, transports.Join{Ref: 1, Room: roomOf("#test"), Nick: "alice"})
+	p := script.Accept(t)
+	p.Expect(t, "USER ")
+	p.Send(t, ":irc.test 001 alice :Welcome", ":irc.test 376 alice :End of MOTD")
+	p.EnterChannel(t, "alice")
+	p.Send(t, ":bob!b@h PRIVMSG #test :stop")
+	<-host.stuck
+	do(t, s, transports.Send{Ref: 2, To: roomOf("#test"), Body: "still sent"})
+	close(conn.hold)
+	p.Expect(t, "still sent")
 }
 
 // TestSlowHostIsNoSilence has a host that takes nothing for longer than the network may take to answer, while the answer is there.

@@ -1,7 +1,6 @@
 package ircbridge
 
 import (
-	"fmt"
 	"time"
 
 	"passerelle/transports"
@@ -12,13 +11,14 @@ import (
 type pace struct {
 	attempts int // that did not last
 	next     time.Time
+	why      *transports.Error // what ended the last one
 }
 
 // minPaces keeps small tables from being swept at every other insertion.
 const minPaces = 256
 
 // notePace keeps the session's attempts for the next session of the same user. It is called with the session's mutex held.
-func (t *Transport) notePace(s *session, next time.Time) {
+func (t *Transport) notePace(s *session, next time.Time, why *transports.Error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if s.attempts == 0 {
@@ -37,7 +37,7 @@ func (t *Transport) notePace(s *session, next time.Time) {
 		}
 		t.sweepAt = max(minPaces, 2*len(t.paces))
 	}
-	t.paces[s.key()] = pace{s.attempts, next}
+	t.paces[s.key()] = pace{s.attempts, next, why}
 }
 
 // takeTurn waits until the user's last session on this network has hung up, so that its nick is free, and until the network
@@ -58,8 +58,11 @@ func (s *session) takeTurn() (why *transports.Error, ok bool) {
 	s.attempts = p.attempts
 	s.mu.Unlock()
 	if wait > joinAgainAfter {
-		return transports.NewError(transports.Offline,
-			fmt.Sprintf("%s was tried too often: join again in %d s.", s.net.Name, int(wait.Seconds())+1), nil), true
+		kind, text := transports.Offline, s.net.Name+" was tried too often."
+		if p.why != nil && p.why.Kind != transports.Gone {
+			kind, text = p.why.Kind, p.why.Text
+		}
+		return refused(kind, "%s Join again in %d s.", text, int(wait.Seconds())+1), true
 	}
 	return nil, wait <= 0 || s.pause(wait)
 }
@@ -71,5 +74,5 @@ func (s *session) turnedAway(err *transports.Error) {
 	s.failAll(nil, err)
 	s.rooms = nil
 	s.post(transports.State{Err: err})
-	s.setPhase(phaseOver)
+	s.over()
 }

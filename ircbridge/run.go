@@ -27,7 +27,6 @@ func (s *session) run() {
 	s.mu.Lock()
 	s.setPhase(phaseOver)
 	s.mu.Unlock()
-	s.t.forget(s, false)
 }
 
 // connections is one connection after the other.
@@ -300,7 +299,7 @@ func (s *session) disconnected(c *conn, why *cause) time.Duration {
 	retry := s.backOff(c, why)
 	if s.closed || why.final || len(keep) == 0 {
 		s.post(transports.State{Err: why.err})
-		s.setPhase(phaseOver) // nothing is posted behind this
+		s.over()
 		s.log.Debug("irc session over", "network", s.net.ID, "reason", why.err.Text)
 		return 0
 	}
@@ -311,18 +310,25 @@ func (s *session) disconnected(c *conn, why *cause) time.Duration {
 	return retry
 }
 
+// over ends the session before the host is told, who may open another one at once. Nothing is posted behind this.
+func (s *session) over() {
+	s.setPhase(phaseOver)
+	s.t.forget(s, false)
+}
+
 // backOff is how long to wait for the next attempt, whether this session makes it or the user's next one.
 func (s *session) backOff(c *conn, why *cause) time.Duration {
 	stable := c != nil && c.ready && time.Since(c.since) >= stableTime
 	if stable {
 		s.attempts = 0
 	}
-	if s.patient = why.err.Kind == transports.Full; s.patient {
+	// Who was turned away is turned away again, and counted.
+	if s.patient = c != nil && (why.err.Kind == transports.Full || why.err.Kind == transports.Denied); s.patient {
 		s.attempts = max(s.attempts, throttledAttempts)
 	}
 	now := time.Now()
 	if stable && s.closed {
-		s.t.notePace(s, now) // he may come back at once
+		s.t.notePace(s, now, nil) // he may come back at once
 		return 0
 	}
 	retry := backoff(s.attempts)
@@ -335,7 +341,7 @@ func (s *session) backOff(c *conn, why *cause) time.Duration {
 			next = now.Add(backoff(n - 1))
 		}
 	}
-	s.t.notePace(s, next)
+	s.t.notePace(s, next, why.err)
 	return retry
 }
 

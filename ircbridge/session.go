@@ -62,7 +62,7 @@ type session struct {
 	attempts int   // since the last stable connection
 	lastTry  time.Time
 	nextTry  time.Time
-	patient  bool          // the network counts connections: no Join cuts the back-off short
+	patient  bool          // the network turned us away and counts: no Join cuts the back-off short
 	left     chan struct{} // closed once nothing is connected any more; nil where nobody could wait for it
 }
 

@@ -56,7 +56,6 @@ func (s *session) write(c *conn, w *writing) {
 		if len(lines) == 0 && wait == 0 {
 			c.writer = nil
 			s.mu.Unlock()
-			s.flush()
 			return
 		}
 		if len(lines) > 0 {
@@ -83,9 +82,13 @@ func (s *session) write(c *conn, w *writing) {
 			return
 		}
 		s.t.metrics.out.Add(float64(len(lines)))
+		posted := len(s.out)
 		s.written(c, lines)
+		posted = len(s.out) - posted
 		s.mu.Unlock()
-		s.flush()
+		if posted > 0 { // else a host that takes nothing would keep us from writing
+			s.flush()
+		}
 		clear(lines)
 	}
 }
