@@ -88,6 +88,21 @@ func TestPrompt(t *testing.T) {
 		`<iq type='error' id='p'><error><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`)
 }
 
+// XEP-0055, with a form and without.
+func TestSearch(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil).connected()
+	alice := w.client("alice@localhost/phone")
+	alice.ask(`<iq type='get' id='s' to='irc.localhost'><query xmlns='jabber:iq:search'/></iq>`,
+		`<iq type='result' id='s'><query xmlns='jabber:iq:search'><instructions>Describe</instructions><nick/><x xmlns='jabber:x:data' type='form'><field var='nick' type='text-single' label='Whom?'><required/></field></x></query></iq>`)
+	alice.ask(`<iq type='set' id='s' to='irc.localhost'><query xmlns='jabber:iq:search'><nick>Bob irc.example</nick></query></iq>`,
+		`<iq type='result' id='s'><query xmlns='jabber:iq:search'><item jid='bob%irc.example@irc.localhost'/></query></iq>`)
+	alice.ask(`<iq type='set' id='s' to='irc.localhost'><query xmlns='jabber:iq:search'><x xmlns='jabber:x:data' type='submit'><field var='nick'><value>#go irc.example</value></field></x></query></iq>`,
+		`<iq type='result' id='s'><query xmlns='jabber:iq:search'><x xmlns='jabber:x:data' type='result'><reported><field var='jid' type='jid-single'/></reported>
+		<item><field var='jid'><value>#go%irc.example@irc.localhost</value></field></item></x></query></iq>`)
+	alice.ask(`<iq type='set' id='s' to='irc.localhost'><query xmlns='jabber:iq:search'/></iq>`, `<iq type='error' id='s'/>`)
+}
+
 // XEP-0115: the version in presences is that of what discovery says, and the node of the presence is answered.
 func TestCaps(t *testing.T) {
 	t.Parallel()

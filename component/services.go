@@ -44,6 +44,7 @@ func serviceTable() []service {
 		{feature: nsTime, at: entityGateway | entityBot, iq: "time", answer: (*user).time},
 		{feature: nsRegister, at: entityGateway, iq: "query", both: true, answer: (*user).register},
 		{feature: nsGateway, at: entityGateway, iq: "query", both: true, answer: (*user).prompt},
+		{feature: nsSearch, at: entityGateway, iq: "query", both: true, answer: (*user).search},
 		{feature: nsVCardTemp, at: entityAny, iq: "vCard", answer: (*user).vcardTemp},
 		{feature: nsVCard4, at: entityAny, iq: "vcard", answer: (*user).vcard4},
 		{feature: nsPubSub, at: entityContact | entityOccupant, iq: "pubsub", answer: (*user).pepItems},
