@@ -69,11 +69,11 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
-	db, err := openStore(ctx, cfg, log)
+	db, unlock, err := openStore(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
+	defer func() { err = errors.Join(err, db.Close(), unlock()) }()
 
 	identities, err := newIdentities(cfg)
 	if err != nil {
@@ -150,24 +150,33 @@ func shutdownIRC(transports []*ircbridge.Transport) error {
 }
 
 // openStore opens the database; at the first start it makes the key.
-func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (*store.DB, error) {
+func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (db *store.DB, unlock func() error, err error) {
 	if err := os.MkdirAll(filepath.Dir(cfg.Store.Path), 0o700); err != nil {
-		return nil, fmt.Errorf("make the directory of the database: %w", err)
+		return nil, nil, fmt.Errorf("make the directory of the database: %w", err)
 	}
+	if unlock, err = lock(cfg.Store.Path); err != nil {
+		return nil, nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, unlock())
+		}
+	}()
 	key, err := store.LoadKey(cfg.Store.KeyFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		// A new key would not open what the lost one has sealed, and would stand where the copy of that belongs.
 		if info, err := os.Stat(cfg.Store.Path); err == nil && info.Size() > 0 {
-			return nil, fmt.Errorf("the key %s is missing, and the database %s was sealed with it: put your copy of the key there; "+
+			return nil, unlock, fmt.Errorf("the key %s is missing, and the database %s was sealed with it: put your copy of the key there; "+
 				"if there is none, move the database away, and users begin anew", cfg.Store.KeyFile, cfg.Store.Path)
 		}
 		log.Info("making the key that seals credentials; keep a copy of it, but not beside the database", "file", cfg.Store.KeyFile)
 		key, err = store.CreateKey(cfg.Store.KeyFile)
 	}
 	if err != nil {
-		return nil, err
+		return nil, unlock, err
 	}
-	return store.Open(ctx, store.Options{Path: cfg.Store.Path, Key: key, Log: log})
+	db, err = store.Open(ctx, store.Options{Path: cfg.Store.Path, Key: key, Log: log})
+	return db, unlock, err
 }
 
 // newIdentities makes what stands for users in the log.
