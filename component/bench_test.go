@@ -1,8 +1,6 @@
 package component
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -14,35 +12,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"passerelle/component/stanza"
+	"passerelle/internal/xmpptest"
 	"passerelle/transports"
 )
 
 // The generator is in the same process and on the same cores as what is measured, as a server would be on the same machine.
-
-// fakeServer accepts one component, without checking its handshake, and gives the connection behind it.
-func fakeServer(b *testing.B) (addr string, accepted <-chan net.Conn) {
-	b.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { _ = l.Close() })
-	c := make(chan net.Conn, 1)
-	go func() {
-		conn, err := l.Accept()
-		if err != nil {
-			return
-		}
-		r := bufio.NewReader(conn)
-		_, _ = r.ReadString('>') // the stream header; a failure shows as a benchmark that does not start
-		_, _ = io.WriteString(conn, `<?xml version='1.0'?><stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams' id='1' from='irc.localhost'>`)
-		for s := ""; !strings.Contains(s, "</handshake"); s, _ = r.ReadString('>') {
-		}
-		_, _ = io.WriteString(conn, `<handshake/>`)
-		c <- conn
-	}()
-	return l.Addr().String(), c
-}
 
 // message450 is a message as a server delivers it, of about 450 bytes.
 func message450(from, to string) string {
@@ -50,29 +24,6 @@ func message450(from, to string) string {
 		`It&apos;s a message of the usual length &amp; with the usual entities in it, as people write them all day long.</body>` +
 		`<origin-id xmlns='urn:xmpp:sid:0' id='9f1c2d3e-4b5a-6978-8899-aabbccddeeff'/><active xmlns='http://jabber.org/protocol/chatstates'/>` +
 		`<markable xmlns='urn:xmpp:chat-markers:0'/></message>`
-}
-
-// countAnswers reads until n times mark was seen.
-func countAnswers(b *testing.B, conn net.Conn, mark string, n int, done chan<- struct{}) {
-	buf := make([]byte, 256<<10)
-	keep, seen := 0, 0
-	m := []byte(mark)
-	for seen < n {
-		k, err := conn.Read(buf[keep:])
-		if err != nil {
-			b.Errorf("read answers: %v", err)
-			break
-		}
-		data := buf[:keep+k]
-		seen += bytes.Count(data, m)
-		// A mark that is cut in two by the end of the read is counted with the next one.
-		rest := min(len(m)-1, len(data))
-		if i := bytes.LastIndex(data, m); i >= 0 {
-			rest = min(rest, len(data)-i-len(m))
-		}
-		keep = copy(buf, data[len(data)-rest:])
-	}
-	close(done)
 }
 
 // blast writes n stanzas, cycling through them, in large writes.
@@ -92,8 +43,8 @@ func blast(b *testing.B, conn net.Conn, stanzas []string, n int) {
 
 // BenchmarkEchoStream answers each message with one of the same size on a real loopback stream: read, tree, encode, write.
 func BenchmarkEchoStream(b *testing.B) {
-	addr, accepted := fakeServer(b)
-	s, err := dial(context.Background(), addr, "irc.localhost", "s3cret")
+	server := xmpptest.NewRaw(b)
+	s, err := dial(context.Background(), server.Addr, "irc.localhost", "s3cret")
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -113,23 +64,23 @@ func BenchmarkEchoStream(b *testing.B) {
 			st.Release()
 		}, func(*stanza.Refused) {})
 	}()
-	conn := <-accepted
+	conn := <-server.Conns
 	defer conn.Close()
 	one := message450("alice@localhost/phone", "irc.localhost")
 	b.SetBytes(int64(len(one)))
 	b.ReportAllocs()
 	b.ResetTimer()
-	done := make(chan struct{})
-	go countAnswers(b, conn, "</message>", b.N, done)
-	blast(b, conn, []string{one}, b.N)
-	<-done
+	go blast(b, conn, []string{one}, b.N)
+	if err := xmpptest.NewCounter(conn, "</message>").Until(b.N); err != nil {
+		b.Fatal(err)
+	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "stanzas/s")
 }
 
 func benchGateway(b *testing.B, t transports.Transport) net.Conn {
-	addr, accepted := fakeServer(b)
+	server := xmpptest.NewRaw(b)
 	g, err := New(Options{
-		Domain: "irc.localhost", Secret: "s3cret", Server: addr, Transport: t, Log: slog.New(slog.DiscardHandler),
+		Domain: "irc.localhost", Secret: "s3cret", Server: server.Addr, Transport: t, Log: slog.New(slog.DiscardHandler),
 		Metrics: NewMetrics(prometheus.NewRegistry()),
 	})
 	if err != nil {
@@ -138,7 +89,7 @@ func benchGateway(b *testing.B, t transports.Transport) net.Conn {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { _ = g.Run(ctx); close(done) }()
-	conn := <-accepted
+	conn := <-server.Conns
 	b.Cleanup(func() {
 		cancel()
 		_ = conn.Close()
@@ -156,10 +107,10 @@ func BenchmarkEchoGateway(b *testing.B) {
 	}
 	b.ReportAllocs()
 	b.ResetTimer()
-	done := make(chan struct{})
-	go countAnswers(b, conn, "type='result'", b.N, done)
-	blast(b, conn, stanzas, b.N)
-	<-done
+	go blast(b, conn, stanzas, b.N)
+	if err := xmpptest.NewCounter(conn, "type='result'").Until(b.N); err != nil {
+		b.Fatal(err)
+	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "stanzas/s")
 }
 
@@ -178,13 +129,15 @@ func BenchmarkEventToStanza(b *testing.B) {
 	e := transports.Message{Room: j.Room, From: &transports.Person{Nick: "bob"}, Body: strings.Repeat("hello ", 15)}
 	b.ReportAllocs()
 	b.ResetTimer()
-	done := make(chan struct{})
-	go countAnswers(b, conn, "</body>", b.N, done)
-	for range b.N {
-		if err := s.host.Emit(s.ctx, e); err != nil {
-			b.Fatal(err)
+	go func() {
+		for range b.N {
+			if s.host.Emit(s.ctx, e) != nil {
+				return // the counter tells
+			}
 		}
+	}()
+	if err := xmpptest.NewCounter(conn, "</body>").Until(b.N); err != nil {
+		b.Fatal(err)
 	}
-	<-done
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "stanzas/s")
 }

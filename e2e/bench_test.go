@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"fmt"
@@ -21,83 +20,16 @@ import (
 	"passerelle/component"
 	"passerelle/internal/ircd"
 	"passerelle/internal/realservers"
+	"passerelle/internal/xmpptest"
 	"passerelle/ircbridge"
 )
 
 // The servers of these benchmarks do as little as they can, so that the gateway is what is measured.
 
-// rawXMPP is an XMPP server for one component that only moves bytes.
-type rawXMPP struct {
-	listener net.Listener
-	conns    chan net.Conn // of components whose handshake is done
-}
-
-func newRawXMPP(b *testing.B) *rawXMPP {
-	b.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	s := &rawXMPP{listener: l, conns: make(chan net.Conn, 1)}
-	b.Cleanup(func() { _ = l.Close() })
-	go func() {
-		conn, err := l.Accept()
-		if err != nil {
-			return // the benchmark is over
-		}
-		r := bufio.NewReader(conn)
-		for s := ""; !strings.Contains(s, "<stream:stream"); {
-			if s, err = r.ReadString('>'); err != nil {
-				return
-			}
-		}
-		_, _ = io.WriteString(conn, `<?xml version='1.0'?><stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams' id='1' from='irc.localhost'>`)
-		for s := ""; !strings.Contains(s, "</handshake"); {
-			if s, err = r.ReadString('>'); err != nil {
-				return
-			}
-		}
-		_, _ = io.WriteString(conn, `<handshake/>`)
-		s.conns <- conn
-	}()
-	return s
-}
-
-// counter reads a connection and counts a mark.
-type counter struct {
-	conn net.Conn
-	mark []byte
-	buf  []byte
-	keep int
-	seen int
-}
-
-func newCounter(conn net.Conn, mark string) *counter {
-	return &counter{conn: conn, mark: []byte(mark), buf: make([]byte, 256<<10)}
-}
-
-// until reads until n marks were seen.
-func (c *counter) until(n int) error {
-	for c.seen < n {
-		k, err := c.conn.Read(c.buf[c.keep:])
-		if err != nil {
-			return fmt.Errorf("after %d of %d marks: %w", c.seen, n, err)
-		}
-		data := c.buf[:c.keep+k]
-		c.seen += bytes.Count(data, c.mark)
-		rest := min(len(c.mark)-1, len(data))
-		if i := bytes.LastIndex(data, c.mark); i >= 0 {
-			rest = min(rest, len(data)-i-len(c.mark))
-		}
-		c.keep = copy(c.buf, data[len(data)-rest:])
-	}
-	return nil
-}
-
 // BenchmarkIRCLineToStanza takes lines of an IRC server through the whole gateway to the XMPP server: parse, translate, user,
 // room, stanza, both sockets included.
 func BenchmarkIRCLineToStanza(b *testing.B) {
-	xmpp := newRawXMPP(b)
+	xmpp := xmpptest.NewRaw(b)
 	irc, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
@@ -109,7 +41,7 @@ func BenchmarkIRCLineToStanza(b *testing.B) {
 		b.Fatal(err)
 	}
 	g, err := component.New(component.Options{
-		Domain: "irc.localhost", Secret: "s", Server: xmpp.listener.Addr().String(), Transport: t, Log: log,
+		Domain: "irc.localhost", Secret: "s", Server: xmpp.Addr, Transport: t, Log: log,
 		Metrics: component.NewMetrics(prometheus.NewRegistry()),
 	})
 	if err != nil {
@@ -118,7 +50,7 @@ func BenchmarkIRCLineToStanza(b *testing.B) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); _ = g.Run(ctx) }()
-	x := <-xmpp.conns
+	x := <-xmpp.Conns
 	defer func() {
 		cancel()
 		_ = x.Close()
@@ -138,13 +70,12 @@ func BenchmarkIRCLineToStanza(b *testing.B) {
 	p.Welcome(b, "alice")
 	p.Expect(b, "JOIN #go")
 	p.Send(b, ":alice!~a@h JOIN #go", ":s 353 alice = #go :alice @bob", ":s 366 alice #go :End")
-	c := newCounter(x, "</subject>")
-	c.mark = []byte("<subject")
-	if err := c.until(1); err != nil {
+	c := xmpptest.NewCounter(x, "<subject")
+	if err := c.Until(1); err != nil {
 		b.Fatal(err)
 	}
 
-	c = newCounter(x, "</body>")
+	c = xmpptest.NewCounter(x, "</body>")
 	lines := bytes.Repeat([]byte(":bob!~bob@host.example PRIVMSG #go :"+strings.Repeat("hello ", 15)+"\r\n"), 100)
 	b.ReportAllocs()
 	b.ResetTimer()
@@ -159,7 +90,7 @@ func BenchmarkIRCLineToStanza(b *testing.B) {
 			}
 		}
 	}()
-	if err := c.until(b.N); err != nil {
+	if err := c.Until(b.N); err != nil {
 		b.Fatal(err)
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "stanzas/s")
@@ -176,21 +107,21 @@ func BenchmarkIdleSessions(b *testing.B) {
 		b.Skip("takes more than a minute")
 	}
 	for b.Loop() {
-		xmpp := newRawXMPP(b)
+		xmpp := xmpptest.NewRaw(b)
 		irc := ircd.New(ircd.Options{Name: "irc.bench"})
 		if err := irc.Start(); err != nil {
 			b.Fatal(err)
 		}
-		process := startForBench(b, xmpp.listener.Addr().String(), irc.Addr())
-		x := <-xmpp.conns
-		answers := newCounter(x, "<subject")
+		process := startForBench(b, xmpp.Addr, irc.Addr())
+		x := <-xmpp.Conns
+		answers := xmpptest.NewCounter(x, "<subject")
 		joinAll := func(from, to int) {
 			var join strings.Builder
 			for i := from; i < to; i++ {
 				fmt.Fprintf(&join, `<presence from='user%d@localhost/phone' to='#room%d%%irc.bench@irc.localhost/user%d'><x xmlns='http://jabber.org/protocol/muc'/></presence>`, i, i, i)
 			}
 			go func() { _, _ = io.WriteString(x, join.String()) }() // the counter tells
-			if err := answers.until(to); err != nil {
+			if err := answers.Until(to); err != nil {
 				b.Fatalf("%v\n%s", err, process.Tail())
 			}
 		}
