@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -12,11 +13,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// contract is what every database must do. Each function gets an empty one.
-var contract = []struct {
+// behaviour is what a database must do.
+type behaviour struct {
 	name string
 	test func(t *testing.T, db *DB, clock *testClock)
-}{
+}
+
+// contract is what every database must do. Each function gets an empty one.
+var contract = []behaviour{
 	{"users are seen first and last", testUsersSeen},
 	{"users of one domain are not those of another", testUsersDomains},
 	{"settings are set, changed and unset", testSettings},
@@ -39,15 +43,16 @@ var contract = []struct {
 	{"ready", testReady},
 }
 
-func TestSQLite(t *testing.T) {
+func TestContract(t *testing.T) {
 	t.Parallel()
-	for _, c := range contract {
+	for _, c := range slices.Concat(contract, archiveContract, keepContract) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			clock := &testClock{now: testStart}
-			opts := testOptions(t)
-			opts.Now = func() time.Time { return clock.now }
-			c.test(t, openTest(t, opts), clock)
+			onEach(t, func(t *testing.T, opts Options) {
+				clock := &testClock{now: testStart}
+				opts.Now = func() time.Time { return clock.now }
+				c.test(t, openTest(t, opts), clock)
+			})
 		})
 	}
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -19,8 +20,12 @@ const (
 
 // writeUntilKilled is the child process of TestKill: it writes users from several goroutines and prints the name of each one
 // after its write was acknowledged.
-func writeUntilKilled(path string) int {
-	db, err := Open(context.Background(), Options{Path: path, Key: testKey(1), Log: slog.New(slog.DiscardHandler)})
+func writeUntilKilled(database string) int {
+	opts := Options{Path: database, Key: testKey(1), Log: slog.New(slog.DiscardHandler)}
+	if strings.HasPrefix(database, "postgresql:") {
+		opts.Path, opts.URL = "", database
+	}
+	db, err := Open(context.Background(), opts)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -31,7 +36,11 @@ func writeUntilKilled(path string) int {
 			for i := 0; ; i++ {
 				id := UserID{Domain: testDomain, JID: fmt.Sprintf("%d.%d@example.org", w, i)}
 				err := db.Write(context.Background(), func(tx *Tx) error {
-					return tx.SetSecret(id, "s", "password", Secret(id.JID))
+					ids, err := tx.AppendRoomLines([]RoomLine{{Domain: testDomain, Room: "#a", ID: id.JID, Nick: "alice", Stanza: id.JID}})
+					if err != nil {
+						return err
+					}
+					return errors.Join(tx.SetSecret(id, "s", "password", Secret(id.JID)), tx.ExtendSeen(id, "#a", ids[0], ids[0]))
 				})
 				if err == nil {
 					_, err = fmt.Println(id.JID) // one write(2), which a pipe takes whole or not at all
@@ -50,13 +59,16 @@ func writeUntilKilled(path string) int {
 // TestKill kills a process in the middle of its writes. What it acknowledged must be there.
 func TestKill(t *testing.T) {
 	t.Parallel()
-	opts := testOptions(t)
+	onEach(t, testKill)
+}
+
+func testKill(t *testing.T, opts Options) {
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	child := exec.CommandContext(t.Context(), exe)
-	child.Env = append(os.Environ(), childEnv+"="+opts.Path)
+	child.Env = append(os.Environ(), childEnv+"="+opts.Path+opts.URL)
 	child.Stderr = t.Output()
 	stdout, err := child.StdoutPipe()
 	if err != nil {
@@ -94,6 +106,10 @@ func TestKill(t *testing.T) {
 		if err != nil || !found || secret.Reveal() != jid {
 			t.Errorf("%s is there by half: got %q, %v, %v", jid, secret.Reveal(), found, err)
 		}
+		wantRoom(t, db, RoomQuery{User: UserID{testDomain, jid}, Room: "#a"}, jid)
+	}
+	if opts.Path == "" {
+		return
 	}
 	var check string
 	if err := db.pool.read.QueryRowContext(t.Context(), `PRAGMA integrity_check`).Scan(&check); err != nil || check != "ok" {

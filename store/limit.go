@@ -13,6 +13,9 @@ const (
 	maxScope = maxPart*2 + 256 // a word and a local part or a JID
 	maxName  = 255             // a setting's name
 	maxValue = 64 << 10        // a setting's value, a secret
+
+	maxLineID = 64        // a stanza id
+	maxStanza = 128 << 10 // a line of the archive as XML
 )
 
 // field is a text on its way into a column.

@@ -3,25 +3,111 @@ package store
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
+
+	"passerelle/internal/realservers"
+	"passerelle/internal/realservers/realtest"
 )
 
-// childEnv names the database that a copy of the test binary writes to until it is killed, see kill_test.go.
+// childEnv is the path or the URL of the database that a copy of the test binary writes to until it is killed, see kill_test.go.
 const childEnv = "PASSERELLE_STORE_TEST_CHILD"
 
 func TestMain(m *testing.M) {
 	if path := os.Getenv(childEnv); path != "" {
 		os.Exit(writeUntilKilled(path))
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(withCluster{m})
+}
+
+// withCluster stops the PostgreSQL server of the tests behind the last one.
+type withCluster struct{ *testing.M }
+
+func (m withCluster) Run() int {
+	code := m.M.Run()
+	if err := cluster.stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
+
+// cluster is the PostgreSQL server that all tests share, each in a schema of its own. The first one starts it.
+var cluster sharedPostgres
+
+type sharedPostgres struct {
+	mu      sync.Mutex
+	server  *realservers.Postgres
+	err     error
+	schemas int
+}
+
+// schema makes an empty schema and returns a URL that begins in it.
+func (c *sharedPostgres) schema(tb testing.TB) string {
+	tb.Helper()
+	if testing.Short() {
+		tb.Skip("needs PostgreSQL, and -short is set")
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.server == nil && c.err == nil {
+		c.server, c.err = realservers.StartPostgres(context.Background(), realservers.PostgresOptions{Fast: true})
+	}
+	if errors.Is(c.err, exec.ErrNotFound) {
+		realtest.Missing(tb, c.err)
+	}
+	if c.err != nil {
+		tb.Fatal(c.err)
+	}
+	c.schemas++
+	name := fmt.Sprintf("test%d", c.schemas)
+	return newSchema(tb, c.server.URL, name)
+}
+
+func (c *sharedPostgres) stop() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.server == nil {
+		return nil
+	}
+	return c.server.Stop()
+}
+
+// newSchema makes a schema and returns the URL with it as the search path.
+func newSchema(tb testing.TB, url, name string) string {
+	tb.Helper()
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(tb.Context(), `CREATE SCHEMA `+name); err != nil {
+		tb.Fatal(err)
+	}
+	return url + "&search_path=" + name
+}
+
+// onEach runs a test on an empty database of each kind.
+func onEach(t *testing.T, test func(t *testing.T, opts Options)) {
+	t.Helper()
+	t.Run("SQLite", func(t *testing.T) {
+		t.Parallel()
+		test(t, testOptions(t))
+	})
+	t.Run("PostgreSQL", func(t *testing.T) {
+		t.Parallel()
+		test(t, postgresOptions(t))
+	})
 }
 
 // testKey is a key that anybody may know. testKey(1) and testKey(2) differ.

@@ -49,14 +49,14 @@ func migrations() ([]migration, error) {
 	return steps, nil
 }
 
-// prepare makes the database ours: schema and key check, all of it in one transaction or nothing. The transaction is a writer's
+// prepare makes the database ours: schema and key check, all of it in one transaction or nothing. The transaction excludes others
 // from its beginning, so of two processes that start at once the second finds everything done.
 func (db *DB) prepare(ctx context.Context, steps []migration) error {
 	tx, err := db.pool.write.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin a transaction: %w", err)
 	}
-	from, err := migrate(ctx, tx, steps)
+	from, err := migrate(ctx, tx, db.dialect, steps)
 	if err == nil {
 		err = db.checkKey(ctx, tx)
 	}
@@ -73,13 +73,18 @@ func (db *DB) prepare(ctx context.Context, steps []migration) error {
 }
 
 // migrate makes the steps that the database lacks and returns the schema that it had.
-func migrate(ctx context.Context, tx *sql.Tx, steps []migration) (from int, err error) {
-	ours, err := hasTable(ctx, tx, "meta")
+func migrate(ctx context.Context, tx *sql.Tx, d dialect, steps []migration) (from int, err error) {
+	if d.lock != "" {
+		if _, err := tx.ExecContext(ctx, d.lock); err != nil {
+			return 0, fmt.Errorf("lock the schema: %w", err)
+		}
+	}
+	ours, err := queryBool(ctx, tx, d.hasTable, "meta")
 	if err != nil {
 		return 0, fmt.Errorf("look for tables: %w", err)
 	}
 	if !ours {
-		used, err := hasTables(ctx, tx)
+		used, err := queryBool(ctx, tx, d.hasTables)
 		if err != nil {
 			return 0, fmt.Errorf("look for tables: %w", err)
 		}
@@ -103,7 +108,7 @@ func migrate(ctx context.Context, tx *sql.Tx, steps []migration) (from int, err 
 		return 0, fmt.Errorf("the database was written by a newer passerelle (schema %d, this binary knows %d)", from, len(steps))
 	}
 	for _, step := range steps[from:] {
-		if _, err := tx.ExecContext(ctx, step.sql); err != nil {
+		if _, err := tx.ExecContext(ctx, d.migration(step.sql)); err != nil {
 			return 0, fmt.Errorf("migration %s: %w", step.name, err)
 		}
 	}

@@ -48,7 +48,10 @@ func TestOpenAgain(t *testing.T) {
 // TestOpenTwice: a second process may look into the database of the first.
 func TestOpenTwice(t *testing.T) {
 	t.Parallel()
-	opts := testOptions(t)
+	onEach(t, testOpenTwice)
+}
+
+func testOpenTwice(t *testing.T, opts Options) {
 	one, two := openTest(t, opts), openTest(t, opts)
 	write(t, one, touch(1))
 	write(t, two, touch(2))
@@ -186,7 +189,10 @@ func TestOpenCancelled(t *testing.T) {
 
 func TestWrongKey(t *testing.T) {
 	t.Parallel()
-	opts := testOptions(t)
+	onEach(t, testWrongKey)
+}
+
+func testWrongKey(t *testing.T, opts Options) {
 	db := openTest(t, opts)
 	write(t, db, func(tx *Tx) error { return tx.SetSecret(user(1), "s", "password", "hunter2") })
 	if err := db.Close(); err != nil {
@@ -200,7 +206,10 @@ func TestWrongKey(t *testing.T) {
 
 func TestNewerSchema(t *testing.T) {
 	t.Parallel()
-	opts := testOptions(t)
+	onEach(t, testNewerSchema)
+}
+
+func testNewerSchema(t *testing.T, opts Options) {
 	db := openTest(t, opts)
 	write(t, db, func(tx *Tx) error { return tx.setMeta(metaSchema, "1007") })
 	if err := db.Close(); err != nil {
@@ -212,13 +221,14 @@ func TestNewerSchema(t *testing.T) {
 func TestDamagedMeta(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{metaSchema: "no number", metaKeyCheck: "key check"} {
-		opts := testOptions(t)
-		db := openTest(t, opts)
-		write(t, db, func(tx *Tx) error { return tx.setMeta(name, "-1!") })
-		if err := db.Close(); err != nil {
-			t.Fatal(err)
-		}
-		wantOpenError(t, opts, want)
+		onEach(t, func(t *testing.T, opts Options) {
+			db := openTest(t, opts)
+			write(t, db, func(tx *Tx) error { return tx.setMeta(name, "-1!") })
+			if err := db.Close(); err != nil {
+				t.Fatal(err)
+			}
+			wantOpenError(t, opts, want)
+		})
 	}
 }
 
@@ -250,7 +260,10 @@ func TestOtherProgram(t *testing.T) {
 // TestMigrate goes from one schema to the next, and back to nothing where a step fails.
 func TestMigrate(t *testing.T) {
 	t.Parallel()
-	opts := testOptions(t)
+	onEach(t, testMigrate)
+}
+
+func testMigrate(t *testing.T, opts Options) {
 	db := openTest(t, opts)
 	write(t, db, touch(1))
 	known, err := migrations()

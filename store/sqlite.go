@@ -95,19 +95,3 @@ func checkWAL(ctx context.Context, db *sql.DB) error {
 	}
 	return nil
 }
-
-// hasTables reports whether there is any table at all.
-func hasTables(ctx context.Context, tx *sql.Tx) (bool, error) {
-	return queryBool(ctx, tx, `SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table')`)
-}
-
-// hasTable reports whether there is a table of that name.
-func hasTable(ctx context.Context, tx *sql.Tx, name string) (bool, error) {
-	return queryBool(ctx, tx, `SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = $1)`, name)
-}
-
-func queryBool(ctx context.Context, tx *sql.Tx, query string, args ...any) (bool, error) {
-	var found bool
-	err := tx.QueryRowContext(ctx, query, args...).Scan(&found)
-	return found, err
-}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"strconv"
 	"sync"
 	"time"
@@ -16,18 +17,32 @@ var ErrClosed = errors.New("the database is closed")
 
 // Options are what Open needs.
 type Options struct {
-	Path string           // of the database file; its directory must exist and be writable
+	Path string           // of SQLite's file; its directory must exist and be writable
+	URL  string           // of a PostgreSQL database, instead of Path: postgresql://user:password@host/database
 	Key  []byte           // KeySize bytes that seal credentials, see LoadKey
 	Log  *slog.Logger     // required
 	Now  func() time.Time // time.Now where nil
 }
 
+// name is how errors call the database, without the password.
+func (o Options) name() string {
+	if o.URL == "" {
+		return o.Path
+	}
+	u, err := url.Parse(o.URL)
+	if err != nil || u.Host == "" && u.Path == "" || u.Opaque != "" || u.Scheme == "" {
+		return "at a URL that cannot be read"
+	}
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String() // a password may stand behind the question mark too
+}
+
 // DB is an open database. Its methods are safe to call from any goroutine.
 type DB struct {
-	log  *slog.Logger
-	now  func() time.Time
-	box  *box
-	pool pool
+	log     *slog.Logger
+	now     func() time.Time
+	box     *box
+	pool    pool
+	dialect dialect
 
 	queue   chan *operation // bounded; a full queue makes writers wait
 	closing chan struct{}   // closed when Close begins
@@ -52,17 +67,29 @@ func Open(ctx context.Context, opts Options) (*DB, error) {
 	}
 	box, err := newBox(opts.Key)
 	if err != nil {
-		return nil, fmt.Errorf("open the database %s: %w", opts.Path, err)
+		return nil, fmt.Errorf("open the database %s: %w", opts.name(), err)
 	}
-	pool, err := openSQLite(ctx, opts.Path)
+	var pool pool
+	var d dialect
+	switch {
+	case opts.Path != "" && opts.URL != "":
+		err = errors.New("both a path and a URL were given")
+	case opts.URL != "":
+		d = postgresDialect()
+		pool, err = openPostgres(ctx, opts.URL)
+	default:
+		d = sqliteDialect()
+		pool, err = openSQLite(ctx, opts.Path)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("open the database %s: %w", opts.Path, err)
+		return nil, fmt.Errorf("open the database %s: %w", opts.name(), err)
 	}
 	db := &DB{
 		log:     opts.Log,
 		now:     opts.Now,
 		box:     box,
 		pool:    pool,
+		dialect: d,
 		queue:   make(chan *operation, maxQueue),
 		closing: make(chan struct{}),
 		stopped: make(chan struct{}),
@@ -73,13 +100,13 @@ func Open(ctx context.Context, opts Options) (*DB, error) {
 		err = db.prepare(context.WithoutCancel(ctx), steps)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open the database %s: %w", opts.Path, err), pool.close())
+		return nil, errors.Join(fmt.Errorf("open the database %s: %w", opts.name(), err), pool.close())
 	}
 	go db.commitLoop()
 	return db, nil
 }
 
-// Close makes the writes that are queued, answers them and closes the file. It waits for a disk that hangs. Calling it again
+// Close makes the writes that are queued, answers them and closes the database. It waits for a disk that hangs. Calling it again
 // gives the same answer.
 func (db *DB) Close() error { return db.close() }
 

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 )
@@ -26,4 +27,31 @@ func (tx *Tx) exec(query string, args ...any) error {
 		_, tx.err = tx.sql.Exec(query, args...)
 	}
 	return tx.err
+}
+
+// query calls scan for each row, under the same rule. The rows are over when it returns: a transaction has one connection.
+func (tx *Tx) query(scan func(*sql.Rows) error, query string, args ...any) error {
+	if tx.sql == nil {
+		return errTxOver
+	}
+	if tx.err == nil {
+		tx.err = queryRows(context.Background(), tx.sql, scan, query, args)
+	}
+	return tx.err
+}
+
+// count runs a statement and returns how many rows it changed.
+func (tx *Tx) count(query string, args ...any) (int64, error) {
+	if tx.sql == nil {
+		return 0, errTxOver
+	}
+	if tx.err != nil {
+		return 0, tx.err
+	}
+	result, err := tx.sql.Exec(query, args...)
+	if err != nil {
+		tx.err = err
+		return 0, err
+	}
+	return result.RowsAffected()
 }

@@ -51,8 +51,12 @@ func (tx *Tx) addUser(id UserID) error {
 		ON CONFLICT (domain, jid) DO NOTHING`, id.Domain, id.JID, tx.now)
 }
 
-// RemoveUser removes everything of the user at that domain. Other tables follow by their foreign keys.
+// RemoveUser removes everything of the user at that domain. Other tables follow by their foreign keys; his lines in the archive
+// are nobody's from now on and are deleted by CollectArchive.
 func (tx *Tx) RemoveUser(id UserID) error {
+	if err := tx.forgetArchive(id); err != nil {
+		return fmt.Errorf("remove a user: %w", err)
+	}
 	if err := tx.exec(`DELETE FROM users WHERE domain = $1 AND jid = $2`, id.Domain, id.JID); err != nil {
 		return fmt.Errorf("remove a user: %w", err)
 	}

@@ -1,0 +1,218 @@
+package store
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// An archive holds the lines of one room of a domain, or the private conversations of one user there. A line is stored once; who
+// may read which line of a room is in archive_seen, see seen.go. What a user and his contacts wrote each other is his alone.
+//
+// Lines have the order in which they were appended, and their times never go back: a line that is older than the one before it,
+// such as one that a server with a wrong clock sent, gets that one's time, and nothing is later than now. So a time stands for a
+// place in the archive, and it is the time of receipt that XEP-0313 §5.2 asks for. When something was said long ago is for the
+// stanza to tell.
+
+// ErrNoSuchLine says that a query named a line that is not in the archive, or none that the user may read (XEP-0313 §4.1.3,
+// §4.3.2: item-not-found).
+var ErrNoSuchLine = errors.New("there is no such line in the archive")
+
+// LineID is the number of a line in the database. Numbers of one archive grow in the order of its lines, without gaps.
+type LineID int64
+
+const (
+	lineBits    = 39 // of a LineID: the number within the archive, from 1. What is left is the number of the archive, from 1.
+	maxArchives = 1<<(63-lineBits) - 1
+	maxArchive  = 1<<lineBits - 2 // lines of an archive; one number stays free, so that ranges of two archives never touch
+)
+
+// The kinds of archives.
+const (
+	archiveRoom = "room"
+	archiveUser = "user"
+	archiveGone = "gone"
+)
+
+// archiveBase is the number before the first line of an archive.
+func archiveBase(archive int64) LineID { return LineID(archive << lineBits) }
+
+// of is the number of the archive that a line belongs to.
+func (id LineID) of() int64 { return int64(id) >> lineBits }
+
+// RoomLine is a line on its way into the archive of a room.
+type RoomLine struct {
+	Domain string
+	Room   string    // local part of the room's JID
+	ID     string    // stanza id, unique and unpredictable; the caller makes it
+	Time   time.Time // when it was received
+	Nick   string    // who said it; empty for the room itself
+	Stanza string    // compact XML without "to"
+}
+
+// PrivateLine is a line on its way into the archive of a user.
+type PrivateLine struct {
+	Owner    UserID
+	With     string // local part of the contact's JID
+	Outgoing bool   // the owner said it
+	ID       string // stanza id, as in RoomLine
+	Time     time.Time
+	Stanza   string
+}
+
+// AppendRoomLines appends lines to the archives of their rooms and returns their numbers in the same order. Nobody may read them
+// yet: see ExtendSeen. Bytes that PostgreSQL or XML would not take are left out of nick and stanza.
+func (tx *Tx) AppendRoomLines(lines []RoomLine) ([]LineID, error) {
+	rows := make([]archiveRow, len(lines))
+	for i, l := range lines {
+		rows[i] = archiveRow{
+			archiveKey: archiveKey{archiveRoom, l.Domain, l.Room},
+			id:         l.ID, time: millis(l.Time), who: cleanText(l.Nick), stanza: cleanText(l.Stanza),
+		}
+	}
+	ids, err := tx.appendLines(rows)
+	if err != nil {
+		return nil, fmt.Errorf("archive lines of rooms: %w", err)
+	}
+	return ids, nil
+}
+
+// AppendPrivateLines appends lines to the archives of their owners and returns their numbers in the same order.
+func (tx *Tx) AppendPrivateLines(lines []PrivateLine) ([]LineID, error) {
+	rows := make([]archiveRow, len(lines))
+	var err error
+	var last UserID
+	for i, l := range lines {
+		rows[i] = archiveRow{
+			archiveKey: archiveKey{archiveUser, l.Owner.Domain, l.Owner.JID},
+			id:         l.ID, time: millis(l.Time), who: cleanText(l.With), outgoing: l.Outgoing, stanza: cleanText(l.Stanza),
+		}
+		if err == nil && l.Owner != last {
+			err = tx.addUser(l.Owner)
+			last = l.Owner
+		}
+	}
+	var ids []LineID
+	if err == nil {
+		ids, err = tx.appendLines(rows)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("archive private lines: %w", err)
+	}
+	return ids, nil
+}
+
+// archiveKey says which archive.
+type archiveKey struct{ kind, domain, name string }
+
+// archiveRow is a row of archive_lines before it has its number.
+type archiveRow struct {
+	archiveKey
+	line     LineID
+	id       string
+	time     int64
+	who      string
+	outgoing bool
+	stanza   string
+}
+
+func (r *archiveRow) check() error {
+	if r.domain == "" || r.name == "" || r.id == "" {
+		return errors.New("the line has no domain, no archive or no id")
+	}
+	return checkFields(field{"domain", r.domain, maxPart}, field{"name of the archive", r.name, maxJID}, field{"id", r.id, maxLineID},
+		field{"name", r.who, maxPart}, field{"stanza", r.stanza, maxStanza})
+}
+
+// cleanText leaves out what PostgreSQL and XML refuse. Unlike a JID, what strangers say is kept as far as it goes.
+func cleanText(s string) string {
+	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", ""), "\uFFFD")
+}
+
+func (tx *Tx) appendLines(rows []archiveRow) ([]LineID, error) {
+	var order []archiveKey // of the first line of each
+	counts := map[archiveKey]int64{}
+	for i := range rows {
+		if err := rows[i].check(); err != nil {
+			return nil, err
+		}
+		key := rows[i].archiveKey
+		if counts[key]++; counts[key] == 1 {
+			order = append(order, key)
+		}
+	}
+	for _, key := range order {
+		if err := tx.number(rows, key, counts[key]); err != nil {
+			return nil, err
+		}
+	}
+	ids := make([]LineID, len(rows))
+	for i := range rows {
+		ids[i] = rows[i].line
+	}
+	for len(rows) > 0 {
+		n := min(len(rows), maxInsert)
+		if err := tx.insertLines(rows[:n]); err != nil {
+			return nil, err
+		}
+		rows = rows[n:]
+	}
+	return ids, nil
+}
+
+// number gives the rows of one archive their numbers and times.
+func (tx *Tx) number(rows []archiveRow, key archiveKey, count int64) error {
+	var archive int64
+	var last LineID
+	var lastTime int64
+	err := tx.query(func(r *sql.Rows) error { return r.Scan(&archive, &last, &lastTime) },
+		`INSERT INTO archives (archive, kind, domain, name, last, last_time)
+		SELECT n, $1, $2, $3, n * 549755813888 + $4, 0 FROM (SELECT coalesce(max(archive), 0) + 1 AS n FROM archives) AS next WHERE true
+		ON CONFLICT (kind, domain, name) DO UPDATE SET last = archives.last + $4
+		RETURNING archive, last, last_time`, key.kind, key.domain, key.name, count)
+	if err != nil {
+		return err
+	}
+	if archive > maxArchives || int64(last-archiveBase(archive)) > maxArchive {
+		return errors.New("the archive is full")
+	}
+	line := last - LineID(count)
+	for i := range rows {
+		if rows[i].archiveKey == key {
+			line++
+			lastTime = max(lastTime, min(rows[i].time, tx.now))
+			rows[i].line, rows[i].time = line, lastTime
+		}
+	}
+	return tx.exec(`UPDATE archives SET last_time = $2 WHERE archive = $1`, archive, lastTime)
+}
+
+// maxInsert is how many lines one statement inserts: with a statement for each, PostgreSQL would be asked and waited for each.
+const maxInsert = 128
+
+func (tx *Tx) insertLines(rows []archiveRow) error {
+	const columns = 6
+	var query strings.Builder
+	query.WriteString(`INSERT INTO archive_lines (line, id, time, who, outgoing, stanza) VALUES `)
+	args := make([]any, 0, len(rows)*columns)
+	for i := range rows {
+		r := &rows[i]
+		for c := range columns {
+			switch {
+			case c > 0:
+				query.WriteString(", $")
+			case i > 0:
+				query.WriteString("), ($")
+			default:
+				query.WriteString("($")
+			}
+			query.WriteString(strconv.Itoa(i*columns + c + 1))
+		}
+		args = append(args, int64(r.line), r.id, r.time, r.who, r.outgoing, r.stanza)
+	}
+	query.WriteString(")")
+	return tx.exec(query.String(), args...)
+}

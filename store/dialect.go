@@ -1,0 +1,46 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+)
+
+// dialect is all that is different in the SQL of the two databases.
+type dialect struct {
+	hasTables string // whether there is any table at all
+	hasTable  string // whether there is a table of that name
+	lock      string // taken by who brings the schema up to date; empty where a transaction excludes other writers from its beginning
+	rowNumber string // the type of a BIGINT PRIMARY KEY
+}
+
+// sqliteDialect keeps rows in the order of their number only where its type is INTEGER, which has 64 bits there.
+func sqliteDialect() dialect {
+	return dialect{
+		hasTables: `SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table')`,
+		hasTable:  `SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = $1)`,
+		rowNumber: `INTEGER PRIMARY KEY`,
+	}
+}
+
+// postgresDialect looks at one schema, the first of the search path: others in the database are other programs' business. The
+// number of the lock says "passerel" in ASCII.
+func postgresDialect() dialect {
+	return dialect{
+		hasTables: `SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = current_schema())`,
+		hasTable:  `SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = current_schema() AND tablename = $1)`,
+		lock:      `SELECT pg_advisory_xact_lock(8097880544449291628)`,
+		rowNumber: `BIGINT PRIMARY KEY`,
+	}
+}
+
+// migration is the text of a migration as the database takes it.
+func (d dialect) migration(text string) string {
+	return strings.ReplaceAll(text, `BIGINT PRIMARY KEY`, d.rowNumber)
+}
+
+func queryBool(ctx context.Context, tx *sql.Tx, query string, args ...any) (bool, error) {
+	var found bool
+	err := tx.QueryRowContext(ctx, query, args...).Scan(&found)
+	return found, err
+}

@@ -1,0 +1,94 @@
+package store
+
+import (
+	"database/sql"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// plan is how the database would run a query, one step a line.
+func plan(t *testing.T, db *DB, query string, args ...any) string {
+	t.Helper()
+	explain := `EXPLAIN QUERY PLAN `
+	postgres := db.dialect.lock != ""
+	if postgres {
+		explain = `EXPLAIN `
+	}
+	var steps strings.Builder
+	err := db.query(t.Context(), func(rows *sql.Rows) error {
+		var step string
+		var ignored [3]int
+		var err error
+		if postgres {
+			err = rows.Scan(&step)
+		} else {
+			err = rows.Scan(&ignored[0], &ignored[1], &ignored[2], &step)
+		}
+		steps.WriteString(step + "\n")
+		return err
+	}, explain+query, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return steps.String()
+}
+
+// notIndexed is what stands in the plan of a query that looks at all rows or sorts them.
+var notIndexed = regexp.MustCompile(`(?m)^SCAN|TEMP B-TREE|Seq Scan on archive|Sort Key`)
+
+// TestPlans: no query of the archive looks at all lines, whatever it asks for.
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, opts Options) {
+		opts.Now = func() time.Time { return testStart.Add(time.Hour) }
+		db := openTest(t, opts)
+		first := fill(t, db, "#a", 20000)
+		write(t, db, func(tx *Tx) error {
+			for i := range 2000 {
+				if err := tx.ExtendSeen(user(i%20), "#a", first+LineID(i*10), first+LineID(i*10+i%8)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if _, err := db.pool.write.ExecContext(t.Context(), `ANALYZE`); err != nil {
+			t.Fatal(err)
+		}
+		if got := plan(t, db, `SELECT id FROM archive_lines WHERE stanza = 'x' ORDER BY time`); !notIndexed.MatchString(got) {
+			t.Fatalf("a query that looks at all lines is not found out:\n%s", got)
+		}
+		lo, hi := int64(first+100), int64(first+19000)
+		type query struct {
+			text string
+			args []any
+		}
+		var queries []query
+		for _, s := range []span{{lo: LineID(lo), hi: LineID(hi)}, {lo: LineID(lo), hi: LineID(hi), who: "alice"}} {
+			for _, backward := range []bool{false, true} {
+				text, args := pageSQL(s, 100, backward)
+				queries = append(queries, query{text, args})
+			}
+		}
+		queries = append(queries,
+			query{selectSeenForward, []any{testDomain, user(1).JID, lo, hi, seenBatch}},
+			query{selectSeenBackward, []any{testDomain, user(1).JID, lo, hi, seenBatch}},
+			query{selectLines + `WHERE id = $1`, []any{"#a1"}},
+			query{selectSince, []any{lo, hi}},
+			query{selectFirstOf, []any{"alice", lo, hi}},
+			query{selectLastOf, []any{"alice", lo, hi}},
+			query{selectSeenByAnybody, []any{lo, hi, seenBatch}},
+			query{deleteSeenChunk, []any{lo, lo + 1000, deleteChunk}},
+			query{deleteLineChunk, []any{lo, hi, deleteChunk}},
+		)
+		for _, q := range queries {
+			got := plan(t, db, q.text, q.args...)
+			// A chunk of some hundred may be sorted or looked up in any way; which rows it takes comes from the index.
+			if fault := notIndexed.FindString(got); fault != "" {
+				t.Errorf("%s\nthe plan has %q:\n%s", fmt.Sprint(q.text, q.args), fault, got)
+			}
+		}
+	})
+}

@@ -1,0 +1,80 @@
+package store
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+)
+
+// ExtendSeen notes that sessions of the user heard the lines from..to of a room: those he may read. While he stays in the room a
+// range of his grows in place, so this is cheap, and who calls it seldom may save lines up. It is an error where the lines are
+// not lines of that room.
+func (tx *Tx) ExtendSeen(id UserID, room string, from, to LineID) error {
+	if err := tx.extendSeen(id, room, from, to); err != nil {
+		return fmt.Errorf("extend what a user may read: %w", err)
+	}
+	return nil
+}
+
+func (tx *Tx) extendSeen(id UserID, room string, from, to LineID) error {
+	if err := checkFields(field{"room", room, maxPart}); err != nil {
+		return err
+	}
+	if from > to || from.of() != to.of() {
+		return errors.New("the range has no beginning or no end")
+	}
+	// The range that holds what came before, and no other one in the way.
+	n, err := tx.count(`UPDATE archive_seen SET hi = $4
+		WHERE domain = $1 AND jid = $2
+		AND lo = (SELECT max(lo) FROM archive_seen WHERE domain = $1 AND jid = $2 AND lo <= $3)
+		AND hi >= $5 AND hi < $4
+		AND NOT EXISTS (SELECT 1 FROM archive_seen WHERE domain = $1 AND jid = $2 AND lo > $3 AND lo <= $6)
+		AND EXISTS (SELECT 1 FROM archives WHERE kind = 'room' AND domain = $1 AND name = $7 AND archive = $8 AND last >= $4)`,
+		id.Domain, id.JID, int64(from), int64(to), int64(from-1), int64(to+1), room, from.of())
+	if err != nil || n == 1 {
+		return err
+	}
+	found := false
+	if err := tx.query(func(r *sql.Rows) error { return r.Scan(&found) },
+		`SELECT EXISTS (SELECT 1 FROM archives WHERE kind = 'room' AND domain = $1 AND name = $2 AND archive = $3 AND last >= $4)`,
+		id.Domain, room, from.of(), int64(to)); err != nil {
+		return err
+	}
+	if !found || from == archiveBase(from.of()) {
+		return ErrNoSuchLine
+	}
+	return tx.mergeSeen(id, from, to)
+}
+
+// mergeSeen makes one range of from..to and all that it overlaps or touches.
+func (tx *Tx) mergeSeen(id UserID, from, to LineID) error {
+	lo, hi, n := from, to, 0
+	if err := tx.query(func(r *sql.Rows) error {
+		var l, h LineID
+		n++
+		err := r.Scan(&l, &h)
+		lo, hi = min(lo, l), max(hi, h)
+		return err
+	}, `SELECT lo, hi FROM archive_seen WHERE domain = $1 AND jid = $2
+		AND lo >= (SELECT coalesce(max(lo), $3) FROM archive_seen WHERE domain = $1 AND jid = $2 AND lo <= $3)
+		AND lo <= $5 AND hi >= $4`,
+		id.Domain, id.JID, int64(from), int64(from-1), int64(to+1)); err != nil {
+		return err
+	}
+	if n == 0 {
+		if err := tx.addUser(id); err != nil {
+			return err
+		}
+	} else if err := tx.exec(`DELETE FROM archive_seen WHERE domain = $1 AND jid = $2 AND lo >= $3 AND lo <= $4`,
+		id.Domain, id.JID, int64(lo), int64(hi)); err != nil {
+		return err
+	}
+	return tx.exec(`INSERT INTO archive_seen (domain, jid, lo, hi) VALUES ($1, $2, $3, $4)`, id.Domain, id.JID, int64(lo), int64(hi))
+}
+
+// forgetArchive gives up the lines of a user who is removed. There may be millions, so the collection deletes them later. Their
+// archive keeps its number until then, lest another one gets it and the lines with it.
+func (tx *Tx) forgetArchive(id UserID) error {
+	return tx.exec(`UPDATE archives SET kind = 'gone', domain = '', name = CAST(archive AS TEXT)
+		WHERE kind = 'user' AND domain = $1 AND name = $2`, id.Domain, id.JID)
+}
