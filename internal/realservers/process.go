@@ -90,7 +90,10 @@ func start(ctx context.Context, cmd *exec.Cmd, out io.Writer, ready []string, bu
 	defer cancel()
 	select {
 	case <-l.ready:
-		return p, nil
+		if !l.isInUse() { // some start without a port
+			return p, nil
+		}
+		err = errInUse
 	case <-l.inUse:
 		err = errInUse
 	case <-p.done:
@@ -102,7 +105,7 @@ func start(ctx context.Context, cmd *exec.Cmd, out io.Writer, ready []string, bu
 		err = context.Cause(ctx)
 	}
 	p.Kill()
-	return nil, fmt.Errorf("start %s: %w; the end of its log:\n%s", filepath.Base(cmd.Path), err, p.Tail())
+	return nil, fmt.Errorf("%w; the end of its log:\n%s", err, p.Tail())
 }
 
 // Done is closed when the program has ended.

@@ -12,7 +12,7 @@ import (
 func TestPackages(t *testing.T) {
 	t.Parallel()
 	got := Packages()
-	for _, want := range []string{"prosody", "ngircd"} {
+	for _, want := range []string{"prosody", "ejabberd", "ngircd", "inspircd"} {
 		if !slices.Contains(got, want) {
 			t.Errorf("%q has no %s", got, want)
 		}
@@ -30,40 +30,65 @@ func TestPortInUse(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs real servers, and -short is set")
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	other, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = l.Close() }()
-	taken := l.Addr().(*net.TCPAddr).Port
-
-	n, err := StartNgircd(t.Context(), NgircdOptions{})
-	if errors.Is(err, exec.ErrNotFound) {
-		t.Skip(err) // package realtest sees to it that this does not go unnoticed
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = n.Stop() }()
-	n.port = taken
-	if err := n.Restart(t.Context()); !errors.Is(err, errInUse) {
-		t.Errorf("ngircd: got %v, want %v", err, errInUse)
-	}
-	p, err := StartProsody(t.Context(), ProsodyOptions{Components: []Component{{"irc.localhost", "s"}}})
-	if errors.Is(err, exec.ErrNotFound) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = p.Stop() }()
-	for _, port := range []*int{&p.c2sPort, &p.componentPort} {
-		free := *port
-		*port = taken
-		if err := p.Restart(t.Context()); !errors.Is(err, errInUse) {
-			t.Errorf("prosody: got %v, want %v", err, errInUse)
-		}
-		*port = free
+	t.Cleanup(func() { _ = other.Close() })
+	taken := other.Addr().String()
+	components := []Component{{"irc.localhost", "s"}}
+	for name, start := range map[string]func() (*life, error){
+		"prosody": func() (*life, error) {
+			p, err := StartProsody(t.Context(), ProsodyOptions{Components: components})
+			if err != nil {
+				return nil, err
+			}
+			return &p.life, nil
+		},
+		"ejabberd": func() (*life, error) {
+			e, err := StartEjabberd(t.Context(), EjabberdOptions{Components: components})
+			if err != nil {
+				return nil, err
+			}
+			return &e.life, nil
+		},
+		"ngircd": func() (*life, error) {
+			n, err := StartNgircd(t.Context(), NgircdOptions{})
+			if err != nil {
+				return nil, err
+			}
+			return &n.life, nil
+		},
+		"inspircd": func() (*life, error) {
+			n, err := StartInspircd(t.Context(), InspircdOptions{TLS: true})
+			if err != nil {
+				return nil, err
+			}
+			return &n.life, nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, err := start()
+			if errors.Is(err, exec.ErrNotFound) {
+				t.Skip(err) // package realtest sees to it that this does not go unnoticed
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() {
+				if err := l.Stop(); err != nil {
+					t.Error(err)
+				}
+			}()
+			for _, addr := range l.listen {
+				free := *addr
+				*addr = taken
+				if err := l.Restart(t.Context()); !errors.Is(err, errInUse) {
+					t.Errorf("got %v, want %v", err, errInUse)
+				}
+				*addr = free
+			}
+		})
 	}
 }
 

@@ -56,3 +56,9 @@ func ListenAgain(addr string) (net.Listener, error) {
 
 // Address is a port of the loopback interface as it is dialled.
 func Address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+
+// Port is the port of an address as a server's configuration has it.
+func Port(addr string) string {
+	_, port, _ := net.SplitHostPort(addr) // Address made it
+	return port
+}

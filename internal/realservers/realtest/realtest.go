@@ -3,6 +3,7 @@
 package realtest
 
 import (
+	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -14,21 +15,46 @@ import (
 // Prosody starts an XMPP server that stops at the end of the test.
 func Prosody(t testing.TB, o realservers.ProsodyOptions) *realservers.Prosody {
 	t.Helper()
+	return start(t, realservers.StartProsody, o)
+}
+
+// Federation starts XMPP servers that know each other and stop at the end of the test.
+func Federation(t testing.TB, options ...realservers.ProsodyOptions) []*realservers.Prosody {
+	t.Helper()
 	skipIfShort(t)
-	p, err := realservers.StartProsody(t.Context(), o)
+	servers, err := realservers.StartFederation(t.Context(), options...)
 	started(t, err)
-	t.Cleanup(func() { stopped(t, p.Stop()) })
-	return p
+	for _, p := range servers {
+		t.Cleanup(func() { stopped(t, p.Stop()) })
+	}
+	return servers
+}
+
+// Ejabberd starts an XMPP server that stops at the end of the test.
+func Ejabberd(t testing.TB, o realservers.EjabberdOptions) *realservers.Ejabberd {
+	t.Helper()
+	return start(t, realservers.StartEjabberd, o)
 }
 
 // Ngircd starts an IRC server that stops at the end of the test.
 func Ngircd(t testing.TB, o realservers.NgircdOptions) *realservers.Ngircd {
 	t.Helper()
+	return start(t, realservers.StartNgircd, o)
+}
+
+// Inspircd starts an IRC server that stops at the end of the test.
+func Inspircd(t testing.TB, o realservers.InspircdOptions) *realservers.Inspircd {
+	t.Helper()
+	return start(t, realservers.StartInspircd, o)
+}
+
+func start[S interface{ Stop() error }, O any](t testing.TB, start func(context.Context, O) (S, error), options O) S {
+	t.Helper()
 	skipIfShort(t)
-	n, err := realservers.StartNgircd(t.Context(), o)
+	s, err := start(t.Context(), options)
 	started(t, err)
-	t.Cleanup(func() { stopped(t, n.Stop()) })
-	return n
+	t.Cleanup(func() { stopped(t, s.Stop()) })
+	return s
 }
 
 // Missing skips the test because something that it needs is not installed, or fails it where all servers are required.

@@ -3,7 +3,11 @@ package realtest_test
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net"
@@ -30,6 +34,11 @@ func ask(t *testing.T, addr, line, want string) {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
+	talk(t, conn, line, want)
+}
+
+func talk(t *testing.T, conn net.Conn, line, want string) {
+	t.Helper()
 	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
@@ -47,52 +56,110 @@ func ask(t *testing.T, addr, line, want string) {
 	}
 }
 
-func TestProsody(t *testing.T) {
+// TestXMPPServers: a server lets users and components in, survives a crash with its data, and stays away once it is stopped.
+func TestXMPPServers(t *testing.T) {
 	t.Parallel()
-	p := realtest.Prosody(t, realservers.ProsodyOptions{
-		Components: []realservers.Component{{Domain: "irc.localhost", Secret: `odd " \secret`}},
-		Users:      []realservers.Account{{Name: "alice", Password: "pw"}},
-	})
-	check := func() {
-		t.Helper()
-		ask(t, p.C2SAddr, "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='localhost' version='1.0'>"+
-			"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGFsaWNlAHB3</auth>", "<success")
-		ask(t, p.ComponentAddr, "<stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams' to='irc.localhost'>", " id=")
+	type server interface {
+		Kill()
+		Restart(ctx context.Context) error
+		Stop() error
 	}
-	check()
-	p.Kill()
-	if conn, err := net.Dial("tcp", p.C2SAddr); err == nil {
-		_ = conn.Close()
-		t.Error("it listens after Kill")
-	}
-	for range 2 { // once after Kill, once while it runs
-		if err := p.Restart(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		check()
-	}
-	for range 2 {
-		if err := p.Stop(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := p.Restart(t.Context()); err == nil {
-		t.Error("Restart after Stop: no error")
+	components := []realservers.Component{{Domain: "irc.localhost", Secret: `odd " \secret`}}
+	users := []realservers.Account{{Name: "alice", Password: "pw"}, {Name: "bob", Password: `odd " \wörd`}}
+	for name, start := range map[string]func(t *testing.T) (s server, c2s, component string){
+		"prosody": func(t *testing.T) (server, string, string) {
+			p := realtest.Prosody(t, realservers.ProsodyOptions{Components: components, Users: users})
+			return p, p.C2SAddr, p.ComponentAddr
+		},
+		"ejabberd": func(t *testing.T) (server, string, string) {
+			e := realtest.Ejabberd(t, realservers.EjabberdOptions{Components: components, Users: users})
+			return e, e.C2SAddr, e.ComponentAddr
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, c2s, component := start(t)
+			check := func() {
+				t.Helper()
+				for _, u := range users {
+					ask(t, c2s, "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='localhost' version='1.0'>"+
+						"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>"+
+						base64.StdEncoding.EncodeToString([]byte("\x00"+u.Name+"\x00"+u.Password))+"</auth>", "<success")
+				}
+				ask(t, component, "<stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams' to='irc.localhost'>", " id=")
+			}
+			check()
+			s.Kill()
+			if conn, err := net.Dial("tcp", c2s); err == nil {
+				_ = conn.Close()
+				t.Error("it listens after Kill")
+			}
+			for range 2 { // once after Kill, once while it runs
+				if err := s.Restart(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				check()
+			}
+			for range 2 {
+				if err := s.Stop(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := s.Restart(t.Context()); err == nil {
+				t.Error("Restart after Stop: no error")
+			}
+		})
 	}
 }
 
-func TestNgircd(t *testing.T) {
+// TestIRCServers: a server lets people in, and does so again after a crash.
+func TestIRCServers(t *testing.T) {
 	t.Parallel()
-	n := realtest.Ngircd(t, realservers.NgircdOptions{Name: "irc.one.example"})
 	const hello = "NICK bob\r\nUSER bob 0 * :Bob\r\n"
-	ask(t, n.Addr, hello, ":irc.one.example 001 bob ")
-	n.Kill()
-	for range 2 {
-		if err := n.Restart(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		ask(t, n.Addr, hello, ":irc.one.example 376 bob ")
+	check := func(addr string) {
+		t.Helper()
+		ask(t, addr, hello, ":irc.one.example 001 bob ")
 	}
+	t.Run("ngircd", func(t *testing.T) {
+		t.Parallel()
+		n := realtest.Ngircd(t, realservers.NgircdOptions{Name: "irc.one.example"})
+		check(n.Addr)
+		n.Kill()
+		for range 2 {
+			if err := n.Restart(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			check(n.Addr)
+		}
+	})
+	t.Run("inspircd", func(t *testing.T) {
+		t.Parallel()
+		n := realtest.Inspircd(t, realservers.InspircdOptions{Name: "irc.one.example", TLS: true})
+		roots := x509.NewCertPool()
+		if !roots.AppendCertsFromPEM([]byte(n.Authority)) {
+			t.Fatalf("no certificate in %q", n.Authority)
+		}
+		secured := func() {
+			t.Helper()
+			conn, err := tls.Dial("tcp", n.TLSAddr, &tls.Config{RootCAs: roots, ServerName: "localhost"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = conn.Close() }()
+			talk(t, conn, hello, ":irc.one.example 001 bob ")
+		}
+		check(n.Addr)
+		secured()
+		ask(t, n.Addr, "CAP LS 302\r\n", "echo-message ")
+		n.Kill()
+		for range 2 {
+			if err := n.Restart(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			check(n.Addr)
+			secured()
+		}
+	})
 }
 
 // TestFolder: the temporary folder goes with the server, a given one stays.
@@ -122,6 +189,10 @@ func TestStartFails(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "characters") {
 		t.Errorf("with a bad name: got %v", err)
 	}
+	_, err = realservers.StartEjabberd(t.Context(), realservers.EjabberdOptions{Users: []realservers.Account{{Name: "a@b"}}})
+	if err == nil || !strings.Contains(err.Error(), "case_clause") {
+		t.Errorf("ejabberd with a bad name: got %v", err)
+	}
 	file := t.TempDir() + "/file"
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -137,8 +208,10 @@ func TestStartFails(t *testing.T) {
 func TestDieWithParent(t *testing.T) {
 	if os.Getenv("REALTEST_CHILD") == "1" {
 		p := realtest.Prosody(t, realservers.ProsodyOptions{})
+		e := realtest.Ejabberd(t, realservers.EjabberdOptions{})
 		n := realtest.Ngircd(t, realservers.NgircdOptions{})
-		if _, err := os.Stdout.WriteString("ADDRS " + p.C2SAddr + " " + n.Addr + "\n"); err != nil {
+		i := realtest.Inspircd(t, realservers.InspircdOptions{})
+		if _, err := fmt.Println("ADDRS", p.C2SAddr, e.C2SAddr, n.Addr, i.Addr); err != nil {
 			t.Fatal(err)
 		}
 		_, _ = io.Copy(io.Discard, os.Stdin)

@@ -21,8 +21,16 @@ func selfCommand(t *testing.T, test string) self {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), program, "-test.run=^"+test+"$", "-test.v")
-	// What it leaves behind when it is killed is in a folder of ours.
-	cmd.Env = append(os.Environ(), "REALTEST_CHILD=1", "TMPDIR="+t.TempDir())
+	// What it leaves behind when it is killed is in a folder of ours. Not t.TempDir, which other users may not look into.
+	dir, err := os.MkdirTemp("", "realtest-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) }) // what is left of a server may still write
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Env = append(os.Environ(), "REALTEST_CHILD=1", "TMPDIR="+dir)
 	in, err := cmd.StdinPipe() // stays open, so that the child waits
 	if err != nil {
 		t.Fatal(err)

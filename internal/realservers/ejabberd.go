@@ -1,0 +1,141 @@
+package realservers
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"text/template"
+
+	"passerelle/internal/realservers/freeport"
+)
+
+// EjabberdOptions say how ejabberd is set up.
+type EjabberdOptions struct {
+	Components []Component
+	Users      []Account
+	Log        io.Writer // what it writes, if not nil; used by another goroutine
+}
+
+// Ejabberd is an XMPP server for the domain localhost. Its methods are safe to call from any goroutine.
+type Ejabberd struct {
+	life
+
+	C2SAddr       string // where clients connect, without TLS
+	ComponentAddr string // where components connect
+
+	options EjabberdOptions
+}
+
+// StartEjabberd starts a server and returns once it listens. ctx bounds the start, not the server's life: Stop ends it. The error
+// is exec.ErrNotFound if ejabberd is not installed.
+func StartEjabberd(ctx context.Context, o EjabberdOptions) (*Ejabberd, error) {
+	if _, err := program("ejabberdctl"); err != nil {
+		return nil, fmt.Errorf("start ejabberd: %w", err)
+	}
+	erl, err := program("erl")
+	if err != nil {
+		return nil, fmt.Errorf("start ejabberd: %w", err)
+	}
+	e := &Ejabberd{options: o}
+	e.life = life{
+		name: "ejabberd", user: "ejabberd", log: o.Log, listen: []*string{&e.C2SAddr, &e.ComponentAddr},
+		prepare: func() (launch, error) { return e.launch(erl) },
+	}
+	if err := e.begin(ctx, ""); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// launch starts Erlang's machine by itself. ejabberdctl would start it as a child of su and two shells, which outlives them, give
+// it a name that no other ejabberd on the machine may have, and take a second for each user. Without a name there is no daemon
+// for names, no port for other nodes, and nothing to clash with.
+func (e *Ejabberd) launch(erl string) (launch, error) {
+	libs, err := filepath.Glob("/usr/lib/*/ejabberd-*") // a folder for each architecture
+	if err != nil {
+		return launch{}, err
+	}
+	if len(libs) == 0 {
+		return launch{}, fmt.Errorf("find the libraries of ejabberd: %w", exec.ErrNotFound)
+	}
+	var text strings.Builder
+	if err := ejabberdConfig.Execute(&text, struct {
+		C2S, Component string
+		Components     []Component
+	}{freeport.Port(e.C2SAddr), freeport.Port(e.ComponentAddr), e.options.Components}); err != nil {
+		return launch{}, err
+	}
+	if err := e.write("ejabberd.yml", text.String()); err != nil {
+		return launch{}, err
+	}
+	args := []string{
+		"-noinput", "+sbwt", "none", "+sbwtdcpu", "none", "+sbwtdio", "none", // no spinning while others need the processor
+		"-mnesia", "dir", `"` + filepath.Join(e.dir, "spool") + `"`, "-s", "ejabberd",
+	}
+	for _, u := range e.options.Users {
+		// It has them already after a restart. Anything else ends the machine, as a case that is not covered.
+		args = append(args, "-eval", fmt.Sprintf(`case ejabberd_auth:try_register(%s, <<"localhost">>, %s) of ok -> ok; {error, exists} -> ok end`,
+			erlang(u.Name), erlang(u.Password)))
+	}
+	args = append(args, "-eval", `io:format("ready for tests~n")`)
+	cmd := exec.Command(erl, args...)
+	cmd.Dir = e.dir
+	cmd.Env = append(os.Environ(), "HOME="+e.dir, "ERL_LIBS="+filepath.Dir(libs[0]), "ERL_CRASH_DUMP_SECONDS=0",
+		"EJABBERD_CONFIG_PATH="+filepath.Join(e.dir, "ejabberd.yml"), "EJABBERD_LOG_PATH="+filepath.Join(e.dir, "ejabberd.log"))
+	l := launch{cmd: cmd, ready: []string{"ready for tests"}, busy: "eaddrinuse", addrs: []string{e.C2SAddr}}
+	if len(e.options.Components) > 0 {
+		l.addrs = append(l.addrs, e.ComponentAddr)
+	}
+	return l, nil
+}
+
+// erlang is a binary in Erlang.
+func erlang(s string) string {
+	bytes := make([]string, len(s))
+	for i := range len(s) {
+		bytes[i] = fmt.Sprint(s[i])
+	}
+	return "<<" + strings.Join(bytes, ",") + ">>"
+}
+
+// yaml is a string in YAML, of which JSON is a part.
+func yaml(s string) (string, error) {
+	b, err := json.Marshal(s)
+	return string(b), err
+}
+
+// ejabberdConfig takes a struct with C2S, Component and Components. global_routes is true by default, which gives a connection all
+// domains of the port.
+var ejabberdConfig = template.Must(template.New("ejabberd.yml").Funcs(template.FuncMap{"yaml": yaml}).Parse(`# written by a test
+loglevel: info
+hosts: [localhost]
+auth_method: internal
+auth_password_format: plain
+s2s_access: none
+listen:
+  - {port: {{.C2S}}, ip: "127.0.0.1", module: ejabberd_c2s, starttls: false, shaper: none, access: all}
+{{if .Components}}  - port: {{.Component}}
+    ip: "127.0.0.1"
+    module: ejabberd_service
+    global_routes: false
+    hosts:
+{{range .Components}}      {{yaml .Domain}}: {password: {{yaml .Secret}}}
+{{end}}{{end}}modules:
+  mod_blocking: {}
+  mod_caps: {}
+  mod_carboncopy: {}
+  mod_disco: {}
+  mod_mam: {default: always, db_type: mnesia}
+  mod_offline: {}
+  mod_ping: {}
+  mod_privacy: {}
+  mod_pubsub: {plugins: [flat, pep]}
+  mod_roster: {versioning: true}
+  mod_stream_mgmt: {}
+  mod_vcard: {}
+`))

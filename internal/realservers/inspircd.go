@@ -1,0 +1,118 @@
+package realservers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"text/template"
+
+	"passerelle/internal/realservers/freeport"
+)
+
+// InspircdOptions say how InspIRCd is set up.
+type InspircdOptions struct {
+	Name string    // the server's name, with a dot in it; "irc.test.example" if empty
+	TLS  bool      // it listens with TLS too
+	Log  io.Writer // what it writes, if not nil; used by another goroutine
+}
+
+// Inspircd is an IRC server with what IRCv3 adds and the ranks of large networks, without any limit that tests could run into.
+// Its methods are safe to call from any goroutine.
+type Inspircd struct {
+	life
+
+	Addr      string // where clients connect, without TLS
+	TLSAddr   string // where they connect with TLS, if it was asked for
+	Authority string // who says in PEM that it is "localhost" there
+	Name      string
+}
+
+// StartInspircd starts a server and returns once it listens. ctx bounds the start, not the server's life: Stop ends it. The error
+// is exec.ErrNotFound if InspIRCd is not installed.
+func StartInspircd(ctx context.Context, o InspircdOptions) (*Inspircd, error) {
+	path, err := program("inspircd")
+	if err != nil {
+		return nil, fmt.Errorf("start inspircd: %w", err)
+	}
+	n := &Inspircd{Name: o.Name}
+	if n.Name == "" {
+		n.Name = "irc.test.example"
+	}
+	n.life = life{name: "inspircd", user: nobody, log: o.Log, listen: []*string{&n.Addr}, prepare: func() (launch, error) {
+		return n.launch(path, o.TLS)
+	}}
+	if o.TLS {
+		n.listen = append(n.listen, &n.TLSAddr)
+	}
+	if err := n.begin(ctx, ""); err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
+func (n *Inspircd) launch(path string, tls bool) (launch, error) {
+	l := launch{
+		// It would also write its log and its number to places where it is the only one of its kind.
+		cmd: exec.Command(path, "--config", filepath.Join(n.dir, "inspircd.conf"), "--nofork", "--nolog", "--nopid"),
+		// It says so, and goes on, where a port is taken.
+		ready: []string{"InspIRCd is now running as"}, busy: "address already in use", addrs: []string{n.Addr},
+	}
+	if tls {
+		l.addrs = append(l.addrs, n.TLSAddr)
+		if n.Authority == "" {
+			ca, err := newAuthority()
+			if err != nil {
+				return launch{}, err
+			}
+			cert, key, err := ca.issue("localhost")
+			if err != nil {
+				return launch{}, err
+			}
+			if err := errors.Join(n.write("cert.pem", cert), n.write("key.pem", key)); err != nil {
+				return launch{}, err
+			}
+			n.Authority = ca.pem
+		}
+	}
+	var text strings.Builder
+	if err := inspircdConfig.Execute(&text, struct {
+		Dir, Name, Port, TLSPort string
+		Modules                  []string
+	}{n.dir, n.Name, freeport.Port(n.Addr), freeport.Port(n.TLSAddr), strings.Fields(inspircdModules)}); err != nil {
+		return launch{}, err
+	}
+	return l, n.write("inspircd.conf", text.String())
+}
+
+// inspircdModules are what networks have on top of the core. The one for SASL offers it only while services are there.
+const inspircdModules = `
+	banexception botmode callerid cap chghost customprefix hidechans inviteexception ircv3 ircv3_accounttag ircv3_batch
+	ircv3_capnotify ircv3_chghost ircv3_ctctags ircv3_echomessage ircv3_invitenotify ircv3_labeledresponse ircv3_msgid
+	ircv3_servertime knock monitor muteban namesx noctcp nonicks sasl services_account setname uhnames watch`
+
+// inspircdConfig takes a struct with Dir, Name, Port, TLSPort and Modules. The defaults allow three connections from an address
+// and twenty channels for a user, delay those who say much, and look up names and idents before anybody may come in.
+var inspircdConfig = template.Must(template.New("inspircd.conf").Parse(`<config format="xml">
+<server name="{{.Name}}" description="test server" network="Test" id="0TS">
+<admin name="test" nick="test" email="test@example.org">
+<bind address="127.0.0.1" port="{{.Port}}" type="clients">
+<connect name="all" allow="*" timeout="60" pingfreq="120" hardsendq="16M" softsendq="8M" recvq="1M" localmax="100000"
+	globalmax="100000" limit="100000" maxchans="10000" threshold="100000" commandrate="1000000" fakelag="no" maxconnwarn="no"
+	resolvehostnames="no" useident="no">
+<dns server="127.0.0.1" enabled="no">
+<performance quietbursts="yes" nouserdns="yes">
+<limits maxnick="30" maxchan="64" maxmodes="20" maxtopic="390" maxquit="255" maxkick="255">
+<options defaultmodes="">
+<sasl target="services.test.example" requiressl="no">
+{{range .Modules}}<module name="{{.}}">
+{{end}}<customprefix name="founder" letter="q" prefix="~" rank="50000" ranktoset="50000">
+<customprefix name="admin" letter="a" prefix="&amp;" rank="40000" ranktoset="50000">
+<customprefix name="halfop" letter="h" prefix="%" rank="20000" ranktoset="30000">
+{{if .TLSPort}}<module name="ssl_gnutls">
+<sslprofile name="clients" provider="gnutls" certfile="{{.Dir}}/cert.pem" keyfile="{{.Dir}}/key.pem">
+<bind address="127.0.0.1" port="{{.TLSPort}}" type="clients" sslprofile="clients">
+{{end}}`))
