@@ -1,12 +1,13 @@
 // Package e2e is in charge of showing the gateway at work from the outside: scenarios/*.txtar, one behaviour each, run with the
 // built program between an XMPP and an IRC server, first with those of internal/xmpptest and internal/ircd, then with Prosody and
-// ngIRCd. A scenario cannot tell the difference. It is not in charge of anything inside the program.
+// ejabberd, each with ngIRCd and InspIRCd. A scenario cannot tell the difference. It is not in charge of anything inside the program.
 //
 // # Running
 //
-//	go test -short ./e2e                                 with servers in the process
-//	go test ./e2e                                        with real servers too
-//	go test ./e2e -run 'TestScenarios/real/join-order'   one of them
+//	go test -short ./e2e                                           with servers in the process
+//	go test ./e2e                                                  with real servers too
+//	go test ./e2e -run TestScenarios/ejabberd-inspircd             with a pair of them
+//	go test ./e2e -run TestScenarios/ejabberd-inspircd/join-order  one scenario
 //
 // A failure prints the line of the script, what was expected, what came, what had come before, and the end of the gateway's log.
 //
@@ -43,7 +44,7 @@
 // Patterns of stanzas are those of xmpptest.Match: a part of what came, with * for anything and {name} to capture a value; a
 // stanza whose pattern names no type has none. Patterns of lines are the same kind of text. "<" passes over what a gateway may
 // say at any time, unless the pattern asks for it: messages from the domain or a network itself, requests for discovery, and on
-// IRC pings.
+// IRC pings. The colon that a last parameter of IRC may have without need may be left out of a pattern.
 //
 // $name is a captured value or one of these: $GW, the domain of the gateway; $NET, the name of the network; $alice, the full JID
 // of alice, as she was last seen. $$ is a dollar sign. In lines of IRC, \xHH and \uHHHH stand for a byte and a character.

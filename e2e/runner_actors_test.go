@@ -106,3 +106,23 @@ func TestIRCActor(t *testing.T) {
 		{step: "irc bob", fault: "register as bob"}, // the nick is taken
 	})
 }
+
+func TestMatchLine(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		pattern, line string
+		want          bool
+	}{
+		{":bob!* MODE #go +i", ":bob!bob@h MODE #go +i", true},
+		{":bob!* MODE #go +i", ":bob!bob@h MODE #go :+i", true},
+		{":bob!* MODE #go :+i", ":bob!bob@h MODE #go +i", false},
+		{":bob!* PRIVMSG #go :hi", ":bob!bob@h PRIVMSG #go :hi", true},
+		{":bob!* PRIVMSG #go hi you", ":bob!bob@h PRIVMSG #go :hi you", false},
+		{":bob!* TOPIC #go ", ":bob!bob@h TOPIC #go :", false},
+	}
+	for _, test := range tests {
+		if got := matchLine(test.pattern, test.line, nil); got != test.want {
+			t.Errorf("%q, %q: got %t, want %t", test.pattern, test.line, got, test.want)
+		}
+	}
+}

@@ -50,22 +50,52 @@ type servers struct {
 	login         func(ctx context.Context, user, resource string) (xmppClient, error)
 }
 
-// realServers are Prosody and ngIRCd. They end with the test.
-func realServers(t testing.TB) *servers {
-	t.Helper()
-	prosody := realtest.Prosody(t, realservers.ProsodyOptions{
-		Components: []realservers.Component{{Domain: gatewayDomain, Secret: gatewaySecret}},
-		Users: []realservers.Account{
-			{Name: "alice", Password: password}, {Name: "bob", Password: password}, {Name: "carol", Password: password},
-		},
-	})
-	ngircd := realtest.Ngircd(t, realservers.NgircdOptions{Name: networkName})
-	return &servers{
-		xmpp: prosody, irc: ngircd, componentAddr: prosody.ComponentAddr, ircAddr: ngircd.Addr, c2sAddr: prosody.C2SAddr,
-		login: func(ctx context.Context, user, resource string) (xmppClient, error) {
-			return client.Login(ctx, prosody.C2SAddr, user, password, resource)
-		},
+// cell is a pair of servers that scenarios run between.
+type cell struct {
+	name  string
+	start func(testing.TB) *servers
+}
+
+// cells are servers in this process, and each XMPP server with each IRC server.
+func cells() []cell {
+	cells := []cell{{"fake", fakeServers}}
+	for _, xmpp := range []string{"prosody", "ejabberd"} {
+		for _, irc := range []string{"ngircd", "inspircd"} {
+			cells = append(cells, cell{xmpp + "-" + irc, func(t testing.TB) *servers { return realServers(t, xmpp, irc) }})
+		}
 	}
+	return cells
+}
+
+// realServers are real servers of these names. They end with the test.
+func realServers(t testing.TB, xmpp, irc string) *servers {
+	t.Helper()
+	s := &servers{}
+	components := []realservers.Component{{Domain: gatewayDomain, Secret: gatewaySecret}}
+	var users []realservers.Account
+	for _, name := range []string{"alice", "bob", "carol"} {
+		users = append(users, realservers.Account{Name: name, Password: password})
+	}
+	switch xmpp {
+	case "prosody":
+		p := realtest.Prosody(t, realservers.ProsodyOptions{Components: components, Users: users})
+		s.xmpp, s.c2sAddr, s.componentAddr = p, p.C2SAddr, p.ComponentAddr
+	case "ejabberd":
+		e := realtest.Ejabberd(t, realservers.EjabberdOptions{Components: components, Users: users})
+		s.xmpp, s.c2sAddr, s.componentAddr = e, e.C2SAddr, e.ComponentAddr
+	}
+	switch irc {
+	case "ngircd":
+		n := realtest.Ngircd(t, realservers.NgircdOptions{Name: networkName})
+		s.irc, s.ircAddr = n, n.Addr
+	case "inspircd":
+		n := realtest.Inspircd(t, realservers.InspircdOptions{Name: networkName})
+		s.irc, s.ircAddr = n, n.Addr
+	}
+	s.login = func(ctx context.Context, user, resource string) (xmppClient, error) {
+		return client.Login(ctx, s.c2sAddr, user, password, resource)
+	}
+	return s
 }
 
 // fakeServers are servers in this process. They end with the test.

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,9 +10,19 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// parallel is how many tests run at a time: most of what they do is wait for servers.
+const parallel = "6"
 
-// TestScenarios runs each scenario with servers in this process, and without -short with real ones.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", parallel); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// TestScenarios runs each scenario in each cell, with -short only with servers in this process. Each has servers of its own, as
+// scenarios kill them.
 func TestScenarios(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("scenarios/*.txtar")
@@ -22,11 +33,8 @@ func TestScenarios(t *testing.T) {
 		t.Fatal("there are no scenarios")
 	}
 	program := build(t)
-	for _, kind := range []struct {
-		name  string
-		start func(testing.TB) *servers
-	}{{"fake", fakeServers}, {"real", realServers}} {
-		t.Run(kind.name, func(t *testing.T) {
+	for _, c := range cells() {
+		t.Run(c.name, func(t *testing.T) {
 			for _, file := range files {
 				t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 					t.Parallel()
@@ -38,7 +46,7 @@ func TestScenarios(t *testing.T) {
 					if err != nil {
 						t.Fatalf("%s: %v", file, err)
 					}
-					runScenario(t, steps, program, kind.start(t))
+					runScenario(t, steps, program, c.start(t))
 				})
 			}
 		})

@@ -19,7 +19,7 @@ import (
 // TestSlixmpp holds a conversation with a client library that many programs are made with, on real servers.
 func TestSlixmpp(t *testing.T) {
 	t.Parallel()
-	s := realServers(t)
+	s := realServers(t, "prosody", "ngircd")
 	python := findPython(t)
 	g := newGateway(t, build(t), s)
 	if err := g.Restart(t.Context()); err != nil {

@@ -106,7 +106,7 @@ var inspircdConfig = template.Must(template.New("inspircd.conf").Parse(`<config 
 <dns server="127.0.0.1" enabled="no">
 <performance quietbursts="yes" nouserdns="yes">
 <limits maxnick="30" maxchan="64" maxmodes="20" maxtopic="390" maxquit="255" maxkick="255">
-<options defaultmodes="">
+<options defaultmodes="o">
 <sasl target="services.test.example" requiressl="no">
 {{range .Modules}}<module name="{{.}}">
 {{end}}<customprefix name="founder" letter="q" prefix="~" rank="50000" ranktoset="50000">
