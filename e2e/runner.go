@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,9 @@ const (
 	stepTime  = 20 * time.Second       // for a step to get what it expects
 	probeTime = 200 * time.Millisecond // for the answer to a ping, before the next is sent
 )
+
+// lostStream is what the gateway logs when a server ends its stream: for what it has sent, if the server did not die.
+const lostStream = "lost the stream to the XMPP server"
 
 // runner runs one scenario.
 type runner struct {
@@ -41,6 +45,11 @@ func runScenario(t testing.TB, steps []step, program string, s *servers) {
 	if err := r.gateway.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if !slices.ContainsFunc(steps, func(s step) bool { return s.actor == actorXMPP }) && strings.Contains(r.gateway.log.String(), lostStream) {
+			t.Errorf("the gateway's stream to the XMPP server has ended in between")
+		}
+	})
 	for _, s := range steps {
 		ctx, cancel := context.WithTimeoutCause(t.Context(), stepTime, errors.New("it has not come in time"))
 		err := r.run(ctx, s)

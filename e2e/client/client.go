@@ -7,6 +7,7 @@ package client
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/xml"
@@ -37,9 +38,10 @@ const (
 
 // Client is a client that is logged in and available. Its methods are safe to call from any goroutine.
 type Client struct {
-	conn net.Conn
-	d    *xml.Decoder
-	jid  string
+	conn   net.Conn
+	domain string
+	d      *xml.Decoder
+	jid    string
 
 	inbox  chan *xmpptest.Element // closed by the reader at the end
 	err    error                  // why the reader ended, once inbox is closed
@@ -50,17 +52,18 @@ type Client struct {
 	writing sync.Mutex
 }
 
-// Login connects to a server without TLS and logs a user of "localhost" in with a resource. It returns once the server takes the
-// client for available, so that what is sent to the bare JID arrives.
+// Login connects to a server without TLS and logs a user in with a resource: "alice" of "localhost", or "alice@b.example". It
+// returns once the server takes the client for available, so that what is sent to the bare JID arrives.
 func Login(ctx context.Context, addr, user, password, resource string) (*Client, error) {
 	ctx, cancelLogin := context.WithTimeout(ctx, loginTime)
 	defer cancelLogin()
+	user, domain, _ := strings.Cut(user, "@")
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("log in as %s: %w", user, err)
 	}
-	c := &Client{conn: conn, inbox: make(chan *xmpptest.Element, inboxSize)}
+	c := &Client{conn: conn, domain: cmp.Or(domain, "localhost"), inbox: make(chan *xmpptest.Element, inboxSize)}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() }) // makes the negotiation fail
 	err = c.negotiate(user, password, resource)
 	if !stop() || err != nil {
@@ -134,7 +137,7 @@ func (c *Client) negotiate(user, password, resource string) error {
 // open begins a stream and reads the server's header and features.
 func (c *Client) open(in *bufio.Reader) error {
 	if err := c.write("<?xml version='1.0'?><stream:stream xmlns='" + xmpptest.NSClient + "' xmlns:stream='" + nsStream +
-		"' to='localhost' version='1.0'>"); err != nil {
+		"' to='" + c.domain + "' version='1.0'>"); err != nil {
 		return err
 	}
 	c.d = xml.NewDecoder(in)
