@@ -67,6 +67,14 @@ func newGateway(t testing.TB, program string, s *servers) *gateway {
 			t.Logf("the gateway's log:\n%s", g.log.String())
 		}
 	})
+	network := fmt.Sprintf("addresses = [%q]\ntls = false", s.ircAddr)
+	if s.ircTLS != nil {
+		file := filepath.Join(dir, "authority.pem")
+		if err := os.WriteFile(file, []byte(s.ircTLS.authority), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		network = fmt.Sprintf("addresses = [%q]\nca_file = %q", s.ircTLS.addr, file)
+	}
 	config := fmt.Sprintf(`
 [[irc]]
 domain = %q
@@ -76,8 +84,7 @@ burst = 0
 
 [[irc.network]]
 name = %q
-addresses = [%q]
-tls = false
+%s
 
 [store]
 path = %q
@@ -88,7 +95,7 @@ listen = %q
 [log]
 level = "debug"
 identities = true
-`, gatewayDomain, gatewaySecret, s.componentAddr, networkName, s.ircAddr, g.database(), "unix:"+g.socket())
+`, gatewayDomain, gatewaySecret, s.componentAddr, networkName, network, g.database(), "unix:"+g.socket())
 	if err := os.WriteFile(g.config(), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -46,9 +46,13 @@ type servers struct {
 	xmpp, irc     server
 	componentAddr string
 	ircAddr       string
+	ircTLS        *ircTLS // how the gateway connects; without TLS where it is nil
 	c2sAddr       string // of real servers
 	login         func(ctx context.Context, user, resource string) (xmppClient, error)
 }
+
+// ircTLS is where an IRC server listens with TLS, and who vouches for it, in PEM.
+type ircTLS struct{ addr, authority string }
 
 // cell is a pair of servers that scenarios run between.
 type cell struct {
@@ -89,8 +93,8 @@ func realServers(t testing.TB, xmpp, irc string) *servers {
 		n := realtest.Ngircd(t, realservers.NgircdOptions{Name: networkName})
 		s.irc, s.ircAddr = n, n.Addr
 	case "inspircd":
-		n := realtest.Inspircd(t, realservers.InspircdOptions{Name: networkName})
-		s.irc, s.ircAddr = n, n.Addr
+		n := realtest.Inspircd(t, realservers.InspircdOptions{Name: networkName, TLS: true})
+		s.irc, s.ircAddr, s.ircTLS = n, n.Addr, &ircTLS{n.TLSAddr, n.Authority}
 	}
 	s.login = func(ctx context.Context, user, resource string) (xmppClient, error) {
 		return client.Login(ctx, s.c2sAddr, user, password, resource)

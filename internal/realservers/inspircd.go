@@ -27,7 +27,7 @@ type Inspircd struct {
 
 	Addr      string // where clients connect, without TLS
 	TLSAddr   string // where they connect with TLS, if it was asked for
-	Authority string // who says in PEM that it is "localhost" there
+	Authority string // who vouches for it there, in PEM
 	Name      string
 }
 
@@ -68,7 +68,7 @@ func (n *Inspircd) launch(path string, tls bool) (launch, error) {
 			if err != nil {
 				return launch{}, err
 			}
-			cert, key, err := ca.issue("localhost")
+			cert, key, err := ca.issue("127.0.0.1")
 			if err != nil {
 				return launch{}, err
 			}

@@ -141,7 +141,7 @@ func TestIRCServers(t *testing.T) {
 		}
 		secured := func() {
 			t.Helper()
-			conn, err := tls.Dial("tcp", n.TLSAddr, &tls.Config{RootCAs: roots, ServerName: "localhost"})
+			conn, err := tls.Dial("tcp", n.TLSAddr, &tls.Config{RootCAs: roots})
 			if err != nil {
 				t.Fatal(err)
 			}
