@@ -47,7 +47,7 @@ type servers struct {
 	componentAddr string
 	ircAddr       string
 	ircTLS        *ircTLS // how the gateway connects; without TLS where it is nil
-	c2sAddr       string // of real servers
+	c2sAddr       string  // of real servers
 	login         func(ctx context.Context, user, resource string) (xmppClient, error)
 }
 

@@ -19,9 +19,19 @@ import (
 // TestSlixmpp holds a conversation with a client library that many programs are made with, on real servers.
 func TestSlixmpp(t *testing.T) {
 	t.Parallel()
-	s := realServers(t, "prosody", "ngircd")
+	program := build(t)
+	for _, xmpp := range []string{"prosody", "ejabberd"} {
+		t.Run(xmpp, func(t *testing.T) {
+			t.Parallel()
+			holdSlixmpp(t, program, realServers(t, xmpp, "ngircd"))
+		})
+	}
+}
+
+func holdSlixmpp(t *testing.T, program string, s *servers) {
+	t.Helper()
 	python := findPython(t)
-	g := newGateway(t, build(t), s)
+	g := newGateway(t, program, s)
 	if err := g.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
