@@ -53,10 +53,11 @@ func TestEjabberd(t *testing.T) {
 		if err := w.gateway.ping(context.Background(), w.gateway.domain, w.gateway.domain, testWait); err != nil {
 			t.Errorf("ping to oneself after the restart: %v", err)
 		}
-		// An orderly end of the server is no end of ours.
+		// When it ends in order it says system-shutdown or just hangs up, as it happens. We come back after both.
 		if err := e.Restart(context.Background()); err != nil {
 			t.Fatal(err)
 		}
-		w.logged("connected to the XMPP server", "lost the stream to the XMPP server", "connected to the XMPP server", "lost the stream to the XMPP server", "connected to the XMPP server")
+		const connected = "connected to the XMPP server"
+		w.logged(connected, connected, connected)
 	})
 }
