@@ -24,10 +24,7 @@ const (
 func TestKillDuringTraffic(t *testing.T) {
 	t.Parallel()
 	program := build(t)
-	for _, kind := range []struct {
-		name  string
-		start func(testing.TB) *servers
-	}{{"fake", fakeServers}, {"real", realServers}} {
+	for _, kind := range cells() {
 		t.Run(kind.name, func(t *testing.T) {
 			t.Run("gateway", func(t *testing.T) {
 				w := newTraffic(t, program, kind.start(t))
