@@ -156,7 +156,7 @@ func (u *user) showValue(s said, field transports.Field, changes transports.Valu
 		vs = field.Values
 	}
 	switch {
-	case field.Type == transports.FieldSecret:
+	case field.Type.Secret():
 		return text.Say(s.lang, "(not in chat: use the command in your client)")
 	case field.Type == transports.FieldBool:
 		if transports.Values(map[string][]string{"v": vs}).Bool("v") {
@@ -213,7 +213,7 @@ func (c *chatForm) take(words []string) (wrong string) {
 	switch {
 	case !ok:
 		return "I do not understand. Write a number and the new value, such as “1 …”; “ok” when all is right, “cancel” to leave it as it is."
-	case field.Type == transports.FieldSecret:
+	case field.Type.Secret():
 		// What is written here stays in the archives of servers and clients.
 		return "I do not take passwords in chat, where archives keep them. Use the command in your client, and consider deleting that message."
 	}

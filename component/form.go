@@ -22,6 +22,7 @@ const (
 var formTypes = [...]string{
 	transports.FieldText: "text-single", transports.FieldSecret: "text-private", transports.FieldBool: "boolean",
 	transports.FieldLines: "text-multi", transports.FieldChoice: "list-single", transports.FieldChoices: "list-multi",
+	transports.FieldSecretLines: "text-multi",
 }
 
 // appendForm writes a form to be filled in (XEP-0004 §3.1). Every field has a type and a label: some clients fail without. formType
@@ -43,7 +44,7 @@ func appendForm(b *stanza.Builder, lang, formType string, f *transports.Form) {
 			b.Start("required").End()
 		}
 		for _, v := range field.Values {
-			if field.Type == transports.FieldSecret {
+			if field.Type.Secret() {
 				break // a secret is never shown
 			}
 			b.Start("value").Text(v).End()
@@ -121,7 +122,7 @@ func checkForm(lang string, f *transports.Form, submitted transports.Values) (tr
 			if len(vs) > 1 {
 				return bad(field, "This is a single line.")
 			}
-		case transports.FieldLines:
+		case transports.FieldLines, transports.FieldSecretLines:
 			// Some clients send one value with several lines.
 			var lines []string
 			for _, v := range vs {

@@ -67,13 +67,17 @@ type FieldType uint8
 
 // The types of fields.
 const (
-	FieldText    FieldType = iota
-	FieldSecret            // never shown: it has no present value, and it is never asked in chat
-	FieldBool              // "true" or "false"
-	FieldLines             // several lines, one value each
-	FieldChoice            // one of the options
-	FieldChoices           // some of the options
+	FieldText        FieldType = iota
+	FieldSecret                // never shown: it has no present value, and it is never asked in chat
+	FieldBool                  // "true" or "false"
+	FieldLines                 // several lines, one value each
+	FieldChoice                // one of the options
+	FieldChoices               // some of the options
+	FieldSecretLines           // a secret of several lines, one value each
 )
+
+// Secret reports whether values are never shown and never asked in chat.
+func (t FieldType) Secret() bool { return t == FieldSecret || t == FieldSecretLines }
 
 // Field is one value of a form.
 type Field struct {
