@@ -1,6 +1,7 @@
 package ircd
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -27,6 +28,8 @@ func (s *Server) command(c *client, line string) (quit string) {
 	switch name {
 	case "CAP":
 		s.capability(c, params)
+	case "AUTHENTICATE":
+		s.authenticate(c, first(params))
 	case "PASS":
 		c.password = first(params)
 	case "NICK":
@@ -118,11 +121,15 @@ func (s *Server) capability(c *client, params []string) {
 	switch strings.ToUpper(first(params)) {
 	case "LS":
 		c.negotiating = !c.registered
-		c.send(":" + s.opt.Name + " CAP " + c.nick + " LS :" + strings.Join(s.opt.Caps, " "))
+		caps := slices.Clone(s.opt.Caps)
+		if len(s.opt.SASL) > 0 {
+			caps = append(caps, "sasl="+strings.Join(s.opt.SASL, ","))
+		}
+		c.send(":" + s.opt.Name + " CAP " + c.nick + " LS :" + strings.Join(caps, " "))
 	case "REQ":
 		list := append(params, "")[1]
 		for name := range strings.FieldsSeq(list) {
-			if !slices.Contains(s.opt.Caps, name) {
+			if !slices.Contains(s.opt.Caps, name) && (name != "sasl" || len(s.opt.SASL) == 0) {
 				c.send(":" + s.opt.Name + " CAP " + c.nick + " NAK :" + list)
 				return
 			}
@@ -213,7 +220,7 @@ func (s *Server) join(c *client, name, key string) {
 	ch.order = append(ch.order, c)
 	for _, m := range ch.order {
 		if m.caps["extended-join"] {
-			m.send(fmt.Sprintf(":%s JOIN %s * :%s", c.mask(), ch.name, c.real))
+			m.send(fmt.Sprintf(":%s JOIN %s %s :%s", c.mask(), ch.name, cmp.Or(c.account, "*"), c.real))
 		} else {
 			m.send(fmt.Sprintf(":%s JOIN %s", c.mask(), ch.name))
 		}

@@ -1,8 +1,8 @@
 // Package ircd is an IRC server for tests, in the test's own process: a small real one (Server) with channels, ranks and
 // IRCv3 capabilities, and a way to play a server by hand, line by line (Script and Peer).
 //
-// It follows RFC 2812 and IRCv3 as far as the tests of bridges need it. It has no operators, no services and no flood limits,
-// and it is never part of the product.
+// It follows RFC 2812 and IRCv3 as far as the tests of bridges need it. It has accounts, but no operators, no services and no
+// flood limits, and it is never part of the product.
 package ircd
 
 import (
@@ -24,6 +24,9 @@ type Options struct {
 	Caps     []string    // that are offered: echo-message, labeled-response, server-time, message-tags, batch, multi-prefix …
 	Password string      // that PASS must give
 	NickLen  int         // 20 where zero
+
+	Accounts map[string]string // passwords by account
+	SASL     []string          // mechanisms: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, EXTERNAL by the certificate's common name
 }
 
 // Server is a small IRC server. Its methods are safe to call from any goroutine.
@@ -38,6 +41,7 @@ type Server struct {
 	channels map[string]*channel
 	stalled  chan struct{} // nil, or closed when the stall ends
 	stopped  bool
+	refusals int
 	work     sync.WaitGroup
 }
 
@@ -59,6 +63,9 @@ type client struct {
 	registered       bool
 	removed          bool
 	label            string // of the command that is being answered
+	sasl             *exchange
+	account          string
+	mechanism        string // that he logged in by
 }
 
 // channel is a channel, its ranks as mode letters by member.
@@ -208,6 +215,23 @@ func (s *Server) Members(name string) []string {
 		}
 	}
 	return nicks
+}
+
+// Login is the account that the client of that nick is logged in to, and the mechanism that it used; empty for none.
+func (s *Server) Login(nick string) (account, mechanism string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.nicks[fold(nick)]; c != nil {
+		return c.account, c.mechanism
+	}
+	return "", ""
+}
+
+// Refusals is how often somebody did not get into an account.
+func (s *Server) Refusals() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.refusals
 }
 
 // Serve takes a connection, from whatever listener or pipe.
