@@ -9,30 +9,6 @@ import (
 	"passerelle/transports"
 )
 
-// Settings keeps what users set, by user and scope. A scope is "network:" and the network's ID. It is used by any goroutine.
-type Settings interface {
-	// Load gives the values that are set; names that were never set are missing.
-	Load(ctx context.Context, user transports.Address, scope string) (map[string]string, error)
-	// Save replaces the values of a scope. The value named SettingPassword is a secret, to be sealed.
-	Save(ctx context.Context, user transports.Address, scope string, values map[string]string) error
-}
-
-// Names of settings on a network.
-const (
-	SettingNick     = "nick"     // used in place of the nick of the first room
-	SettingUsername = "username" // the "ident"
-	SettingRealname = "realname"
-	SettingPassword = "password" // the server password (PASS)
-)
-
-// forgetPassword is the field that clears a password, since an empty one leaves it.
-const forgetPassword = "forget-password"
-
-// maxSetting bounds each value: none of them may fill a line.
-const maxSetting = 200
-
-func scopeOf(network string) string { return "network:" + network }
-
 // configureCommand is "configure" on a network, as biboumi has it.
 func (t *Transport) configureCommand() transports.Command {
 	return transports.Command{
@@ -52,26 +28,21 @@ func (t *Transport) configureForm(ctx context.Context, call transports.Call) (*t
 	if err != nil {
 		return nil, fmt.Errorf("load settings: %w", err)
 	}
-	present := func(name string) []string {
-		if values[name] == "" {
-			return nil
-		}
-		return []string{values[name]}
-	}
 	f := &transports.Form{
 		Title:        "Your settings on this IRC network",
-		Instructions: "They take effect when you connect the next time. An empty password leaves the one that is set.",
-		Fields: []transports.Field{
-			{Name: SettingNick, Label: "Nick, in place of the one you join with", Values: present(SettingNick)},
-			{Name: SettingUsername, Label: "User name", Values: present(SettingUsername)},
-			{Name: SettingRealname, Label: "Real name, seen by everybody", Values: present(SettingRealname)},
-			{Name: SettingPassword, Label: "Server password", Type: transports.FieldSecret},
-		},
+		Instructions: "They take effect when you connect the next time. An empty password leaves the one that is set. With an account you are never connected without being logged in.",
 	}
-	if values[SettingPassword] != "" {
-		f.Fields = append(f.Fields, transports.Field{
-			Name: forgetPassword, Label: "Forget the password that is set", Type: transports.FieldBool, Values: []string{"false"},
-		})
+	for _, s := range networkSettings() {
+		field, value := s.field, values[s.field.Name]
+		if value != "" && !field.Type.Secret() {
+			field.Values = []string{value}
+		}
+		f.Fields = append(f.Fields, field)
+		if value != "" && s.forget.Name != "" {
+			forget := s.forget
+			forget.Values = []string{"false"}
+			f.Fields = append(f.Fields, forget)
+		}
 	}
 	return f, nil
 }
@@ -82,48 +53,26 @@ func (t *Transport) configureRun(ctx context.Context, call transports.Call) (str
 	if err != nil {
 		return "", fmt.Errorf("load settings: %w", err)
 	}
-	set := make(map[string]string, 4)
-	for _, name := range []string{SettingNick, SettingUsername, SettingRealname, SettingPassword} {
+	set := make(map[string]string)
+	for _, s := range networkSettings() {
+		name := s.field.Name
 		_, given := call.Values[name]
-		value := call.Values.Get(name)
-		if !given || name == SettingPassword && value == "" {
+		value := strings.TrimSpace(strings.Join(call.Values[name], "\n"))
+		if value == "" && (!given || s.field.Type.Secret()) {
 			value = old[name]
 		}
-		value = strings.TrimSpace(value)
-		if err := checkSetting(name, value); err != nil {
+		if value == "" {
+			value = s.field.Value()
+		}
+		if err := s.check(value); err != nil {
 			return "", err
 		}
-		if value != "" {
+		if value != s.field.Value() && !call.Values.Bool(s.forget.Name) {
 			set[name] = value
 		}
-	}
-	if call.Values.Bool(forgetPassword) {
-		delete(set, SettingPassword)
 	}
 	if err := t.opt.Settings.Save(ctx, call.User.Bare(), scope, set); err != nil {
 		return "", fmt.Errorf("save settings: %w", err)
 	}
 	return text.Say(call.Lang, "Saved. It takes effect when you connect to %s the next time.", call.On.Network), nil
-}
-
-// checkSetting refuses what cannot stand in the line that it is for.
-func checkSetting(name, value string) error {
-	bad := func(text string) error { return transports.NewError(transports.BadRequest, text, nil) }
-	if len(value) > maxSetting {
-		return bad(fmt.Sprintf("The %s is too long: %d bytes is the most.", name, maxSetting))
-	}
-	if cutControls(value) != value {
-		return bad(fmt.Sprintf("The %s has a character that IRC cannot carry.", name))
-	}
-	switch name {
-	case SettingNick:
-		if value != "" && sanitizeNick(value, maxSetting) != value {
-			return bad("A nick has letters, digits and []\\`_^{|}- only, and does not begin with a digit.")
-		}
-	case SettingUsername:
-		if strings.ContainsAny(value, " @!:") {
-			return bad("A user name has no spaces, colons, exclamation marks or at-signs.")
-		}
-	}
-	return nil
 }

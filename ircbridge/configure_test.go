@@ -67,7 +67,7 @@ func TestConfigure(t *testing.T) {
 			t.Errorf("field %s shows the password", f.Name)
 		}
 	}
-	if err := run(map[string]string{forgetPassword: "true"}); err != nil {
+	if err := run(map[string]string{"forget-password": "true"}); err != nil {
 		t.Fatal(err)
 	}
 	if got := settings.values[alice.String()+" network:"+testNet]; got[SettingPassword] != "" {

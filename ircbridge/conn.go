@@ -32,6 +32,8 @@ type conn struct {
 	nickTries  int
 	offered    []string // capabilities, while they are being listed
 	capsDone   bool     // the list is complete
+	capsAsked  bool     // those that were asked for are not acknowledged yet
+	login      *login   // nil where the user has none
 	capsEnded  bool
 	registered bool // 001 came
 	ready      bool // the greeting is over
@@ -40,6 +42,7 @@ type conn struct {
 	echo, labels, tags, batching bool
 	isup                         isupport
 	ident, hostname              string // of ourselves, as others see them; empty while unknown
+	account                      string // that we are logged in to; empty for none
 
 	// Writing.
 	urgent   []string

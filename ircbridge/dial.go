@@ -26,10 +26,10 @@ type cause struct {
 	final bool // trying again would not help
 }
 
-// dial connects to the first address of n that takes us.
-func (t *Transport) dial(ctx context.Context, n *Network) (conn net.Conn, why *cause) {
+// dial connects to the first address of n that takes us. It shows a certificate where the network asks for one.
+func (t *Transport) dial(ctx context.Context, n *Network, shown []tls.Certificate) (conn net.Conn, why *cause) {
 	for _, address := range n.Addresses {
-		if conn, why = t.dialAddress(ctx, n, address); why == nil {
+		if conn, why = t.dialAddress(ctx, n, address, shown); why == nil {
 			break
 		}
 	}
@@ -37,7 +37,7 @@ func (t *Transport) dial(ctx context.Context, n *Network) (conn net.Conn, why *c
 }
 
 // dialAddress connects to an address of n and verifies whom it talks to.
-func (t *Transport) dialAddress(ctx context.Context, n *Network, address string) (net.Conn, *cause) {
+func (t *Transport) dialAddress(ctx context.Context, n *Network, address string, shown []tls.Certificate) (net.Conn, *cause) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	conn, err := t.dialer(n)(ctx, "tcp", address)
@@ -51,7 +51,7 @@ func (t *Transport) dialAddress(ctx context.Context, n *Network, address string)
 	if err != nil {
 		host = address
 	}
-	secured := tls.Client(conn, &tls.Config{ServerName: host, RootCAs: n.RootCAs, MinVersion: tls.VersionTLS12})
+	secured := tls.Client(conn, &tls.Config{ServerName: host, RootCAs: n.RootCAs, Certificates: shown, MinVersion: tls.VersionTLS12})
 	if err := secured.HandshakeContext(ctx); err != nil {
 		return nil, dialFault(n, errors.Join(fmt.Errorf("tls handshake: %w", err), conn.Close()))
 	}

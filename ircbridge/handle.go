@@ -34,6 +34,11 @@ func (s *session) handle(c *conn, line string) {
 	case girc.CAP:
 		s.capability(c, e.Params)
 		return
+	case girc.AUTHENTICATE:
+		if len(e.Params) > 0 {
+			s.authenticate(c, e.Params[0])
+		}
+		return
 	case "BATCH":
 		c.batch(e)
 		return

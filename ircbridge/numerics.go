@@ -18,6 +18,9 @@ func (s *session) numeric(c *conn, e *girc.Event) {
 		}
 		return ""
 	}
+	if s.loginNumeric(c, e) {
+		return
+	}
 	switch e.Command {
 	case girc.RPL_WELCOME:
 		s.welcome(c, param(0))

@@ -53,9 +53,12 @@ func (s *session) capability(c *conn, params []string) {
 			return
 		}
 		for name := range fields(list) {
-			name, _, _ = strings.Cut(name, "=")
+			name, value, _ := strings.Cut(name, "=")
 			if strings.HasPrefix(name, "znc.in/") || strings.HasPrefix(name, "soju.im/") {
 				c.bouncer = true
+			}
+			if name == capSASL {
+				c.login.offer(value)
 			}
 			if slices.Contains(wantedCaps(), name) && !slices.Contains(c.offered, name) {
 				c.offered = append(c.offered, strings.Clone(name))
@@ -65,24 +68,33 @@ func (s *session) capability(c *conn, params []string) {
 			return // more lines follow
 		}
 		c.capsDone = true
-		if len(c.offered) == 0 {
-			c.urgent = append(c.urgent, "CAP END")
-		} else {
+		if len(c.offered) > 0 {
 			c.urgent = append(c.urgent, "CAP REQ :"+strings.Join(c.offered, " "))
+			c.capsAsked = true
+			c.offered = nil
+			s.startWriter(c)
 		}
-		c.offered = nil
-		s.startWriter(c)
-	case "ACK":
+		s.startLogin(c)
+		s.endCaps(c)
+	case "ACK", "NAK":
+		if strings.TrimSpace(list) == capSASL { // it is asked for alone
+			s.loginAnswered(c, strings.EqualFold(params[1], "ACK"))
+			return
+		}
 		for name := range fields(list) {
 			name, gone := strings.CutPrefix(name, "-")
-			c.setCap(name, !gone)
+			if strings.EqualFold(params[1], "ACK") {
+				c.setCap(name, !gone)
+			}
 		}
-		s.endCaps(c)
-	case "NAK":
+		c.capsAsked = false
 		s.endCaps(c)
 	case "DEL":
 		for name := range fields(list) {
 			c.setCap(name, false)
+			if name == capSASL && c.login.pending() {
+				s.loginMissing(c)
+			}
 		}
 	}
 }
@@ -101,8 +113,9 @@ func (c *conn) setCap(name string, on bool) {
 	}
 }
 
+// endCaps lets the network register us, once it answered what was asked and the user is logged in.
 func (s *session) endCaps(c *conn) {
-	if !c.registered && !c.capsEnded {
+	if !c.registered && !c.capsEnded && !c.capsAsked && !c.login.pending() {
 		c.capsEnded = true
 		c.urgent = append(c.urgent, "CAP END")
 		s.startWriter(c)
@@ -124,6 +137,10 @@ func (s *session) nextNick(c *conn) {
 // welcome ends the registration (001); its first parameter is the nick that the network gave us.
 func (s *session) welcome(c *conn, nick string) {
 	if c.registered {
+		return
+	}
+	if c.login.pending() {
+		s.loginMissing(c) // a network that waits for no capabilities
 		return
 	}
 	c.registered = true

@@ -213,7 +213,7 @@ func (s *session) joinTimedOut(c *conn, r *room) {
 
 // self is the user as the network knows him.
 func (s *session) self(c *conn) *transports.Person {
-	return s.t.people.intern(transports.Person{Nick: s.nick, Ident: c.ident, Host: c.hostname})
+	return s.t.people.intern(transports.Person{Nick: s.nick, Ident: c.ident, Host: c.hostname, Account: c.account})
 }
 
 // fields splits at single spaces only: strings.Fields would also split at the no-break space, which is part of some names.

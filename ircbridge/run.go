@@ -61,7 +61,15 @@ func (s *session) connect() (*conn, *cause) {
 	if err != nil {
 		return nil, &cause{transports.NewError(transports.Internal, "Your settings cannot be read now.", err), false}
 	}
-	nc, why := s.t.dial(ctx, s.net)
+	login, why := newLogin(s.net, set)
+	if why != nil {
+		return nil, why
+	}
+	shown, why := certificates(s.net, set)
+	if why != nil {
+		return nil, why
+	}
+	nc, why := s.t.dial(ctx, s.net, shown)
 	if why != nil {
 		return nil, why
 	}
@@ -74,6 +82,7 @@ func (s *session) connect() (*conn, *cause) {
 		c.interrupt()
 		return c, nil
 	}
+	c.login = login
 	s.register(c, set)
 	s.wakeBy(c, c.begun.Add(registrationTimeout))
 	return c, nil
@@ -98,6 +107,9 @@ func (s *session) serve(c *conn) *cause {
 	for {
 		line, err := c.lines.next()
 		why := s.step(c, line, err)
+		if why == nil {
+			why = s.respond(c)
+		}
 		s.flush()
 		if why != nil {
 			return why
@@ -160,6 +172,9 @@ func (s *session) expire(c *conn, now time.Time) *cause {
 			next = t
 		}
 		return false
+	}
+	if l := c.login; l.pending() && due(l.by) {
+		return silent("%s does not answer the login: try again later.")
 	}
 	if !c.registered && due(c.begun.Add(registrationTimeout)) {
 		return silent("%s answers, but does not let anybody in.")

@@ -258,6 +258,7 @@ func (t *Transport) Commands() []transports.Command {
 // Waits of a session.
 const (
 	registrationTimeout = 60 * time.Second  // from the first line to 001
+	loginTimeout        = 30 * time.Second  // from asking for SASL to its end
 	motdTimeout         = 10 * time.Second  // from 001 to the end of the message of the day, which some servers never send
 	silenceTimeout      = 120 * time.Second // until we ask whether the server is there
 	pongTimeout         = 60 * time.Second  // and how long it may take to answer

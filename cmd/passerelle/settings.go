@@ -26,15 +26,17 @@ func (s settings) Load(ctx context.Context, user transports.Address, scope strin
 	if err != nil {
 		return nil, err
 	}
-	secret, ok, err := s.db.Secret(ctx, s.id(user), scope, ircbridge.SettingPassword)
-	if err != nil {
-		return nil, err
-	}
-	if ok {
-		if values == nil {
-			values = make(map[string]string, 1)
+	for _, setting := range ircbridge.AllSettings() {
+		if !setting.Secret {
+			continue
 		}
-		values[ircbridge.SettingPassword] = secret.Reveal()
+		secret, ok, err := s.db.Secret(ctx, s.id(user), scope, setting.Name)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			values[setting.Name] = secret.Reveal()
+		}
 	}
 	return values, nil
 }
@@ -42,16 +44,16 @@ func (s settings) Load(ctx context.Context, user transports.Address, scope strin
 // Save implements ircbridge.Settings.
 func (s settings) Save(ctx context.Context, user transports.Address, scope string, values map[string]string) error {
 	return s.db.Write(ctx, func(tx *store.Tx) error {
-		for _, name := range []string{ircbridge.SettingNick, ircbridge.SettingUsername, ircbridge.SettingRealname, ircbridge.SettingPassword} {
-			value, set := values[name]
+		for _, setting := range ircbridge.AllSettings() {
+			value, set := values[setting.Name]
 			var err error
 			switch {
 			case !set:
-				err = tx.Unset(s.id(user), scope, name)
-			case name == ircbridge.SettingPassword:
-				err = tx.SetSecret(s.id(user), scope, name, store.Secret(value))
+				err = tx.Unset(s.id(user), scope, setting.Name)
+			case setting.Secret:
+				err = tx.SetSecret(s.id(user), scope, setting.Name, store.Secret(value))
 			default:
-				err = tx.Set(s.id(user), scope, name, value)
+				err = tx.Set(s.id(user), scope, setting.Name, value)
 			}
 			if err != nil {
 				return err

@@ -1,0 +1,302 @@
+package ircbridge
+
+import (
+	"cmp"
+	"crypto/tls"
+	"encoding/base64"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lrstanley/girc"
+
+	"passerelle/transports"
+)
+
+// Bounds of AUTHENTICATE (IRCv3 sasl-3.1).
+const (
+	maxPiece     = 400  // bytes of base64 in a line; a piece of just that length is followed by another
+	maxChallenge = 8000 // bytes of base64 in all pieces of a challenge
+)
+
+// capSASL is the capability without which no AUTHENTICATE is answered.
+const capSASL = "sasl"
+
+// login is the way of one connection into the user's account (IRCv3 sasl-3.1, sasl-3.2). A connection that has one is of no use
+// until it is done: the user believes to be known to the network, and to stand behind what hides his address there. So whatever
+// goes wrong ends the connection.
+type login struct {
+	credentials
+	wish      string // a value of SettingSASL
+	encrypted bool
+
+	offered    bool     // the network has the capability
+	mechanisms []string // that it listed; none where it lists none
+	asked      bool     // CAP REQ is out
+	left       []string // mechanisms that were not tried yet, the strongest first
+	mechanism  string   // that is being tried
+	client     saslClient
+	answered   bool // a mechanism came as far as a response
+	done       bool
+	by         time.Time // when it counts as failed; zero until it begins
+
+	pieces     []byte // of a challenge that is not complete
+	challenge  []byte
+	challenged bool // there is a challenge to be answered
+}
+
+// newLogin makes the login that a user's settings ask for, nil for none.
+func newLogin(n *Network, set map[string]string) (*login, *cause) {
+	l := &login{
+		credentials: credentials{
+			account: cmp.Or(set[SettingAccount], set[SettingNick]), password: set[SettingAccountPassword],
+			certificate: set[SettingCertificate] != "",
+		},
+		wish: cmp.Or(set[SettingSASL], saslAuto), encrypted: !n.Plain,
+	}
+	switch {
+	case l.wish == saslNone, l.wish == saslAuto && set[SettingAccount] == "" && l.password == "" && !l.certificate:
+		return nil, nil
+	case len(l.possible(l.wish, true)) == 0:
+		return nil, &cause{refused(transports.NeedPassword, "To log in to %s takes an account and its password, or a certificate: "+
+			"complete your settings with the command configure, or choose there not to log in.", n.Name), true}
+	}
+	return l, nil
+}
+
+// certificates is what TLS shows to a network: the user's certificate, where he has one.
+func certificates(n *Network, set map[string]string) ([]tls.Certificate, *cause) {
+	pem := set[SettingCertificate]
+	if pem == "" {
+		return nil, nil
+	}
+	certificate, err := readCertificate(pem)
+	if err != nil {
+		e := refused(transports.NeedPassword, "Your certificate for %s cannot be read: set it again with the command configure.", n.Name)
+		e.Err = err
+		return nil, &cause{e, true}
+	}
+	return []tls.Certificate{*certificate}, nil
+}
+
+// who names the user to himself.
+func (l *login) who() string {
+	if l.account == "" {
+		return "your certificate"
+	}
+	return "account " + l.account
+}
+
+// offer notes the capability with its value, a list of mechanisms, which IRCv3 has since version 302.
+func (l *login) offer(value string) {
+	if l != nil {
+		l.offered = true
+		l.mechanisms = append(l.mechanisms, cutMechanisms(value)...)
+	}
+}
+
+// pending reports whether the connection has still to be logged in.
+func (l *login) pending() bool { return l != nil && !l.done }
+
+// refuseLogin ends a connection that cannot be logged in.
+func (s *session) refuseLogin(c *conn, final bool, format string, args ...any) {
+	c.refuse(refused(transports.NeedPassword, format, append([]any{s.net.Name}, args...)...), final)
+}
+
+// loginMissing ends a connection to a network that lets nobody log in. It may do so again once its services are back.
+func (s *session) loginMissing(c *conn) {
+	s.refuseLogin(c, false, "%s offers no login (SASL) now, so you are not connected: try again later, or choose not to log in with the command configure.")
+}
+
+// startLogin asks for the capability once the network's are known.
+func (s *session) startLogin(c *conn) {
+	l := c.login
+	if l == nil {
+		return
+	}
+	if !l.offered {
+		s.loginMissing(c)
+		return
+	}
+	choose := func(encrypted bool) []string {
+		return slices.DeleteFunc(l.possible(l.wish, encrypted), func(name string) bool {
+			return len(l.mechanisms) > 0 && !slices.Contains(l.mechanisms, name)
+		})
+	}
+	l.left = choose(l.encrypted)
+	switch {
+	case len(l.left) > 0:
+	case len(choose(true)) > 0:
+		s.refuseLogin(c, true, "%s is reached without encryption and has no login that hides the password of %s, so it was not sent.", l.who())
+		return
+	default:
+		s.refuseLogin(c, true, "%s has no way to log in that fits your settings: change them with the command configure.")
+		return
+	}
+	l.asked = true
+	l.by = time.Now().Add(loginTimeout)
+	s.wakeBy(c, l.by)
+	c.urgent = append(c.urgent, "CAP REQ :"+capSASL)
+	s.startWriter(c)
+}
+
+// loginAnswered handles the answer to the request for the capability.
+func (s *session) loginAnswered(c *conn, granted bool) {
+	switch l := c.login; {
+	case !l.pending() || !l.asked || l.client != nil:
+	case granted:
+		s.tryLogin(c)
+	default:
+		s.loginMissing(c)
+	}
+}
+
+// tryLogin begins the exchange of the strongest mechanism that was not tried yet.
+func (s *session) tryLogin(c *conn) {
+	l := c.login
+	l.mechanism, l.left = l.left[0], l.left[1:]
+	l.client = l.credentials.client(l.mechanism)
+	l.pieces = nil
+	c.urgent = append(c.urgent, "AUTHENTICATE "+l.mechanism)
+	s.startWriter(c)
+}
+
+// authenticate takes a piece of a challenge.
+func (s *session) authenticate(c *conn, piece string) {
+	l := c.login
+	if !l.pending() || l.client == nil {
+		return // nobody asked
+	}
+	if piece != "+" {
+		if len(piece) > maxPiece || len(l.pieces)+len(piece) > maxChallenge {
+			s.loginGarbled(c, errors.New("the challenge is too long"))
+			return
+		}
+		if l.pieces = append(l.pieces, piece...); len(piece) == maxPiece {
+			return
+		}
+	}
+	var err error
+	if l.challenge, err = base64.StdEncoding.DecodeString(string(l.pieces)); err != nil {
+		s.loginGarbled(c, err)
+		return
+	}
+	l.pieces, l.challenged = nil, true
+}
+
+// respond answers a challenge. It is called on the session's goroutine without mu, since deriving a key takes its time; nothing
+// else touches what it reads.
+func (s *session) respond(c *conn) *cause {
+	l := c.login
+	if l == nil || !l.challenged {
+		return nil
+	}
+	l.challenged = false
+	response, err := l.client.respond(l.challenge)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch _, refusal := errors.AsType[scramError](err); {
+	case s.closed:
+		return nil // reading ends
+	case refusal:
+		s.loginRefused(c)
+	case errors.Is(err, errScramServer):
+		s.refuseLogin(c, true, "%s does not prove that it knows the password of %s: it may be somebody else in its place.", l.who())
+	case err != nil:
+		s.loginGarbled(c, err)
+	default:
+		l.answered = true
+		c.urgent = append(c.urgent, authenticateLines(response)...)
+		s.startWriter(c)
+	}
+	return c.fault
+}
+
+// authenticateLines cuts a response into lines; what ends with a full piece, or is empty, needs a "+" behind it.
+func authenticateLines(response []byte) []string {
+	rest := base64.StdEncoding.EncodeToString(response)
+	var lines []string
+	for len(rest) >= maxPiece {
+		lines = append(lines, "AUTHENTICATE "+rest[:maxPiece])
+		rest = rest[maxPiece:]
+	}
+	return append(lines, "AUTHENTICATE "+cmp.Or(rest, "+"))
+}
+
+// loginGarbled ends a login in which the network does not keep to the protocol.
+func (s *session) loginGarbled(c *conn, err error) {
+	e := refused(transports.Offline, "%s does not log you in: what it says makes no sense.", s.net.Name)
+	e.Err = err
+	c.refuse(e, false)
+}
+
+// loginRefused handles a network that refuses the mechanism that was tried (904). The next one is tried unless the password was
+// found wrong: more attempts would only bring the account nearer to being locked.
+func (s *session) loginRefused(c *conn) {
+	l := c.login
+	switch {
+	case l.client.judged():
+		s.refuseLogin(c, true, "%s refuses the password of %s: set it with the command configure.", l.who())
+	case len(l.left) > 0:
+		s.tryLogin(c)
+	case !l.answered: // nothing of ours was looked at
+		c.refuse(refused(transports.Offline, "%s logs nobody in at the moment: try again later.", s.net.Name), false)
+	case l.mechanism == mechExternal:
+		s.refuseLogin(c, true, "%s does not know your certificate: add it to your account there, or set the password with the command configure.")
+	default:
+		s.refuseLogin(c, true, "%s does not log in %s: it does not know it, or cannot check its password by %s.", l.who(), l.mechanism)
+	}
+}
+
+// loginNumeric handles the numerics of SASL and of accounts (IRCv3 sasl-3.1), and reports whether it did.
+func (s *session) loginNumeric(c *conn, e *girc.Event) bool {
+	switch e.Command {
+	case girc.RPL_LOGGEDIN, girc.RPL_LOGGEDOUT:
+		c.account = ""
+		if e.Command == girc.RPL_LOGGEDIN && len(e.Params) > 3 && printable(e.Params[2]) && len(e.Params[2]) <= maxSetting {
+			c.account = strings.Clone(e.Params[2])
+		}
+		if c.registered {
+			s.post(transports.Notice{Text: plain(e.Last())})
+		}
+		return true
+	}
+	l := c.login
+	if !l.pending() || l.client == nil {
+		return false
+	}
+	switch e.Command {
+	case girc.RPL_SASLSUCCESS:
+		if !l.client.complete() {
+			s.refuseLogin(c, true, "%s claims to have logged in %s without proof: it may be somebody else in its place.", l.who())
+			return true
+		}
+		s.loggedIn(c)
+	case "902": // ERR_NICKLOCKED
+		s.refuseLogin(c, true, "%s does not let %s in: %s.", l.who(), strings.TrimSuffix(plain(e.Last()), "."))
+	case girc.ERR_SASLFAIL:
+		s.loginRefused(c)
+	case girc.ERR_SASLTOOLONG:
+		s.refuseLogin(c, true, "%s takes no password as long as that of %s.", l.who())
+	case girc.ERR_SASLABORTED:
+		c.refuse(refused(transports.Offline, "%s broke the login off: try again later.", s.net.Name), false)
+	case girc.ERR_SASLALREADY:
+		s.loginGarbled(c, errors.New("already authenticated, on a new connection"))
+	case girc.RPL_SASLMECHS: // 904 follows
+		if len(e.Params) > 2 {
+			offered := cutMechanisms(e.Params[1])
+			l.left = slices.DeleteFunc(l.left, func(name string) bool { return !slices.Contains(offered, name) })
+		}
+	default:
+		return false
+	}
+	return true
+}
+
+// loggedIn goes on with the registration.
+func (s *session) loggedIn(c *conn) {
+	l := c.login
+	l.done, l.client, l.password = true, nil, ""
+	s.endCaps(c)
+}
