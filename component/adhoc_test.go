@@ -2,8 +2,11 @@ package component
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"testing"
 
+	"passerelle/component/stanza"
 	"passerelle/transports"
 )
 
@@ -98,4 +101,50 @@ func TestAdHocPagesAndAdmins(t *testing.T) {
 	alice.ask(list, `<iq type='result' id='l'><query xmlns='http://jabber.org/protocol/disco#items'><item node='wizard'/></query></iq>`)
 	root.ask(list, `<iq type='result' id='l'><query xmlns='http://jabber.org/protocol/disco#items'><item node='wizard'/><item node='halt'/></query></iq>`)
 	alice.ask(`<message type='chat' to='help@irc.localhost'><body>halt</body></message>`, `<message type='chat'><body>This command is for administrators.</body></message>`)
+}
+
+// A secret of several lines is taken by form, never shown, and never taken in chat.
+func TestSecretLines(t *testing.T) {
+	t.Parallel()
+	ran := make(chan transports.Values, 1)
+	command := transports.Command{
+		Name: "seal", Title: "Seal",
+		Next: func(_ context.Context, c transports.Call) (*transports.Form, error) {
+			if c.Values != nil {
+				return nil, nil
+			}
+			return &transports.Form{Title: "Seal", Fields: []transports.Field{
+				{Name: "key", Label: "Key", Type: transports.FieldSecretLines, Values: []string{"present"}},
+				{Name: "word", Label: "Word"},
+			}}, nil
+		},
+		Run: func(_ context.Context, c transports.Call) (string, error) { ran <- c.Values; return "Done.", nil },
+	}
+	w := newWorld(t, func(o *Options) { o.Transport.(*scripted).commands = []transports.Command{command} }).connected()
+	alice := w.client("alice@localhost/phone")
+	alice.ask(`<iq type='set' id='x' to='irc.localhost'><command xmlns='http://jabber.org/protocol/commands' node='seal'/></iq>`,
+		`<iq type='result' id='x'><command xmlns='http://jabber.org/protocol/commands' sessionid='{id}' status='executing'>
+		<actions execute='next'><next/><complete/></actions><x xmlns='jabber:x:data' type='form'><title>Seal</title>
+		<field var='key' type='text-multi' label='Key'></field><field var='word' type='text-single' label='Word'/></x></command></iq>`)
+	alice.ask(`<iq type='set' id='s' to='irc.localhost'><command xmlns='http://jabber.org/protocol/commands' node='seal' sessionid='`+alice.vars["id"]+`' action='complete'>
+		<x xmlns='jabber:x:data' type='submit'><field var='key'><value>one</value><value>two
+three</value></field></x></command></iq>`,
+		`<iq type='result' id='s'><command xmlns='http://jabber.org/protocol/commands' status='completed'/></iq>`)
+	if got := (<-ran)["key"]; !slices.Equal(got, []string{"one", "two", "three"}) {
+		t.Errorf("got %q", got)
+	}
+	var b stanza.Builder
+	f, err := command.Next(t.Context(), transports.Call{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if appendForm(&b, "", "", f); strings.Contains(string(b.Bytes()), "present") {
+		t.Errorf("the form shows the secret: %s", b.Bytes())
+	}
+	chat := func(said, answer string) {
+		t.Helper()
+		alice.ask(`<message type='chat' to='help@irc.localhost'><body>`+said+`</body></message>`, `<message type='chat'><body>`+answer+`</body></message>`)
+	}
+	chat("seal", "Seal*1 Key: (not in chat*2 Word*")
+	chat("key hunter2", "I do not take passwords in chat*")
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"passerelle/internal/ircd"
 	"passerelle/transports"
 )
 
@@ -73,7 +74,45 @@ func TestConfigure(t *testing.T) {
 	if got := settings.values[alice.String()+" network:"+testNet]; got[SettingPassword] != "" {
 		t.Errorf("the password is still there: %v", got)
 	}
+	conf, _ := ircd.NewTLS(t)
+	certificate := pemOf(t, conf)
+	account := map[string]string{SettingAccount: "a=b", SettingAccountPassword: strings.Repeat("x", maxAccountPassword), SettingCertificate: certificate, SettingSASL: saslPlain}
+	if err := run(account); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // what is secret stays when the form is sent back as it is shown
+		account[SettingRealname] = "Alice A."
+		account[SettingCertificate] = strings.TrimSpace(certificate)
+		if got := settings.values[alice.String()+" network:"+testNet]; !maps.Equal(got, account) {
+			t.Errorf("got %v, want %v", got, account)
+		}
+		if form, err = c.Next(ctx, transports.Call{User: alice, On: on}); err != nil {
+			t.Fatal(err)
+		}
+		shown := map[string]string{}
+		for _, f := range form.Fields {
+			if shown[f.Name] = f.Value(); f.Type.Secret() && f.Value() != "" {
+				t.Errorf("field %s shows a secret", f.Name)
+			}
+		}
+		if err := run(shown); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := run(map[string]string{"forget-account-password": "true", "forget-certificate": "1", SettingSASL: saslAuto, SettingAccount: ""}); err != nil {
+		t.Fatal(err)
+	}
+	if got := settings.values[alice.String()+" network:"+testNet]; !maps.Equal(got, map[string]string{SettingRealname: "Alice A."}) {
+		t.Errorf("got %v after everything was forgotten", got)
+	}
 	for _, bad := range []map[string]string{
+		{SettingAccount: "two words"},
+		{SettingAccountPassword: "a\x00b"},
+		{SettingAccountPassword: strings.Repeat("x", maxAccountPassword+1)},
+		{SettingSASL: "kerberos"},
+		{SettingCertificate: "-----BEGIN"},
+		{SettingCertificate: certificate[:strings.Index(certificate, "-----BEGIN PRIVATE")]},
+		{SettingCertificate: strings.Repeat(certificate, 50)},
 		{SettingNick: "two words"},
 		{SettingNick: "9lives"},
 		{SettingUsername: "a b"},

@@ -17,7 +17,7 @@ import (
 )
 
 // Bounds of the iteration count that a network may ask for. Fewer make the proof worth guessing at (RFC 7677 §4), more are work
-// that no honest network gives us: a quarter of a second.
+// that no honest network gives us: half a second.
 const (
 	minIterations = 4096
 	maxIterations = 500_000
