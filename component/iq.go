@@ -47,6 +47,14 @@ func (p *pendingIQs) forget(k iqKey) {
 	delete(p.m, k)
 }
 
+// waits reports whether a request of ours has no answer yet.
+func (p *pendingIQs) waits(k iqKey) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, ok := p.m[k]
+	return ok
+}
+
 // answer hands a result or an error to who asked, and reports whether anybody did.
 func (p *pendingIQs) answer(k iqKey, iq *stanza.Element) bool {
 	p.mu.Lock()

@@ -47,6 +47,22 @@ func TestSecondConnectionIsToldWhy(t *testing.T) {
 	first.client("alice@localhost/phone").alive()
 }
 
+// A server that lets both in gives each a part of the stanzas: a ping of the domain to itself that nobody here sent tells.
+func TestStrangePingToOneselfTellsOfAnotherProcess(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil).connected()
+	if err := w.gateway.ping(context.Background(), w.gateway.domain, w.gateway.domain, testWait); err != nil {
+		t.Fatal(err)
+	}
+	if s := w.log.String(); strings.Contains(s, "another process") {
+		t.Errorf("our own ping was taken for another's:\n%s", s)
+	}
+	if err := w.xmpp.SendRaw(testDomain, `<iq type='get' id='strange' from='irc.localhost' to='irc.localhost'><ping xmlns='urn:xmpp:ping'/></iq>`); err != nil {
+		t.Fatal(err)
+	}
+	w.logged("another process is connected to the XMPP server as irc.localhost")
+}
+
 // However often a refusal comes, the waits never shrink below the one for refusals.
 func TestBackoff(t *testing.T) {
 	t.Parallel()
