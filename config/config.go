@@ -81,7 +81,11 @@ type Social struct{ Component }
 // Store is where the data is.
 type Store struct {
 	Path    string `toml:"path" doc:"The SQLite database. It is made at the first start."`
+	URLFile string `toml:"url_file" sample:"postgresql.url" doc:"A file with the URL of a PostgreSQL database, postgresql://user:password@host/database, with mode 0600. With it that database is used and not the file of path, beside which only the key and a lock are kept then."`
 	KeyFile string `toml:"key_file" sample:"/var/lib/passerelle/passerelle.key" doc:"The key that seals credentials in the database, made at the first start. Without it they are lost: back it up, but not beside the database. The default is passerelle.key in the directory of the database."`
+
+	// URL was read from URLFile; zero without.
+	URL Secret `toml:"-"`
 }
 
 // Admin is the operator's listener.

@@ -199,6 +199,7 @@ ca_file = "missing"
 			`23 irc[0].network[6].ca_file: "DIR/missing" cannot be read`,
 		}},
 		{"store", valid + "[store]\npath = \"a.db\"\nkey_file = \"./a.db\"\n", []string{"6 store.key_file: it is the database"}},
+		{"no such url file", valid + "[store]\nurl_file = \"nowhere\"\n", []string{"5 store.url_file: "}},
 		{"no store", valid + "[store]\npath = \"\"\n", []string{"5 store.path: the name of the file is empty"}},
 		{"admin open to all", valid + "[admin]\nlisten = \"0.0.0.0:5380\"\n", []string{`5 admin.listen: "0.0.0.0:5380" can be reached by others`}},
 		{"admin by name", valid + "[admin]\nlisten = \"example.org:5380\"\n", []string{`5 admin.listen: "example.org:5380" can be reached by others`}},

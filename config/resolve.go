@@ -28,6 +28,10 @@ type resolver struct {
 func (r resolver) config(c *Config) {
 	c.Store.Path = r.path(c.Store.Path)
 	c.Store.KeyFile = r.path(c.Store.KeyFile)
+	if key := "store.url_file"; r.ok(key) && r.has(key) {
+		c.Store.URLFile = r.path(c.Store.URLFile)
+		c.Store.URL = r.file(key, c.Store.URLFile)
+	}
 	for i := range c.IRC {
 		at := element("irc", i)
 		r.component(at, &c.IRC[i].Component)

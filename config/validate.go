@@ -171,6 +171,9 @@ func (v validator) store(c *Store) {
 	if v.ok("store.path") && c.Path == "" {
 		v.add("store.path", "the name of the file is empty", fmt.Sprintf("write path = %q", defaultStore))
 	}
+	if key := "store.url_file"; v.ok(key) && !c.URL.IsZero() && !strings.HasPrefix(c.URL.Reveal(), "postgresql://") && !strings.HasPrefix(c.URL.Reveal(), "postgres://") {
+		v.add(key, "the file holds no URL of a PostgreSQL database", "write one line into it: postgresql://user:password@host/database")
+	}
 	if v.ok("store.key_file") && v.ok("store.path") && c.KeyFile != "" && filepath.Clean(c.KeyFile) == filepath.Clean(c.Path) {
 		v.add("store.key_file", "it is the database", "name another file, such as "+keyFileName+" beside the database")
 	}

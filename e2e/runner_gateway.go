@@ -47,6 +47,20 @@ type gateway struct {
 	process *realservers.Process // nil before the first start
 }
 
+// onPostgres has the gateway keep its data in a PostgreSQL database.
+func (g *gateway) onPostgres(t testing.TB, url string) {
+	t.Helper()
+	file := filepath.Join(g.dir, "postgresql.url")
+	config, err := os.ReadFile(g.config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Replace(string(config), "[store]\n", fmt.Sprintf("[store]\nurl_file = %q\n", file), 1)
+	if err := errors.Join(os.WriteFile(file, []byte(url+"\n"), 0o600), os.WriteFile(g.config(), []byte(text), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // newGateway writes the configuration. Its end is the test's.
 func newGateway(t testing.TB, program string, s *servers) *gateway {
 	t.Helper()
@@ -119,6 +133,11 @@ func (g *gateway) Restart(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return g.awaitReady(ctx)
+}
+
+// awaitReady waits until the gateway says that it is ready.
+func (g *gateway) awaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, readyTime, errors.New("the gateway is not ready"))
 	defer cancel()
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {

@@ -80,8 +80,14 @@ type traffic struct {
 }
 
 func newTraffic(t *testing.T, program string, s *servers) *traffic {
+	t.Helper()
+	return enterTraffic(t, s, newGateway(t, program, s))
+}
+
+func enterTraffic(t *testing.T, s *servers, g *gateway) *traffic {
+	t.Helper()
 	w := &traffic{
-		t: t, servers: s, gateway: newGateway(t, program, s), changed: make(chan struct{}),
+		t: t, servers: s, gateway: g, changed: make(chan struct{}),
 		heard: map[int]int{}, shown: map[int]int{}, failed: map[int]string{},
 	}
 	w.restart(w.gateway)

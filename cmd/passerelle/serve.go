@@ -165,7 +165,7 @@ func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (db *s
 	key, err := store.LoadKey(cfg.Store.KeyFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		// A new key would not open what the lost one has sealed, and would stand where the copy of that belongs.
-		if info, err := os.Stat(cfg.Store.Path); err == nil && info.Size() > 0 {
+		if info, err := os.Stat(cfg.Store.Path); err == nil && info.Size() > 0 && cfg.Store.URL.IsZero() {
 			return nil, unlock, fmt.Errorf("the key %s is missing, and the database %s was sealed with it: put your copy of the key there; "+
 				"if there is none, move the database away, and users begin anew", cfg.Store.KeyFile, cfg.Store.Path)
 		}
@@ -175,7 +175,11 @@ func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (db *s
 	if err != nil {
 		return nil, unlock, err
 	}
-	db, err = store.Open(ctx, store.Options{Path: cfg.Store.Path, Key: key, Log: log})
+	opt := store.Options{Path: cfg.Store.Path, Key: key, Log: log}
+	if !cfg.Store.URL.IsZero() {
+		opt.Path, opt.URL = "", cfg.Store.URL.Reveal()
+	}
+	db, err = store.Open(ctx, opt)
 	return db, unlock, err
 }
 
