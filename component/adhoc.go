@@ -20,6 +20,7 @@ const (
 	maxExecutions    = 8 // of one user at a time; the oldest is dropped
 	executionTimeout = 15 * time.Minute
 	maxPages         = 20
+	maxAwaited       = 16               // of one user's requests that wait for the database; further ones are refused
 	commandTimeout   = 30 * time.Second // of the database
 )
 

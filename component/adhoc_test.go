@@ -148,3 +148,26 @@ three</value></field></x></command></iq>`,
 	chat("seal", "Seal*1 Key: (not in chat*2 Word*")
 	chat("key hunter2", "I do not take passwords in chat*")
 }
+
+// Somebody who asks faster than the database answers is refused, and nothing grows without bound.
+func TestTooMuchAwaited(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	w := newWorld(t, func(o *Options) {
+		o.Transport.(*scripted).commands = []transports.Command{{
+			Name: "wait", Title: "Wait",
+			Run: func(context.Context, transports.Call) (string, error) { <-release; return "Done.", nil },
+		}}
+	}).connected()
+	alice := w.client("alice@localhost/phone")
+	for range maxAwaited + 1 {
+		alice.send(`<iq type='set' id='x' to='irc.localhost'><command xmlns='http://jabber.org/protocol/commands' node='wait'/></iq>`)
+	}
+	alice.expect(`<iq type='error' id='x'><error type='wait'><resource-constraint xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`)
+	alice.ask(`<message type='chat' to='help@irc.localhost'><body>wait</body></message>`, `<message type='chat'><body>Too much of yours*</body></message>`)
+	alice.alive()
+	close(release)
+	for range maxAwaited {
+		alice.expect(`<iq type='result' id='x'><command xmlns='http://jabber.org/protocol/commands' status='completed'/></iq>`)
+	}
+}

@@ -44,6 +44,10 @@ func (u *user) say(to said, body string) {
 // bot answers what somebody wrote to the help bot, to the domain or to a network. It is forgiving: case, a leading slash or
 // exclamation mark do not matter, and what it does not understand is answered with help.
 func (u *user) bot(s said, e entity) {
+	if u.awaited >= maxAwaited {
+		u.say(s, text.Say(s.lang, "Too much of yours is waiting. Try again in a moment."))
+		return
+	}
 	body := strings.TrimLeft(s.body, "/!")
 	words := strings.Fields(body)
 	if len(words) == 0 {

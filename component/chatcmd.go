@@ -123,6 +123,11 @@ func (u *user) chat(s said, x *execution, f *transports.Form) {
 	if u.chats == nil {
 		u.chats = make(map[transports.Address]*chatForm)
 	}
+	for to, c := range u.chats {
+		if u.executions[c.x.id] == nil { // it ended without a word here
+			delete(u.chats, to)
+		}
+	}
 	u.chats[s.to] = &chatForm{x: x, form: f, changes: transports.Values{}}
 }
 

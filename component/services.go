@@ -30,6 +30,7 @@ type service struct {
 	iq      string // element name of the payload, whose namespace is feature
 	set     bool   // it is a set, not a get
 	both    bool   // it is a set or a get
+	slow    bool   // the answer may wait for the database
 	answer  func(u *user, in *inbound, e entity)
 }
 
@@ -38,11 +39,11 @@ func serviceTable() []service {
 	table := []service{
 		{feature: nsDiscoInfo, at: entityAny, iq: "query", answer: (*user).discoInfo},
 		{feature: nsDiscoItems, at: entityAny, iq: "query", answer: (*user).discoItems},
-		{feature: nsCommands, at: entityGateway | entityNetwork | entityRoom, iq: "command", set: true, answer: (*user).command},
+		{feature: nsCommands, at: entityGateway | entityNetwork | entityRoom, iq: "command", set: true, slow: true, answer: (*user).command},
 		{feature: nsPing, at: entityAny, iq: "ping", answer: (*user).pong},
 		{feature: nsVersion, at: entityGateway | entityBot | entityNetwork | entityRoom, iq: "query", answer: (*user).version},
 		{feature: nsTime, at: entityGateway | entityBot, iq: "time", answer: (*user).time},
-		{feature: nsRegister, at: entityGateway, iq: "query", both: true, answer: (*user).register},
+		{feature: nsRegister, at: entityGateway, iq: "query", both: true, slow: true, answer: (*user).register},
 		{feature: nsGateway, at: entityGateway, iq: "query", both: true, answer: (*user).prompt},
 		{feature: nsSearch, at: entityGateway, iq: "query", both: true, answer: (*user).search},
 		{feature: nsVCardTemp, at: entityAny, iq: "vCard", answer: (*user).vcardTemp},
@@ -86,6 +87,10 @@ func (u *user) iq(in *inbound, e entity) {
 	for i := range u.g.services {
 		s := &u.g.services[i]
 		if s.answer != nil && (s.both || s.set == isSet) && u.g.serves(s, e.kind) && payload.Is(s.feature, s.iq) {
+			if s.slow && u.awaited >= maxAwaited {
+				u.refuse(in, transports.NewError(transports.Busy, "", nil))
+				return
+			}
 			s.answer(u, in, e)
 			return
 		}

@@ -11,6 +11,7 @@ var french = map[string]string{
 	"Forget the password that is set": "Oublier le mot de passe enregistré",
 	"I do not take passwords in chat, where archives keep them. Use the command in your client, and consider deleting that message.": "Je ne prends pas de mot de passe par message : les archives les gardent. Utilisez la commande de votre client, et pensez à effacer ce message.",
 	"I do not understand. Write a number and the new value, such as “1 …”; “ok” when all is right, “cancel” to leave it as it is.":   "Je ne comprends pas. Écrivez un numéro et la nouvelle valeur, par exemple « 1 … » ; « ok » quand tout est bon, « annuler » pour ne rien changer.",
+	"Too much of yours is waiting. Try again in a moment.":                                                                           "Trop de vos demandes attendent. Réessayez dans un instant.",
 	"Left as it is.": "Rien n'a changé.",
 	"Nick, in place of the one you join with":                      "Pseudo, à la place de celui avec lequel vous entrez",
 	"Only one can be chosen.":                                      "Un seul choix est possible.",
