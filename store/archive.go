@@ -179,6 +179,9 @@ func (tx *Tx) number(rows []archiveRow, key archiveKey, count int64) error {
 	if archive > maxArchives || int64(last-archiveBase(archive)) > maxArchive {
 		return errors.New("the archive is full")
 	}
+	if key.kind == archiveRoom {
+		tx.keepRoom(key, roomEnd{archive, last})
+	}
 	line := last - LineID(count)
 	for i := range rows {
 		if rows[i].archiveKey == key {
@@ -190,8 +193,9 @@ func (tx *Tx) number(rows []archiveRow, key archiveKey, count int64) error {
 	return tx.exec(`UPDATE archives SET last_time = $2 WHERE archive = $1`, archive, lastTime)
 }
 
-// maxInsert is how many lines one statement inserts: with a statement for each, PostgreSQL would be asked and waited for each.
-const maxInsert = 128
+// maxInsert is how many lines one statement inserts: with a statement for each, PostgreSQL would be asked and waited for each. With
+// more, SQLite would take ever longer for each line, because it looks for each parameter in the list of all.
+const maxInsert = 24
 
 func (tx *Tx) insertLines(rows []archiveRow) error {
 	const columns = 6

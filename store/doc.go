@@ -1,9 +1,9 @@
 // Package store keeps what must survive a restart: users, their settings and credentials, the rooms they occupy, and the archive
 // of what was said.
 //
-// It is in charge of the database, a file or a PostgreSQL server, of its schema and its transactions, and of sealing credentials before they reach the disk.
-// It knows neither XMPP nor any network: to it a JID, a room and a nick are text. What it does not keep is what can be asked for
-// again, such as rosters and presences.
+// It is in charge of the database, a file or a PostgreSQL server, of its schema and its transactions, and of sealing credentials
+// before they reach the disk. It knows neither XMPP nor any network: to it a JID, a room and a nick are text. What it does not keep
+// is what can be asked for again, such as rosters and presences.
 //
 // Writes go through one goroutine, the committer. It takes what queued while the last commit ran, runs it in one transaction and
 // answers each caller after the commit, so a nil error from Write means that the data is on the disk. Reads have connections of

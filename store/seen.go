@@ -17,33 +17,59 @@ func (tx *Tx) ExtendSeen(id UserID, room string, from, to LineID) error {
 }
 
 func (tx *Tx) extendSeen(id UserID, room string, from, to LineID) error {
+	if err := id.check(); err != nil {
+		return err
+	}
 	if err := checkFields(field{"room", room, maxPart}); err != nil {
 		return err
 	}
 	if from > to || from.of() != to.of() {
 		return errors.New("the range has no beginning or no end")
 	}
-	// The range that holds what came before, and no other one in the way.
+	end, err := tx.room(archiveKey{archiveRoom, id.Domain, room})
+	if err != nil {
+		return err
+	}
+	if from.of() != end.archive || from == archiveBase(end.archive) || to > end.last {
+		return ErrNoSuchLine
+	}
+	// Mostly it is his last range in the room that grows; then none is in the way.
 	n, err := tx.count(`UPDATE archive_seen SET hi = $4
 		WHERE domain = $1 AND jid = $2
-		AND lo = (SELECT max(lo) FROM archive_seen WHERE domain = $1 AND jid = $2 AND lo <= $3)
-		AND hi >= $5 AND hi < $4
-		AND NOT EXISTS (SELECT 1 FROM archive_seen WHERE domain = $1 AND jid = $2 AND lo > $3 AND lo <= $6)
-		AND EXISTS (SELECT 1 FROM archives WHERE kind = 'room' AND domain = $1 AND name = $7 AND archive = $8 AND last >= $4)`,
-		id.Domain, id.JID, int64(from), int64(to), int64(from-1), int64(to+1), room, from.of())
+		AND lo = (SELECT max(lo) FROM archive_seen WHERE domain = $1 AND jid = $2 AND lo <= $6)
+		AND lo <= $3 AND hi >= $5 AND hi < $4`,
+		id.Domain, id.JID, int64(from), int64(to), int64(from-1), int64(end.last))
 	if err != nil || n == 1 {
 		return err
 	}
-	found := false
-	if err := tx.query(func(r *sql.Rows) error { return r.Scan(&found) },
-		`SELECT EXISTS (SELECT 1 FROM archives WHERE kind = 'room' AND domain = $1 AND name = $2 AND archive = $3 AND last >= $4)`,
-		id.Domain, room, from.of(), int64(to)); err != nil {
-		return err
-	}
-	if !found || from == archiveBase(from.of()) {
-		return ErrNoSuchLine
-	}
 	return tx.mergeSeen(id, from, to)
+}
+
+// roomEnd is the archive of a room and its newest line; the zero value is that of a room without archive.
+type roomEnd struct {
+	archive int64
+	last    LineID
+}
+
+// room looks the archive of a room up, once for each operation.
+func (tx *Tx) room(key archiveKey) (roomEnd, error) {
+	if end, found := tx.rooms[key]; found {
+		return end, nil
+	}
+	var end roomEnd
+	if err := tx.query(func(r *sql.Rows) error { return r.Scan(&end.archive, &end.last) },
+		`SELECT archive, last FROM archives WHERE kind = $1 AND domain = $2 AND name = $3`, key.kind, key.domain, key.name); err != nil {
+		return roomEnd{}, err
+	}
+	tx.keepRoom(key, end)
+	return end, nil
+}
+
+func (tx *Tx) keepRoom(key archiveKey, end roomEnd) {
+	if tx.rooms == nil {
+		tx.rooms = map[archiveKey]roomEnd{}
+	}
+	tx.rooms[key] = end
 }
 
 // mergeSeen makes one range of from..to and all that it overlaps or touches.

@@ -20,6 +20,10 @@ const (
 	sqliteReaders     = 4
 	sqliteBusyTimeout = 5 * time.Second // for the lock of another process, such as a backup
 	sqliteWALLimit    = 16 << 20        // bytes that the write-ahead log keeps after a checkpoint
+
+	// A commit of many lines of the archive changes some megabytes. What the writer's cache does not hold is written to the log more
+	// than once.
+	sqliteWriteCache = 16 << 20 // bytes
 )
 
 // openSQLite opens the file and makes it where there is none.
@@ -40,7 +44,7 @@ func openSQLite(ctx context.Context, path string) (pool, error) {
 		"_journal_mode": {"WAL"},
 		"_synchronous":  {"FULL"}, // with WAL anything less answers before the disk has it
 		"_foreign_keys": {"on"},
-		"_pragma":       {fmt.Sprintf("journal_size_limit(%d)", sqliteWALLimit)},
+		"_pragma":       {fmt.Sprintf("journal_size_limit(%d)", sqliteWALLimit), fmt.Sprintf("cache_size(-%d)", sqliteWriteCache>>10)},
 	}); err != nil {
 		return pool{}, err
 	}

@@ -13,6 +13,8 @@ type Tx struct {
 	sql *sql.Tx // nil when the operation is over
 	now int64   // one time for the whole operation, in Unix milliseconds
 	err error   // the first statement that failed
+
+	rooms map[archiveKey]roomEnd // of rooms that this operation looked up or appended to
 }
 
 var errTxOver = errors.New("the transaction was used after its end")
