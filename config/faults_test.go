@@ -222,7 +222,8 @@ ca_file = "missing"
 				if f.Text == "" || f.Fix == "" {
 					t.Errorf("fault without text or fix: %v", f)
 				}
-				if strings.Contains(f.String(), "hunter2") || strings.Contains(f.String(), "12345") {
+				// The folder's name has digits of its own.
+				if shown := strings.ReplaceAll(f.String(), dir, "DIR"); strings.Contains(shown, "hunter2") || strings.Contains(shown, "12345") {
 					t.Errorf("fault shows the secret: %v", f)
 				}
 				s := strings.ReplaceAll(describe(f), dir, "DIR")
