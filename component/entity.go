@@ -4,8 +4,6 @@ import (
 	"errors"
 	"strings"
 
-	"mellium.im/xmpp/jid"
-
 	"passerelle/transports"
 )
 
@@ -60,20 +58,4 @@ func (g *Gateway) entity(a transports.Address) (entity, error) {
 // address is the bare JID of a target, folded as servers fold it: nicks are written in any case.
 func (g *Gateway) address(t transports.Target) transports.Address {
 	return transports.Address{Local: strings.ToLower(escape(g.opt.Transport.Format(t))), Domain: g.domain.Domain}
-}
-
-// unescape reads the local part of a JID as XEP-0106 writes it.
-func unescape(local string) string {
-	if strings.IndexByte(local, '\\') < 0 {
-		return local
-	}
-	return jid.Unescape.String(local)
-}
-
-// escape writes a string as the local part of a JID (XEP-0106 §4).
-func escape(local string) string {
-	if !strings.ContainsAny(local, " \"&'/:<>@\\") {
-		return local
-	}
-	return jid.Escape.String(local)
 }
