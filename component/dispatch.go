@@ -3,6 +3,7 @@ package component
 import (
 	"passerelle/component/muc"
 	"passerelle/component/stanza"
+	"passerelle/internal/text"
 	"passerelle/transports"
 )
 
@@ -71,7 +72,10 @@ func (u *user) message(in *inbound, e entity, typ string) {
 		// XEP-0045 §7.5: "a message of type groupchat to an occupant MUST be refused"; the same goes for what is no room.
 		u.refuse(in, transports.NewError(transports.BadRequest, "This address is not a room.", nil))
 	case e.kind == entityRoom && root.Child(muc.NSUser, "x").Child(muc.NSUser, "invite") != nil:
-		u.refuse(in, transports.NewError(transports.Unsupported, "Invitations are not carried to the network yet.", nil))
+		u.invite(in, e)
+	case e.kind == entityRoom && isVoiceRequest(root):
+		u.refuse(in, transports.NewError(transports.Unsupported, text.Say(root.Attr("xml:lang"),
+			"The network carries no requests to speak: ask an operator of the room in a private message."), nil))
 	case e.kind == entityContact || e.kind == entityOccupant:
 		u.sendPrivate(in, e)
 	case root.Child(stanza.NSComponent, "body") == nil:
@@ -161,7 +165,10 @@ func (u *user) openRoom(t transports.Target, addr transports.Address) (*muc.Room
 	if err != nil {
 		return nil, err
 	}
-	room := muc.New(muc.Options{Address: addr, Target: t, RealJID: n.realJID, MayShow: u.mayShow, NextRef: u.nextRef, Now: now, NewID: newID})
+	room := muc.New(muc.Options{
+		Address: addr, Target: t, RealJID: n.realJID, Whom: n.whom, MaskJID: n.maskJID, MayShow: u.mayShow, NextRef: u.nextRef, Now: now, NewID: newID,
+		OccupantID: func(p *transports.Person) string { return u.g.occupantIDs.id(t, p) },
+	})
 	if n.rooms == nil {
 		n.rooms = make(map[string]*muc.Room)
 	}

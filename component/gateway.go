@@ -2,6 +2,8 @@ package component
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -28,6 +30,8 @@ type Options struct {
 	// Identity renders a JID for the log; nil prints a placeholder, so that no identity is logged by mistake.
 	Identity func(jid string) slog.Attr
 	Timing   Timing
+	// OccupantKey makes the opaque names of people in rooms (XEP-0421), which change with it; empty takes a random one.
+	OccupantKey []byte
 	// MaxSessions is how many sessions on networks there may be at a time, of all users; zero takes the default.
 	MaxSessions int
 }
@@ -58,13 +62,14 @@ func (t *Timing) setDefaults() {
 
 // Gateway serves one virtual domain: its stream, its users, its transport. Safe to call from any goroutine.
 type Gateway struct {
-	opt      Options
-	domain   transports.Address
-	about    transports.Description
-	services []service
-	commands []transports.Command
-	log      *slog.Logger
-	metrics  *domainMetrics
+	opt         Options
+	domain      transports.Address
+	about       transports.Description
+	services    []service
+	occupantIDs *occupantIDs
+	commands    []transports.Command
+	log         *slog.Logger
+	metrics     *domainMetrics
 
 	out    *sendQueue
 	iqs    pendingIQs
@@ -95,18 +100,23 @@ func New(opt Options) (*Gateway, error) {
 	if opt.Identity == nil {
 		opt.Identity = func(string) slog.Attr { return slog.String("user", "…") }
 	}
+	if len(opt.OccupantKey) == 0 {
+		opt.OccupantKey = make([]byte, sha256.Size)
+		rand.Read(opt.OccupantKey) // never fails
+	}
 	g := &Gateway{
-		opt:       opt,
-		domain:    domain,
-		about:     opt.Transport.Describe(),
-		services:  serviceTable(),
-		commands:  opt.Transport.Commands(),
-		log:       opt.Log.With("domain", opt.Domain),
-		metrics:   opt.Metrics.forDomain(opt.Domain),
-		out:       newSendQueue(sendQueueBytes),
-		users:     make(map[transports.Address]*user),
-		occupancy: make(chan occupied, occupancyQueue),
-		working:   workCount{zero: make(chan struct{}, 1)},
+		opt:         opt,
+		domain:      domain,
+		about:       opt.Transport.Describe(),
+		services:    serviceTable(),
+		occupantIDs: newOccupantIDs(opt.OccupantKey),
+		commands:    opt.Transport.Commands(),
+		log:         opt.Log.With("domain", opt.Domain),
+		metrics:     opt.Metrics.forDomain(opt.Domain),
+		out:         newSendQueue(sendQueueBytes),
+		users:       make(map[transports.Address]*user),
+		occupancy:   make(chan occupied, occupancyQueue),
+		working:     workCount{zero: make(chan struct{}, 1)},
 	}
 	return g, nil
 }

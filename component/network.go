@@ -16,7 +16,8 @@ type network struct {
 	rooms   map[string]*muc.Room // by Target.ID
 	private map[transports.Ref]privateSend
 	taken   []transports.Ref // those of private that are taken, oldest first
-	lists   map[transports.Ref]listRequest
+	// questions are what was asked for others than rooms.
+	questions map[transports.Ref]question
 	// via remembers in which room a private conversation is held, by nick: answers come from the occupant JID that the client
 	// wrote to (XEP-0045 §7.5), to the client that wrote.
 	via map[string]viaRoom
@@ -30,12 +31,6 @@ type privateSend struct {
 	id       string
 	receipt  bool // the client wants to know when it was taken
 	taken    bool // the network has it; it may still say that it could not deliver it
-}
-
-// listRequest is a disco#items request that waits for the network's list of rooms.
-type listRequest struct {
-	from, to transports.Address
-	id       string
 }
 
 type viaRoom struct {
@@ -89,7 +84,7 @@ func (n *network) forget() {
 }
 
 // idle reports whether nothing needs the session.
-func (n *network) idle() bool { return len(n.rooms) == 0 && len(n.lists) == 0 }
+func (n *network) idle() bool { return len(n.rooms) == 0 && len(n.questions) == 0 }
 
 // room finds a room that a client of the user is in or on its way to.
 func (n *network) room(id string) *muc.Room {
@@ -206,7 +201,14 @@ func (u *user) event(ev networkEvent) {
 		}
 		n.toRoom(e.Room, e)
 	case transports.RoomList:
-		n.roomList(e)
+		n.answered(e.Ref, e, nil)
+	case transports.ModesChanged:
+		n.toRoom(e.Room, e)
+		n.answered(e.Ref, e, nil)
+	case transports.BanList:
+		n.toRoom(e.Room, e)
+	case transports.Invited:
+		n.invitedThere(e)
 	case transports.State:
 		n.state(e)
 	}
@@ -242,14 +244,7 @@ func (n *network) done(e transports.Done) {
 		}
 		return
 	}
-	if l, ok := n.lists[e.Ref]; ok {
-		delete(n.lists, e.Ref)
-		if err := transports.AsError(e.Err); err != nil {
-			n.u.answerIQ(l.from, l.to, l.id, err)
-		}
-		if n.idle() {
-			n.close("")
-		}
+	if n.answered(e.Ref, nil, transports.AsError(e.Err)) {
 		return
 	}
 	for _, room := range n.rooms {
@@ -285,9 +280,7 @@ func (n *network) state(e transports.State) {
 		clear(n.private)
 		n.taken = nil
 		if over {
-			for _, l := range n.lists {
-				n.u.answerIQ(l.from, l.to, l.id, err)
-			}
+			n.failQuestions(err)
 			n.session.Close("")
 			n.forget()
 		}

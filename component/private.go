@@ -134,6 +134,7 @@ func (n *network) privateMessage(e transports.Message) {
 	b.Start("body").Text(body).End()
 	if inRoom {
 		b.StartNS("x", muc.NSUser).End() // XEP-0045 §7.5
+		muc.AppendOccupantID(b, v.room.OccupantID(e.From.Nick))
 	}
 	if !e.Time.IsZero() && now().Sub(e.Time) > muc.FarPast { // a bouncer plays back what it kept
 		muc.Delay(b, from.Bare(), e.Time)
@@ -185,6 +186,27 @@ func (n *network) notice(text string) {
 func (n *network) contactAddress(nick string) transports.Address {
 	return n.u.g.address(transports.Target{Kind: transports.TargetContact, Network: n.id, ID: nick})
 }
+
+// whom says whom an address means that is none of an occupant: a nick, or a mask that maskJID wrote.
+func (n *network) whom(a transports.Address) (nick, mask string) {
+	if a.Domain != n.u.g.domain.Domain {
+		return "", ""
+	}
+	if e, err := n.u.g.entity(a.Bare()); err == nil {
+		if e.kind == entityContact && e.target.Network == n.id {
+			return e.target.ID, ""
+		}
+		return "", ""
+	}
+	mask, ok := strings.CutSuffix(unescape(a.Local), "%"+n.id)
+	if !ok {
+		return "", ""
+	}
+	return "", mask
+}
+
+// maskJID writes a mask as an address, for clients that want one to send back. Nobody is there.
+func (n *network) maskJID(mask string) transports.Address { return n.contactAddress(mask) }
 
 // realJID is the address of somebody in a room as one would write to him outside of it.
 func (n *network) realJID(p *transports.Person) transports.Address {

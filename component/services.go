@@ -50,16 +50,15 @@ func serviceTable() []service {
 		{feature: nsVCard4, at: entityAny, iq: "vcard", answer: (*user).vcard4},
 		{feature: nsPubSub, at: entityContact | entityOccupant, iq: "pubsub", answer: (*user).pepItems},
 		{feature: muc.NS, at: entityRoom | entityGateway},
-		{feature: muc.NSAdmin, at: entityRoom, iq: "query", set: true, answer: (*user).roomAdmin},
+		{feature: muc.NSAdmin, at: entityRoom, iq: "query", both: true, answer: (*user).roomAdmin},
+		{feature: muc.NSOwner, at: entityRoom, iq: "query", both: true, answer: (*user).roomOwner},
+		{feature: nsRSM, at: entityNetwork},
+		{feature: muc.NSOccupantID, at: entityRoom | entityGateway},
 		{feature: "http://jabber.org/protocol/muc#stable_id", at: entityRoom},
 		{feature: "http://jabber.org/protocol/muc#self-ping-optimization", at: entityRoom},
 		{feature: nsSID, at: entityRoom},
 		{feature: "muc_nonanonymous", at: entityRoom},
-		{feature: "muc_public", at: entityRoom},
-		{feature: "muc_open", at: entityRoom},
 		{feature: "muc_temporary", at: entityRoom},
-		{feature: "muc_unmoderated", at: entityRoom},
-		{feature: "muc_unsecured", at: entityRoom},
 	}
 	for _, f := range downgrade.Features() {
 		table = append(table, service{feature: f, at: entityRoom | entityOccupant | entityContact})
@@ -84,6 +83,9 @@ func (u *user) iq(in *inbound, e entity) {
 		return // neither a request nor an answer
 	}
 	payload := root.Child("", "")
+	if u.refuseClearly(in, e, payload) {
+		return
+	}
 	for i := range u.g.services {
 		s := &u.g.services[i]
 		if s.answer != nil && (s.both || s.set == isSet) && u.g.serves(s, e.kind) && payload.Is(s.feature, s.iq) {
@@ -151,15 +153,13 @@ func (u *user) roomAdmin(in *inbound, e entity) {
 		u.refuse(in, transports.NewError(transports.NotJoined, "", nil))
 		return
 	}
-	if !room.Admin(in.from, in.root(), u.out) {
-		u.refuse(in, transports.NewError(transports.Unsupported, "Only kicking is carried to the network yet.", nil))
-	}
+	room.Admin(in.from, in.root(), u.out)
 }
 
 // discoInfo answers XEP-0030 §3.1.
 func (u *user) discoInfo(in *inbound, e entity) {
 	if node := in.root().Child(nsDiscoInfo, "query").Attr("node"); node != "" && !u.g.isCaps(node, e.kind) {
-		if u.commandInfo(in, e, node) {
+		if u.commandInfo(in, e, node) || u.roomNode(in, e, node) {
 			return
 		}
 		u.refuse(in, transports.NewError(transports.NotFound, "There is no such node.", nil)) // XEP-0030 §3.2
@@ -185,6 +185,12 @@ func (u *user) discoInfo(in *inbound, e entity) {
 	}
 	for _, f := range u.g.features(e.kind) {
 		b.Start("feature").Attr("var", f).End()
+	}
+	if e.kind == entityRoom {
+		for _, f := range u.roomFeatures(in, e) {
+			b.Start("feature").Attr("var", f).End()
+		}
+		u.appendRoomInfo(b, in, e)
 	}
 	b.End().End()
 }
@@ -220,58 +226,6 @@ func (u *user) discoItems(in *inbound, e entity) {
 		}
 	}
 	b.End().End()
-}
-
-// maxLists bounds the lists that wait for a network, per session.
-const maxLists = 16
-
-// listRooms asks the network for its rooms; the answer is sent when the network gives it.
-func (u *user) listRooms(in *inbound, e entity) {
-	n, err := u.network(e.target.Network)
-	if err != nil {
-		u.refuse(in, transports.AsError(err))
-		return
-	}
-	if len(n.lists) >= maxLists {
-		u.refuse(in, transports.NewError(transports.Busy, "", nil))
-		return
-	}
-	ref := u.nextRef()
-	if n.lists == nil {
-		n.lists = make(map[transports.Ref]listRequest)
-	}
-	n.lists[ref] = listRequest{from: in.from, to: in.to, id: in.root().Attr("id")}
-	if err := n.session.Do(u.ctx, transports.List{Ref: ref}); err != nil {
-		delete(n.lists, ref)
-		u.refuse(in, transports.AsError(err))
-		if n.idle() {
-			n.close("")
-		}
-	}
-}
-
-// maxListBytes bounds one answer; a server takes no larger stanza.
-const maxListBytes = 192 << 10
-
-func (n *network) roomList(e transports.RoomList) {
-	l, ok := n.lists[e.Ref]
-	if !ok {
-		return
-	}
-	delete(n.lists, e.Ref)
-	b := n.u.out.Stanzas.Start("iq").JID("from", l.to).JID("to", l.from).Attr("type", "result").Attr("id", l.id)
-	b.StartNS("query", nsDiscoItems)
-	start := b.Len()
-	for _, r := range e.Rooms {
-		if b.Len()-start > maxListBytes {
-			break
-		}
-		b.Start("item").JID("jid", n.u.g.address(r.Room)).Attr("name", fmt.Sprintf("%s (%d)", r.Name, r.Members)).End()
-	}
-	b.End().End()
-	if n.idle() {
-		n.close("")
-	}
 }
 
 // now is the clock of what is sent.

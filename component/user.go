@@ -41,17 +41,20 @@ type user struct {
 	space   chan struct{} // closed when an event was taken from a full queue; nil while nobody waits
 
 	// What follows belongs to the running goroutine.
-	stopped    bool // with the gateway: nothing is begun any more
-	networks   map[string]*network
-	restoring  map[restoring]struct{}           // clients on their way back after a restart
-	executions map[string]*execution            // commands that are being filled in, by session id
-	chats      map[transports.Address]*chatForm // those that are filled in by chat, by the JID that is written to
-	awaited    int                              // work in the background
-	lastRef    transports.Ref
-	shown      int       // presences of occupants, since shownFrom
-	shownFrom  time.Time // when the count began
-	out        *muc.Out  // from outPool while the goroutine runs
-	ctx        context.Context
+	stopped     bool // with the gateway: nothing is begun any more
+	networks    map[string]*network
+	restoring   map[restoring]struct{}           // clients on their way back after a restart
+	executions  map[string]*execution            // commands that are being filled in, by session id
+	chats       map[transports.Address]*chatForm // those that are filled in by chat, by the JID that is written to
+	awaited     int                              // work in the background
+	lastRef     transports.Ref
+	listings    map[string]*listing // rooms of networks, for pages that follow
+	invited     int                 // people of XMPP, since invitedFrom
+	invitedFrom time.Time
+	shown       int       // presences of occupants, since shownFrom
+	shownFrom   time.Time // when the count began
+	out         *muc.Out  // from outPool while the goroutine runs
+	ctx         context.Context
 }
 
 // outs are the output buffers of users who rest.
@@ -218,7 +221,7 @@ func (u *user) rest() {
 
 // idle reports whether nothing is worth remembering of the user.
 func (u *user) idle() bool {
-	return len(u.networks) == 0 && len(u.restoring) == 0 && len(u.executions) == 0 && u.awaited == 0
+	return len(u.networks) == 0 && len(u.restoring) == 0 && len(u.executions) == 0 && len(u.listings) == 0 && u.awaited == 0
 }
 
 // guard runs a handler; a panic in it is logged, counted and answered, and harms nobody else. What the handler had written so

@@ -53,6 +53,7 @@ type conn struct {
 	tokensAt time.Time
 	writer   *writing // nil while nothing is being written
 	labelled uint64
+	fences   uint64
 
 	// Times.
 	begun    time.Time

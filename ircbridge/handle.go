@@ -39,6 +39,11 @@ func (s *session) handle(c *conn, line string) {
 			s.authenticate(c, e.Params[0])
 		}
 		return
+	case girc.PONG:
+		s.pong(e.Last())
+		return
+	case girc.MODE:
+		s.noteBan(c, e)
 	case "BATCH":
 		c.batch(e)
 		return
@@ -82,6 +87,9 @@ func (s *session) handle(c *conn, line string) {
 		}
 		s.dispatch(c, event, self)
 	}
+	if self && e.Command == girc.MODE && len(e.Params) > 0 {
+		s.changed(e.Params[0])
+	}
 }
 
 // translator is what translates lines, with all that it needs to know.
@@ -109,6 +117,13 @@ func (s *session) dispatch(c *conn, event transports.Event, by bool) {
 		s.postIn(e.Room, e)
 	case transports.RoleChanged:
 		s.postIn(e.Room, e)
+	case transports.ModesChanged:
+		s.room(e.Room).keepKey(e)
+		s.postIn(e.Room, e)
+	case transports.Invited:
+		if _, in := s.present(e.Room.ID); !in {
+			s.post(e)
+		}
 	case transports.Notice:
 		s.postIn(e.Room, e)
 	case transports.Subject:
@@ -127,16 +142,18 @@ func (s *session) dispatch(c *conn, event transports.Event, by bool) {
 				}
 			}
 			s.post(e)
-		case e.Self:
-			s.selfParted(e)
 		default:
+			kicked := e.How == transports.PartKicked
+			if kicked && s.room(e.Room).isBan(c.isup.casemap, e.By, e.Nick) {
+				e.How = transports.PartBanned
+			}
+			if e.Self {
+				s.selfParted(e)
+				return
+			}
 			s.postIn(e.Room, e)
-			if by && e.How == transports.PartKicked {
-				if ref, ok := s.answer(func(p *pending) bool {
-					return p.kind == requestKick && p.room.target == e.Room && c.isup.casemap.equal(p.nick, e.Nick)
-				}); ok && ref != 0 {
-					s.post(transports.Done{Ref: ref})
-				}
+			if by && kicked {
+				s.kicked(c, e.Room, e.Nick)
 			}
 		}
 	}
@@ -203,6 +220,7 @@ func (s *session) selfParted(e transports.Parted) {
 	if r.entered {
 		s.post(e)
 	}
+	s.dropPending(r)
 	s.removeRoom(r)
 }
 

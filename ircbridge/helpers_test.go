@@ -95,12 +95,16 @@ func describe(e transports.Event) string {
 		}
 		return fmt.Sprintf("Entered room=%q nick=%q ref=%d members=%v subject=%q", e.Room.ID, e.Nick, e.Ref, members, e.Subject)
 	case transports.Parted:
-		how := [...]string{"left", "quit", "kicked", "lost"}[e.How]
+		how := [...]string{"left", "quit", "kicked", "lost", "banned"}[e.How]
 		return fmt.Sprintf("Parted room=%q nick=%q self=%t how=%s by=%q reason=%q err=%v", e.Room.ID, e.Nick, e.Self, how, e.By, e.Reason, e.Err)
 	case transports.Renamed:
 		return fmt.Sprintf("Renamed %q to %q self=%t ref=%d", e.Old, e.New, e.Self, e.Ref)
 	case transports.RoleChanged:
 		return fmt.Sprintf("RoleChanged room=%q nick=%q grant=%d revoke=%d by=%q", e.Room.ID, e.Nick, e.Grant, e.Revoke, e.By)
+	case transports.ModesChanged:
+		return fmt.Sprintf("ModesChanged room=%q ref=%d set=%08b unset=%08b key=%q limit=%d", e.Room.ID, e.Ref, e.Set, e.Unset, e.Key, e.Limit)
+	case transports.Invited:
+		return fmt.Sprintf("Invited room=%q by %s", e.Room.ID, person(*e.From))
 	case transports.Subject:
 		return fmt.Sprintf("Subject room=%q text=%q by=%q ref=%d time=%s", e.Room.ID, e.Text, e.By, e.Ref, e.Time.UTC().Format(time.RFC3339Nano))
 	case transports.Notice:

@@ -21,6 +21,7 @@ type isupport struct {
 	topicLen    int // 0 where the network does not say
 	lineLen     int
 	joinTargets int // channels in one JOIN
+	modes       int // modes with a parameter in one MODE
 }
 
 // defaultISupport is what holds before the network says otherwise.
@@ -35,6 +36,7 @@ func defaultISupport() isupport {
 		nickLen:     30,
 		lineLen:     512, // RFC 2812 §2.3
 		joinTargets: maxJoinTargets,
+		modes:       maxModeParams,
 	}
 }
 
@@ -77,6 +79,8 @@ func (s *isupport) apply(tokens []string) {
 			s.topicLen = bounded(value, 1, 1<<16, s.topicLen)
 		case "LINELEN":
 			s.lineLen = bounded(value, def.lineLen, maxLine, s.lineLen)
+		case "MODES":
+			s.modes = bounded(value, 1, 20, s.modes)
 		case "MAXTARGETS":
 			s.joinTargets = bounded(value, 1, maxJoinTargets, s.joinTargets)
 		case "TARGMAX": // "NAMES:1,JOIN:4,ACCEPT:"; a command without a number has no limit
@@ -129,6 +133,16 @@ func (s *isupport) rankOfMode(letter byte) (transports.Role, bool) {
 		return transports.RoleVoice, true
 	}
 	return 0, true
+}
+
+// modeOfRank is the inverse of rankOfMode; false where the network has no such rank.
+func (s *isupport) modeOfRank(rank transports.Role) (byte, bool) {
+	for _, letter := range []byte(s.prefixModes) {
+		if r, _ := s.rankOfMode(letter); r == rank {
+			return letter, true
+		}
+	}
+	return 0, false
 }
 
 // cutRanks takes the signs of ranks off the front of a name in NAMES (several of them with multi-prefix).

@@ -71,7 +71,17 @@ func (s *session) numeric(c *conn, e *girc.Event) {
 		c.refuse(refused(transports.NeedPassword, "%s does not accept the password: set it with the command configure.", s.net.Name), true)
 	case girc.ERR_YOUREBANNEDCREEP:
 		c.refuse(refused(transports.Denied, "%s has banned you: %s.", s.net.Name, strings.TrimSuffix(plain(e.Last()), ".")), true)
-	case "315", "318", "321", "324", "329", "368", "369":
+	case girc.RPL_CHANNELMODEIS:
+		s.modesAre(c, e.Params)
+	case girc.RPL_BANLIST:
+		s.ban(e.Params)
+	case girc.RPL_ENDOFBANLIST:
+		s.bansEnd(param(1))
+	case girc.RPL_INVITING: // RFC 2812 §5.1 has channel and nick in the other order than servers send them
+		s.succeeded(func(p *pending) bool {
+			return p.kind == requestInvite && (c.isup.casemap.equal(p.nick, param(1)) || c.isup.casemap.equal(p.nick, param(2)))
+		})
+	case "315", "318", "321", "329", "369":
 		return // frames and details of answers that nobody reads
 	case girc.RPL_YOURHOST, girc.RPL_CREATED, girc.RPL_MYINFO, girc.RPL_MOTD, girc.RPL_MOTDSTART, girc.RPL_UMODEIS,
 		girc.RPL_LUSERCLIENT, girc.RPL_LUSEROP, girc.RPL_LUSERUNKNOWN, girc.RPL_LUSERCHANNELS, girc.RPL_LUSERME,
@@ -96,6 +106,9 @@ func (s *session) failure(c *conn, e *girc.Event) {
 			return
 		}
 	}
+	if s.changeFailed(e, r) {
+		return
+	}
 	switch e.Command {
 	case girc.ERR_NOTONCHANNEL, girc.ERR_NOSUCHCHANNEL:
 		if r != nil && (r.state == roomLeaving || r.parts > 0) && s.leftAlready(c, r.name) {
@@ -103,14 +116,6 @@ func (s *session) failure(c *conn, e *girc.Event) {
 		}
 		if r != nil && s.requestFailed(r, "", refused(transports.NotJoined, "You are not in %s.", r.name)) ||
 			r == nil && s.sendFailed(c, e, name, refused(transports.NotFound, "There is no %s on %s.", name, s.net.Name)) {
-			return
-		}
-	case girc.ERR_CHANOPRIVSNEEDED:
-		if r != nil && s.requestFailed(r, "", refused(transports.Denied, "Only operators of %s may do this.", r.name)) {
-			return
-		}
-	case girc.ERR_USERNOTINCHANNEL:
-		if r != nil && s.requestFailed(r, "", refused(transports.NotFound, "%s is not in %s.", param1(e), r.name)) {
 			return
 		}
 	case girc.ERR_NOSUCHNICK, "408": // 408: nobody of that name is there, to services
@@ -189,7 +194,7 @@ func (s *session) requestFailed(r *room, nick string, err *transports.Error) boo
 		if r != nil {
 			return p.room == r
 		}
-		return p.kind == requestKick && s.conn.isup.casemap.equal(p.nick, nick)
+		return (p.kind == requestChange || p.kind == requestInvite) && s.conn.isup.casemap.equal(p.nick, nick)
 	})
 	if ok && ref != 0 {
 		s.post(transports.Done{Ref: ref, Err: err})

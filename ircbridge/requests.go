@@ -15,16 +15,23 @@ type requestKind uint8
 const (
 	requestTopic requestKind = iota
 	requestNick
-	requestKick
+	requestChange // of modes or members
+	requestModes
+	requestBans
+	requestInvite
 )
 
 // pending is a request that the network has not answered yet.
 type pending struct {
 	kind requestKind
 	ref  transports.Ref
-	room *room  // of topic and kick
-	nick string // of nick and kick
+	room *room  // nil of nick
+	nick string // whom it is about
 	by   time.Time
+
+	fence string // of changes: the PING behind them
+	kicks bool   // of changes: it is a KICK alone, which the network shows
+	bans  *transports.BanList
 }
 
 func refused(kind transports.Kind, format string, args ...any) *transports.Error {
@@ -146,6 +153,7 @@ func (s *session) leave(q transports.Leave) *transports.Error {
 	if r == nil || r.state == roomLeaving {
 		return nil
 	}
+	s.dropPending(r)
 	if r.enter != nil {
 		r.enter.fail(s, refused(transports.Gone, "You left %s before you were in.", r.name))
 		r.enter = nil
@@ -272,27 +280,6 @@ func (s *session) setNick(q transports.SetNick) *transports.Error {
 	}
 	s.wait(pending{kind: requestNick, ref: q.Ref, nick: q.Nick})
 	s.conn.enqueue(outLine{text: "NICK " + q.Nick})
-	s.startWriter(s.conn)
-	return nil
-}
-
-func (s *session) kick(q transports.Kick) *transports.Error {
-	r, err := s.inRoom(q.Room)
-	if err != nil {
-		return err
-	}
-	if err := s.mayAsk(); err != nil {
-		return err
-	}
-	if !validContact(q.Nick) {
-		return refused(transports.BadRequest, "%q is nobody on %s.", q.Nick, s.net.Name)
-	}
-	s.wait(pending{kind: requestKick, ref: q.Ref, room: r, nick: q.Nick})
-	line := "KICK " + r.name + " " + q.Nick
-	if reason := oneLine(q.Reason, maxSetting); reason != "" {
-		line += " :" + reason
-	}
-	s.conn.enqueue(outLine{text: line})
 	s.startWriter(s.conn)
 	return nil
 }

@@ -31,6 +31,9 @@ type room struct {
 	entered bool      // the host was told so: after a lost link it is joined again
 	parts   int       // answers to earlier PARTs that are still to come
 	enter   *entering // what was told so far, while somebody waits for Entered
+	banned  *lastBan
+
+	askModes bool // how it is set up is still to be asked
 }
 
 // Bounds of what is collected while a channel is entered.
@@ -176,10 +179,12 @@ func (s *session) namesEnd(c *conn, name string) {
 		event.Ref = ref
 		s.post(event)
 	}
+	r.askModes = r.state == roomEntering
 	r.state, r.entered, r.enter = roomIn, true, nil
 	for _, e := range n.held {
 		s.post(e)
 	}
+	s.startWriter(c)
 }
 
 // refuse ends the attempt to enter a channel.

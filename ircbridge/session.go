@@ -118,8 +118,14 @@ func (s *session) do(r transports.Request) *transports.Error {
 		return s.setSubject(r)
 	case transports.SetNick:
 		return s.setNick(r)
-	case transports.Kick:
-		return s.kick(r)
+	case transports.Moderate:
+		return s.moderate(r)
+	case transports.Inspect:
+		return s.inspect(r)
+	case transports.Configure:
+		return s.configure(r)
+	case transports.Invite:
+		return s.invite(r)
 	case transports.List:
 		return s.listRooms(r)
 	}

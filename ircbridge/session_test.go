@@ -197,6 +197,8 @@ func TestModerationAndNicks(t *testing.T) {
 	bob := ircd.Dial(t, server.Addr(), "bob")
 	bob.Send(t, "JOIN #test")
 	await[transports.Joined](t, h)
+	do(t, s, transports.Configure{Ref: 11, Room: roomOf("#test"), Set: transports.ModeSubjectLock})
+	await(t, h, func(d transports.Done) bool { return d.Ref == 11 && d.Err == nil })
 	do(t, s, transports.SetSubject{Ref: 2, Room: roomOf("#test"), Subject: "new\ntopic"})
 	if e := await[transports.Subject](t, h); e.Ref != 2 || e.Text != "new topic" || e.By != "Alice" {
 		t.Errorf("got %s", describe(e))
@@ -212,9 +214,9 @@ func TestModerationAndNicks(t *testing.T) {
 		t.Errorf("got %+v, want success", d)
 	}
 	wantKind(t, s.Do(context.Background(), transports.SetNick{Nick: "no spaces"}), transports.BadRequest)
-	do(t, s, transports.Kick{Ref: 6, Room: roomOf("#test"), Nick: "nobody"})
+	do(t, s, transports.Moderate{Ref: 6, Room: roomOf("#test"), Who: transports.Person{Nick: "nobody"}, Kick: true})
 	wantKind(t, await[transports.Done](t, h).Err, transports.NotFound)
-	do(t, s, transports.Kick{Ref: 7, Room: roomOf("#test"), Nick: "bob", Reason: "why not"})
+	do(t, s, transports.Moderate{Ref: 7, Room: roomOf("#test"), Who: transports.Person{Nick: "bob"}, Kick: true, Reason: "why not"})
 	if e := await[transports.Parted](t, h); e.How != transports.PartKicked || e.Nick != "bob" || e.By != "Alicia" || e.Reason != "why not" {
 		t.Errorf("got %s", describe(e))
 	}

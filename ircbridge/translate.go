@@ -49,7 +49,7 @@ func (t translator) translate(dst []transports.Event, e *girc.Event) []transport
 	switch e.Command {
 	case girc.QUIT: // RFC 2812 §3.1.7
 		if !self { // our own is the end of the link, which says so itself
-			dst = append(dst, transports.Parted{Nick: who.Nick, How: transports.PartQuit, Reason: plain(param(0))})
+			dst = append(dst, quit(who.Nick, plain(param(0))))
 		}
 		return dst
 	case girc.NICK: // RFC 2812 §3.1.2
@@ -61,7 +61,12 @@ func (t translator) translate(dst []transports.Event, e *girc.Event) []transport
 		if !t.isup.casemap.equal(param(0), t.nick) {
 			return t.noticeIn(dst, param(1), fmt.Sprintf("%s has been invited by %s", param(0), who.Nick))
 		}
-		return t.notice(dst, transports.Target{}, fmt.Sprintf("%s invites you to %s", who.Nick, param(1)))
+		if !t.isup.isChannel(param(1)) || !validChannel(param(1)) {
+			return dst // it could not be joined from here
+		}
+		return append(dst, transports.Invited{
+			Room: transports.Target{Kind: transports.TargetRoom, Network: t.network, ID: lowerASCII(param(1))}, From: t.person(who),
+		})
 	}
 	room, ok := t.room(param(0))
 	if !ok {
@@ -182,50 +187,6 @@ func (t translator) noticeIn(dst []transports.Event, channel, text string) []tra
 		return t.notice(dst, room, text)
 	}
 	return dst
-}
-
-// modes translates MODE on a channel (RFC 2812 §3.2.3): ranks as what is granted and revoked, and the whole as a line to read,
-// in biboumi's words. User modes are nobody's business here.
-func (t translator) modes(dst []transports.Event, e *girc.Event) []transports.Event {
-	if len(e.Params) < 2 {
-		return dst
-	}
-	room, ok := t.room(e.Params[0])
-	if !ok {
-		return dst
-	}
-	by := t.network
-	if e.Source != nil {
-		by = plain(e.Source.Name)
-	}
-	params, set := e.Params[2:], true
-	for i := 0; i < len(e.Params[1]); i++ {
-		letter := e.Params[1][i]
-		if letter == '+' || letter == '-' {
-			set = letter == '+'
-			continue
-		}
-		rank, isRank := t.isup.rankOfMode(letter)
-		if !isRank && !t.isup.takesParam(letter, set) {
-			continue
-		}
-		if len(params) == 0 {
-			break // the parameter that the mode needs is missing
-		}
-		nick := params[0]
-		params = params[1:]
-		if rank == 0 || !validNick(nick) {
-			continue
-		}
-		change := transports.RoleChanged{Room: room, Nick: nick, By: by}
-		if set {
-			change.Grant = rank
-		} else {
-			change.Revoke = rank
-		}
-		dst = append(dst, change)
-	}
-	return t.notice(dst, room, fmt.Sprintf("Mode %s [%s] by %s", e.Params[0], strings.Join(e.Params[1:], " "), by))
 }
 
 // cutCTCP takes a client-to-client message apart (https://modern.ircdocs.horse/ctcp). The closing delimiter may be missing.

@@ -129,6 +129,7 @@ func (s *session) take(c *conn, lines []outLine, now time.Time) ([]outLine, time
 	unlimited := s.t.opt.Burst == 0
 	c.tokens = min(float64(s.t.opt.Burst), c.tokens+now.Sub(c.tokensAt).Seconds()*s.t.opt.Rate)
 	c.tokensAt = now
+	s.askModes(c)
 	n := 0
 	for ; n < len(c.queue) && (unlimited || c.tokens >= 1) && len(lines) < maxBatch; n++ {
 		c.tokens--

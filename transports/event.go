@@ -52,7 +52,8 @@ const (
 	PartLeft   PartKind = iota // of his own will
 	PartQuit                   // left the network
 	PartKicked                 // removed by somebody
-	PartLost                   // the room could not be entered again after the link came back
+	PartLost                   // the user: could not be let in again after the link came back; others: the network fell apart
+	PartBanned                 // removed by somebody, for good
 )
 
 // Parted says that somebody left a room, or with a zero Room every room of the network.
@@ -61,7 +62,7 @@ type Parted struct {
 	Nick   string
 	Self   bool // it is the user who left
 	How    PartKind
-	By     string // who kicked
+	By     string // who kicked or banned
 	Reason string
 	Err    error // with PartLost, why
 }
@@ -79,6 +80,30 @@ type RoleChanged struct {
 	Nick          string
 	Grant, Revoke Role
 	By            string
+}
+
+// ModesChanged says that how a room is set up has changed or, with the Ref of an Inspect and once after Entered, how it is: then all
+// modes are in one of the sets.
+type ModesChanged struct {
+	Ref        Ref
+	Room       Target
+	Set, Unset Mode
+	Key        string // with ModeKey in Set; empty where the network does not tell
+	Limit      int    // with ModeLimit in Set
+}
+
+// BanList answers an Inspect. Cut says that there are more.
+type BanList struct {
+	Ref  Ref
+	Room Target
+	Bans []Ban
+	Cut  bool
+}
+
+// Invited says that somebody asks the user into a room that he is not in.
+type Invited struct {
+	Room Target
+	From *Person
 }
 
 // Subject says that a room's subject changed.
@@ -120,14 +145,17 @@ type State struct {
 	Retry  time.Duration
 }
 
-func (Message) event()     {}
-func (Done) event()        {}
-func (Entered) event()     {}
-func (Joined) event()      {}
-func (Parted) event()      {}
-func (Renamed) event()     {}
-func (RoleChanged) event() {}
-func (Subject) event()     {}
-func (Notice) event()      {}
-func (RoomList) event()    {}
-func (State) event()       {}
+func (Message) event()      {}
+func (Done) event()         {}
+func (Entered) event()      {}
+func (Joined) event()       {}
+func (Parted) event()       {}
+func (Renamed) event()      {}
+func (RoleChanged) event()  {}
+func (ModesChanged) event() {}
+func (BanList) event()      {}
+func (Invited) event()      {}
+func (Subject) event()      {}
+func (Notice) event()       {}
+func (RoomList) event()     {}
+func (State) event()        {}

@@ -45,12 +45,44 @@ type SetNick struct {
 	Nick string
 }
 
-// Kick removes somebody from a room. It is answered by Done.
-type Kick struct {
-	Ref    Ref
-	Room   Target
-	Nick   string
+// Moderate changes what somebody may do in a room: his ranks there, whether he is in it, whether he may come. Everything that is
+// asked is done, in the order of the fields. It is answered by Done.
+type Moderate struct {
+	Ref  Ref
+	Room Target
+	// Who has at least a nick. The rest makes a ban hold longer than the nick; what others in the room share with him is left out,
+	// so that they are not banned as well.
+	Who    Person
+	Mask   string // in place of Who, to ban and to let in again: the network's pattern of people, as in BanList
+	Grant  Role   // a rank that the network lacks becomes the one beside it that it has
+	Revoke Role
+	Ban    bool
+	Unban  bool
+	Kick   bool
 	Reason string
+}
+
+// Inspect asks how a room is set up. It is answered by ModesChanged, or with Bans by BanList, or by Done with the error.
+type Inspect struct {
+	Ref  Ref
+	Room Target
+	Bans bool // asks who is banned instead
+}
+
+// Configure changes how a room is set up. It is answered by Done.
+type Configure struct {
+	Ref        Ref
+	Room       Target
+	Set, Unset Mode
+	Key        string // the new one with ModeKey in Set, the present one with ModeKey in Unset
+	Limit      int    // with ModeLimit in Set
+}
+
+// Invite asks somebody into a room. It is answered by Done.
+type Invite struct {
+	Ref  Ref
+	Room Target
+	Nick string
 }
 
 // List asks for the network's public rooms. It is answered by one RoomList, or by Done with the error.
@@ -61,5 +93,8 @@ func (Join) request()       {}
 func (Leave) request()      {}
 func (SetSubject) request() {}
 func (SetNick) request()    {}
-func (Kick) request()       {}
+func (Moderate) request()   {}
+func (Inspect) request()    {}
+func (Configure) request()  {}
+func (Invite) request()     {}
 func (List) request()       {}

@@ -1,5 +1,7 @@
 package transports
 
+import "time"
+
 // TargetKind says what a target is.
 type TargetKind uint8
 
@@ -42,6 +44,31 @@ const (
 
 // Has reports whether r holds the rank.
 func (r Role) Has(rank Role) bool { return r&rank != 0 }
+
+// Mode is how a room is set up, as a set.
+type Mode uint8
+
+// The modes of a room.
+const (
+	ModeModerated   Mode = 1 << iota // only who has a rank may speak
+	ModeInviteOnly                   // only who was invited may enter
+	ModeKey                          // a password is needed
+	ModeLimit                        // only so many people may enter
+	ModeSubjectLock                  // only operators may change the subject
+	ModeNoOutside                    // only who is in may write to it
+	ModeSecret                       // it is not listed
+	ModePrivate                      // it is listed without its name
+)
+
+// Has reports whether m has one of the modes.
+func (m Mode) Has(mode Mode) bool { return m&mode != 0 }
+
+// Ban is somebody who may not come into a room.
+type Ban struct {
+	Mask string // the network's pattern of people
+	By   string // empty if unknown
+	Time time.Time
+}
 
 // Member is somebody in a room.
 type Member struct {

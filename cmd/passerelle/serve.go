@@ -69,7 +69,7 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
-	db, unlock, err := openStore(ctx, cfg, log)
+	db, key, unlock, err := openStore(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error
 		}
 		g, err := component.New(component.Options{
 			Domain: c.Domain, Secret: c.Secret.Reveal(), Server: c.Server, Version: versionString(), Transport: t, Store: db,
-			Log: log, Metrics: metrics, Identity: identities.User,
+			Log: log, Metrics: metrics, Identity: identities.User, OccupantKey: occupantKey(key, c.Domain),
 		})
 		if err != nil {
 			return fmt.Errorf("irc gateway %s: %w", c.Domain, err)
@@ -149,38 +149,38 @@ func shutdownIRC(transports []*ircbridge.Transport) error {
 	return errors.Join(errs...)
 }
 
-// openStore opens the database; at the first start it makes the key.
-func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (db *store.DB, unlock func() error, err error) {
+// openStore opens the database, and gives its key and the end of its lock; at the first start it makes the key.
+func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (db *store.DB, key []byte, unlock func() error, err error) {
 	if err := os.MkdirAll(filepath.Dir(cfg.Store.Path), 0o700); err != nil {
-		return nil, nil, fmt.Errorf("make the directory of the database: %w", err)
+		return nil, nil, nil, fmt.Errorf("make the directory of the database: %w", err)
 	}
 	if unlock, err = lock(cfg.Store.Path); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, unlock())
 		}
 	}()
-	key, err := store.LoadKey(cfg.Store.KeyFile)
+	key, err = store.LoadKey(cfg.Store.KeyFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		// A new key would not open what the lost one has sealed, and would stand where the copy of that belongs.
 		if info, err := os.Stat(cfg.Store.Path); err == nil && info.Size() > 0 && cfg.Store.URL.IsZero() {
-			return nil, unlock, fmt.Errorf("the key %s is missing, and the database %s was sealed with it: put your copy of the key there; "+
+			return nil, nil, unlock, fmt.Errorf("the key %s is missing, and the database %s was sealed with it: put your copy of the key there; "+
 				"if there is none, move the database away, and users begin anew", cfg.Store.KeyFile, cfg.Store.Path)
 		}
 		log.Info("making the key that seals credentials; keep a copy of it, but not beside the database", "file", cfg.Store.KeyFile)
 		key, err = store.CreateKey(cfg.Store.KeyFile)
 	}
 	if err != nil {
-		return nil, unlock, err
+		return nil, nil, unlock, err
 	}
 	opt := store.Options{Path: cfg.Store.Path, Key: key, Log: log}
 	if !cfg.Store.URL.IsZero() {
 		opt.Path, opt.URL = "", cfg.Store.URL.Reveal()
 	}
 	db, err = store.Open(ctx, opt)
-	return db, unlock, err
+	return db, key, unlock, err
 }
 
 // newIdentities makes what stands for users in the log.

@@ -113,7 +113,7 @@ func (r *Room) Bounced(from transports.Address, errElem *stanza.Element, out *Ou
 func (r *Room) leaveIfEmpty(reason string, out *Out) {
 	if len(r.clients) == 0 {
 		for ref, p := range r.pending {
-			if p.kind == pendingKick { // the network's answer finds nobody, and each request is answered (RFC 6120 §8.2.3)
+			if p.kind == pendingAdmin || p.kind == pendingBans { // the network's answer finds nobody, and each request is answered (RFC 6120 §8.2.3)
 				r.Done(ref, transports.NewError(transports.NotJoined, "You left this room.", nil), out)
 			}
 		}
@@ -168,7 +168,7 @@ const maxPayload = 64 << 10
 func payload(m *stanza.Element) string {
 	var b []byte
 	for c := range m.Children() {
-		if c.Is(nsSID, "stanza-id") || c.Is(nsDelay, "delay") || c.Is(NSUser, "x") {
+		if c.Is(nsSID, "stanza-id") || c.Is(nsDelay, "delay") || c.Is(NSUser, "x") || c.Is(NSOccupantID, "occupant-id") {
 			continue
 		}
 		b = c.AppendXML(b, stanza.NSComponent)
@@ -177,29 +177,4 @@ func payload(m *stanza.Element) string {
 		}
 	}
 	return string(b)
-}
-
-// Admin takes an IQ with a muc#admin query. It answers what it can answer by itself and reports whether the query was one that
-// it knows.
-func (r *Room) Admin(from transports.Address, iq *stanza.Element, out *Out) bool {
-	item := iq.Child(NSAdmin, "query").Child(NSAdmin, "item")
-	if !iq.AttrIs("type", "set") || !item.AttrIs("role", "none") || !item.HasAttr("nick") {
-		return false
-	}
-	id := iq.Attr("id")
-	if !r.Has(from) {
-		r.answerIQ(from, id, transports.NewError(transports.NotJoined, "", nil), out)
-		return true
-	}
-	nick, ok := r.nickOf(item.Attr("nick"))
-	if !ok {
-		r.answerIQ(from, id, transports.NewError(transports.NotFound, "Nobody in this room is called "+item.Attr("nick")+".", nil), out)
-		return true
-	}
-	// XEP-0045 §8.2
-	reason := item.Child(NSAdmin, "reason").Text()
-	r.ask(out, pending{kind: pendingKick, client: from, id: id, nick: nick}, func(ref transports.Ref) transports.Request {
-		return transports.Kick{Ref: ref, Room: r.opt.Target, Nick: nick, Reason: reason}
-	})
-	return true
 }

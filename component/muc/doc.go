@@ -7,7 +7,7 @@
 //
 // A Room belongs to one goroutine.
 //
-// Documents: XEP-0045 1.34.5, XEP-0203 2.0, XEP-0359 0.7, XEP-0410 1.1.0.
+// Documents: XEP-0045 1.34.5, XEP-0203 2.0, XEP-0359 0.7, XEP-0410 1.1.0, XEP-0421 1.0.0.
 package muc
 
 // Namespaces.
@@ -15,6 +15,7 @@ const (
 	NS      = "http://jabber.org/protocol/muc"
 	NSUser  = "http://jabber.org/protocol/muc#user"
 	NSAdmin = "http://jabber.org/protocol/muc#admin"
+	NSOwner = "http://jabber.org/protocol/muc#owner"
 	nsDelay = "urn:xmpp:delay"
 	nsSID   = "urn:xmpp:sid:0"
 )
@@ -23,8 +24,10 @@ const (
 const (
 	statusNonAnonymous = 100 // everybody may see real JIDs
 	statusSelf         = 110 // this presence is about the receiver
+	statusConfigured   = 104 // the room is set up otherwise
 	statusNickAssigned = 210 // the room chose or changed the nick
 	statusNickChanged  = 303 // the occupant has another nick
+	statusBanned       = 301
 	statusKicked       = 307
 	statusShutdown     = 332 // the service goes down
 	statusFault        = 333 // removed because of a technical problem

@@ -30,6 +30,10 @@ func (r *Room) Event(e transports.Event, out *Out) {
 		r.renamed(e, out)
 	case transports.RoleChanged:
 		r.roleChanged(e, out)
+	case transports.ModesChanged:
+		r.modesChanged(e, out)
+	case transports.BanList:
+		r.banList(e, out)
 	case transports.Subject:
 		r.setSubject(e, out)
 	case transports.Notice:
@@ -51,12 +55,17 @@ func (r *Room) enter(e transports.Entered, out *Out) {
 	r.occupants = make(map[string]occupant, len(e.Members))
 	for _, m := range e.Members {
 		if m.Person != nil && len(r.occupants) < maxOccupants {
-			r.occupants[m.Person.Nick] = occupant{person: m.Person, role: m.Role}
+			o := occupant{person: m.Person, first: m.Person, role: m.Role}
+			if was, ok := before[m.Person.Nick]; ok && (was.person.Host == m.Person.Host || was.person.Host == "" || m.Person.Host == "") {
+				o.first = was.first
+			}
+			r.occupants[m.Person.Nick] = o
 		}
 	}
 	r.nick = e.Nick
 	if _, ok := r.occupants[r.nick]; !ok { // a server that forgets us in its own list
-		r.occupants[r.nick] = occupant{person: &transports.Person{Nick: r.nick}}
+		p := &transports.Person{Nick: r.nick}
+		r.occupants[r.nick] = occupant{person: p, first: p}
 	}
 	newSubject := subject{text: e.Subject, by: e.SubjectBy, time: e.SubjectTime}
 	if !r.entered {
@@ -97,7 +106,7 @@ func (r *Room) refresh(before map[string]occupant, oldNick string, out *Out) {
 			continue
 		}
 		for i := range r.clients {
-			r.sendGone(&r.clients[i], nick, o, "", out)
+			r.sendGone(&r.clients[i], nick, o, 0, "", out)
 		}
 	}
 	for nick, o := range r.occupants {
@@ -119,7 +128,12 @@ func (r *Room) Done(ref transports.Ref, err error, out *Out) {
 	r.forget(ref)
 	e := transports.AsError(err)
 	switch {
-	case p.kind == pendingKick:
+	case p.kind == pendingAdmin:
+		r.adminDone(p, e, out)
+	case p.kind == pendingBans:
+		if e == nil {
+			e = transports.NewError(transports.Internal, "", nil)
+		}
 		r.answerIQ(p.client, p.id, e, out)
 	case e == nil:
 		// What succeeded has an event of its own.
@@ -161,8 +175,8 @@ func (r *Room) lost(e transports.Parted, out *Out) {
 	for len(r.clients) > 0 {
 		c := r.clients[0]
 		switch e.How {
-		case transports.PartKicked:
-			r.sendKicked(&c, r.nick, r.occupants[r.nick], e.By, reason, out)
+		case transports.PartKicked, transports.PartBanned:
+			r.sendKicked(&c, r.nick, r.occupants[r.nick], e, reason, out)
 		case transports.PartLost:
 			r.sendRemoved(&c, r.nick, statusFault, reason, out)
 		default:
@@ -170,7 +184,7 @@ func (r *Room) lost(e transports.Parted, out *Out) {
 		}
 		r.drop(c.addr, out)
 	}
-	r.entered = false
+	r.entered, r.modes = false, Modes{}
 }
 
 // Shutdown tells every client that the gateway goes down (XEP-0045 §15.6.2, code 332).
@@ -226,6 +240,7 @@ func (r *Room) message(e transports.Message, out *Out) {
 	}
 	if e.From != nil {
 		l.nick = e.From.Nick
+		l.occupant = r.speakerID(l.nick, e.From)
 	}
 	switch {
 	case e.Action:
@@ -248,7 +263,7 @@ func (r *Room) message(e transports.Message, out *Out) {
 		r.taken = slices.Delete(r.taken, 0, 1)
 	}
 	// XEP-0045 §7.4, with the sender's own id and origin-id for everybody (#stable_id).
-	l.nick, l.body, l.payload, l.id = r.nick, p.body, p.payload, p.id
+	l.nick, l.body, l.payload, l.id, l.occupant = r.nick, p.body, p.payload, p.id, r.OccupantID(r.nick)
 	if l.id == "" {
 		l.id = l.stanzaID
 	}
@@ -268,7 +283,7 @@ func (r *Room) joined(e transports.Joined, out *Out) {
 	if e.Member.Person == nil || e.Member.Person.Nick == r.nick || len(r.occupants) >= maxOccupants {
 		return
 	}
-	o := occupant{person: e.Member.Person, role: e.Member.Role}
+	o := occupant{person: e.Member.Person, first: e.Member.Person, role: e.Member.Role}
 	r.occupants[o.person.Nick] = o
 	for i := range r.clients {
 		r.sendOccupant(&r.clients[i], o.person.Nick, o, out)
@@ -286,10 +301,13 @@ func (r *Room) parted(e transports.Parted, out *Out) {
 	}
 	delete(r.occupants, e.Nick)
 	for i := range r.clients {
-		if e.How == transports.PartKicked {
-			r.sendKicked(&r.clients[i], e.Nick, o, e.By, e.Reason, out)
-		} else {
-			r.sendGone(&r.clients[i], e.Nick, o, e.Reason, out)
+		switch e.How {
+		case transports.PartKicked, transports.PartBanned:
+			r.sendKicked(&r.clients[i], e.Nick, o, e, e.Reason, out)
+		case transports.PartLost:
+			r.sendGone(&r.clients[i], e.Nick, o, statusFault, e.Reason, out)
+		default:
+			r.sendGone(&r.clients[i], e.Nick, o, 0, e.Reason, out)
 		}
 	}
 }

@@ -22,6 +22,7 @@ type line struct {
 	payload    string // all of the message as XML, where it was one of ours
 	id         string
 	stanzaID   string
+	occupant   string // id of who said it
 	time       time.Time
 }
 

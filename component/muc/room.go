@@ -16,6 +16,12 @@ type Options struct {
 	Target  transports.Target
 	// RealJID is the address of a person outside the room, for the item's jid attribute; the zero Address hides it.
 	RealJID func(*transports.Person) transports.Address
+	// OccupantID is the opaque name of somebody in this room (XEP-0421); nil where there are none.
+	OccupantID func(*transports.Person) string
+	// Whom says whom an address outside the room means: a nick in any case, or a pattern of people. MaskJID is the address of a
+	// pattern. Both may be nil.
+	Whom    func(transports.Address) (nick, mask string)
+	MaskJID func(mask string) transports.Address
 	// MayShow reports whether a client may be sent the presence of so many occupants once more; nil allows everything.
 	MayShow func(occupants int) bool
 	NextRef func() transports.Ref
@@ -63,6 +69,7 @@ type Room struct {
 	clients   []client
 	occupants map[string]occupant // by nick, as the network writes it; includes the user himself
 	subject   subject
+	modes     Modes
 	history   history
 	pending   map[transports.Ref]*pending
 	taken     []transports.Ref // those of pending that are taken, oldest first
@@ -81,6 +88,7 @@ type client struct {
 
 type occupant struct {
 	person *transports.Person
+	first  *transports.Person // as he came
 	role   transports.Role
 }
 
@@ -101,6 +109,7 @@ type pending struct {
 	payload string
 	part    int // of how many the network has
 	of      int
+	batch   *batch
 	taken   bool // the network has it and everybody saw it; it may still say that it could not deliver it
 }
 
@@ -121,7 +130,8 @@ const (
 	pendingSend
 	pendingSubject
 	pendingNick
-	pendingKick
+	pendingAdmin
+	pendingBans
 )
 
 // New makes a room that nobody is in.
@@ -222,6 +232,9 @@ func (r *Room) forget(ref transports.Ref) {
 func (r *Room) occupantJID(nick string) transports.Address {
 	return r.opt.Address.WithResource(resource(nick))
 }
+
+// Count is how many people are in the room.
+func (r *Room) Count() int { return len(r.occupants) }
 
 // Occupants are the occupant JIDs of everybody in the room, sorted by nick.
 func (r *Room) Occupants() []transports.Address {

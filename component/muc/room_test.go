@@ -43,6 +43,20 @@ func newPlay(t *testing.T) *play {
 			}
 			return transports.Address{Local: q.Nick + "%irc.example", Domain: "irc.localhost", Resource: q.Ident + "@" + q.Host}
 		},
+		OccupantID: func(q *transports.Person) string { return "id-of-" + q.Nick + q.Account },
+		Whom: func(a transports.Address) (string, string) {
+			local, _ := strings.CutSuffix(a.Local, "%irc.example")
+			switch {
+			case a.Domain != "irc.localhost":
+				return "", ""
+			case strings.Contains(local, "!"):
+				return "", strings.ReplaceAll(local, `\40`, "@")
+			}
+			return local, ""
+		},
+		MaskJID: func(mask string) transports.Address {
+			return transports.Address{Local: strings.ReplaceAll(mask, "@", `\40`) + "%irc.example", Domain: "irc.localhost"}
+		},
 		NextRef: func() transports.Ref { p.refs++; return p.refs },
 		Now:     func() time.Time { return p.now },
 		NewID:   func() string { p.ids++; return fmt.Sprintf("id%d", p.ids) },
@@ -80,9 +94,7 @@ func (p *play) stanza(s string) {
 	case e.Name == "message":
 		p.room.Groupchat(from, e, &p.out)
 	case e.Name == "iq":
-		if !p.room.Admin(from, e, &p.out) {
-			p.log.WriteString("   not handled\n")
-		}
+		p.room.Admin(from, e, &p.out)
 	}
 	p.flush()
 }
@@ -127,6 +139,10 @@ func describe(v any) string {
 			nick = e.From.Nick
 		}
 		return fmt.Sprintf("Message ref=%d part=%d/%d from=%s body=%q action=%t notice=%t", e.Ref, e.Part, e.Of, nick, e.Body, e.Action, e.Notice)
+	}
+	if q, ok := v.(transports.Moderate); ok {
+		return fmt.Sprintf("Moderate ref=%d who=%s!%s@%s mask=%q grant=%05b revoke=%05b ban=%t unban=%t kick=%t reason=%q",
+			q.Ref, q.Who.Nick, q.Who.Ident, q.Who.Host, q.Mask, q.Grant, q.Revoke, q.Ban, q.Unban, q.Kick, q.Reason)
 	}
 	if e, ok := v.(transports.Joined); ok {
 		return fmt.Sprintf("Joined %s:%d", e.Member.Person.Nick, e.Member.Role)

@@ -33,6 +33,7 @@ func (r *Room) startPresence(out *Out, to transports.Address, nick, typ, id stri
 // itemExtra is what an item says beside affiliation and role.
 type itemExtra struct {
 	none   bool   // the occupant is gone
+	banned bool   // for good
 	nick   string // his new nick
 	actor  string // nick of who did it
 	reason string
@@ -41,11 +42,27 @@ type itemExtra struct {
 // user appends the <x/> of a presence (XEP-0045 §7.2.2).
 func (r *Room) user(out *Out, o occupant, extra itemExtra, status ...int) {
 	b := &out.Stanzas
-	affiliation, role := privileges(o.role)
+	b.StartNS("x", NSUser)
+	r.item(out, o, extra)
+	for _, code := range status {
+		if code != 0 {
+			b.Start("status").Int("code", code).End()
+		}
+	}
+	b.End()
+	AppendOccupantID(b, r.occupantID(o))
+}
+
+// item appends an item about somebody (XEP-0045 §5).
+func (r *Room) item(out *Out, o occupant, extra itemExtra) {
+	b := &out.Stanzas
+	affiliation, role := r.privileges(o.role)
 	if extra.none {
 		role = "none"
 	}
-	b.StartNS("x", NSUser)
+	if extra.banned {
+		affiliation = "outcast"
+	}
 	b.Start("item").Attr("affiliation", affiliation).Attr("role", role).Attr("nick", extra.nick)
 	if o.person != nil && r.opt.RealJID != nil {
 		if jid := r.opt.RealJID(o.person); !jid.IsZero() {
@@ -59,28 +76,6 @@ func (r *Room) user(out *Out, o occupant, extra itemExtra, status ...int) {
 		b.Start("reason").Text(extra.reason).End()
 	}
 	b.End()
-	for _, code := range status {
-		if code != 0 {
-			b.Start("status").Int("code", code).End()
-		}
-	}
-	b.End()
-}
-
-// privileges maps the ranks of a network to affiliation and role (XEP-0045 §5), as biboumi does.
-func privileges(r transports.Role) (affiliation, role string) {
-	switch {
-	case r.Has(transports.RoleOwner) || r.Has(transports.RoleAdmin):
-		return "owner", "moderator"
-	case r.Has(transports.RoleOp):
-		return "admin", "moderator"
-	case r.Has(transports.RoleHalfOp):
-		return "member", "moderator"
-	case r.Has(transports.RoleVoice):
-		return "member", "participant"
-	default:
-		return "none", "participant"
-	}
 }
 
 func (r *Room) sendOccupant(c *client, nick string, o occupant, out *Out) {
@@ -108,7 +103,7 @@ func (r *Room) sendSelf(c *client, assigned bool, out *Out) {
 	b.End()
 }
 
-func (r *Room) sendGone(c *client, nick string, o occupant, reason string, out *Out) {
+func (r *Room) sendGone(c *client, nick string, o occupant, code int, reason string, out *Out) {
 	if !c.in {
 		return
 	}
@@ -116,22 +111,25 @@ func (r *Room) sendGone(c *client, nick string, o occupant, reason string, out *
 	if reason != "" {
 		b.Start("status").Text(reason).End()
 	}
-	r.user(out, o, itemExtra{none: true})
+	r.user(out, o, itemExtra{none: true}, code)
 	b.End()
 }
 
-// sendKicked shows a kick (XEP-0045 §8.2).
-func (r *Room) sendKicked(c *client, nick string, o occupant, by, reason string, out *Out) {
+// sendKicked shows a kick (XEP-0045 §8.2) or a ban (§9.1).
+func (r *Room) sendKicked(c *client, nick string, o occupant, e transports.Parted, reason string, out *Out) {
 	if !c.in {
 		return
 	}
-	self := 0
+	self, code, banned := 0, statusKicked, e.How == transports.PartBanned
 	if nick == r.nick {
 		self = statusSelf
 	}
+	if banned {
+		code = statusBanned
+	}
 	b := r.startPresence(out, c.addr, nick, "unavailable", "")
 	o.role = 0 // XEP-0045 §8.2: a kick leaves the affiliation alone, but IRC keeps none for who is not there
-	r.user(out, o, itemExtra{none: true, actor: by, reason: reason}, statusKicked, self)
+	r.user(out, o, itemExtra{none: true, banned: banned, actor: e.By, reason: reason}, code, self)
 	b.End()
 }
 
@@ -141,7 +139,7 @@ func (r *Room) sendRemoved(c *client, nick string, code int, reason string, out 
 	if reason != "" {
 		b.Start("status").Text(reason).End()
 	}
-	r.user(out, occupant{}, itemExtra{none: true, reason: reason}, statusSelf, code)
+	r.user(out, occupant{first: r.occupants[nick].first}, itemExtra{none: true, reason: reason}, statusSelf, code)
 	b.End()
 }
 
@@ -174,6 +172,7 @@ func (r *Room) sendLine(c *client, l line, old bool, out *Out) {
 		b.Start("body").Text(l.body).End()
 	}
 	b.StartNS("stanza-id", nsSID).JID("by", r.opt.Address).Attr("id", l.stanzaID).End()
+	AppendOccupantID(b, l.occupant)
 	if old || r.opt.Now().Sub(l.time) > FarPast {
 		Delay(b, r.opt.Address, l.time)
 	}
@@ -191,15 +190,16 @@ func (r *Room) sendSubject(c *client, id string, out *Out) {
 	if !c.in {
 		return
 	}
-	from := r.opt.Address
-	if _, ok := r.occupants[r.subject.by]; ok {
-		from = r.occupantJID(r.subject.by)
+	from, by := r.opt.Address, occupant{}
+	if o, ok := r.occupants[r.subject.by]; ok {
+		from, by = r.occupantJID(r.subject.by), o
 	}
 	if id == "" {
 		id = r.opt.NewID()
 	}
 	b := out.Stanzas.Start("message").JID("from", from).JID("to", c.addr).Attr("type", "groupchat").Attr("id", id)
 	b.Start("subject").Text(r.subject.text).End()
+	AppendOccupantID(b, r.occupantID(by))
 	if !r.subject.time.IsZero() && r.opt.Now().Sub(r.subject.time) > FarPast {
 		Delay(b, r.opt.Address, r.subject.time)
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -100,6 +99,9 @@ func (s *Server) registeredCommand(c *client, name string, params []string) {
 	case "LIST":
 		c.numeric("321", "Channel :Users  Name")
 		for _, ch := range s.channels {
+			if _, in := ch.members[c]; !in && (ch.has('s') || ch.has('p')) {
+				continue
+			}
 			c.numeric("322", fmt.Sprintf("%s %d :%s", ch.name, len(ch.members), ch.topic))
 		}
 		c.numeric("323", ":End of LIST")
@@ -153,8 +155,8 @@ func (s *Server) register(c *client) string {
 	s.nicks[fold(c.nick)] = c
 	c.numeric("001", ":Welcome to the test network "+c.mask())
 	c.numeric("002", ":Your host is "+s.opt.Name)
-	c.numeric("004", s.opt.Name+" ircd-test i biklmov bklov")
-	c.numeric("005", fmt.Sprintf("CASEMAPPING=rfc1459 CHANTYPES=#& PREFIX=(ov)@+ NICKLEN=%d CHANMODES=b,k,l,im NETWORK=Test"+
+	c.numeric("004", s.opt.Name+" ircd-test i biklmnopstv bklov")
+	c.numeric("005", fmt.Sprintf("CASEMAPPING=rfc1459 CHANTYPES=#& PREFIX=(ov)@+ NICKLEN=%d CHANMODES=b,k,l,imnpst MODES=4 NETWORK=Test"+
 		" :are supported by this server", s.opt.NickLen))
 	c.numeric("375", ":- "+s.opt.Name+" Message of the day -")
 	c.numeric("372", ":- for tests")
@@ -192,14 +194,14 @@ func (s *Server) join(c *client, name, key string) {
 	}
 	ch := s.channels[fold(name)]
 	if ch == nil {
-		ch = &channel{name: name, members: make(map[*client]string), invited: make(map[*client]bool)}
+		ch = &channel{name: name, members: make(map[*client]string), invited: make(map[*client]bool), flags: "n"}
 		s.channels[fold(name)] = ch
 	}
 	if _, in := ch.members[c]; in {
 		return
 	}
 	switch {
-	case ch.invite && !ch.invited[c]:
+	case ch.has('i') && !ch.invited[c]:
 		c.numeric("473", name+" :Cannot join channel (+i)")
 		return
 	case ch.key != "" && ch.key != key:
@@ -229,13 +231,6 @@ func (s *Server) join(c *client, name, key string) {
 		s.showTopic(c, ch)
 	}
 	s.names(c, ch)
-}
-
-func (s *Server) banned(ch *channel, c *client) bool {
-	return slices.ContainsFunc(ch.bans, func(mask string) bool {
-		nick, _, _ := strings.Cut(mask, "!")
-		return nick == "*" || fold(nick) == fold(c.nick)
-	})
 }
 
 func (s *Server) names(c *client, ch *channel) {
@@ -272,7 +267,7 @@ func (s *Server) names(c *client, ch *channel) {
 func (s *Server) message(c *client, name, to, text string) {
 	line := ":" + c.mask() + " " + name + " " + to + " :" + text
 	if ch := s.channels[fold(to)]; ch != nil {
-		if modes, in := ch.members[c]; !in || ch.mod && modes == "" {
+		if modes, in := ch.members[c]; !in && ch.has('n') || ch.has('m') && modes == "" {
 			c.numeric("404", ch.name+" :Cannot send to channel")
 			return
 		}
@@ -337,7 +332,11 @@ func (s *Server) topic(c *client, params []string) {
 		}
 		return
 	}
-	if ch := s.operated(c, params[0]); ch != nil {
+	ch := s.member(c, params[0])
+	if ch != nil && ch.has('t') {
+		ch = s.operated(c, params[0])
+	}
+	if ch != nil {
 		ch.topic, ch.topicBy, ch.topicAt = params[1], c.nick, time.Now()
 		s.tell(ch, nil, fmt.Sprintf(":%s TOPIC %s :%s", c.mask(), ch.name, ch.topic))
 	}
@@ -355,78 +354,6 @@ func (s *Server) kick(c *client, name, nick, reason string) {
 	}
 	s.tell(ch, nil, fmt.Sprintf(":%s KICK %s %s :%s", c.mask(), ch.name, p.nick, reason))
 	s.leave(ch, p)
-}
-
-func (s *Server) invite(c *client, nick, name string) {
-	ch := s.operated(c, name)
-	p := s.nicks[fold(nick)]
-	if ch == nil || p == nil {
-		return
-	}
-	ch.invited[p] = true
-	c.numeric("341", p.nick+" "+ch.name)
-	p.send(fmt.Sprintf(":%s INVITE %s %s", c.mask(), p.nick, ch.name))
-}
-
-func (s *Server) mode(c *client, params []string) {
-	if fold(params[0]) == fold(c.nick) {
-		return // user modes
-	}
-	if len(params) == 1 {
-		if ch := s.member(c, params[0]); ch != nil {
-			c.numeric("324", ch.name+" +")
-		}
-		return
-	}
-	ch := s.operated(c, params[0])
-	if ch == nil {
-		return
-	}
-	rest, set := params[2:], true
-	next := func() string {
-		if len(rest) == 0 {
-			return ""
-		}
-		p := rest[0]
-		rest = rest[1:]
-		return p
-	}
-	for _, letter := range params[1] {
-		switch letter {
-		case '+', '-':
-			set = letter == '+'
-		case 'i':
-			ch.invite = set
-		case 'm':
-			ch.mod = set
-		case 'k':
-			if ch.key = next(); !set {
-				ch.key = ""
-			}
-		case 'l':
-			ch.limit = 0
-			if set {
-				ch.limit, _ = strconv.Atoi(next()) // no number is no limit
-			}
-		case 'b':
-			if mask := next(); set {
-				ch.bans = append(ch.bans, mask)
-			} else {
-				ch.bans = slices.DeleteFunc(ch.bans, func(b string) bool { return b == mask })
-			}
-		case 'o', 'v':
-			p := s.nicks[fold(next())]
-			if _, in := ch.members[p]; !in {
-				continue
-			}
-			modes := strings.ReplaceAll(ch.members[p], string(letter), "")
-			if set {
-				modes += string(letter)
-			}
-			ch.members[p] = modes
-		}
-	}
-	s.tell(ch, nil, fmt.Sprintf(":%s MODE %s %s", c.mask(), ch.name, strings.Join(params[1:], " ")))
 }
 
 func split(line string) []string {

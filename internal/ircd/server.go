@@ -78,9 +78,8 @@ type channel struct {
 	order   []*client
 	key     string
 	limit   int
-	invite  bool // +i
-	mod     bool // +m
-	bans    []string
+	flags   string // modes without a parameter
+	bans    []ban
 	invited map[*client]bool
 }
 

@@ -207,7 +207,7 @@ func (h Harness) typedErrors(t *testing.T) {
 		transports.Send{Ref: 2, To: elsewhere, Body: "x"},
 		transports.Send{Ref: 3, To: h.Room},
 		transports.SetSubject{Ref: 4, Room: elsewhere, Subject: "x"},
-		transports.Kick{Ref: 5, Room: elsewhere, Nick: "x"},
+		transports.Moderate{Ref: 5, Room: elsewhere, Who: transports.Person{Nick: "x"}, Kick: true},
 		transports.Join{Ref: 6},
 		nil,
 	} {

@@ -1,0 +1,36 @@
+package muc
+
+import (
+	"passerelle/component/stanza"
+	"passerelle/transports"
+)
+
+// NSOccupantID is the namespace of XEP-0421.
+const NSOccupantID = "urn:xmpp:occupant-id:0"
+
+// occupantID is the opaque name of somebody. It hangs on what was known of him when he came, so that it outlives his nick.
+func (r *Room) occupantID(o occupant) string {
+	if o.first == nil || r.opt.OccupantID == nil {
+		return ""
+	}
+	return r.opt.OccupantID(o.first)
+}
+
+// OccupantID is the opaque name of somebody in the room, empty where he is not in it.
+func (r *Room) OccupantID(nick string) string { return r.occupantID(r.occupants[nick]) }
+
+// speakerID is the opaque name of whoever says something, in the room or from outside.
+func (r *Room) speakerID(nick string, from *transports.Person) string {
+	o, ok := r.occupants[nick]
+	if !ok {
+		o.first = from
+	}
+	return r.occupantID(o)
+}
+
+// AppendOccupantID appends XEP-0421's element, unless id is empty.
+func AppendOccupantID(b *stanza.Builder, id string) {
+	if id != "" {
+		b.StartNS("occupant-id", NSOccupantID).Attr("id", id).End()
+	}
+}

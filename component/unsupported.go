@@ -1,0 +1,34 @@
+package component
+
+import (
+	"passerelle/component/muc"
+	"passerelle/component/stanza"
+	"passerelle/internal/text"
+	"passerelle/transports"
+)
+
+// refuseClearly answers requests that other rooms take and ours never will, with a sentence that says what to do instead. They are
+// announced nowhere. It reports whether the request is one of them.
+func (u *user) refuseClearly(in *inbound, e entity, payload *stanza.Element) bool {
+	lang, why := in.root().Attr("xml:lang"), ""
+	switch {
+	case payload.Is(nsRegister, "query") && e.kind == entityRoom: // XEP-0045 §7.10
+		why = text.Say(lang, "Nicks are registered with the network, not with a room: write to its services, such as NickServ.")
+	case payload.Is(nsVCardTemp, "vCard") && in.root().AttrIs("type", "set"): // XEP-0486 §3.2
+		why = text.Say(lang, "The network has no pictures and no cards, so this one cannot be changed.")
+	default:
+		return false
+	}
+	u.refuse(in, transports.NewError(transports.Unsupported, why, nil))
+	return true
+}
+
+// isVoiceRequest reports whether a message asks a room for the right to speak (XEP-0045 §7.13).
+func isVoiceRequest(root *stanza.Element) bool {
+	for field := range root.Child(nsForm, "x").Children() {
+		if field.AttrIs("var", "FORM_TYPE") && field.Child(nsForm, "value").Text() == muc.NS+"#request" {
+			return true
+		}
+	}
+	return false
+}
