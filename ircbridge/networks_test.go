@@ -414,8 +414,9 @@ func TestWriterHasNothingForAStuckHost(t *testing.T) {
 	p := script.Accept(t)
 	p.Expect(t, "USER ")
 	p.Send(t, ":irc.test 001 alice :Welcome", ":irc.test 376 alice :End of MOTD")
-	p.EnterChannel(t, "alice")
-	p.Send(t, ":bob!b@h PRIVMSG #test :stop")
+	p.Expect(t, "JOIN ")
+	p.Send(t, ":alice!u@host.test JOIN #test", ":irc.test 353 alice = #test :alice", ":irc.test 366 alice #test :End of NAMES",
+		":bob!b@h PRIVMSG #test :stop")
 	<-host.stuck
 	do(t, s, transports.Send{Ref: 2, To: roomOf("#test"), Body: "still sent"})
 	close(conn.hold)
