@@ -95,8 +95,12 @@ func TestConfigureChannel(t *testing.T) {
 	do(t, s, transports.Configure{Ref: 5, Room: room, Unset: transports.ModeKey | transports.ModeLimit | transports.ModeSecret})
 	succeeds(t, h, 5)
 	for _, q := range []transports.Configure{
-		{Room: room, Set: transports.ModeKey}, {Room: room, Set: transports.ModeKey, Key: "a b"}, {Room: room, Set: transports.ModeKey, Key: ":x"},
-		{Room: room, Set: transports.ModeKey, Key: "x\r\nQUIT"}, {Room: room, Set: transports.ModeLimit}, {Room: room, Set: transports.ModeLimit, Limit: -1},
+		{Room: room, Set: transports.ModeKey},
+		{Room: room, Set: transports.ModeKey, Key: "a b"},
+		{Room: room, Set: transports.ModeKey, Key: ":x"},
+		{Room: room, Set: transports.ModeKey, Key: "x\r\nQUIT"},
+		{Room: room, Set: transports.ModeLimit},
+		{Room: room, Set: transports.ModeLimit, Limit: -1},
 	} {
 		wantKind(t, s.Do(context.Background(), q), transports.BadRequest)
 	}
@@ -131,9 +135,14 @@ func TestModerateNonsense(t *testing.T) {
 	_, s, _ := entered(t, ircd.Options{})
 	room := roomOf("#test")
 	for _, q := range []transports.Moderate{
-		{Room: room, Mask: "*!*@*\r\nQUIT", Ban: true}, {Room: room, Mask: "a b!*@*", Ban: true}, {Room: room, Mask: "+o", Ban: true},
-		{Room: room, Mask: strings.Repeat("x", maxMask+1), Ban: true}, {Room: room, Mask: "*!*@*", Grant: transports.RoleOp},
-		{Room: room, Mask: "*!*@*", Kick: true}, {Room: room, Kick: true}, {Room: room, Who: transports.Person{Nick: "a,b"}, Kick: true},
+		{Room: room, Mask: "*!*@*\r\nQUIT", Ban: true},
+		{Room: room, Mask: "a b!*@*", Ban: true},
+		{Room: room, Mask: "+o", Ban: true},
+		{Room: room, Mask: strings.Repeat("x", maxMask+1), Ban: true},
+		{Room: room, Mask: "*!*@*", Grant: transports.RoleOp},
+		{Room: room, Mask: "*!*@*", Kick: true},
+		{Room: room, Kick: true},
+		{Room: room, Who: transports.Person{Nick: "a,b"}, Kick: true},
 		{Room: room, Who: transports.Person{Nick: "*!*@*"}, Grant: transports.RoleOp},
 	} {
 		wantKind(t, s.Do(context.Background(), q), transports.BadRequest)

@@ -82,11 +82,9 @@ func (s *session) write(c *conn, w *writing) {
 			return
 		}
 		s.t.metrics.out.Add(float64(len(lines)))
-		posted := len(s.out)
-		s.written(c, lines)
-		posted = len(s.out) - posted
+		posted := s.written(c, lines)
 		s.mu.Unlock()
-		if posted > 0 { // else a host that takes nothing would keep us from writing
+		if posted { // else a host that is stuck would hold back lines that are none of its business
 			s.flush()
 		}
 		clear(lines)
@@ -158,12 +156,13 @@ func (s *session) take(c *conn, lines []outLine, now time.Time) ([]outLine, time
 	return lines, time.Duration((1-c.tokens)/s.t.opt.Rate*float64(time.Second)) + time.Millisecond
 }
 
-// written notes what the network has now.
-func (s *session) written(c *conn, lines []outLine) {
+// written notes what the network has now, and reports whether the host is to be told.
+func (s *session) written(c *conn, lines []outLine) (posted bool) {
 	now := time.Now()
 	for _, line := range lines {
 		if p := line.part; p != nil && !c.echo && !c.failed(p.ref) {
 			s.postIn(p.to, p.message(s.self(c), now.UTC()))
+			posted = true
 		}
 		for _, r := range line.rooms {
 			if r.enter != nil && r.enter.by.IsZero() {
@@ -172,4 +171,5 @@ func (s *session) written(c *conn, lines []outLine) {
 			}
 		}
 	}
+	return posted
 }
