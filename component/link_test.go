@@ -192,6 +192,8 @@ func TestRestoreAfterCrash(t *testing.T) {
 	w := newWorld(t, func(o *Options) {
 		o.Store = db
 		o.Server = "127.0.0.1:1" // bob logs in first
+		// Long enough for the server to return what was told to who is gone, on a machine that is busy.
+		o.Timing.RestoreWait = time.Second
 	})
 	w.stop()
 	bob := w.client("bob@localhost/desk")
