@@ -129,15 +129,11 @@ func (s *session) succeeded(match func(*pending) bool) {
 	}
 }
 
-// rankChanges are the modes for ranks.
+// rankChanges are the modes for ranks. The highest rank is taken last: InspIRCd looks at each mode by itself, and who takes his own
+// rank may do nothing any more.
 func (s *session) rankChanges(q transports.Moderate) ([]modeChange, *transports.Error) {
 	isup := &s.conn.isup
 	var changes []modeChange
-	for rank := transports.RoleOwner; rank > 0; rank >>= 1 {
-		if letter, ok := isup.modeOfRank(rank); ok && q.Revoke.Has(rank) {
-			changes = append(changes, modeChange{false, letter, q.Who.Nick})
-		}
-	}
 	for rank := transports.RoleVoice; rank <= transports.RoleOwner; rank <<= 1 {
 		if !q.Grant.Has(rank) {
 			continue
@@ -153,6 +149,11 @@ func (s *session) rankChanges(q transports.Moderate) ([]modeChange, *transports.
 			return nil, refused(transports.Unsupported, "%s has no such rank.", s.net.Name)
 		}
 		changes = append(changes, modeChange{true, letter, q.Who.Nick})
+	}
+	for rank := transports.RoleVoice; rank <= transports.RoleOwner; rank <<= 1 {
+		if letter, ok := isup.modeOfRank(rank); ok && q.Revoke.Has(rank) {
+			changes = append(changes, modeChange{false, letter, q.Who.Nick})
+		}
 	}
 	return changes, nil
 }
