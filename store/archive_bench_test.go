@@ -211,8 +211,8 @@ func bulk(b *testing.B, db *DB, lines int) {
 		if err := tx.addUser(user(2)); err != nil {
 			return err
 		}
-		return tx.exec(`INSERT INTO archive_seen (domain, jid, lo, hi) `+series+
-			`SELECT CAST($3 AS TEXT), CAST($4 AS TEXT), CAST($5 AS BIGINT) + n * 50, CAST($5 AS BIGINT) + n * 50 + 39 FROM i`, 0, lines/50-1, user(2).Domain, user(2).JID, int64(room))
+		return tx.exec(`INSERT INTO archive_seen (domain, jid, lo, hi, archive) `+series+
+			`SELECT CAST($3 AS TEXT), CAST($4 AS TEXT), CAST($5 AS BIGINT) + n * 50, CAST($5 AS BIGINT) + n * 50 + 39, CAST($6 AS BIGINT) FROM i`, 0, lines/50-1, user(2).Domain, user(2).JID, int64(room), room.of())
 	})
 	if _, err := db.pool.write.ExecContext(context.Background(), `ANALYZE`); err != nil {
 		b.Fatal(err)

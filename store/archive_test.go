@@ -438,10 +438,10 @@ func testArchiveModel(t *testing.T, db *DB, clock *testClock) {
 			q.With = nicks[r.IntN(len(nicks))]
 		}
 		if r.IntN(3) == 0 {
-			q.Start = testStart.Add(time.Duration(r.IntN(lines/7*2)) * time.Second / 2)
+			q.Start = testStart.Add(time.Duration(r.IntN(lines/7*2))*time.Second/2 + time.Duration(r.IntN(2)))
 		}
 		if r.IntN(3) == 0 {
-			q.End = testStart.Add(time.Duration(r.IntN(lines/7*2)) * time.Second / 2)
+			q.End = testStart.Add(time.Duration(r.IntN(lines/7*2))*time.Second/2 - time.Duration(r.IntN(2)))
 		}
 		if q.Last && r.IntN(2) == 0 {
 			q.PageBefore = random()

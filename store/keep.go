@@ -85,7 +85,8 @@ func (db *DB) collectUnread(ctx context.Context, before int64) (int64, error) {
 	return deleted, nil
 }
 
-const selectSeenByAnybody = `SELECT lo, max(hi) FROM archive_seen WHERE lo >= $1 AND lo < $2 GROUP BY lo ORDER BY lo LIMIT $3`
+const selectSeenByAnybody = `SELECT lo, max(hi) FROM archive_seen WHERE archive = $1 AND lo >= $2 AND lo < $3
+	GROUP BY lo ORDER BY lo LIMIT $4`
 
 // collectRoom deletes what is between the ranges of all users.
 func (db *DB) collectRoom(ctx context.Context, a archive, before int64) (int64, error) {
@@ -102,7 +103,7 @@ func (db *DB) collectRoom(ctx context.Context, a archive, before int64) (int64, 
 			err := rows.Scan(&r.lo, &r.hi)
 			ranges = append(ranges, r)
 			return err
-		}, selectSeenByAnybody, int64(from), int64(end), seenBatch)
+		}, selectSeenByAnybody, a.number, int64(from), int64(end), seenBatch)
 		if err != nil {
 			return deleted, err
 		}
@@ -123,7 +124,7 @@ func (db *DB) collectRoom(ctx context.Context, a archive, before int64) (int64, 
 
 const (
 	deleteSeenChunk = `DELETE FROM archive_seen WHERE (domain, jid, lo) IN
-		(SELECT domain, jid, lo FROM archive_seen WHERE lo >= $1 AND lo <= $2 AND hi <= $2 ORDER BY lo LIMIT $3)`
+		(SELECT domain, jid, lo FROM archive_seen WHERE archive = $4 AND lo >= $1 AND lo <= $2 AND hi <= $2 ORDER BY lo LIMIT $3)`
 	deleteLineChunk = `DELETE FROM archive_lines WHERE line >= $1 AND line <= (SELECT max(line) FROM
 		(SELECT line FROM archive_lines WHERE line >= $1 AND line <= $2 ORDER BY line LIMIT $3) AS chunk)`
 )
@@ -133,24 +134,26 @@ func (db *DB) deleteLines(ctx context.Context, lo, hi LineID) (int64, error) {
 	if hi < lo {
 		return 0, nil
 	}
-	if _, err := db.deleteChunks(ctx, deleteSeenChunk, lo, hi); err != nil {
+	if _, err := db.deleteChunks(ctx, deleteSeenChunk, int64(lo), int64(hi), deleteChunk, lo.of()); err != nil {
 		return 0, err
 	}
 	// What reaches over the end begins behind it now: one range of each who heard the line there.
 	if err := db.Write(ctx, func(tx *Tx) error {
-		return tx.exec(`UPDATE archive_seen SET lo = $3 WHERE lo >= $1 AND lo <= $2 AND hi >= $3`, int64(lo), int64(hi), int64(hi+1))
+		return tx.exec(`UPDATE archive_seen SET lo = $3 WHERE archive = $4 AND lo >= $1 AND lo <= $2 AND hi >= $3`,
+			int64(lo), int64(hi), int64(hi+1), lo.of())
 	}); err != nil {
 		return 0, err
 	}
-	return db.deleteChunks(ctx, deleteLineChunk, lo, hi)
+	return db.deleteChunks(ctx, deleteLineChunk, int64(lo), int64(hi), deleteChunk)
 }
 
-func (db *DB) deleteChunks(ctx context.Context, query string, lo, hi LineID) (int64, error) {
+// deleteChunks runs a statement that deletes deleteChunk rows until it finds fewer.
+func (db *DB) deleteChunks(ctx context.Context, query string, args ...any) (int64, error) {
 	var deleted int64
 	for {
 		counted := make(chan int64, 1) // the write may run after its caller gave up
 		err := db.Write(ctx, func(tx *Tx) error {
-			n, err := tx.count(query, int64(lo), int64(hi), deleteChunk)
+			n, err := tx.count(query, args...)
 			counted <- n
 			return err
 		})

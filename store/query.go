@@ -349,65 +349,80 @@ func (db *DB) countPage(ctx context.Context, s span) (Page, error) {
 
 // readLines returns the first lines of a span, n at most, or from its end the last ones, newest first.
 func (db *DB) readLines(ctx context.Context, s span, n int, backward bool) ([]numbered, error) {
-	if s.reader == nil {
+	switch {
+	case s.reader == nil:
 		return db.readRange(ctx, s, n, backward, nil)
+	case s.who != "":
+		return db.readFrom(ctx, s, n, backward)
 	}
 	var lines []numbered
-	for s.lo <= s.hi {
+	for {
 		ranges, err := db.seen(ctx, *s.reader, s.lo, s.hi, seenBatch, backward)
 		if err != nil {
 			return nil, err
 		}
 		for _, r := range ranges {
-			if r.hi < s.lo || r.lo > s.hi { // skipped by what follows
-				continue
-			}
-			part := span{lo: max(r.lo, s.lo), hi: min(r.hi, s.hi), who: s.who}
-			if lines, err = db.readRange(ctx, part, n, backward, lines); err != nil || len(lines) == n {
+			if lines, err = db.readRange(ctx, span{lo: r.lo, hi: r.hi}, n, backward, lines); err != nil || len(lines) == n {
 				return lines, err
 			}
-			if backward {
-				s.hi = part.lo - 1
-			} else {
-				s.lo = part.hi + 1
-			}
-			if s, err = db.skip(ctx, s, backward); err != nil || s.hi < s.lo {
-				return lines, err
-			}
+			s = s.behind(r, backward)
 		}
 		if len(ranges) < seenBatch {
-			break
+			return lines, nil
 		}
 	}
-	return lines, nil
 }
 
-const (
-	selectFirstOf = `SELECT line FROM archive_lines WHERE who = $1 AND line >= $2 AND line <= $3 ORDER BY line LIMIT 1`
-	selectLastOf  = `SELECT line FROM archive_lines WHERE who = $1 AND line >= $2 AND line <= $3 ORDER BY line DESC LIMIT 1`
-)
+// readFrom is readLines for what one person said. Who reads may have thousands of ranges in which that one said nothing, and that
+// one may have said thousands of lines that he did not hear; so either is looked up only where the other one is.
+func (db *DB) readFrom(ctx context.Context, s span, n int, backward bool) ([]numbered, error) {
+	var lines []numbered
+	r := seenRange{lo: 1} // the last one looked up; none holds a line
+	for {
+		said, err := db.readRange(ctx, s, n, backward, nil)
+		if err != nil {
+			return nil, err
+		}
+		for _, line := range said {
+			rest := span{lo: line.id, hi: s.hi}
+			beyond := line.id > r.hi
+			if backward {
+				rest, beyond = span{lo: s.lo, hi: line.id}, line.id < r.lo || r.hi == 0
+			}
+			if beyond {
+				ranges, err := db.seen(ctx, *s.reader, rest.lo, rest.hi, 1, backward)
+				if err != nil || len(ranges) == 0 {
+					return lines, err
+				}
+				r = ranges[0]
+			}
+			if line.id >= r.lo && line.id <= r.hi {
+				if lines = append(lines, line); len(lines) == n {
+					return lines, nil
+				}
+			}
+			s = s.behind(seenRange{line.id, line.id}, backward)
+		}
+		if len(said) < n {
+			return lines, nil
+		}
+		// What was said before that range need not be read.
+		if backward {
+			s.hi = min(s.hi, r.hi)
+		} else {
+			s.lo = max(s.lo, r.lo)
+		}
+	}
+}
 
-// skip moves the end of the span from which it is read to the next line of the person that is asked for, lest thousands of ranges
-// are read in which he said nothing.
-func (db *DB) skip(ctx context.Context, s span, backward bool) (span, error) {
-	if s.who == "" || s.hi < s.lo {
-		return s, nil
-	}
-	query := selectFirstOf
+// behind is what is left of a span when a part of it was read.
+func (s span) behind(r seenRange, backward bool) span {
 	if backward {
-		query = selectLastOf
+		s.hi = r.lo - 1
+	} else {
+		s.lo = r.hi + 1
 	}
-	next := LineID(0)
-	err := db.query(ctx, func(rows *sql.Rows) error { return rows.Scan(&next) }, query, s.who, int64(s.lo), int64(s.hi))
-	switch {
-	case next == 0:
-		s.hi = s.lo - 1
-	case backward:
-		s.hi = next
-	default:
-		s.lo = next
-	}
-	return s, err
+	return s
 }
 
 // readRange appends to lines those of a span, whoever may read them, until there are n.

@@ -95,7 +95,8 @@ func (tx *Tx) mergeSeen(id UserID, from, to LineID) error {
 		id.Domain, id.JID, int64(lo), int64(hi)); err != nil {
 		return err
 	}
-	return tx.exec(`INSERT INTO archive_seen (domain, jid, lo, hi) VALUES ($1, $2, $3, $4)`, id.Domain, id.JID, int64(lo), int64(hi))
+	return tx.exec(`INSERT INTO archive_seen (domain, jid, lo, hi, archive) VALUES ($1, $2, $3, $4, $5)`,
+		id.Domain, id.JID, int64(lo), int64(hi), lo.of())
 }
 
 // forgetArchive gives up the lines of a user who is removed. There may be millions, so the collection deletes them later. Their

@@ -26,12 +26,15 @@ CREATE INDEX archive_lines_who ON archive_lines (who, line);
 
 -- The lines of rooms that a user may read: those that his own sessions heard. Ranges of one user neither overlap nor touch.
 CREATE TABLE archive_seen (
-	domain TEXT   NOT NULL,
-	jid    TEXT   NOT NULL,
-	lo     BIGINT NOT NULL,
-	hi     BIGINT NOT NULL,
+	domain  TEXT   NOT NULL,
+	jid     TEXT   NOT NULL,
+	lo      BIGINT NOT NULL,
+	hi      BIGINT NOT NULL,
+	archive BIGINT NOT NULL, -- that of lo and hi
 	PRIMARY KEY (domain, jid, lo),
 	FOREIGN KEY (domain, jid) REFERENCES users (domain, jid) ON DELETE CASCADE,
 	CHECK (lo <= hi)
 );
-CREATE INDEX archive_seen_lo ON archive_seen (lo);
+-- Who reads an archive. Not of lo alone: PostgreSQL would take that for the ranges of one user where there are few users, and pass
+-- all those of the others.
+CREATE INDEX archive_seen_archive ON archive_seen (archive, lo);
