@@ -1,0 +1,163 @@
+package archive
+
+import (
+	"slices"
+	"time"
+)
+
+const (
+	// Window is how many lines a channel remembers for sessions that are behind the others. A session that is further behind gets
+	// copies of its own.
+	Window = 256
+
+	// maxSkew is how much the clocks of a network's servers may differ for a line to be the same by order.
+	maxSkew = 10 * time.Second
+
+	// minForget is how many lines there are before it is worth looking which of them nobody waits for any more.
+	minForget = 16
+)
+
+// Session names a session in a channel, unique within the channel: a user's bare JID.
+type Session string
+
+// Line is what a session heard.
+type Line struct {
+	MsgID string    // as the network says it; empty where it does not
+	Time  time.Time // the server's; zero where it does not say
+	Nick  string
+	Text  string // all that makes two lines different: what kind of message it is belongs to it
+	// Loose says that the place of the line among the others is unknown: the session's own line, shown when it was written because
+	// the network sends no echo. Others hear it earlier or later.
+	Loose bool
+}
+
+// Heard is which line of the archive a line is.
+type Heard struct {
+	Number int64  // of the line, from 1, without gaps; not used again while the channel lives
+	ID     string // stanza id of the line
+	New    bool   // no session heard it before, so it is to be stored
+}
+
+// Channel is the sessions in one channel and the lines that some of them may still hear. It belongs to one goroutine.
+type Channel struct {
+	newID    func() string
+	sessions map[Session]*listener
+	lines    []entry // the last ones, oldest first, Window at most
+	next     int64   // number of the next line
+	enough   int     // lines, after which to forget some
+}
+
+// entry is a line that is remembered.
+type entry struct {
+	Line
+	id string
+}
+
+// NewChannel makes a channel without sessions. newID makes stanza ids: unique and unpredictable (XEP-0359 §4).
+func NewChannel(newID func() string) *Channel {
+	return &Channel{newID: newID, sessions: map[Session]*listener{}, next: 1, enough: minForget}
+}
+
+// Enter notes that a session entered the channel: it hears what comes from now on. Who entered before begins anew.
+func (c *Channel) Enter(s Session) {
+	c.sessions[s] = &listener{entered: c.next, cursor: c.next}
+}
+
+// Leave notes that a session left.
+func (c *Channel) Leave(s Session) { delete(c.sessions, s) }
+
+// Empty reports whether no session is in the channel, so that it may be dropped.
+func (c *Channel) Empty() bool { return len(c.sessions) == 0 }
+
+// Hear tells which line it is that a session heard. A session that did not enter enters with it.
+func (c *Channel) Hear(s Session, l Line) Heard {
+	if c.sessions[s] == nil {
+		c.Enter(s)
+	}
+	me := c.sessions[s]
+	n, found := c.find(me, l)
+	if !found {
+		n = c.add(l)
+	}
+	e := c.at(n)
+	if e.MsgID == "" { // who said it did not learn that
+		e.MsgID = l.MsgID
+	}
+	if e.Time.IsZero() {
+		e.Time = l.Time
+	}
+	me.hear(n, e.Loose || l.Loose)
+	return Heard{Number: n, ID: e.id, New: !found}
+}
+
+// find returns the line that a session hears as l, if it is one that is remembered.
+func (c *Channel) find(me *listener, l Line) (int64, bool) {
+	var byTime, byOrder int64
+	for n := c.first(); n < c.next; n++ {
+		e := c.at(n)
+		if e.MsgID != "" && l.MsgID != "" {
+			if e.MsgID == l.MsgID {
+				return n, true // also if it heard it already: networks play history
+			}
+			continue
+		}
+		if e.Nick != l.Nick || e.Text != l.Text || me.hasHeard(n) {
+			continue
+		}
+		timed := !e.Time.IsZero() && !l.Time.IsZero()
+		switch {
+		case timed && e.Time.Equal(l.Time):
+			if byTime == 0 || byTime < me.cursor && n >= me.cursor { // of equal ones rather the next than one that it missed
+				byTime = n
+			}
+		case timed && e.Time.Sub(l.Time).Abs() > maxSkew:
+		case byOrder == 0 && n >= me.entered && (n >= me.cursor || e.Loose || l.Loose):
+			byOrder = n
+		}
+	}
+	if byTime != 0 {
+		return byTime, true
+	}
+	return byOrder, byOrder != 0
+}
+
+// add remembers a new line.
+func (c *Channel) add(l Line) int64 {
+	if len(c.lines) >= c.enough {
+		c.forget()
+	}
+	c.lines = append(c.lines, entry{l, c.newID()})
+	c.next++
+	return c.next - 1
+}
+
+// first is the number of the oldest line that is remembered.
+func (c *Channel) first() int64 { return c.next - int64(len(c.lines)) }
+
+func (c *Channel) at(n int64) *entry { return &c.lines[n-c.first()] }
+
+// forget drops the oldest lines: those that nobody waits for, and one of a window that is full.
+func (c *Channel) forget() {
+	keep := c.next
+	for _, l := range c.sessions {
+		keep = min(keep, c.awaited(l))
+	}
+	drop := max(int(keep-c.first()), len(c.lines)-Window+1)
+	c.lines = slices.Delete(c.lines, 0, max(drop, 0))
+	c.enough = min(Window, max(minForget, 2*len(c.lines)))
+	for _, l := range c.sessions {
+		l.forget(c.first())
+	}
+}
+
+// awaited is the number of the first line that a session may still hear. What its cursor has passed can come by id, by time or
+// because it has no place; where it never comes it is remembered until the window is full.
+func (c *Channel) awaited(l *listener) int64 {
+	for n := max(c.first(), l.entered); n < l.cursor; n++ {
+		e := c.at(n)
+		if (e.Loose || e.MsgID != "" || !e.Time.IsZero()) && !l.hasHeard(n) {
+			return n
+		}
+	}
+	return l.cursor
+}
