@@ -83,8 +83,8 @@ type Gateway struct {
 
 	sessions  atomic.Int64 // on networks, of all users
 	connected atomic.Bool
-	downSince atomic.Int64  // Unix nanoseconds; 0 while the stream is up or was never up
-	occupancy chan occupied // changes for the recorder
+	downSince atomic.Int64   // Unix nanoseconds; 0 while the stream is up or was never up
+	occupancy chan *occupied // changes for the recorder
 }
 
 // New makes the gateway of a domain. Run makes it work.
@@ -115,7 +115,7 @@ func New(opt Options) (*Gateway, error) {
 		metrics:     opt.Metrics.forDomain(opt.Domain),
 		out:         newSendQueue(sendQueueBytes),
 		users:       make(map[transports.Address]*user),
-		occupancy:   make(chan occupied, occupancyQueue),
+		occupancy:   make(chan *occupied, occupancyQueue),
 		working:     workCount{zero: make(chan struct{}, 1)},
 	}
 	return g, nil

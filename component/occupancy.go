@@ -32,7 +32,7 @@ func (u *user) record(c muc.Change) {
 	if u.g.opt.Store == nil {
 		return
 	}
-	o := occupied{user: u.jid, client: c.Client, room: c.Room.Address().Local, nick: c.Nick, password: c.Password, in: c.In}
+	o := &occupied{user: u.jid, client: c.Client, room: c.Room.Address().Local, nick: c.Nick, password: c.Password, in: c.In}
 	select {
 	case u.g.occupancy <- o:
 	default:
@@ -44,7 +44,7 @@ func (u *user) record(c muc.Change) {
 // recordOccupancy writes the changes down, as many at once as wait, until stop is closed and nothing waits.
 func (g *Gateway) recordOccupancy(stop <-chan struct{}) {
 	for {
-		var batch []occupied
+		var batch []*occupied
 		select {
 		case o := <-g.occupancy:
 			batch = append(batch, o)
@@ -68,7 +68,7 @@ func (g *Gateway) recordOccupancy(stop <-chan struct{}) {
 	}
 }
 
-func (g *Gateway) writeOccupancy(tx *store.Tx, batch []occupied) error {
+func (g *Gateway) writeOccupancy(tx *store.Tx, batch []*occupied) error {
 	for _, o := range batch {
 		id := store.UserID{Domain: g.opt.Domain, JID: o.user.String()}
 		var err error
@@ -182,7 +182,7 @@ func (u *user) gone(client, room transports.Address) {
 
 func (u *user) forgetOccupancy(r restoring) {
 	select {
-	case u.g.occupancy <- occupied{user: u.jid, client: r.client, room: r.room}:
+	case u.g.occupancy <- &occupied{user: u.jid, client: r.client, room: r.room}:
 	default: // the next start tries again
 	}
 }

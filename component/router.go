@@ -179,7 +179,7 @@ type addressCache struct {
 }
 
 // cachedAddresses bounds the cache: when it is full it starts anew, which costs less than keeping track of use.
-const cachedAddresses = 4096
+const cachedAddresses = 1024
 
 func (c *addressCache) parse(raw []byte) (transports.Address, error) {
 	if a, ok := c.m[string(raw)]; ok {
