@@ -23,8 +23,7 @@ const maxGrants = 64
 // grant is what a server lets the gateway do for its users (XEP-0356 §4). What it says concerns its own users alone, so it need not be
 // trusted.
 type grant struct {
-	roster  bool // see and change contact lists
-	message bool // send messages for users
+	roster bool // see and change contact lists
 }
 
 // grants are those of the servers, by domain. Safe to call from any goroutine.
@@ -64,13 +63,8 @@ func (g *grants) take(from transports.Address, m *stanza.Element) bool {
 
 func (g *grant) read(e *stanza.Element, depth int) {
 	for c := range e.Children() {
-		if c.Name == "perm" {
-			switch typ := c.Attr("type"); c.Attr("access") {
-			case "roster":
-				g.roster = typ == "set" || typ == "both"
-			case "message":
-				g.message = typ == "outgoing"
-			}
+		if c.Name == "perm" && c.AttrIs("access", "roster") {
+			g.roster = c.AttrIs("type", "set") || c.AttrIs("type", "both")
 		}
 		if depth < 4 {
 			g.read(c, depth+1)

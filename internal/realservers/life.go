@@ -102,25 +102,34 @@ func (l *life) runAs(cmd *exec.Cmd) error {
 	if l.user == "" || os.Getuid() != 0 {
 		return nil
 	}
-	u, err := user.Lookup(l.user)
+	c, err := credential(l.user)
 	if err != nil {
 		return err
 	}
-	uid, err := strconv.ParseUint(u.Uid, 10, 32)
-	if err != nil {
-		return err
-	}
-	gid, err := strconv.ParseUint(u.Gid, 10, 32)
-	if err != nil {
-		return err
-	}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: c}
 	return filepath.WalkDir(l.dir, func(path string, _ os.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		return os.Lchown(path, int(uid), int(gid))
+		return os.Lchown(path, int(c.Uid), int(c.Gid))
 	})
+}
+
+// credential is what a program runs with as a user.
+func credential(name string) (*syscall.Credential, error) {
+	u, err := user.Lookup(name)
+	if err != nil {
+		return nil, err
+	}
+	uid, err := strconv.ParseUint(u.Uid, 10, 32)
+	if err != nil {
+		return nil, err
+	}
+	gid, err := strconv.ParseUint(u.Gid, 10, 32)
+	if err != nil {
+		return nil, err
+	}
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
 }
 
 // Kill ends the server as a crash would. Restart brings it back.

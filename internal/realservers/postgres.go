@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -107,22 +106,14 @@ func (p *Postgres) credentials() (*syscall.SysProcAttr, error) {
 	if os.Getuid() != 0 {
 		return &syscall.SysProcAttr{}, nil
 	}
-	owner, err := user.Lookup("postgres")
+	c, err := credential("postgres")
 	if err != nil {
 		return nil, err
 	}
-	uid, err := strconv.ParseUint(owner.Uid, 10, 32)
-	if err != nil {
+	if err := os.Chown(p.dir, int(c.Uid), int(c.Gid)); err != nil {
 		return nil, err
 	}
-	gid, err := strconv.ParseUint(owner.Gid, 10, 32)
-	if err != nil {
-		return nil, err
-	}
-	if err := os.Chown(p.dir, int(uid), int(gid)); err != nil {
-		return nil, err
-	}
-	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}, nil
+	return &syscall.SysProcAttr{Credential: c}, nil
 }
 
 // Kill ends the server as a crash would. Restart brings it back.

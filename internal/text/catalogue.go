@@ -21,9 +21,6 @@ func Say(lang, text string, args ...any) string {
 	return fmt.Sprintf(text, args...)
 }
 
-// Languages are the languages that the catalogue has, English first.
-func Languages() []string { return []string{"en", "fr"} }
-
 // Known gives the language of the catalogue that an xml:lang value stands for: "en" where it is none of them.
 func Known(lang string) string {
 	primary, _, _ := strings.Cut(lang, "-")
