@@ -10,6 +10,7 @@ package config
 
 import (
 	"crypto/x509"
+	"net/url"
 	"path/filepath"
 )
 
@@ -31,6 +32,7 @@ type Config struct {
 	Social []Social `toml:"social" doc:"A gateway to the social web. It is checked, but this version has no such gateway yet."`
 	Store  Store    `toml:"store" doc:"Where passerelle keeps its data."`
 	Admin  Admin    `toml:"admin" doc:"The listener for the operator: /metrics, /healthz and /readyz. Whoever reaches it may read all of that."`
+	Web    Web      `toml:"web" doc:"The listener for everybody: one-time links and files. Without it there is none of that."`
 	Log    Log      `toml:"log" doc:"What is logged, on standard error."`
 
 	// exposed says that everybody on the machine can read the file itself.
@@ -91,6 +93,17 @@ type Store struct {
 // Admin is the operator's listener.
 type Admin struct {
 	Listen string `toml:"listen" doc:"A loopback address with port, or unix:/run/passerelle/admin.sock, or \"\" for none."`
+}
+
+// Web is the public listener.
+type Web struct {
+	Listen    string `toml:"listen" sample:"127.0.0.1:5381" doc:"Host and port, or unix: and the absolute path of a socket. Without a certificate below, a proxy must stand in front that has one."`
+	PublicURL string `toml:"public_url" sample:"https://gateway.example.org" doc:"Where everybody reaches the listener. With a path in it, the proxy must pass paths on as they are."`
+	CertFile  string `toml:"cert_file" sample:"web-cert.pem" doc:"A TLS certificate with its chain (PEM), for a listener without a proxy. It is read again when it was renewed."`
+	KeyFile   string `toml:"key_file" sample:"web-key.pem" doc:"The key of that certificate (PEM)."`
+
+	// URL is PublicURL, without a slash at its end; nil without a listener.
+	URL *url.URL `toml:"-"`
 }
 
 // Log is what is logged.
@@ -173,6 +186,9 @@ func (c *Config) Notes() []string {
 	for i := range c.Social {
 		notes = append(notes, c.exposure(&c.Social[i].Component)...)
 		notes = append(notes, c.Social[i].Domain+": this version has no social gateway yet, so its table has no effect")
+	}
+	if c.Web.URL != nil && c.Web.URL.Scheme == "http" {
+		notes = append(notes, c.Web.PublicURL+": without https, everybody on the way reads what users upload and type into forms")
 	}
 	return notes
 }

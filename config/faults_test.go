@@ -205,6 +205,14 @@ ca_file = "missing"
 		{"admin by name", valid + "[admin]\nlisten = \"example.org:5380\"\n", []string{`5 admin.listen: "example.org:5380" can be reached by others`}},
 		{"admin without port", valid + "[admin]\nlisten = \"127.0.0.1\"\n", []string{`5 admin.listen: "127.0.0.1" is not an address`}},
 		{"admin socket", valid + "[admin]\nlisten = \"unix:admin.sock\"\n", []string{`5 admin.listen: "admin.sock" is not the name of a socket`}},
+		{"web without listener", valid + "[web]\npublic_url = \"https://a.b\"\n", []string{"4 web.listen: the table has settings of a listener, and no listener"}},
+		{"web without URL", valid + "[web]\nlisten = \"127.0.0.1:1\"\n", []string{`4 web.public_url: "" cannot be used: it is empty`}},
+		{"web socket", valid + "[web]\nlisten = \"unix:x\"\npublic_url = \"https://a.b\"\n", []string{`5 web.listen: "x" is not the name of a socket`}},
+		{"web with key alone", valid + "[web]\nlisten = \"[::]:443\"\npublic_url = \"https://a.b\"\nkey_file = \"good\"\n", []string{"7 web.key_file: it has no effect"}},
+		{"web certificates", valid + "[web]\nlisten = \"[::]:443\"\npublic_url = \"http://a.b\"\ncert_file = \"shared\"\nkey_file = \"good\"\n", []string{
+			`6 web.public_url: it is without TLS`, `7 web.cert_file: "DIR/shared" and "DIR/good" do not work together`,
+		}},
+		{"no web certificate", valid + "[web]\nlisten = \"[::]:443\"\npublic_url = \"https://a.b\"\ncert_file = \"none\"\nkey_file = \"good\"\n", []string{`7 web.cert_file: "DIR/none" cannot be read`}},
 		{"log", valid + "[log]\nlevel = \"warning\"\nformat = \"xml\"\n", []string{
 			`5 log.level: there is no such value as "warning"`, `6 log.format: there is no such value as "xml"`,
 		}},

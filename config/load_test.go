@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -77,6 +78,10 @@ path = "data/passerelle.db"
 
 [admin]
 listen = "unix:/run/passerelle/admin.sock"
+
+[web]
+listen = "127.0.0.1:5381"
+public_url = "https://gateway.example.org/irc/"
 `), dir)
 	if err != nil {
 		t.Fatal(err)
@@ -104,7 +109,11 @@ listen = "unix:/run/passerelle/admin.sock"
 		}},
 		Store: Store{Path: filepath.Join(dir, "data/passerelle.db"), KeyFile: filepath.Join(dir, "data/passerelle.key")},
 		Admin: Admin{Listen: "unix:/run/passerelle/admin.sock"},
-		Log:   Log{Level: "info", Format: "text"},
+		Web: Web{
+			Listen: "127.0.0.1:5381", PublicURL: "https://gateway.example.org/irc",
+			URL: &url.URL{Scheme: "https", Host: "gateway.example.org", Path: "/irc"},
+		},
+		Log: Log{Level: "info", Format: "text"},
 	}
 	if diff := cmp.Diff(want, c, cmp.Comparer(sameSecret), cmp.AllowUnexported(Config{})); diff != "" {
 		t.Errorf("config (-want +got):\n%s", diff)

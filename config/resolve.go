@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -44,6 +45,34 @@ func (r resolver) config(c *Config) {
 	}
 	for i := range c.Social {
 		r.component(element("social", i), &c.Social[i].Component)
+	}
+	r.web(&c.Web)
+}
+
+// web finds the certificate of the public listener.
+func (r resolver) web(c *Web) {
+	c.CertFile, c.KeyFile = r.path(c.CertFile), r.path(c.KeyFile)
+	if c.CertFile == "" || c.KeyFile == "" || !r.ok("web.cert_file") || !r.ok("web.key_file") {
+		return // One without the other is a fault, see validator.web.
+	}
+	cert, _, err := readFile(c.CertFile, maxCAFile)
+	if err != nil {
+		r.add("web.cert_file", fmt.Sprintf("%q cannot be read: %s", c.CertFile, reason(err)), "name a certificate in PEM that the user that passerelle runs as can read")
+		return
+	}
+	key, mode, err := readFile(c.KeyFile, maxCAFile)
+	if err != nil {
+		r.add("web.key_file", fmt.Sprintf("%q cannot be read: %s", c.KeyFile, reason(err)), "name a key in PEM that the user that passerelle runs as can read")
+		return
+	}
+	// Unlike with secrets, a group may read it: the tools that fetch certificates give keys to one.
+	if mode.Perm()&0o007 != 0 {
+		r.add("web.key_file", fmt.Sprintf("%q is open to everybody (mode %04o)", c.KeyFile, mode.Perm()), fmt.Sprintf("chmod o= %q", c.KeyFile))
+	}
+	if _, err := tls.X509KeyPair(cert, key); err != nil {
+		// The text of package tls names what is wrong and shows nothing of the key.
+		r.add("web.cert_file", fmt.Sprintf("%q and %q do not work together: %s", c.CertFile, c.KeyFile, strings.TrimPrefix(err.Error(), "tls: ")),
+			"name a certificate and its own key, both in PEM")
 	}
 }
 

@@ -34,6 +34,7 @@ func (v validator) config(c *Config) {
 	}
 	v.store(&c.Store)
 	v.admin(&c.Admin)
+	v.web(&c.Web)
 }
 
 // component checks what all gateways have. Domains are those seen before, with the table that has them.
@@ -187,21 +188,30 @@ func (v validator) admin(c *Admin) {
 	if !v.ok(key) || c.Listen == "" {
 		return
 	}
-	if path, ok := strings.CutPrefix(c.Listen, "unix:"); ok {
-		if !filepath.IsAbs(path) || len(path) > maxSocketPath || strings.ContainsRune(path, 0) {
-			v.add(key, fmt.Sprintf("%q is not the name of a socket", path),
-				fmt.Sprintf("write an absolute path of at most %d bytes, such as unix:/run/passerelle/admin.sock", maxSocketPath))
-		}
-		return
-	}
-	if err := checkAddress(c.Listen, 0); err != nil {
-		v.add(key, fmt.Sprintf("%q is not an address: %s", c.Listen, err), "write 127.0.0.1:5380, or unix:/run/passerelle/admin.sock")
+	if !v.listen(key, c.Listen, "127.0.0.1:5380", "unix:/run/passerelle/admin.sock") || strings.HasPrefix(c.Listen, "unix:") {
 		return
 	}
 	if !loopback(c.Listen) {
 		v.add(key, fmt.Sprintf("%q can be reached by others, and this listener asks nobody who he is", c.Listen),
 			"write 127.0.0.1:5380 or unix:/run/passerelle/admin.sock, with a proxy in front if others must reach it")
 	}
+}
+
+// listen checks where a listener shall be, and reports whether that can be used. The examples are as it should be.
+func (v validator) listen(key, address, example, socket string) bool {
+	if path, ok := strings.CutPrefix(address, "unix:"); ok {
+		if !filepath.IsAbs(path) || len(path) > maxSocketPath || strings.ContainsRune(path, 0) {
+			v.add(key, fmt.Sprintf("%q is not the name of a socket", path),
+				fmt.Sprintf("write an absolute path of at most %d bytes, such as %s", maxSocketPath, socket))
+			return false
+		}
+		return true
+	}
+	if err := checkAddress(address, 0); err != nil {
+		v.add(key, fmt.Sprintf("%q is not an address: %s", address, err), "write "+example+", or "+socket)
+		return false
+	}
+	return true
 }
 
 // loopback reports whether an address can be reached from this machine alone.

@@ -83,6 +83,7 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error
 	metrics := component.NewMetrics(registry)
 	var gateways []*component.Gateway
 	var transports []*ircbridge.Transport
+	var pages []web.Page // of the public listener
 	for i := range cfg.IRC {
 		c := &cfg.IRC[i]
 		t, err := newIRC(c, db, registry, log)
@@ -117,7 +118,7 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error
 		})
 	}
 	if cfg.Admin.Listen != "" {
-		admin, err := web.Listen(ctx, web.Options{
+		admin, err := web.ListenAdmin(ctx, web.AdminOptions{
 			Listen: cfg.Admin.Listen, Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), Checks: checks, Log: log,
 		})
 		if err != nil {
@@ -125,6 +126,16 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error
 		}
 		log.Info("listening for the operator", "address", admin.Addr())
 		start(admin.Serve)
+	}
+	if cfg.Web.URL != nil {
+		public, err := web.ListenPublic(ctx, web.PublicOptions{
+			Listen: cfg.Web.Listen, URL: cfg.Web.URL, CertFile: cfg.Web.CertFile, KeyFile: cfg.Web.KeyFile, Pages: pages, Log: log,
+		})
+		if err != nil {
+			return fmt.Errorf("[web] listen = %q: %w", cfg.Web.Listen, err)
+		}
+		log.Info("listening for everybody", "address", public.Addr(), "url", cfg.Web.PublicURL)
+		start(public.Serve)
 	}
 	start(settle)
 	for _, g := range gateways {

@@ -24,10 +24,10 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // start serves until the test ends and returns a client and the address to ask.
-func start(t *testing.T, o Options) (client *http.Client, base string, stop func() error) {
+func start(t *testing.T, o AdminOptions) (client *http.Client, base string, stop func() error) {
 	t.Helper()
 	o.Log = slog.New(slog.DiscardHandler)
-	a, err := Listen(t.Context(), o)
+	a, err := ListenAdmin(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,17 +79,17 @@ func TestPages(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name, path string
-		options    Options
+		options    AdminOptions
 		status     int
 		body       string
 	}{
-		{"alive", "/healthz", Options{Checks: broken}, 200, "ok\n"},
-		{"ready", "/readyz", Options{Checks: []Check{{"store", healthy}}}, 200, "ok\n"},
-		{"nothing to check", "/readyz", Options{}, 200, "ok\n"},
-		{"not ready", "/readyz", Options{Checks: broken}, 503, "component irc.example.org: wrong secret\nqueue: stuck\n"},
-		{"metrics", "/metrics", Options{Metrics: metrics}, 200, "up 1\n"},
-		{"no metrics", "/metrics", Options{}, 404, "404 page not found\n"},
-		{"nothing else", "/", Options{}, 404, "404 page not found\n"},
+		{"alive", "/healthz", AdminOptions{Checks: broken}, 200, "ok\n"},
+		{"ready", "/readyz", AdminOptions{Checks: []Check{{"store", healthy}}}, 200, "ok\n"},
+		{"nothing to check", "/readyz", AdminOptions{}, 200, "ok\n"},
+		{"not ready", "/readyz", AdminOptions{Checks: broken}, 503, "component irc.example.org: wrong secret\nqueue: stuck\n"},
+		{"metrics", "/metrics", AdminOptions{Metrics: metrics}, 200, "up 1\n"},
+		{"no metrics", "/metrics", AdminOptions{}, 404, "404 page not found\n"},
+		{"nothing else", "/", AdminOptions{}, 404, "404 page not found\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -106,7 +106,7 @@ func TestPages(t *testing.T) {
 
 func TestOnlyGet(t *testing.T) {
 	t.Parallel()
-	client, base, _ := start(t, Options{Listen: "127.0.0.1:0"})
+	client, base, _ := start(t, AdminOptions{Listen: "127.0.0.1:0"})
 	resp, err := client.Post(base+"/healthz", "text/plain", strings.NewReader("x"))
 	if err != nil {
 		t.Fatal(err)
@@ -121,7 +121,7 @@ func TestOnlyGet(t *testing.T) {
 
 func TestHeaderLimit(t *testing.T) {
 	t.Parallel()
-	client, base, _ := start(t, Options{Listen: "127.0.0.1:0"})
+	client, base, _ := start(t, AdminOptions{Listen: "127.0.0.1:0"})
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/healthz", http.NoBody)
 	if err != nil {
 		t.Fatal(err)
@@ -144,7 +144,7 @@ func TestHeaderLimit(t *testing.T) {
 func TestGracefulStop(t *testing.T) {
 	t.Parallel()
 	entered, leave := make(chan struct{}), make(chan struct{})
-	client, base, stop := start(t, Options{
+	client, base, stop := start(t, AdminOptions{
 		Listen: "127.0.0.1:0",
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			close(entered)
@@ -186,7 +186,7 @@ func TestGracefulStop(t *testing.T) {
 func TestSocket(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "admin.sock")
-	options := Options{Listen: "unix:" + path}
+	options := AdminOptions{Listen: "unix:" + path}
 	client, base, stop := start(t, options)
 	info, err := os.Stat(path)
 	if err != nil {
@@ -197,7 +197,7 @@ func TestSocket(t *testing.T) {
 	}
 
 	options.Log = slog.New(slog.DiscardHandler)
-	if _, err := Listen(t.Context(), options); err == nil || !strings.Contains(err.Error(), "another process listens") {
+	if _, err := ListenAdmin(t.Context(), options); err == nil || !strings.Contains(err.Error(), "another process listens") {
 		t.Errorf("second listener on a socket in use: %v", err)
 	}
 	if status, _ := get(t, client, base+"/healthz"); status != http.StatusOK {
@@ -224,7 +224,7 @@ func TestStaleSocket(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	client, base, _ := start(t, Options{Listen: "unix:" + path})
+	client, base, _ := start(t, AdminOptions{Listen: "unix:" + path})
 	if status, _ := get(t, client, base+"/healthz"); status != http.StatusOK {
 		t.Errorf("status = %d", status)
 	}
@@ -233,7 +233,7 @@ func TestStaleSocket(t *testing.T) {
 	if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Listen(t.Context(), Options{Listen: "unix:" + file, Log: slog.New(slog.DiscardHandler)}); err == nil || !strings.Contains(err.Error(), "is no socket") {
+	if _, err := ListenAdmin(t.Context(), AdminOptions{Listen: "unix:" + file, Log: slog.New(slog.DiscardHandler)}); err == nil || !strings.Contains(err.Error(), "is no socket") {
 		t.Errorf("listener in place of a file: %v", err)
 	}
 	if data, err := os.ReadFile(file); err != nil || !bytes.Equal(data, []byte("x")) {
@@ -243,11 +243,11 @@ func TestStaleSocket(t *testing.T) {
 
 func TestListenRefused(t *testing.T) {
 	t.Parallel()
-	taken, err := Listen(t.Context(), Options{Listen: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler)})
+	taken, err := ListenAdmin(t.Context(), AdminOptions{Listen: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Listen(t.Context(), Options{Listen: taken.Addr().String(), Log: slog.New(slog.DiscardHandler)}); err == nil {
+	if _, err := ListenAdmin(t.Context(), AdminOptions{Listen: taken.Addr().String(), Log: slog.New(slog.DiscardHandler)}); err == nil {
 		t.Error("a taken port was opened")
 	}
 	if err := taken.Close(); err != nil {
