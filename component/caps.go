@@ -7,12 +7,13 @@ import (
 	"strings"
 
 	"passerelle/component/stanza"
+	"passerelle/component/xep"
 )
 
 const (
 	nsCaps = "http://jabber.org/protocol/caps"
 	// capsNode names the software (XEP-0115 §4).
-	capsNode = "https://passerelle.example/caps"
+	capsNode = xep.Homepage + "caps"
 )
 
 // identity is what an entity calls itself (XEP-0030 §3.1). Each has a name: some clients fail at gateways without.

@@ -1,0 +1,192 @@
+package xep
+
+// Extension is an XMPP extension protocol that the gateway handles.
+type Extension struct {
+	Number  int
+	Version string // of the document that was read
+	Status  Status
+	// Note says what of it is there, where the status does not say all.
+	Note string
+	// Features are those of service discovery that it accounts for.
+	Features []string
+	// Scenarios are files of e2e/scenarios that show it at work; their comments name it.
+	Scenarios []string
+}
+
+// Status is how much of an extension is there (XEP-0453 §4.2).
+type Status string
+
+// Those that are in use.
+const (
+	Complete Status = "complete"
+	Partial  Status = "partial"
+)
+
+// List is every extension, by number. A new one is a line here, a scenario, and what it takes in package component.
+func List() []Extension {
+	return []Extension{
+		{
+			Number: 4, Version: "2.13.1", Status: Complete,
+			Scenarios: []string{"configure-form", "room-config"},
+		},
+		{
+			Number: 30, Version: "2.5rc3", Status: Complete,
+			Features:  []string{"http://jabber.org/protocol/disco#info", "http://jabber.org/protocol/disco#items"},
+			Scenarios: []string{"disco-info", "disco-items"},
+		},
+		{
+			Number: 45, Version: "1.34.5", Status: Partial,
+			Note: "A room is a channel of the network, which alone says who may do what: it cannot be reserved, destroyed or configured before it is entered.",
+			Features: []string{
+				"http://jabber.org/protocol/muc", "http://jabber.org/protocol/muc#admin", "http://jabber.org/protocol/muc#owner",
+				"http://jabber.org/protocol/muc#stable_id",
+				"muc_hidden", "muc_membersonly", "muc_moderated", "muc_nonanonymous", "muc_open", "muc_passwordprotected", "muc_public",
+				"muc_temporary", "muc_unmoderated", "muc_unsecured",
+			},
+			Scenarios: []string{
+				"join-order", "join-roles", "nick", "nick-taken", "kick", "ban", "ranks", "room-config", "room-info", "invite", "part",
+				"refused-ban", "refused-full", "refused-invite", "refused-key", "private-message", "topic", "two-clients", "visitors",
+			},
+		},
+		{
+			Number: 50, Version: "1.3.0", Status: Complete,
+			Features:  []string{"http://jabber.org/protocol/commands"},
+			Scenarios: []string{"configure-form"},
+		},
+		{
+			Number: 54, Version: "1.2", Status: Partial, Note: "Cards of people, rooms and the gateway are answered and cannot be changed.",
+			Features:  []string{"vcard-temp"},
+			Scenarios: []string{"vcard"},
+		},
+		{
+			Number: 55, Version: "1.3", Status: Complete, Note: "One writes a room or a person as the network does and gets the JID.",
+			Features:  []string{"jabber:iq:search"},
+			Scenarios: []string{"search"},
+		},
+		{
+			Number: 59, Version: "1.0", Status: Complete,
+			Features:  []string{"http://jabber.org/protocol/rsm"},
+			Scenarios: []string{"disco-pages"},
+		},
+		{
+			Number: 60, Version: "1.26.0", Status: Partial, Note: "Items of people's nodes are answered.",
+			Features:  []string{"http://jabber.org/protocol/pubsub"},
+			Scenarios: []string{"vcard"},
+		},
+		{
+			Number: 66, Version: "1.5", Status: Partial, Note: "The address of a file is part of the text that the network gets.",
+			Scenarios: []string{"rich-messages"},
+		},
+		{
+			Number: 77, Version: "2.4", Status: Complete,
+			Features:  []string{"jabber:iq:register"},
+			Scenarios: []string{"register"},
+		},
+		{
+			Number: 85, Version: "2.1", Status: Partial, Note: "The network has none: they are accepted and not passed on.",
+			Scenarios: []string{"room-message"},
+		},
+		{
+			Number: 92, Version: "1.1", Status: Complete,
+			Features:  []string{"jabber:iq:version"},
+			Scenarios: []string{"domain-services"},
+		},
+		{
+			Number: 100, Version: "1.0", Status: Partial,
+			Features:  []string{"jabber:iq:gateway"},
+			Scenarios: []string{"prompt", "register"},
+		},
+		{
+			Number: 106, Version: "1.1.1", Status: Complete,
+			Scenarios: []string{"awkward-channel"},
+		},
+		{
+			Number: 114, Version: "1.6", Status: Complete,
+			Scenarios: []string{"xmppserver-crash"},
+		},
+		{
+			Number: 115, Version: "1.6.0", Status: Complete,
+			Scenarios: []string{"caps"},
+		},
+		{
+			Number: 128, Version: "1.0.1", Status: Complete,
+			Scenarios: []string{"room-info"},
+		},
+		{
+			Number: 184, Version: "1.4.0", Status: Partial, Note: "Of people on the network, once it has taken the message: it does not say what became of it there.",
+			Features:  []string{"urn:xmpp:receipts"},
+			Scenarios: []string{"receipts"},
+		},
+		{
+			Number: 199, Version: "2.0.1", Status: Complete,
+			Features:  []string{"urn:xmpp:ping"},
+			Scenarios: []string{"domain-services"},
+		},
+		{
+			Number: 202, Version: "2.0", Status: Complete,
+			Features:  []string{"urn:xmpp:time"},
+			Scenarios: []string{"domain-services"},
+		},
+		{
+			Number: 203, Version: "2.0", Status: Complete,
+			Scenarios: []string{"history"},
+		},
+		{
+			Number: 245, Version: "1.0", Status: Complete,
+			Scenarios: []string{"action"},
+		},
+		{
+			Number: 249, Version: "1.2", Status: Complete,
+			Scenarios: []string{"invite"},
+		},
+		{
+			Number: 292, Version: "0.12.0", Status: Partial, Note: "Cards are answered, to a request and as an item, and cannot be changed.",
+			Features:  []string{"urn:ietf:params:xml:ns:vcard-4.0"},
+			Scenarios: []string{"vcard"},
+		},
+		{
+			Number: 308, Version: "1.2.1", Status: Partial, Note: "Said in words on the network.",
+			Features:  []string{"urn:xmpp:message-correct:0"},
+			Scenarios: []string{"rich-messages"},
+		},
+		{
+			Number: 359, Version: "0.7.0", Status: Complete,
+			Features:  []string{"urn:xmpp:sid:0"},
+			Scenarios: []string{"room-message"},
+		},
+		{
+			Number: 380, Version: "0.4.0", Status: Complete, Note: "What is encrypted is refused, since no network could read it.",
+			Scenarios: []string{"rich-messages"},
+		},
+		{
+			Number: 410, Version: "1.1.0", Status: Complete,
+			Features:  []string{"http://jabber.org/protocol/muc#self-ping-optimization"},
+			Scenarios: []string{"self-ping"},
+		},
+		{
+			Number: 421, Version: "1.0.0", Status: Complete,
+			Features:  []string{"urn:xmpp:occupant-id:0"},
+			Scenarios: []string{"occupant-id"},
+		},
+		{
+			Number: 424, Version: "0.4.2", Status: Partial, Note: "Said in words on the network, which forgets nothing.",
+			Features:  []string{"urn:xmpp:message-retract:1"},
+			Scenarios: []string{"rich-messages"},
+		},
+		{
+			Number: 428, Version: "0.2.1", Status: Complete,
+			Features:  []string{"urn:xmpp:fallback:0"},
+			Scenarios: []string{"rich-messages"},
+		},
+		{
+			Number: 444, Version: "0.2.0", Status: Partial, Note: "Said in words on the network.",
+			Features:  []string{"urn:xmpp:reactions:0"},
+			Scenarios: []string{"rich-messages"},
+		},
+		{
+			Number: 461, Version: "0.2.0", Status: Partial, Note: "On the network the nick of who is answered stands in front.",
+			Features:  []string{"urn:xmpp:reply:0"},
+			Scenarios: []string{"rich-messages"},
+		},
+	}
+}
