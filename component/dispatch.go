@@ -109,6 +109,7 @@ func (u *user) sendAvailable(e entity, from, to transports.Address) {
 	if e.kind&(entityGateway|entityBot) != 0 {
 		b := u.out.Stanzas.Start("presence").JID("from", from).JID("to", to)
 		u.g.appendCaps(b, e.kind)
+		u.g.avatars.of(e).appendUpdate(b)
 		b.End()
 	}
 }

@@ -32,6 +32,12 @@ type Options struct {
 	Timing   Timing
 	// OccupantKey makes the opaque names of people in rooms (XEP-0421), which change with it; empty takes a random one.
 	OccupantKey []byte
+	// Avatar is the picture of the domain and its bot, one of our own where it is empty; NetworkAvatars are those of networks and
+	// their rooms, by the network's ID.
+	Avatar         Image
+	NetworkAvatars map[string]Image
+	// Contact are URIs of whom to ask about this gateway, such as "mailto:admin@example.org".
+	Contact []string
 	// MaxSessions is how many sessions on networks there may be at a time, of all users; zero takes the default.
 	MaxSessions int
 }
@@ -66,6 +72,8 @@ type Gateway struct {
 	domain      transports.Address
 	about       transports.Description
 	services    []service
+	caps        *capsTable
+	avatars     avatars
 	occupantIDs *occupantIDs
 	commands    []transports.Command
 	log         *slog.Logger
@@ -118,6 +126,7 @@ func New(opt Options) (*Gateway, error) {
 		occupancy:   make(chan *occupied, occupancyQueue),
 		working:     workCount{zero: make(chan struct{}, 1)},
 	}
+	g.caps, g.avatars = newCaps(g), newAvatars(&g.opt)
 	return g, nil
 }
 

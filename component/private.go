@@ -132,7 +132,9 @@ func (n *network) privateMessage(e transports.Message) {
 	n.remember(talkLine{id: id, nick: e.From.Nick, body: body})
 	b := u.out.Stanzas.Start("message").JID("from", from).JID("to", to).Attr("type", "chat").Attr("id", id)
 	b.Start("body").Text(body).End()
-	if inRoom {
+	if !inRoom {
+		appendNick(b, e.From.Nick) // XEP-0172 §4.3: in the address it is folded and escaped
+	} else {
 		b.StartNS("x", muc.NSUser).End() // XEP-0045 §7.5
 		muc.AppendOccupantID(b, v.room.OccupantID(e.From.Nick))
 	}

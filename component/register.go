@@ -80,7 +80,8 @@ func (u *user) register(in *inbound, _ entity) {
 				u.answerIQ(r.from, r.to, r.id, nil)
 				// XEP-0100 §4.1.1: the gateway asks to see the user, and shows itself.
 				if !contact {
-					u.out.Stanzas.Start("presence").JID("from", u.g.domain).JID("to", u.jid).Attr("type", "subscribe").End()
+					appendNick(u.out.Stanzas.Start("presence").JID("from", u.g.domain).JID("to", u.jid).Attr("type", "subscribe"), u.g.about.Name) // XEP-0172 §4.1
+					u.out.Stanzas.End()
 				}
 				u.sendAvailable(entity{kind: entityGateway}, u.g.domain, u.jid)
 			}

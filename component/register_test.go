@@ -109,7 +109,7 @@ func TestCaps(t *testing.T) {
 	// The example of XEP-0115 §5.2.
 	got := capsVersion([]identity{{"client", "pc", "Exodus 0.9.1"}}, []string{
 		"http://jabber.org/protocol/muc", "http://jabber.org/protocol/disco#info", "http://jabber.org/protocol/disco#items", "http://jabber.org/protocol/caps",
-	})
+	}, nil)
 	if want := "QgayPKawpkPSDYmwT/WM94uAlu0="; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

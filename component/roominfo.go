@@ -51,6 +51,9 @@ func (u *user) appendRoomInfo(b *stanza.Builder, in *inbound, e entity) {
 	}
 	b.StartNS("x", nsForm).Attr("type", "result")
 	b.Start("field").Attr("var", "FORM_TYPE").Attr("type", "hidden").Start("value").Text(nsRoomInfo).End().End()
+	if a := u.g.avatars.of(e); a != nil { // XEP-0486 §3.3
+		b.Start("field").Attr("var", "muc#roominfo_avatarhash").Attr("type", "text-multi").Start("value").Text(a.hash).End().End()
+	}
 	field("_description", fmt.Sprintf("%s on %s", e.target.ID, e.target.Network))
 	if room := u.networks[e.target.Network].room(e.target.ID); room != nil && room.Has(in.from) {
 		field("_subject", room.Subject())

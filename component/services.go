@@ -1,6 +1,7 @@
 package component
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -48,7 +49,7 @@ func serviceTable() []service {
 		{feature: nsSearch, at: entityGateway, iq: "query", both: true, answer: (*user).search},
 		{feature: nsVCardTemp, at: entityAny, iq: "vCard", answer: (*user).vcardTemp},
 		{feature: nsVCard4, at: entityAny, iq: "vcard", answer: (*user).vcard4},
-		{feature: nsPubSub, at: entityContact | entityOccupant, iq: "pubsub", answer: (*user).pepItems},
+		{feature: nsPubSub, at: entityGateway | entityBot | entityNetwork | entityContact | entityOccupant, iq: "pubsub", answer: (*user).pepItems},
 		{feature: muc.NS, at: entityRoom | entityGateway},
 		{feature: muc.NSAdmin, at: entityRoom, iq: "query", both: true, answer: (*user).roomAdmin},
 		{feature: muc.NSOwner, at: entityRoom, iq: "query", both: true, answer: (*user).roomOwner},
@@ -57,6 +58,7 @@ func serviceTable() []service {
 		{feature: "http://jabber.org/protocol/muc#stable_id", at: entityRoom},
 		{feature: "http://jabber.org/protocol/muc#self-ping-optimization", at: entityRoom},
 		{feature: nsSID, at: entityRoom},
+		{feature: muc.NSHats, at: entityRoom | entityGateway},
 		{feature: "muc_nonanonymous", at: entityRoom},
 		{feature: "muc_temporary", at: entityRoom},
 	}
@@ -165,27 +167,24 @@ func (u *user) discoInfo(in *inbound, e entity) {
 		u.refuse(in, transports.NewError(transports.NotFound, "There is no such node.", nil)) // XEP-0030 §3.2
 		return
 	}
-	var ids []identity
-	kind := u.g.about.Kind
-	switch e.kind {
-	case entityNetwork:
-		ids = []identity{{"gateway", kind, e.target.Network}}
-	case entityRoom:
+	ids, kind, node := u.g.identities(e.kind), u.g.about.Kind, in.root().Child(nsDiscoInfo, "query").Attr("node")
+	name := "" // of the one who was asked; who asks for the node of a presence wants what its hash is of (XEP-0115 §6.2)
+	switch {
+	case node != "":
+	case e.kind == entityNetwork:
+		name = e.target.Network
+	case e.kind == entityRoom:
 		ids = []identity{{"conference", kind, fmt.Sprintf("%s on %s", e.target.ID, e.target.Network)}}
-	case entityOccupant:
+	case e.kind == entityOccupant:
 		ids = []identity{{"client", kind, in.to.Resource}}
-	case entityContact:
-		ids = []identity{{"client", kind, e.target.ID}}
-	default:
-		ids = u.g.identities(e.kind)
+	case e.kind == entityContact:
+		name = e.target.ID
 	}
-	b := u.result(in).StartNS("query", nsDiscoInfo).Attr("node", in.root().Child(nsDiscoInfo, "query").Attr("node"))
+	b := u.result(in).StartNS("query", nsDiscoInfo).Attr("node", node)
 	for _, id := range ids {
-		b.Start("identity").Attr("category", id.category).Attr("type", id.typ).Attr("name", id.name).End()
+		b.Start("identity").Attr("category", id.category).Attr("type", id.typ).Attr("name", cmp.Or(name, id.name)).End()
 	}
-	for _, f := range u.g.features(e.kind) {
-		b.Start("feature").Attr("var", f).End()
-	}
+	b.Raw(u.g.caps[kindIndex(e.kind)].features)
 	if e.kind == entityRoom {
 		for _, f := range u.roomFeatures(in, e) {
 			b.Start("feature").Attr("var", f).End()
@@ -217,6 +216,8 @@ func (u *user) discoItems(in *inbound, e entity) {
 		for _, n := range u.g.about.Networks {
 			b.Start("item").JID("jid", u.g.address(transports.Target{Kind: transports.TargetNetwork, Network: n.ID})).Attr("name", n.Name).End()
 		}
+	case entityContact:
+		u.pepNodes(b, in)
 	case entityRoom:
 		// XEP-0045 §6.5: only who is in the room may see who else is.
 		if room := u.networks[e.target.Network].room(e.target.ID); room != nil && room.Has(in.from) {

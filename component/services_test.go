@@ -228,7 +228,7 @@ func TestCards(t *testing.T) {
 		get(to, `<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='urn:xmpp:vcard4'/></pubsub>`,
 			`<iq type='result' id='g'><pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='urn:xmpp:vcard4'><item><vcard xmlns='urn:ietf:params:xml:ns:vcard-4.0'/></item></items></pubsub></iq>`)
 		get(to, `<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='urn:xmpp:avatar:metadata'/></pubsub>`,
-			`<iq type='error' id='g'><error><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`)
+			`<iq type='result' id='g'><pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='urn:xmpp:avatar:metadata'><item><metadata xmlns='urn:xmpp:avatar:metadata'/></item></items></pubsub></iq>`)
 	}
 	get("nobody%irc.example@irc.localhost", temp, `<iq type='result' id='g'><vCard xmlns='vcard-temp'><FN>nobody</FN></vCard></iq>`)
 	get("#go%irc.example@irc.localhost/nobody", temp, `<iq type='error' id='g'><error><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`)

@@ -7,10 +7,8 @@ import (
 
 // Namespaces of vCards.
 const (
-	nsVCardTemp = "vcard-temp"                        // XEP-0054
-	nsVCard4    = "urn:ietf:params:xml:ns:vcard-4.0"  // XEP-0292
-	nsPubSub    = "http://jabber.org/protocol/pubsub" // XEP-0060, for the node of XEP-0292 §3
-	nodeVCard4  = "urn:xmpp:vcard4"
+	nsVCardTemp = "vcard-temp"                       // XEP-0054
+	nsVCard4    = "urn:ietf:params:xml:ns:vcard-4.0" // XEP-0292
 )
 
 // card is what is known of an entity, for its vCard. It is answered at once and from memory: some clients ask for the card of
@@ -20,11 +18,21 @@ type card struct {
 	nick string // empty for what is no person
 	note string
 	jid  transports.Address
+	// avatar is nil where there is none.
+	avatar *avatar
+}
+
+// shown is what an entity calls itself.
+func (c *card) shown() string {
+	if c.nick != "" {
+		return c.nick
+	}
+	return c.name
 }
 
 // card collects what is known of an entity. It reports false where there is nobody.
 func (u *user) card(in *inbound, e entity) (card, bool) {
-	c := card{jid: in.to}
+	c := card{jid: in.to, avatar: u.g.avatars.of(e)}
 	switch e.kind {
 	case entityGateway:
 		c.name, c.note = u.g.about.Name, "passerelle "+u.g.opt.Version
@@ -90,6 +98,9 @@ func (u *user) vcardTemp(in *inbound, e entity) {
 	field("NICKNAME", c.nick)
 	field("JABBERID", c.jid.String())
 	field("DESC", c.note)
+	if c.avatar != nil {
+		b.Raw(c.avatar.photo)
+	}
 	b.End().End()
 }
 
@@ -115,19 +126,8 @@ func (c *card) appendVCard4(b *stanza.Builder) {
 	field("nickname", "text", c.nick)
 	field("impp", "uri", "xmpp:"+c.jid.String())
 	field("note", "text", c.note)
-	b.End()
-}
-
-// pepItems answers a request for the items of a node of a person (XEP-0060 §6.5): the vCard4 node has one, others are not there,
-// which is said at once.
-func (u *user) pepItems(in *inbound, e entity) {
-	node := in.root().Child(nsPubSub, "pubsub").Child(nsPubSub, "items").Attr("node")
-	c, ok := u.card(in, e)
-	if node != nodeVCard4 || !ok {
-		u.refuse(in, transports.NewError(transports.NotFound, "There is no such node.", nil))
-		return
+	if c.avatar != nil {
+		b.Raw(c.avatar.photo4)
 	}
-	b := u.result(in).StartNS("pubsub", nsPubSub).Start("items").Attr("node", node).Start("item").Attr("id", "current")
-	c.appendVCard4(b)
-	b.End().End().End().End()
+	b.End()
 }

@@ -52,11 +52,15 @@ type Component struct {
 // IRC is a gateway to IRC.
 type IRC struct {
 	Component
-	Name     string    `toml:"name" doc:"What people see as the name of the gateway."`
-	Open     bool      `toml:"open" doc:"Whether users may join any IRC server by its name. If false, only the networks listed below."`
-	Burst    int       `toml:"burst" doc:"How many lines a user may send at once before rate slows them down. 0 means no limit at all."`
-	Rate     float64   `toml:"rate" doc:"How many lines a second after that. Most networks disconnect whoever sends many more."`
-	Networks []Network `toml:"network" doc:"A network by name. Write this table once for each."`
+	Name string `toml:"name" doc:"What people see as the name of the gateway."`
+	Open bool   `toml:"open" doc:"Whether users may join any IRC server by its name. If false, only the networks listed below."`
+	// AvatarFile is where Avatar was read from; Avatar is empty without.
+	AvatarFile string    `toml:"avatar_file" sample:"irc.png" doc:"A picture of the gateway for contact lists: PNG, JPEG or WebP, at most 64 KiB and 1024 by 1024 pixels. The default is a footbridge."`
+	Avatar     Image     `toml:"-"`
+	Contact    []string  `toml:"contact" sample:"xmpp:admin@example.org" doc:"Whom users may ask about this gateway, as URIs: xmpp:, mailto: or https:. Whoever looks at the gateway is shown them."`
+	Burst      int       `toml:"burst" doc:"How many lines a user may send at once before rate slows them down. 0 means no limit at all."`
+	Rate       float64   `toml:"rate" doc:"How many lines a second after that. Most networks disconnect whoever sends many more."`
+	Networks   []Network `toml:"network" doc:"A network by name. Write this table once for each."`
 }
 
 // Network is an IRC network that the operator named.
@@ -66,12 +70,15 @@ type Network struct {
 	Addresses    []string `toml:"addresses" sample:"irc.libera.chat:6697" doc:"Where to connect, tried in turn. The default is the name with port 6697, or 6667 without TLS."`
 	TLS          bool     `toml:"tls" doc:"Whether the connection is encrypted. False means that everybody on the way reads along, passwords included."`
 	CAFile       string   `toml:"ca_file" sample:"network-ca.pem" doc:"Certificate authorities (PEM) to trust for this network besides those of the system."`
+	AvatarFile   string   `toml:"avatar_file" sample:"libera.png" doc:"A picture of the network, shown for its rooms as well. The same files will do as for the gateway."`
 	PasswordFile string   `toml:"password_file" sample:"network.password" doc:"A file with the password of the server itself (PASS), with mode 0600. Few networks have one."`
 
 	// Roots are the system's authorities and those of CAFile, nil without CAFile.
 	Roots *x509.CertPool `toml:"-"`
 	// Password was read from PasswordFile.
 	Password Secret `toml:"-"`
+	// Avatar was read from AvatarFile, empty without.
+	Avatar Image `toml:"-"`
 }
 
 // Mail is a gateway to email.

@@ -57,6 +57,9 @@ identities = 1
 			"1 irc: this is a table, it must be a list of tables",
 			"4 irc[0].rate: this is a string",
 		}},
+		{"addresses of the operator", valid + "contact = [\"xmpp:a@b.c\", \"a@b.c\", \"ftp://b.c\", \"mailto:\"]\n", []string{
+			"4 irc[0].contact[1]: \"a@b.c\" is not such an address", "4 irc[0].contact[2]: ", "4 irc[0].contact[3]: ",
+		}},
 		{"double brackets", valid + "[[store]]\n", []string{"4 store: this is a list, it must be a table"}},
 		{"a list of strings for tables", "irc = [\n\"a\",\n{domain = \"b.c\", secret = \"hunter2\"}]\n", []string{
 			"2 irc[0]: this is a string, it must be a table",

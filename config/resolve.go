@@ -36,6 +36,7 @@ func (r resolver) config(c *Config) {
 	for i := range c.IRC {
 		at := element("irc", i)
 		r.component(at, &c.IRC[i].Component)
+		c.IRC[i].Avatar = r.avatar(child(at, "avatar_file"), &c.IRC[i].AvatarFile)
 		for j := range c.IRC[i].Networks {
 			r.network(element(child(at, "network"), j), &c.IRC[i].Networks[j])
 		}
@@ -185,6 +186,7 @@ func (r resolver) network(at string, n *Network) {
 		n.PasswordFile = r.path(n.PasswordFile)
 		n.Password = r.file(key, n.PasswordFile)
 	}
+	n.Avatar = r.avatar(child(at, "avatar_file"), &n.AvatarFile)
 	key := child(at, "ca_file")
 	if !r.has(key) || !r.ok(key) || !n.TLS {
 		return // Without TLS the line itself is a fault, see validator.network.

@@ -5,6 +5,7 @@ import (
 	"math"
 	"net"
 	"net/netip"
+	"net/url"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -123,12 +124,31 @@ func (v validator) irc(at string, c *IRC) {
 	if key := child(at, "rate"); v.ok(key) && (!(c.Rate > 0) || math.IsInf(c.Rate, 0)) {
 		v.add(key, "it must be more than 0", "write the lines per second, such as 1.0; for no limit write burst = 0")
 	}
+	if key := child(at, "contact"); v.ok(key) {
+		v.contact(key, c.Contact)
+	}
 	if !c.Open && len(c.Networks) == 0 && v.ok(child(at, "network")) {
 		v.add(child(at, "open"), "users can join nothing: open is false and no network is listed", "add an [[irc.network]] table, or write open = true")
 	}
 	seen := make(map[string]string)
 	for i := range c.Networks {
 		v.network(element(child(at, "network"), i), &c.Networks[i], seen)
+	}
+}
+
+// maxContacts is how many addresses of the operator are shown.
+const maxContacts = 8
+
+// contact checks the addresses that users are shown (XEP-0157 §2).
+func (v validator) contact(key string, list []string) {
+	if len(list) > maxContacts {
+		v.add(key, fmt.Sprintf("there are %d addresses", len(list)), fmt.Sprintf("name at most %d", maxContacts))
+	}
+	for i, s := range list {
+		u, err := url.Parse(s)
+		if err != nil || len(s) > 1000 || u.Scheme != "xmpp" && u.Scheme != "mailto" && u.Scheme != "https" || u.Host+u.Opaque+u.Path == "" {
+			v.add(element(key, i), fmt.Sprintf("%q is not such an address", s), "write a URI, such as xmpp:admin@example.org, mailto:admin@example.org or https://example.org/contact")
+		}
 	}
 }
 

@@ -93,6 +93,7 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error
 		g, err := component.New(component.Options{
 			Domain: c.Domain, Secret: c.Secret.Reveal(), Server: c.Server, Version: versionString(), Transport: t, Store: db,
 			Log: log, Metrics: metrics, Identity: identities.User, OccupantKey: occupantKey(key, c.Domain),
+			Avatar: component.Image(c.Avatar), NetworkAvatars: networkAvatars(c), Contact: c.Contact,
 		})
 		if err != nil {
 			return fmt.Errorf("irc gateway %s: %w", c.Domain, err)
@@ -201,6 +202,17 @@ func newIdentities(cfg *config.Config) (*logging.Identities, error) {
 		return nil, fmt.Errorf("make a key for the log: %w", err)
 	}
 	return logging.NewIdentities(key, cfg.Log.Identities), nil
+}
+
+// networkAvatars are the pictures of the networks of a gateway that have one.
+func networkAvatars(c *config.IRC) map[string]component.Image {
+	avatars := make(map[string]component.Image)
+	for i := range c.Networks {
+		if n := &c.Networks[i]; len(n.Avatar.Data) > 0 {
+			avatars[n.Name] = component.Image(n.Avatar)
+		}
+	}
+	return avatars
 }
 
 // newIRC makes the transport of an IRC gateway.

@@ -51,6 +51,9 @@ func (r *Room) user(out *Out, o occupant, extra itemExtra, status ...int) {
 	}
 	b.End()
 	AppendOccupantID(b, r.occupantID(o))
+	if !extra.none {
+		appendHats(b, o.role)
+	}
 }
 
 // item appends an item about somebody (XEP-0045 §5).
