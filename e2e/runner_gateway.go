@@ -89,11 +89,17 @@ func newGateway(t testing.TB, program string, s *servers) *gateway {
 		}
 		network = fmt.Sprintf("addresses = [%q]\nca_file = %q", s.ircTLS.addr, file)
 	}
+	picture, err := filepath.Abs("../component/avatar.png")
+	if err != nil {
+		t.Fatal(err)
+	}
+	network += fmt.Sprintf("\navatar_file = %q", picture)
 	config := fmt.Sprintf(`
 [[irc]]
 domain = %q
 secret = %q
 server = %q
+contact = ["xmpp:carol@localhost"]
 burst = 0
 
 [[irc.network]]

@@ -83,6 +83,10 @@ func List() []Extension {
 			Scenarios: []string{"register"},
 		},
 		{
+			Number: 84, Version: "1.1.4", Status: Partial, Note: "The gateway and networks have pictures, people have none; pictures are answered and not pushed.",
+			Scenarios: []string{"avatars"},
+		},
+		{
 			Number: 85, Version: "2.1", Status: Partial, Note: "The network has none: they are accepted and not passed on.",
 			Scenarios: []string{"room-message"},
 		},
@@ -111,6 +115,22 @@ func List() []Extension {
 		{
 			Number: 128, Version: "1.0.1", Status: Complete,
 			Scenarios: []string{"room-info"},
+		},
+		{
+			Number: 153, Version: "1.1", Status: Partial, Note: "The gateway, networks and people in contact lists; people in rooms have no pictures and say nothing of it.",
+			Scenarios: []string{"avatars"},
+		},
+		{
+			Number: 157, Version: "1.1.1", Status: Complete,
+			Scenarios: []string{"contact-addresses"},
+		},
+		{
+			Number: 163, Version: "1.2.2", Status: Partial, Note: "Items of people's nodes are answered and not pushed.",
+			Scenarios: []string{"avatars"},
+		},
+		{
+			Number: 172, Version: "1.1", Status: Complete,
+			Scenarios: []string{"private-message"},
 		},
 		{
 			Number: 184, Version: "1.4.0", Status: Partial, Note: "Of people on the network, once it has taken the message: it does not say what became of it there.",
@@ -150,6 +170,11 @@ func List() []Extension {
 			Scenarios: []string{"rich-messages"},
 		},
 		{
+			Number: 317, Version: "0.2", Status: Partial, Note: "The ranks of the network; they change there.",
+			Features:  []string{"urn:xmpp:hats:0"},
+			Scenarios: []string{"hats"},
+		},
+		{
 			Number: 359, Version: "0.7.0", Status: Complete,
 			Features:  []string{"urn:xmpp:sid:0"},
 			Scenarios: []string{"room-message"},
@@ -187,6 +212,10 @@ func List() []Extension {
 			Number: 461, Version: "0.2.0", Status: Partial, Note: "On the network the nick of who is answered stands in front.",
 			Features:  []string{"urn:xmpp:reply:0"},
 			Scenarios: []string{"rich-messages"},
+		},
+		{
+			Number: 486, Version: "0.1.0", Status: Partial, Note: "A room shows its network's picture, which its operators cannot change.",
+			Scenarios: []string{"avatars"},
 		},
 	}
 }
