@@ -1,0 +1,167 @@
+// Package safehttp is in charge of HTTP requests to addresses that strangers name: where they may lead, how long they may take and how
+// much they may bring. Everything that the program asks of a URL which it did not get from its operator goes through here.
+//
+// It knows nothing of what is fetched for whom. It never follows a URL to an address that is not public, whatever the name resolves to at
+// the moment of the connection, unless the operator permits that address.
+//
+// Documents: RFC 9110, RFC 6890 and the IANA's registries of special-purpose addresses.
+package safehttp
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Limits that are the same for all requests.
+const (
+	maxRedirects   = 5
+	maxHeaderBytes = 64 << 10
+	connectTimeout = 10 * time.Second
+	headerTimeout  = 30 * time.Second // from the request until the answer begins
+	idleTimeout    = 30 * time.Second
+	maxRetryAfter  = 24 * time.Hour
+	drainBytes     = 64 << 10 // of a refusal that are read so that the connection can be used again
+)
+
+// Options are what a Client is made of.
+type Options struct {
+	Permit    []netip.Prefix // addresses that may be dialled although they are not public
+	UserAgent string
+	Resolver  *net.Resolver  // nil for the system's
+	RootCAs   *x509.CertPool // nil for the system's
+}
+
+// Client makes requests. It is safe to use from any goroutine. Close ends the connections that it keeps.
+type Client struct {
+	permit    []netip.Prefix
+	userAgent string
+	transport *http.Transport
+}
+
+// New makes a client.
+func New(o Options) *Client {
+	c := &Client{permit: o.Permit, userAgent: o.UserAgent}
+	dialer := &net.Dialer{
+		Timeout: connectTimeout, Resolver: o.Resolver,
+		// It runs with the very address that is about to be connected to, after the name was resolved: an answer that differs from one
+		// look-up to the next changes nothing.
+		ControlContext: func(_ context.Context, _, address string, _ syscall.RawConn) error { return c.checkAddress(address) },
+	}
+	c.transport = &http.Transport{
+		Proxy:                  nil, // of the environment: a proxy resolves names by itself, behind our back
+		DialContext:            dialer.DialContext,
+		TLSClientConfig:        &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:    connectTimeout,
+		ResponseHeaderTimeout:  headerTimeout,
+		ExpectContinueTimeout:  time.Second,
+		MaxResponseHeaderBytes: maxHeaderBytes,
+		MaxIdleConns:           16,
+		MaxIdleConnsPerHost:    2,
+		IdleConnTimeout:        idleTimeout,
+	}
+	return c
+}
+
+// Close ends the connections that are kept for later requests.
+func (c *Client) Close() { c.transport.CloseIdleConnections() }
+
+// checkAddress refuses what may not be dialled.
+func (c *Client) checkAddress(address string) error {
+	ap, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return newError(Forbidden, nil)
+	}
+	if a := ap.Addr(); !public(a) && !within(a.Unmap().WithZone(""), c.permit) {
+		return newError(Forbidden, nil)
+	}
+	return nil
+}
+
+// do makes a request. The whole of it, the body too, ends with ctx.
+func (c *Client) do(ctx context.Context, method, rawURL string, header http.Header, body io.Reader, size int64) (*http.Response, error) {
+	u, err := parseURL(rawURL)
+	if err != nil {
+		return nil, newError(BadURL, err)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), body)
+	if err != nil {
+		return nil, newError(BadURL, nil)
+	}
+	if header != nil {
+		req.Header = header
+	}
+	req.Header.Set("User-Agent", c.userAgent)
+	req.ContentLength = size
+	hc := &http.Client{Transport: c.transport, CheckRedirect: func(next *http.Request, via []*http.Request) error {
+		if method != http.MethodGet {
+			return http.ErrUseLastResponse // the answer itself is refused, because it is none of success
+		}
+		if len(via) > maxRedirects {
+			return newError(Redirects, nil)
+		}
+		if via[0].URL.Scheme == "https" && next.URL.Scheme != "https" {
+			return newError(BadURL, errors.New("a redirect leads from https to http"))
+		}
+		if err := checkURL(next.URL); err != nil {
+			return newError(BadURL, err)
+		}
+		next.Header.Del("Referer") // which net/http adds; the URL may be a secret
+		return nil
+	}}
+	resp, err := hc.Do(req)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ended(ctx)
+		}
+		return nil, asError(err)
+	}
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		e := &Error{Reason: Refused, Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header.Get("Retry-After"))}
+		// What it says is a stranger's; it is read only so that the connection is of use.
+		_, _ = io.CopyN(io.Discard, resp.Body, drainBytes)
+		_ = resp.Body.Close()
+		return nil, e
+	}
+	return resp, nil
+}
+
+// ended is the error of a request that ctx has ended.
+func ended(ctx context.Context) *Error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return newError(Slow, nil)
+	}
+	return newError(Unreachable, context.Cause(ctx))
+}
+
+// retryAfter reads a Retry-After (RFC 9110 §10.2.3), in either form.
+func retryAfter(s string) time.Duration {
+	var d time.Duration
+	if n, err := strconv.ParseUint(strings.TrimSpace(s), 10, 31); err == nil {
+		d = time.Duration(n) * time.Second
+	} else if t, err := http.ParseTime(s); err == nil {
+		d = time.Until(t)
+	}
+	return min(max(d, 0), maxRetryAfter)
+}
+
+// Put stores size bytes under a URL (RFC 9110 §9.3.4). No redirect is followed. The header must be one that the caller picked: all of it
+// goes to the server. The request ends with ctx, which must have a deadline.
+func (c *Client) Put(ctx context.Context, rawURL string, header http.Header, body io.Reader, size int64) error {
+	resp, err := c.do(ctx, http.MethodPut, rawURL, header, body, size)
+	if err != nil {
+		return err
+	}
+	_, _ = io.CopyN(io.Discard, resp.Body, drainBytes)
+	_ = resp.Body.Close() // the status has said that it is stored
+	return nil
+}
