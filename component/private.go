@@ -210,10 +210,13 @@ func (n *network) whom(a transports.Address) (nick, mask string) {
 // maskJID writes a mask as an address, for clients that want one to send back. Nobody is there.
 func (n *network) maskJID(mask string) transports.Address { return n.contactAddress(mask) }
 
-// realJID is the address of somebody in a room as one would write to him outside of it.
+// realJID is the address of somebody in a room as one would write to him outside of it. Everybody has one, since clients believe
+// a room that says to be non-anonymous (XEP-0045 §7.2.3): Profanity 0.13 crashes where it is missing. Networks that name people
+// without where they come from leave the resource empty.
 func (n *network) realJID(p *transports.Person) transports.Address {
+	jid := n.contactAddress(p.Nick)
 	if p.Host == "" {
-		return transports.Address{}
+		return jid
 	}
-	return n.contactAddress(p.Nick).WithResource(p.Ident + "@" + p.Host)
+	return jid.WithResource(p.Ident + "@" + p.Host)
 }

@@ -3,7 +3,6 @@ package e2e
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,58 +10,22 @@ import (
 	"os/exec"
 	"reflect"
 	"testing"
-	"time"
 
 	"passerelle/internal/realservers/realtest"
 )
 
-// TestSlixmpp holds a conversation with a client library that many programs are made with, on real servers.
-func TestSlixmpp(t *testing.T) {
-	t.Parallel()
-	program := build(t)
-	for _, xmpp := range []string{"prosody", "ejabberd"} {
-		t.Run(xmpp, func(t *testing.T) {
-			t.Parallel()
-			holdSlixmpp(t, program, realServers(t, xmpp, "ngircd"))
-		})
-	}
-}
+// TestSlixmpp holds a conversation with a client library that many programs are made with.
+func TestSlixmpp(t *testing.T) { withClient(t, holdSlixmpp) }
 
-func holdSlixmpp(t *testing.T, program string, s *servers) {
-	t.Helper()
+func holdSlixmpp(p *party) {
+	t, irc := p.t, p.irc
 	python := findPython(t)
-	g := newGateway(t, program, s)
-	if err := g.Restart(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
-	defer cancel()
-	bob, err := dialIRC(ctx, s.ircAddr, "bob")
+	host, port, err := net.SplitHostPort(p.c2sAddr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = bob.conn.Close() }()
-	irc := func(verb, arg string) {
-		t.Helper()
-		var err error
-		if verb == ">" {
-			err = bob.send(ctx, arg)
-		} else {
-			err = bob.expect(ctx, arg, nil, false)
-		}
-		if err != nil {
-			t.Fatalf("irc bob %s %s: %v", verb, arg, err)
-		}
-	}
-	irc(">", "JOIN #go")
-	irc("<", ":bob!* JOIN *#go")
-
-	host, port, err := net.SplitHostPort(s.c2sAddr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(ctx, python, "slixmpp/conversation.py", host, port, "alice@localhost/slixmpp", password,
-		fmt.Sprintf("#go%%%s@%s", networkName, gatewayDomain), "alice")
+	cmd := exec.CommandContext(p.ctx, python, "slixmpp/conversation.py", host, port, "alice@localhost/slixmpp", password,
+		roomJID, "alice")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.StdoutPipe()

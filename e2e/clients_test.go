@@ -1,0 +1,70 @@
+package e2e
+
+import (
+	"context"
+	"testing"
+	"time"
+)
+
+// clientTime is how long a conversation with a client that people use may take.
+const clientTime = 60 * time.Second
+
+// party is a gateway between real servers, with bob on the IRC side in #go, for a client that people use on the XMPP side.
+type party struct {
+	*servers
+	t   *testing.T
+	ctx context.Context
+	bob *ircActor
+}
+
+// withClient runs a test with each XMPP server.
+func withClient(t *testing.T, hold func(p *party)) {
+	t.Helper()
+	t.Parallel()
+	program := build(t)
+	for _, xmpp := range []string{"prosody", "ejabberd"} {
+		t.Run(xmpp, func(t *testing.T) {
+			t.Parallel()
+			hold(newParty(t, program, realServers(t, xmpp, "ngircd")))
+		})
+	}
+}
+
+func newParty(t *testing.T, program string, s *servers) *party {
+	t.Helper()
+	g := newGateway(t, program, s)
+	if err := g.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), clientTime)
+	t.Cleanup(cancel)
+	bob, err := dialIRC(ctx, s.ircAddr, "bob")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = bob.conn.Close() })
+	p := &party{servers: s, t: t, ctx: ctx, bob: bob}
+	p.irc(">", "JOIN #go")
+	p.irc("<", ":bob!* JOIN *#go")
+	return p
+}
+
+// irc is a step of bob's, as in a scenario.
+func (p *party) irc(verb, arg string) {
+	p.t.Helper()
+	var err error
+	if verb == ">" {
+		err = p.bob.send(p.ctx, arg)
+	} else {
+		err = p.bob.expect(p.ctx, arg, nil, false)
+	}
+	if err != nil {
+		p.t.Fatalf("irc bob %s %s: %v", verb, arg, err)
+	}
+}
+
+// Addresses as a user types them.
+const (
+	networkJID = networkName + "@" + gatewayDomain
+	roomJID    = "#go%" + networkJID
+)

@@ -1,0 +1,81 @@
+package e2e
+
+import (
+	"net"
+	"os"
+	"testing"
+)
+
+// TestProfanity does with the client Profanity what a user does with a gateway: he finds it, sets it up, talks in a room and in
+// private.
+func TestProfanity(t *testing.T) { withClient(t, holdProfanity) }
+
+func holdProfanity(p *party) {
+	t, ctx := p.t, p.ctx
+	program := findProgram(t, "profanity")
+	host, port, err := net.SplitHostPort(p.c2sAddr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	home := shortTempDir(t)
+	writeHome(t, home, ".config/profanity/profrc", "[ui]\nsplash=false\noccupants=true\nroster=false\n[logging]\nchlog=false\n")
+	writeHome(t, home, ".local/share/profanity/accounts", "[alice]\nenabled=true\njid=alice@localhost\npassword=%s\nserver=%s\nport=%s\n"+
+		"tls.policy=disable\nresource=profanity\nmuc.nick=alice\n", password, host, port)
+	screen := openTerminal(ctx, t, home, program, "--account", "alice")
+	do := func(line, pattern string) {
+		t.Helper()
+		screen.enter(ctx, line)
+		screen.await(ctx, pattern)
+	}
+	screen.await(ctx, `alice@localhost/profanity logged in successfully`)
+
+	// It finds the gateway and what the gateway has.
+	do("/disco items localhost", `^\S+ -   `+gatewayDomain)
+	do("/disco info "+gatewayDomain, `^\S+ -     IRC gateway irc gateway`)
+	do("/disco items "+gatewayDomain, `^\S+ -   `+networkJID)
+	do("/sub request "+gatewayDomain, `^\S+ - \+\+ `+gatewayDomain+` is online`)
+	do("/ping "+gatewayDomain, `Ping response from `+gatewayDomain)
+
+	// It runs a command with a form; the answer is said in the first window.
+	do("/cmd list "+networkJID, `^\S+ !   configure`)
+	do("/cmd exec configure "+networkJID, `Form title: Your settings on this IRC network`)
+	do("/field1 ally", `\[field1\].* ally`)
+	do("/form submit", `^\S+ ! configure completed`)
+
+	do("/join "+roomJID+" nick alice", `You have joined the room as ally`)
+	p.irc("<", ":ally!* JOIN *#go")
+	do("hello from profanity", `^\S+ - ally: hello from profanity`)
+	p.irc("<", ":ally!* PRIVMSG #go :hello from profanity")
+	p.irc(">", "PRIVMSG #go :welcome, ally")
+	screen.await(ctx, `^\S+ - bob: welcome, ally`)
+	p.irc(">", "TOPIC #go :all about go")
+	p.irc("<", ":bob!* TOPIC #go :all about go")
+	screen.await(ctx, `^\S+ ! \*bob has set the room subject: all about go`)
+	do("/nick alyssa", ` alyssa$`) // in the list of those who are there
+	p.irc("<", ":ally!* NICK *alyssa")
+
+	do("/msg bob", `^ .*bob`)
+	do("just between us", `^\S+ - (me|alyssa): just between us`)
+	p.irc("<", ":alyssa!* PRIVMSG bob :just between us")
+	p.irc(">", "PRIVMSG alyssa :nobody else hears this")
+	screen.await(ctx, `nobody else hears this`)
+
+	do("/msg help@"+gatewayDomain+" help", `help@`+gatewayDomain+`: This is IRC gateway`)
+	screen.enter(ctx, "/quit")
+	p.irc("<", ":alyssa!* *")
+}
+
+// shortTempDir is a folder whose name is short enough for a socket in it. It is removed at the end of the test.
+func shortTempDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "e2e-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
