@@ -1,6 +1,7 @@
 package component
 
 import (
+	"passerelle/component/downgrade"
 	"passerelle/component/muc"
 	"passerelle/component/stanza"
 	"passerelle/internal/text"
@@ -73,11 +74,15 @@ func (u *user) message(in *inbound, e entity, typ string) {
 		u.refuse(in, transports.NewError(transports.BadRequest, "This address is not a room.", nil))
 	case e.kind == entityRoom && root.Child(muc.NSUser, "x").Child(muc.NSUser, "invite") != nil:
 		u.invite(in, e)
+	case e.kind == entityRoom && root.Child(muc.NSUser, "x").Child(muc.NSUser, "decline") != nil:
+		u.decline(in, e)
 	case e.kind == entityRoom && isVoiceRequest(root):
 		u.refuse(in, transports.NewError(transports.Unsupported, text.Say(root.Attr("xml:lang"),
 			"The network carries no requests to speak: ask an operator of the room in a private message."), nil))
 	case e.kind == entityContact || e.kind == entityOccupant:
 		u.sendPrivate(in, e)
+	case downgrade.Encrypted(root) != nil: // XEP-0380 §1
+		u.refuse(in, downgrade.Encrypted(root))
 	case root.Child(stanza.NSComponent, "body") == nil:
 		// Chat states, receipts and markers: nothing to carry, and nothing to complain about.
 	case e.kind == entityRoom:

@@ -1,6 +1,7 @@
 package component
 
 import (
+	"slices"
 	"time"
 
 	"passerelle/component/muc"
@@ -46,37 +47,60 @@ func (u *user) invite(in *inbound, e entity) {
 			continue
 		}
 		if to.Domain == u.g.domain.Domain {
-			u.inviteThere(n, room, r, to)
+			u.inviteThere(n, room.Target(), r, to)
 			continue
 		}
 		u.inviteHere(room, r, to, invite)
 	}
 }
 
-// inviteThere invites somebody of the network.
-func (u *user) inviteThere(n *network, room *muc.Room, r reply, to transports.Address) {
-	nick := ""
-	if e, err := u.g.entity(to); err == nil && e.target.Network == n.id {
-		switch e.kind {
-		case entityContact:
-			nick = e.target.ID
-			if p := n.person(nick); p != nil {
-				nick = p.Nick
-			}
-		case entityOccupant:
-			if other := n.room(e.target.ID); other != nil {
-				if p, ok := other.Occupant(to.Resource); ok {
-					nick = p.Nick
-				}
+// inviteDirectly takes an invitation that a client sends to a person of the network by itself (XEP-0249 §2), and reports whether it did:
+// where the room is one of his network, the network invites him.
+func (u *user) inviteDirectly(in *inbound, e entity) bool {
+	n := u.networks[e.target.Network]
+	jid, err := transports.ParseAddress(in.root().Child(nsConference, "x").Attr("jid"))
+	if n == nil || err != nil || jid.Domain != u.g.domain.Domain {
+		return false
+	}
+	room, err := u.g.entity(jid.Bare())
+	if err != nil || room.kind != entityRoom || room.target.Network != n.id {
+		return false
+	}
+	u.inviteThere(n, room.target, reply{from: in.from, to: in.to, id: in.root().Attr("id")}, in.to)
+	return true
+}
+
+// nickAt is the nick of whom an address of a person or an occupant means, and empty where it means nobody of the network.
+func (n *network) nickAt(a transports.Address) string {
+	e, err := n.u.g.entity(a)
+	if err != nil || e.target.Network != n.id {
+		return ""
+	}
+	switch e.kind {
+	case entityContact:
+		if p := n.person(e.target.ID); p != nil {
+			return p.Nick
+		}
+		return e.target.ID
+	case entityOccupant:
+		if room := n.room(e.target.ID); room != nil {
+			if p, ok := room.Occupant(a.Resource); ok {
+				return p.Nick
 			}
 		}
 	}
+	return ""
+}
+
+// inviteThere invites somebody of the network.
+func (u *user) inviteThere(n *network, room transports.Target, r reply, to transports.Address) {
+	nick := n.nickAt(to)
 	if nick == "" {
 		u.bounce(r, transports.NewError(transports.NotFound, "Nobody can be invited at this address: it is none of a person on "+n.id+".", nil))
 		return
 	}
 	n.ask(func(ref transports.Ref) transports.Request {
-		return transports.Invite{Ref: ref, Room: room.Target(), Nick: nick}
+		return transports.Invite{Ref: ref, Room: room, Nick: nick}
 	}, func(_ transports.Event, err *transports.Error) {
 		if err != nil {
 			u.bounce(r, err)
@@ -86,10 +110,7 @@ func (u *user) inviteThere(n *network, room *muc.Room, r reply, to transports.Ad
 
 // inviteHere tells somebody of XMPP that he is invited, in both forms that clients know.
 func (u *user) inviteHere(room *muc.Room, r reply, to transports.Address, invite *stanza.Element) {
-	if t := now(); t.Sub(u.invitedFrom) > inviteTime {
-		u.invited, u.invitedFrom = 0, t
-	}
-	if u.invited++; u.invited > maxInvites {
+	if !u.mayInvite() {
 		u.bounce(r, transports.NewError(transports.Busy, "You have invited too many people. Try again in a minute.", nil))
 		return
 	}
@@ -98,7 +119,61 @@ func (u *user) inviteHere(room *muc.Room, r reply, to transports.Address, invite
 		u.bounce(r, transports.NewError(transports.TooLarge, "The reason is too long.", nil))
 		return
 	}
+	if len(u.invitees) == maxInvitees {
+		u.invitees = slices.Delete(u.invitees, 0, 1)
+	}
+	u.invitees = append(u.invitees, invitee{room: room.Address(), jid: to.Bare()})
 	u.sendInvitation(room.Address(), to, r.from.Bare(), reason, room.Password(), "")
+}
+
+// mayInvite counts an invitation or the answer to one, and reports whether there were not too many.
+func (u *user) mayInvite() bool {
+	if t := now(); t.Sub(u.invitedFrom) > inviteTime {
+		u.invited, u.invitedFrom = 0, t
+	}
+	u.invited++
+	return u.invited <= maxInvites
+}
+
+// invitee is somebody of XMPP whom the user has invited, and who may decline.
+type invitee struct{ room, jid transports.Address }
+
+// maxInvitees is how many of them are remembered, the last ones.
+const maxInvitees = 32
+
+// decline passes on that somebody declines an invitation (XEP-0045 §7.8.2): to a user who sent him one, and to nobody else, so that
+// rooms cannot be made to write to strangers. People of the network are not told, which has no words for it.
+func (u *user) decline(in *inbound, e entity) {
+	decline := in.root().Child(muc.NSUser, "x").Child(muc.NSUser, "decline")
+	to, err := transports.ParseAddress(decline.Attr("to"))
+	reason := decline.Child(muc.NSUser, "reason").Text()
+	if err != nil || len(reason) > maxReason || !u.mayInvite() {
+		return
+	}
+	u.g.mu.Lock()
+	inviter := u.g.users[to.Bare()]
+	u.g.mu.Unlock()
+	if inviter == nil {
+		return
+	}
+	answer := invitee{room: in.to.Bare(), jid: u.jid}
+	inviter.post(func() { inviter.declined(e.target, answer, reason) })
+}
+
+// declined tells the user that somebody whom he invited declines.
+func (u *user) declined(t transports.Target, by invitee, reason string) {
+	i := slices.Index(u.invitees, by)
+	room := u.networks[t.Network].room(t.ID)
+	if i < 0 || room == nil {
+		return
+	}
+	u.invitees = slices.Delete(u.invitees, i, i+1)
+	b := u.out.Stanzas.Start("message").JID("from", by.room).JID("to", u.jid).Attr("id", newID()).StartNS("x", muc.NSUser)
+	b.Start("decline").JID("from", by.jid)
+	if reason != "" {
+		b.Start("reason").Text(reason).End()
+	}
+	b.End().End().End()
 }
 
 // maxReason bounds the reason of an invitation, in bytes.

@@ -2,6 +2,9 @@ package component
 
 import "strings"
 
+// featureEscaping tells clients that they may escape (XEP-0106 §6): they take another way where it is not announced.
+const featureEscaping = `jid\20escaping`
+
 // Escapes are those of XEP-0106 §3: characters that a local part may not have, as a backslash and two digits. The library's reader
 // gives garbage for some that do not stand in front.
 var (

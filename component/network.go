@@ -3,6 +3,7 @@ package component
 import (
 	"context"
 
+	"passerelle/component/downgrade"
 	"passerelle/component/muc"
 	"passerelle/transports"
 )
@@ -19,8 +20,8 @@ type network struct {
 	// questions are what was asked for others than rooms.
 	questions map[transports.Ref]question
 	// via remembers in which room a private conversation is held, by nick: answers come from the occupant JID that the client
-	// wrote to (XEP-0045 §7.5), to the client that wrote.
-	via map[string]viaRoom
+	// wrote to (XEP-0045 §7.5).
+	via map[string]*muc.Room
 	// talk is the end of the private conversations, for messages that refer to others.
 	talk []talkLine
 }
@@ -30,12 +31,9 @@ type privateSend struct {
 	from, to transports.Address
 	id       string
 	receipt  bool // the client wants to know when it was taken
+	inRoom   bool // it was written to an occupant
+	text     downgrade.Text
 	taken    bool // the network has it; it may still say that it could not deliver it
-}
-
-type viaRoom struct {
-	room   *muc.Room
-	client transports.Address
 }
 
 // Emit takes an event of the session. It implements transports.Host.
@@ -151,7 +149,7 @@ func (n *network) tidy(room *muc.Room) {
 func (n *network) remove(room *muc.Room) {
 	delete(n.rooms, room.Target().ID)
 	for nick, v := range n.via {
-		if v.room == room {
+		if v == room {
 			delete(n.via, nick)
 		}
 	}

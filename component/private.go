@@ -6,7 +6,6 @@ import (
 
 	"passerelle/component/downgrade"
 	"passerelle/component/muc"
-	"passerelle/component/stanza"
 	"passerelle/transports"
 )
 
@@ -18,11 +17,13 @@ func (u *user) sendPrivate(in *inbound, e entity) {
 	n := u.networks[e.target.Network]
 	text := downgrade.Read(in.root(), n.quoted)
 	switch {
+	case u.inviteDirectly(in, e):
+		return
 	case text.Refused != nil:
 		u.refuse(in, text.Refused)
 		return
 	case text.Body == "":
-		return // chat states, receipts and markers: nothing to carry, and nothing to complain about
+		return // chat states, receipts and markers: nothing to carry, and nothing to complain about (XEP-0085 §5.1, XEP-0333 §4)
 	case n == nil:
 		u.refuse(in, transports.NewError(transports.Offline,
 			"You are not connected to "+e.target.Network+". Join a room there first, for instance "+u.exampleRoom(e.target.Network)+".", nil))
@@ -42,9 +43,9 @@ func (u *user) sendPrivate(in *inbound, e entity) {
 		}
 		to = transports.Target{Kind: transports.TargetContact, Network: e.target.Network, ID: person.Nick}
 		if n.via == nil {
-			n.via = make(map[string]viaRoom)
+			n.via = make(map[string]*muc.Room)
 		}
-		n.via[person.Nick] = viaRoom{room: room, client: in.from}
+		n.via[person.Nick] = room
 	} else {
 		n.forgetVia(e.target.ID)
 	}
@@ -53,13 +54,16 @@ func (u *user) sendPrivate(in *inbound, e entity) {
 		return
 	}
 	root := in.root()
-	n.remember(talkLine{id: root.Attr("id"), nick: "", body: root.Child(stanza.NSComponent, "body").Text()})
+	if !text.Passing {
+		n.remember(talkLine{id: root.Attr("id"), Quoted: downgrade.Quoted{Body: text.Said, Own: true}})
+	}
 	ref := u.nextRef()
 	if n.private == nil {
 		n.private = make(map[transports.Ref]privateSend)
 	}
 	n.private[ref] = privateSend{
 		from: in.from, to: in.to, id: root.Attr("id"), receipt: root.Child(nsReceipts, "request") != nil,
+		inRoom: e.kind == entityOccupant, text: text,
 	}
 	if err := n.session.Do(u.ctx, transports.Send{Ref: ref, To: to, Body: text.Body, Action: text.Action}); err != nil {
 		delete(n.private, ref)
@@ -79,10 +83,15 @@ func (n *network) takenPrivate(ref transports.Ref) {
 	}
 	p.taken = true
 	n.private[ref] = p
+	n.change(p.text)
 	if p.receipt && p.id != "" { // XEP-0184 §5: here it says that the network has the message
-		n.u.out.Stanzas.Start("message").JID("from", p.to).JID("to", p.from).Attr("id", newID()).
-			StartNS("received", nsReceipts).Attr("id", p.id).End().
-			End()
+		b := n.u.out.Stanzas.Start("message").JID("from", p.to).JID("to", p.from).Attr("type", "chat").Attr("id", newID())
+		b.StartNS("received", nsReceipts).Attr("id", p.id).End()
+		if p.inRoom {
+			b.StartNS("x", muc.NSUser).End() // XEP-0045 §7.5
+		}
+		b.StartNS("store", nsHints).End() // XEP-0184 §5.5: a client that is offline learns it later
+		b.End()
 	}
 	n.taken = append(n.taken, ref)
 	if len(n.taken) > keepTaken {
@@ -101,7 +110,7 @@ func (n *network) forgetVia(contact string) {
 }
 
 // privateMessage delivers what somebody said to the user alone: where the conversation is held in a room, from the occupant and
-// to the client that holds it; else from the contact, to all clients.
+// to all of the user's clients in it; else from the contact, to all clients.
 func (n *network) privateMessage(e transports.Message) {
 	u := n.u
 	if e.Ref != 0 {
@@ -120,35 +129,38 @@ func (n *network) privateMessage(e transports.Message) {
 	case e.Notice:
 		body = "[notice] " + body
 	}
-	from, to := n.contactAddress(e.From.Nick), u.jid
-	v, inRoom := n.via[e.From.Nick]
-	if inRoom {
-		occupant, there := v.room.OccupantJID(e.From.Nick)
-		if inRoom = there && v.room.Has(v.client); inRoom {
-			from, to = occupant, v.client
+	id := newID()
+	n.remember(talkLine{id: id, Quoted: downgrade.Quoted{Body: body}})
+	send := func(from, to transports.Address, room *muc.Room) {
+		b := u.out.Stanzas.Start("message").JID("from", from).JID("to", to).Attr("type", "chat").Attr("id", id)
+		b.Start("body").Text(body).End()
+		if room == nil {
+			appendNick(b, e.From.Nick) // XEP-0172 §4.3: in the address it is folded and escaped
+		} else {
+			b.StartNS("x", muc.NSUser).End() // XEP-0045 §7.5
+			muc.AppendOccupantID(b, room.OccupantID(e.From.Nick))
+		}
+		if !e.Time.IsZero() && now().Sub(e.Time) > muc.FarPast { // a bouncer plays back what it kept
+			muc.Delay(b, from.Bare(), e.Time)
+		}
+		b.End()
+	}
+	if room := n.via[e.From.Nick]; room != nil {
+		if occupant, there := room.OccupantJID(e.From.Nick); there {
+			// No server copies what comes from a room to other clients (XEP-0280 §6.1), so each gets its own.
+			for to := range room.Clients() {
+				send(occupant, to, room)
+			}
+			return
 		}
 	}
-	id := newID()
-	n.remember(talkLine{id: id, nick: e.From.Nick, body: body})
-	b := u.out.Stanzas.Start("message").JID("from", from).JID("to", to).Attr("type", "chat").Attr("id", id)
-	b.Start("body").Text(body).End()
-	if !inRoom {
-		appendNick(b, e.From.Nick) // XEP-0172 §4.3: in the address it is folded and escaped
-	} else {
-		b.StartNS("x", muc.NSUser).End() // XEP-0045 §7.5
-		muc.AppendOccupantID(b, v.room.OccupantID(e.From.Nick))
-	}
-	if !e.Time.IsZero() && now().Sub(e.Time) > muc.FarPast { // a bouncer plays back what it kept
-		muc.Delay(b, from.Bare(), e.Time)
-	}
-	b.End()
+	send(n.contactAddress(e.From.Nick), u.jid, nil)
 }
 
-// talkLine is a private message that was said lately.
+// talkLine is a private message that was said lately. Whose it is goes without saying.
 type talkLine struct {
-	id   string
-	nick string // empty for the user himself
-	body string
+	id string
+	downgrade.Quoted
 }
 
 // keepTalk is how many of them are kept, per session.
@@ -161,17 +173,35 @@ func (n *network) remember(l talkLine) {
 	n.talk = append(n.talk, l)
 }
 
-// quoted finds a private message that another one refers to.
-func (n *network) quoted(id string) (downgrade.Quoted, bool) {
+// said finds a private message by its id; nil where it is not known.
+func (n *network) said(id string) *talkLine {
 	if n == nil {
-		return downgrade.Quoted{}, false
+		return nil
 	}
 	for i := len(n.talk) - 1; i >= 0 && id != ""; i-- {
-		if l := n.talk[i]; l.id == id {
-			return downgrade.Quoted{Nick: l.nick, Body: l.body, Own: l.nick == ""}, true
+		if n.talk[i].id == id {
+			return &n.talk[i]
 		}
 	}
+	return nil
+}
+
+// quoted finds a private message that another one refers to.
+func (n *network) quoted(id string) (downgrade.Quoted, bool) {
+	if l := n.said(id); l != nil {
+		return l.Quoted, true
+	}
 	return downgrade.Quoted{}, false
+}
+
+// change notes what a message that the network has makes of earlier ones.
+func (n *network) change(t downgrade.Text) {
+	if l := n.said(t.Corrects); l != nil && l.Own {
+		l.Body = t.Said
+	}
+	if l := n.said(t.ReactsTo); l != nil {
+		l.Reacted = t.Reacted
+	}
 }
 
 // notice shows text of the network that nobody in particular said.

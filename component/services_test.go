@@ -128,7 +128,7 @@ func TestPrivateMessages(t *testing.T) {
 	alice.send(`<message type='chat' id='r1' to='bob%irc.example@irc.localhost'><body>got it?</body><request xmlns='urn:xmpp:receipts'/></message>`)
 	r := next[transports.Send](t, s)
 	s.emit(t, transports.Message{Ref: r.Ref, Part: 1, Of: 1, To: r.To, Body: r.Body})
-	alice.expect(`<message from='bob%irc.example@irc.localhost' to='alice@localhost/phone'><received xmlns='urn:xmpp:receipts' id='r1'/></message>`)
+	alice.expect(`<message type='chat' from='bob%irc.example@irc.localhost' to='alice@localhost/phone'><received xmlns='urn:xmpp:receipts' id='r1'/></message>`)
 	alice.send(`<message type='chat' id='r2' to='bob%irc.example@irc.localhost'><reactions xmlns='urn:xmpp:reactions:0' id='r1'><reaction>👍</reaction></reactions></message>`)
 	if m := next[transports.Send](t, s); m.Body != "reacts with 👍 to “got it?”" || !m.Action {
 		t.Errorf("sent %+v", m)

@@ -7,6 +7,12 @@ import (
 	"passerelle/transports"
 )
 
+// Namespaces of moderated retractions (XEP-0425), of today and of old.
+const (
+	nsModerate  = "urn:xmpp:message-moderate:1"
+	nsModerate0 = "urn:xmpp:message-moderate:0"
+)
+
 // refuseClearly answers requests that other rooms take and ours never will, with a sentence that says what to do instead. They are
 // announced nowhere. It reports whether the request is one of them.
 func (u *user) refuseClearly(in *inbound, e entity, payload *stanza.Element) bool {
@@ -16,6 +22,8 @@ func (u *user) refuseClearly(in *inbound, e entity, payload *stanza.Element) boo
 		why = text.Say(lang, "Nicks are registered with the network, not with a room: write to its services, such as NickServ.")
 	case payload.Is(nsVCardTemp, "vCard") && in.root().AttrIs("type", "set"): // XEP-0486 §3.2
 		why = text.Say(lang, "The network has no pictures and no cards, so this one cannot be changed.")
+	case e.kind == entityRoom && (payload.Is(nsModerate, "moderate") || payload.Child(nsModerate0, "moderate") != nil): // XEP-0425 §3
+		why = text.Say(lang, "The network has shown the message to everybody and takes nothing back.")
 	default:
 		return false
 	}

@@ -49,7 +49,8 @@ type user struct {
 	awaited     int                              // work in the background
 	lastRef     transports.Ref
 	listings    map[string]*listing // rooms of networks, for pages that follow
-	invited     int                 // people of XMPP, since invitedFrom
+	invited     int                 // people of XMPP, and declined by them, since invitedFrom
+	invitees    []invitee
 	invitedFrom time.Time
 	shown       int       // presences of occupants, since shownFrom
 	shownFrom   time.Time // when the count began

@@ -1,9 +1,11 @@
 // Package downgrade says in plain text what a network without the riches of XMPP cannot carry: one short readable line for a reply, a
 // correction, a reaction, a retraction or a file, and a clear refusal for what must not be sent at all.
 //
-// It is pure, and in charge of reading one message. What the room or the conversation makes of the text is not its business.
+// It is pure, and in charge of reading one message: what the network gets of it, what others of the sender's clients should see though
+// the network gets nothing, and what its sender wants kept. What the room or the conversation makes of that is not its business.
 //
-// Documents: XEP-0245 1.0, XEP-0308 1.2, XEP-0380 0.3, XEP-0424 0.4, XEP-0428 0.2, XEP-0444 0.1, XEP-0461 0.2, XEP-0066 1.5.
+// Documents: XEP-0066 1.5, XEP-0085 2.1, XEP-0245 1.0, XEP-0249 1.2, XEP-0308 1.2.1, XEP-0333 0.4, XEP-0334 0.4, XEP-0364 0.3.2, XEP-0374 0.2,
+// XEP-0380 0.4, XEP-0384 0.8, XEP-0424 0.4.2, XEP-0426 0.3, XEP-0428 0.2.1, XEP-0444 0.2, XEP-0461 0.2.
 package downgrade
 
 import (
@@ -21,20 +23,24 @@ const (
 	NSReply     = "urn:xmpp:reply:0"
 	NSReactions = "urn:xmpp:reactions:0"
 	NSFallback  = "urn:xmpp:fallback:0"
-	NSEME       = "urn:xmpp:eme:0"
-	nsOMEMO1    = "eu.siacs.conversations.axolotl"
-	nsOMEMO2    = "urn:xmpp:omemo:2"
+	nsRetract0  = "urn:xmpp:message-retract:0"
+	nsFasten    = "urn:xmpp:fasten:0"
 	nsOOB       = "jabber:x:oob"
+	nsInvite    = "jabber:x:conference"
+	nsStates    = "http://jabber.org/protocol/chatstates"
+	nsMarkers   = "urn:xmpp:chat-markers:0"
 )
 
 // Features are the namespaces that a conversation can announce, since this package makes them readable.
 func Features() []string { return []string{NSCorrect, NSRetract, NSReply, NSReactions, NSFallback} }
 
-// Quoted is a message that another one refers to.
+// Quoted is a message that another one refers to, as it stands by now.
 type Quoted struct {
-	Nick string
-	Body string
-	Own  bool // the sender of the reference wrote it
+	Nick string // empty where it need not be said
+	Body string // without what it quotes itself
+	Own  bool   // the sender of the reference wrote it
+	// Reacted are the signs with which the sender of the reference reacted to it, as Text has them.
+	Reacted string
 }
 
 // Text is what the network gets. An empty Body with a nil Refused means that there is nothing to send.
@@ -42,35 +48,60 @@ type Text struct {
 	Body    string
 	Action  bool // "/me": the body is what the sender does
 	Refused *transports.Error
+	// Shown says that the sender's other clients should see the message though there is nothing to send.
+	Shown bool
+	// Passing is of the moment: nothing is to be remembered of the message.
+	Passing bool
+	// Said is what the message itself says, for those that refer to it later.
+	Said string
+	// Corrects is the id of a message that says Said from now on, ReactsTo that of one to which the sender reacts with Reacted.
+	Corrects, ReactsTo string
+	Reacted            string // signs with spaces between them
 }
 
 // Read makes text of a message. lookup finds the messages that it refers to by their ids; it may know none.
 func Read(m *stanza.Element, lookup func(id string) (Quoted, bool)) Text {
-	if encrypted(m) {
-		// XEP-0380 §1: the body is only a hint for clients that cannot decrypt.
-		return Text{Refused: transports.NewError(transports.Unsupported,
-			"This conversation cannot carry encrypted messages. Switch encryption off here and send it again.", nil)}
+	t := read(m, lookup)
+	t.Passing = t.Passing || ReadHints(m).NoStore
+	return t
+}
+
+func read(m *stanza.Element, lookup func(id string) (Quoted, bool)) Text {
+	body := m.Child(stanza.NSComponent, "body").Text()
+	switch encryption(m, body) {
+	case encrypted:
+		return Text{Refused: Encrypted(m)}
+	case onlyKeys:
+		return Text{}
 	}
 	if r := m.Child(NSReactions, "reactions"); r != nil {
 		return reaction(r, lookup)
 	}
-	if r := m.Child(NSRetract, "retract"); r != nil {
-		if q, ok := lookup(r.Attr("id")); ok {
-			return Text{Body: "takes back: “" + quote(q.Body) + "”", Action: true}
-		}
-		return Text{Body: "takes back an earlier message", Action: true}
+	if id, ok := retracted(m); ok {
+		return retraction(id, lookup)
 	}
-	body := m.Child(stanza.NSComponent, "body").Text()
-	if reply := m.Child(NSReply, "reply"); reply != nil {
-		body = answer(m, reply, body, lookup)
+	if isState(m) && body == "" {
+		return Text{Shown: true, Passing: true}
 	}
-	if r := m.Child(NSCorrect, "replace"); r != nil {
-		return correction(body, r.Attr("id"), lookup)
+	replied, prefix := m.Child(NSReply, "reply"), ""
+	if replied != nil {
+		body = withoutFallback(m, body)
 	}
 	if url := m.Child(nsOOB, "x").Child(nsOOB, "url").Text(); url != "" && !strings.Contains(body, url) {
 		body = strings.TrimSpace(body + "\n" + url)
 	}
-	return action(body)
+	if replied != nil && body != "" {
+		prefix = addressed(replied, body, lookup)
+	}
+	if r := m.Child(NSCorrect, "replace"); r != nil {
+		return correction(body, prefix, r.Attr("id"), lookup)
+	}
+	if jid := m.Child(nsInvite, "x").Attr("jid"); jid != "" && body == "" { // XEP-0249 §2
+		return Text{Body: "invites you to " + jid, Action: true}
+	}
+	t := action(prefix + body)
+	t.Said = body
+	return t
 }
 
 func action(body string) Text {
@@ -80,111 +111,14 @@ func action(body string) Text {
 	return Text{Body: body}
 }
 
-// encrypted reports whether only somebody with a key can read a message.
-func encrypted(m *stanza.Element) bool {
-	return m.Child(NSEME, "encryption") != nil || m.Child(nsOMEMO1, "encrypted") != nil || m.Child(nsOMEMO2, "encrypted") != nil
-}
-
-// reaction says which message was reacted to and how (XEP-0444 §4). Taking reactions back says nothing.
-func reaction(r *stanza.Element, lookup func(string) (Quoted, bool)) Text {
-	var signs []string
-	for c := range r.Children() {
-		if s := strings.TrimSpace(c.Text()); c.Is(NSReactions, "reaction") && s != "" && len(signs) < 8 {
-			signs = append(signs, cut(s, 16))
-		}
-	}
-	if len(signs) == 0 {
-		return Text{}
-	}
-	said := strings.Join(signs, " ")
-	q, ok := lookup(r.Attr("id"))
-	switch {
-	case !ok:
-		return Text{Body: "reacts with " + said, Action: true}
-	case q.Own:
-		return Text{Body: "reacts with " + said + " to “" + quote(q.Body) + "”", Action: true}
-	}
-	return Text{Body: "reacts with " + said + " to " + q.Nick + ": “" + quote(q.Body) + "”", Action: true}
-}
-
-// answer makes of a reply what people of IRC write: the nick in front, without the quotation that clients put there for others
-// (XEP-0461 §3.1 with XEP-0428).
-func answer(m, reply *stanza.Element, body string, lookup func(string) (Quoted, bool)) string {
+// isState reports whether a message tells what its sender is doing: writing (XEP-0085), having read (XEP-0333).
+func isState(m *stanza.Element) bool {
 	for c := range m.Children() {
-		if !c.Is(NSFallback, "fallback") || c.Attr("for") != NSReply {
-			continue
+		if c.Space == nsStates || c.Space == nsMarkers && c.Name != "markable" {
+			return true
 		}
-		span := c.Child(NSFallback, "body")
-		if span == nil {
-			continue
-		}
-		body = remove(body, span.Attr("start"), span.Attr("end"))
 	}
-	body = strings.TrimSpace(body)
-	nick := ""
-	if q, ok := lookup(reply.Attr("id")); ok {
-		if q.Own {
-			return body
-		}
-		nick = q.Nick
-	} else if to, err := transports.ParseAddress(reply.Attr("to")); err == nil {
-		nick = to.Resource
-	}
-	if nick == "" || strings.HasPrefix(strings.ToLower(body), strings.ToLower(nick)) || strings.HasPrefix(body, "/me ") {
-		return body
-	}
-	return nick + ": " + body
-}
-
-// remove takes characters start to end out of a text, counted in code points (XEP-0426 §2). What is no such span is left alone.
-func remove(s, start, end string) string {
-	from, ok1 := number(start)
-	to, ok2 := number(end)
-	runes := []rune(s)
-	if start == "" && end == "" {
-		return ""
-	}
-	if !ok1 || !ok2 || from > to || to > len(runes) {
-		return s
-	}
-	return string(runes[:from]) + string(runes[to:])
-}
-
-func number(s string) (int, bool) {
-	n := 0
-	for _, c := range []byte(s) {
-		if c < '0' || c > '9' || n > 1<<20 {
-			return 0, false
-		}
-		n = n*10 + int(c-'0')
-	}
-	return n, s != ""
-}
-
-// correction says what changed (XEP-0308 §3): as people of IRC do, only the new words where few changed.
-func correction(body, id string, lookup func(string) (Quoted, bool)) Text {
-	q, ok := lookup(id)
-	if !ok {
-		t := action(body)
-		t.Body += " (corrected)"
-		return t
-	}
-	before, after := strings.Fields(q.Body), strings.Fields(body)
-	for len(before) > 0 && len(after) > 0 && before[0] == after[0] {
-		before, after = before[1:], after[1:]
-	}
-	for len(before) > 0 && len(after) > 0 && before[len(before)-1] == after[len(after)-1] {
-		before, after = before[:len(before)-1], after[:len(after)-1]
-	}
-	if len(after) > 0 && len(after) <= 3 && len(before) <= 3 && len(after) < len(strings.Fields(body)) {
-		return Text{Body: "*" + strings.Join(after, " ")}
-	}
-	if len(after) == 0 && len(before) == 0 {
-		return Text{} // nothing that one could see
-	}
-	t := action(body)
-	t.Body += " (corrected)"
-	return t
+	return false
 }
 
 // quoteBytes is how much of a message is repeated so that people know which one is meant.
@@ -192,7 +126,7 @@ const quoteBytes = 40
 
 // quote is the beginning of a message, on one line.
 func quote(body string) string {
-	return cut(strings.Join(strings.Fields(body), " "), quoteBytes)
+	return "“" + cut(strings.Join(strings.Fields(body), " "), quoteBytes) + "”"
 }
 
 // cut shortens a text to at most n bytes, between words where there are some.

@@ -140,24 +140,42 @@ func (r *Room) Groupchat(from transports.Address, m *stanza.Element, out *Out) {
 	switch {
 	case t.Refused != nil:
 		r.bounce(from, m.Attr("id"), t.Refused, out)
+	case t.Shown:
+		r.show(m.Attr("id"), payload(m), t, out)
 	case t.Body == "":
-		// Chat states, markers, receipts: nothing that the room could carry.
+		// Receipts and the like: nothing that the room could carry, and nothing to complain about.
 	default:
-		p := pending{kind: pendingSend, client: from, id: m.Attr("id"), body: body.Text(), payload: payload(m)}
+		p := pending{kind: pendingSend, client: from, id: m.Attr("id"), body: body.Text(), text: t, payload: payload(m)}
 		r.ask(out, p, func(ref transports.Ref) transports.Request {
 			return transports.Send{Ref: ref, To: r.opt.Target, Body: t.Body, Action: t.Action}
 		})
 	}
 }
 
+// show shows the user's clients a message of one of them that says nothing to the network: on the laptop one sees what was read on
+// the phone (XEP-0333), and which reaction was taken back there (XEP-0444).
+func (r *Room) show(id, payload string, t downgrade.Text, out *Out) {
+	if payload == "" {
+		return // too much to be kept, even for so long
+	}
+	l := line{nick: r.nick, id: id, payload: payload, occupant: r.OccupantID(r.nick), time: r.opt.Now(), own: true}
+	if !t.Passing {
+		l.stanzaID = r.opt.NewID()
+	}
+	r.deliver(l, t, out)
+}
+
 // quoted finds a message of the room that another one refers to.
 func (r *Room) quoted(id string) (downgrade.Quoted, bool) {
-	for i := len(r.history.lines) - 1; i >= 0 && id != ""; i-- {
-		if l := &r.history.lines[i]; l.id == id || l.stanzaID == id {
-			return downgrade.Quoted{Nick: l.nick, Body: l.body, Own: l.nick == r.nick}, true
-		}
+	l := r.history.find(id)
+	if l == nil {
+		return downgrade.Quoted{}, false
 	}
-	return downgrade.Quoted{}, false
+	q := downgrade.Quoted{Nick: l.nick, Body: l.body, Own: l.own}
+	if l.since != nil {
+		q.Body, q.Reacted = l.since.said, l.since.reacted
+	}
+	return q, true
 }
 
 // maxPayload bounds what is kept of a message until it is reflected.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"passerelle/component/downgrade"
 	"passerelle/transports"
 )
 
@@ -240,7 +241,7 @@ func (r *Room) message(e transports.Message, out *Out) {
 	}
 	if e.From != nil {
 		l.nick = e.From.Nick
-		l.occupant = r.speakerID(l.nick, e.From)
+		l.occupant, l.own = r.speakerID(l.nick, e.From), l.nick == r.nick
 	}
 	switch {
 	case e.Action:
@@ -251,7 +252,7 @@ func (r *Room) message(e transports.Message, out *Out) {
 	p := r.pending[e.Ref]
 	if p == nil || p.kind != pendingSend || p.taken {
 		l.id = l.stanzaID
-		r.deliver(l, out)
+		r.deliver(l, downgrade.Text{Said: l.body}, out)
 		return
 	}
 	if p.part, p.of = e.Part, e.Of; e.Part < e.Of {
@@ -263,15 +264,18 @@ func (r *Room) message(e transports.Message, out *Out) {
 		r.taken = slices.Delete(r.taken, 0, 1)
 	}
 	// XEP-0045 §7.4, with the sender's own id and origin-id for everybody (#stable_id).
-	l.nick, l.body, l.payload, l.id, l.occupant = r.nick, p.body, p.payload, p.id, r.OccupantID(r.nick)
+	l.nick, l.body, l.payload, l.id, l.occupant, l.own = r.nick, p.body, p.payload, p.id, r.OccupantID(r.nick), true
 	if l.id == "" {
 		l.id = l.stanzaID
 	}
-	r.deliver(l, out)
+	r.deliver(l, p.text, out)
 }
 
-func (r *Room) deliver(l line, out *Out) {
-	r.history.add(l)
+// deliver sends a line to the clients that are in, and remembers it and what it makes of others.
+func (r *Room) deliver(l line, t downgrade.Text, out *Out) {
+	if !t.Passing {
+		r.history.add(l, t)
+	}
 	for i := range r.clients {
 		if r.clients[i].in {
 			r.sendLine(&r.clients[i], l, false, out)

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"time"
 
+	"passerelle/component/downgrade"
 	"passerelle/component/stanza"
 )
 
@@ -24,15 +25,50 @@ type line struct {
 	stanzaID   string
 	occupant   string // id of who said it
 	time       time.Time
+	own        bool   // the user said it
+	since      *since // nil where nothing became of it
 }
 
-func (h *history) add(l line) {
+// since is what became of a line after it was said, for those that refer to it then.
+type since struct {
+	said    string // without what it quotes, and corrected
+	reacted string // the user's own signs
+}
+
+// add remembers a line with what the network got of it, and what that makes of earlier lines.
+func (h *history) add(l line, t downgrade.Text) {
+	if of := h.find(t.Corrects); of != nil && of.own {
+		of.now().said = t.Said
+	}
+	if of := h.find(t.ReactsTo); of != nil {
+		of.now().reacted = t.Reacted
+	}
+	if t.Said != l.body {
+		l.since = &since{said: t.Said}
+	}
 	if len(h.lines) == keepHistory {
 		copy(h.lines, h.lines[1:])
 		h.lines[keepHistory-1] = l
 		return
 	}
 	h.lines = append(h.lines, l)
+}
+
+// find finds the newest line with an id: its own, or the one that the room gave it.
+func (h *history) find(id string) *line {
+	for i := len(h.lines) - 1; i >= 0 && id != ""; i-- {
+		if l := &h.lines[i]; l.id == id || l.stanzaID == id {
+			return l
+		}
+	}
+	return nil
+}
+
+func (l *line) now() *since {
+	if l.since == nil {
+		l.since = &since{said: l.body}
+	}
+	return l.since
 }
 
 // historyRequest is what a client wants of the history (XEP-0045 §7.2.15).

@@ -1,11 +1,13 @@
 package muc
 
 import (
+	"iter"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	"passerelle/component/downgrade"
 	"passerelle/component/stanza"
 	"passerelle/transports"
 )
@@ -105,6 +107,7 @@ type pending struct {
 	id     string // of the client's stanza
 	nick   string // that it asked for
 	body   string
+	text   downgrade.Text // what the network gets of it
 	// payload is all that the message carries, as XML to be reflected.
 	payload string
 	part    int // of how many the network has
@@ -155,6 +158,17 @@ func (r *Room) Empty() bool { return len(r.clients) == 0 }
 func (r *Room) Has(addr transports.Address) bool {
 	c := r.client(addr)
 	return c != nil && c.in
+}
+
+// Clients are the user's clients that are in the room.
+func (r *Room) Clients() iter.Seq[transports.Address] {
+	return func(yield func(transports.Address) bool) {
+		for i := range r.clients {
+			if c := &r.clients[i]; c.in && !yield(c.addr) {
+				return
+			}
+		}
+	}
 }
 
 // Occupant finds somebody in the room by the resource of his occupant JID.

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"passerelle/component/downgrade"
 	"passerelle/component/stanza"
 	"passerelle/transports"
 )
@@ -278,6 +279,53 @@ yes lets</body><reply xmlns='urn:xmpp:reply:0' to='#go%irc.example@irc.localhost
 			say("m5", `<retract xmlns='urn:xmpp:message-retract:1' id='m2'/><stanza-id xmlns='urn:xmpp:sid:0' by='#go%irc.example@irc.localhost' id='forged'/>`)
 			p.stanza(`<message from='alice@localhost/phone' to='#go%irc.example@irc.localhost' type='groupchat' id='m6'><body>secret</body><encryption xmlns='urn:xmpp:eme:0' namespace='eu.siacs.conversations.axolotl'/></message>`)
 		},
+		// What is of the moment goes to the user's own clients alone; what was taken back or is as before too, and is kept.
+		"own-clients": func(p *play) {
+			p.enter()
+			p.stanza(joinLap)
+			p.event(transports.Message{Room: goChannel, From: bob(), Body: "shall we go?"}) // id4
+			say := func(id, payload string) {
+				p.stanza(`<message from='alice@localhost/phone' to='#go%irc.example@irc.localhost' type='groupchat' id='` + id + `'>` + payload + `</message>`)
+			}
+			say("c1", `<composing xmlns='http://jabber.org/protocol/chatstates'/><no-store xmlns='urn:xmpp:hints'/>`)
+			say("c2", `<displayed xmlns='urn:xmpp:chat-markers:0' id='id4'/><stanza-id xmlns='urn:xmpp:sid:0' by='#go%irc.example@irc.localhost' id='forged'/>`)
+			say("c3", `<received xmlns='urn:xmpp:receipts' id='id4'/>`)
+			say("c4", `<reactions xmlns='urn:xmpp:reactions:0' id='id4'/>`)
+			p.stanza(`<presence from='alice@localhost/tablet' to='#go%irc.example@irc.localhost/alice' id='j3'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
+			p.stanza(`<message from='eve@localhost/x' to='#go%irc.example@irc.localhost' type='groupchat' id='c5'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>`)
+		},
+		// A message that refers to another one refers to it as it stands by then.
+		"changes": func(p *play) {
+			p.enter()
+			say := func(id, payload string, taken bool) {
+				before := p.refs
+				p.stanza(`<message from='alice@localhost/phone' to='#go%irc.example@irc.localhost' type='groupchat' id='` + id + `'>` + payload + `</message>`)
+				switch {
+				case p.refs == before:
+				case taken:
+					p.event(transports.Message{Ref: p.refs, Part: 1, Of: 1, Room: goChannel, From: &transports.Person{Nick: "alice"}, Body: "as sent"})
+				default:
+					p.event(transports.Done{Ref: p.refs, Err: transports.NewError(transports.Denied, "#go is moderated.", nil)})
+				}
+			}
+			p.event(transports.Message{Room: goChannel, From: bob(), Body: "shall we go?"}) // id2
+			say("m1", `<body>see you there at nine</body>`, true)
+			const m1 = `<replace xmlns='urn:xmpp:message-correct:0' id='m1'/>`
+			say("m2", `<body>see you there at ten</body>`+m1, true)
+			say("m3", `<body>see you there at eleven</body>`+m1, false) // nobody saw it
+			say("m4", `<body>see you there at ten</body>`+m1, true)     // nothing new
+			say("m5", `<body>see you there at nine</body>`+m1, true)    // back again
+			say("r1", `<reactions xmlns='urn:xmpp:reactions:0' id='id2'><reaction>👍</reaction></reactions>`, false)
+			say("r2", `<reactions xmlns='urn:xmpp:reactions:0' id='id2'><reaction>👍</reaction></reactions>`, true)
+			say("r3", `<reactions xmlns='urn:xmpp:reactions:0' id='id2'><reaction>👍</reaction><reaction>🎉</reaction></reactions>`, true)
+			say("r4", `<reactions xmlns='urn:xmpp:reactions:0' id='id2'><reaction>🎉</reaction></reactions>`, true)
+			say("r5", `<reactions xmlns='urn:xmpp:reactions:0' id='id2'><reaction>👍</reaction><reaction>🎉</reaction></reactions>`, true)
+			p.event(transports.Renamed{Old: "alice", New: "ally", Self: true})
+			say("x1", `<retract xmlns='urn:xmpp:message-retract:1' id='m1'/>`, true)
+			say("x2", `<retract xmlns='urn:xmpp:message-retract:1' id='id2'/>`, true)
+			say("n1", `<body>not kept</body><no-store xmlns='urn:xmpp:hints'/>`, true)
+			say("x3", `<retract xmlns='urn:xmpp:message-retract:1' id='n1'/>`, true)
+		},
 		"action-and-notice": func(p *play) {
 			p.enter()
 			p.stanza(`<message from='alice@localhost/phone' to='#go%irc.example@irc.localhost' type='groupchat' id='m1'><body>/me waves</body></message>`)
@@ -463,7 +511,7 @@ func TestHistoryRequests(t *testing.T) {
 	t.Parallel()
 	var h history
 	for i := range keepHistory + 10 {
-		h.add(line{body: fmt.Sprintf("%05d", i), time: start.Add(time.Duration(i) * time.Second)})
+		h.add(line{body: fmt.Sprintf("%05d", i), time: start.Add(time.Duration(i) * time.Second)}, downgrade.Text{})
 	}
 	now := start.Add(60 * time.Second)
 	tests := []struct {

@@ -174,7 +174,9 @@ func (r *Room) sendLine(c *client, l line, old bool, out *Out) {
 	} else {
 		b.Start("body").Text(l.body).End()
 	}
-	b.StartNS("stanza-id", nsSID).JID("by", r.opt.Address).Attr("id", l.stanzaID).End()
+	if l.stanzaID != "" {
+		b.StartNS("stanza-id", nsSID).JID("by", r.opt.Address).Attr("id", l.stanzaID).End()
+	}
 	AppendOccupantID(b, l.occupant)
 	if old || r.opt.Now().Sub(l.time) > FarPast {
 		Delay(b, r.opt.Address, l.time)

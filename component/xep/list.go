@@ -20,6 +20,7 @@ type Status string
 const (
 	Complete Status = "complete"
 	Partial  Status = "partial"
+	Wontfix  Status = "wontfix" // refused in words
 )
 
 // List is every extension, by number. A new one is a line here, a scenario, and what it takes in package component.
@@ -87,8 +88,8 @@ func List() []Extension {
 			Scenarios: []string{"avatars"},
 		},
 		{
-			Number: 85, Version: "2.1", Status: Partial, Note: "The network has none: they are accepted and not passed on.",
-			Scenarios: []string{"room-message"},
+			Number: 85, Version: "2.1", Status: Partial, Note: "The network has none: in rooms the user's own clients see them, and nobody else.",
+			Scenarios: []string{"states"},
 		},
 		{
 			Number: 92, Version: "1.1", Status: Complete,
@@ -102,6 +103,7 @@ func List() []Extension {
 		},
 		{
 			Number: 106, Version: "1.1.1", Status: Complete,
+			Features:  []string{`jid\20escaping`},
 			Scenarios: []string{"awkward-channel"},
 		},
 		{
@@ -157,6 +159,7 @@ func List() []Extension {
 		},
 		{
 			Number: 249, Version: "1.2", Status: Complete,
+			Features:  []string{"jabber:x:conference"},
 			Scenarios: []string{"invite"},
 		},
 		{
@@ -167,12 +170,21 @@ func List() []Extension {
 		{
 			Number: 308, Version: "1.2.1", Status: Partial, Note: "Said in words on the network.",
 			Features:  []string{"urn:xmpp:message-correct:0"},
-			Scenarios: []string{"rich-messages"},
+			Scenarios: []string{"rich-messages", "message-changes"},
 		},
 		{
 			Number: 317, Version: "0.2", Status: Partial, Note: "The ranks of the network; they change there.",
 			Features:  []string{"urn:xmpp:hats:0"},
 			Scenarios: []string{"hats"},
+		},
+		{
+			Number: 333, Version: "0.4.1", Status: Partial, Note: "The network has none: in rooms the user's own clients see what he read elsewhere.",
+			Scenarios: []string{"states"},
+		},
+		{
+			Number: 334, Version: "0.4.0", Status: Complete,
+			Features:  []string{"urn:xmpp:hints"},
+			Scenarios: []string{"message-changes"},
 		},
 		{
 			Number: 359, Version: "0.7.0", Status: Complete,
@@ -181,7 +193,7 @@ func List() []Extension {
 		},
 		{
 			Number: 380, Version: "0.4.0", Status: Complete, Note: "What is encrypted is refused, since no network could read it.",
-			Scenarios: []string{"rich-messages"},
+			Scenarios: []string{"encrypted"},
 		},
 		{
 			Number: 410, Version: "1.1.0", Status: Complete,
@@ -196,7 +208,11 @@ func List() []Extension {
 		{
 			Number: 424, Version: "0.4.2", Status: Partial, Note: "Said in words on the network, which forgets nothing.",
 			Features:  []string{"urn:xmpp:message-retract:1"},
-			Scenarios: []string{"rich-messages"},
+			Scenarios: []string{"message-changes"},
+		},
+		{
+			Number: 425, Version: "0.3.0", Status: Wontfix, Note: "Refused in words: the network takes nothing back.",
+			Scenarios: []string{"message-changes"},
 		},
 		{
 			Number: 428, Version: "0.2.1", Status: Complete,
@@ -206,7 +222,7 @@ func List() []Extension {
 		{
 			Number: 444, Version: "0.2.0", Status: Partial, Note: "Said in words on the network.",
 			Features:  []string{"urn:xmpp:reactions:0"},
-			Scenarios: []string{"rich-messages"},
+			Scenarios: []string{"rich-messages", "message-changes"},
 		},
 		{
 			Number: 461, Version: "0.2.0", Status: Partial, Note: "On the network the nick of who is answered stands in front.",

@@ -55,6 +55,7 @@ var french = map[string]string{
 	"Only people with a rank may speak":                                                           "Seules les personnes ayant un rang peuvent parler",
 	"People outside of the room may write to it":                                                  "On peut y écrire sans y être",
 	"The network carries no requests to speak: ask an operator of the room in a private message.": "Le réseau ne transmet pas les demandes de parole : demandez à un opérateur du salon par message privé.",
+	"The network has shown the message to everybody and takes nothing back.":                      "Le réseau a montré le message à tout le monde et ne reprend rien.",
 	"The network has no pictures and no cards, so this one cannot be changed.":                    "Le réseau n'a ni images ni cartes de visite : celle-ci ne peut pas être changée.",
 	"The password; empty leaves it as it is":                                                      "Le mot de passe ; vide : inchangé",
 	"The room is listed":                                                                          "Le salon figure dans la liste",

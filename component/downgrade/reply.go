@@ -1,0 +1,103 @@
+package downgrade
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"passerelle/component/stanza"
+	"passerelle/transports"
+)
+
+// addressed is what stands in front of a reply: the nick of who is answered, as people of IRC write it.
+func addressed(reply *stanza.Element, body string, lookup func(string) (Quoted, bool)) string {
+	nick := ""
+	if q, ok := lookup(reply.Attr("id")); ok {
+		if !q.Own {
+			nick = q.Nick
+		}
+	} else if to, err := transports.ParseAddress(reply.Attr("to")); err == nil {
+		nick = to.Resource
+	}
+	if nick == "" || names(body, nick) || strings.HasPrefix(body, "/me ") {
+		return ""
+	}
+	return nick + ": "
+}
+
+// names reports whether a text begins with a nick.
+func names(text, nick string) bool {
+	text = strings.TrimPrefix(text, "@")
+	if len(text) < len(nick) || !strings.EqualFold(text[:len(nick)], nick) {
+		return false
+	}
+	next, _ := utf8.DecodeRuneInString(text[len(nick):])
+	return len(text) == len(nick) || !unicode.IsLetter(next) && !unicode.IsNumber(next)
+}
+
+// span is a part of a body, in code points (XEP-0426 §2).
+type span struct{ from, to int }
+
+// withoutFallback is the body of a reply without the quotation that clients put there for others (XEP-0461 §3.1 with XEP-0428 §2.2).
+func withoutFallback(m *stanza.Element, body string) string {
+	var spans []span
+	runes := []rune(body)
+	for c := range m.Children() {
+		if !c.Is(NSFallback, "fallback") || c.Attr("for") != NSReply {
+			continue
+		}
+		parts := 0
+		for part := range c.Children() {
+			parts++
+			if !part.Is(NSFallback, "body") {
+				continue
+			}
+			if s, ok := readSpan(part, len(runes)); ok {
+				spans = append(spans, s)
+			}
+		}
+		if parts == 0 { // all of it
+			spans = append(spans, span{0, len(runes)})
+		}
+	}
+	// The last one first, so that the others stay where they are.
+	slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(b.from, a.from) })
+	for end := len(runes); len(spans) > 0; spans = spans[1:] {
+		s := spans[0]
+		runes = append(runes[:s.from:s.from], runes[max(s.from, min(s.to, end)):]...)
+		end = s.from
+	}
+	return strings.TrimSpace(string(runes))
+}
+
+// readSpan reads a span of a text of n characters. What is none is left alone.
+func readSpan(e *stanza.Element, n int) (span, bool) {
+	if !e.HasAttr("start") && !e.HasAttr("end") { // XEP-0428 §2.2: all of it
+		return span{0, n}, true
+	}
+	s := span{0, n}
+	if e.HasAttr("start") {
+		s.from = number(e.Attr("start"))
+	}
+	if e.HasAttr("end") {
+		s.to = number(e.Attr("end"))
+	}
+	return s, s.from >= 0 && s.from <= s.to && s.to <= n
+}
+
+// number reads a place in a text, and is -1 for what is none.
+func number(s string) int {
+	n := 0
+	for _, c := range []byte(s) {
+		if c < '0' || c > '9' || n > 1<<20 {
+			return -1
+		}
+		n = n*10 + int(c-'0')
+	}
+	if s == "" {
+		return -1
+	}
+	return n
+}
