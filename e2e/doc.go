@@ -40,6 +40,8 @@
 //	xmppserver restart      it runs, on the same ports, and the gateway has joined it
 //	ircserver kill          the IRC server is killed; IRC clients are gone
 //	ircserver restart       it runs, on the same port; what the gateway makes of it is for the script to expect
+//	services kill           the services of the IRC network are killed, where it has some: in the scripts of TestAccounts
+//	services restart        they run, and the IRC server has them back
 //
 // What a step waits for has to come within 20 seconds.
 //

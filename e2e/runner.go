@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -38,6 +39,7 @@ func runScenario(t testing.TB, steps []step, program string, s *servers) {
 		xmpp: make(map[string]*xmppActor), irc: make(map[string]*ircActor),
 		vars: xmpptest.Vars{"GW": gatewayDomain, "NET": networkName},
 	}
+	maps.Copy(r.vars, s.vars)
 	t.Cleanup(func() {
 		if err := r.close(); err != nil {
 			t.Errorf("close the clients: %v", err)
@@ -104,6 +106,8 @@ func (r *runner) run(ctx context.Context, s step) error {
 			}
 		}
 		return r.control(ctx, r.servers.irc, s.verb)
+	case s.actor == actorService:
+		return r.control(ctx, r.servers.services, s.verb)
 	case s.isIRC():
 		return r.runIRC(ctx, s)
 	default:
@@ -112,6 +116,9 @@ func (r *runner) run(ctx context.Context, s step) error {
 }
 
 func (r *runner) control(ctx context.Context, s server, verb string) error {
+	if s == nil {
+		return errors.New("there is none")
+	}
 	if verb == "kill" {
 		s.Kill()
 		return nil

@@ -27,6 +27,7 @@ const (
 	actorGateway = "gateway"
 	actorXMPP    = "xmppserver"
 	actorIRC     = "ircserver"
+	actorService = "services"
 )
 
 const ircPrefix = "irc "
@@ -47,7 +48,7 @@ func parseScenario(data []byte) ([]step, error) {
 
 func parseScript(script string) ([]step, error) {
 	var steps []step
-	known := map[string]bool{actorGateway: true, actorXMPP: true, actorIRC: true}
+	known := map[string]bool{actorGateway: true, actorXMPP: true, actorIRC: true, actorService: true}
 	lines := strings.Split(script, "\n")
 	for i := 0; i < len(lines); i++ {
 		text := strings.TrimSpace(lines[i])
@@ -134,7 +135,7 @@ func (s *step) check(known map[string]bool) error {
 	switch s.actor {
 	case actorGateway:
 		verbs = []string{"kill", "restart", "remembers"}
-	case actorXMPP, actorIRC:
+	case actorXMPP, actorIRC, actorService:
 		verbs = []string{"kill", "restart"}
 	}
 	if !slices.Contains(verbs, s.verb) {

@@ -44,10 +44,12 @@ type server interface {
 // servers are those between which a gateway stands.
 type servers struct {
 	xmpp, irc     server
+	services      server // of the IRC network, where it has some
 	componentAddr string
 	ircAddr       string
-	ircTLS        *ircTLS // how the gateway connects; without TLS where it is nil
-	c2sAddr       string  // of real servers
+	ircTLS        *ircTLS       // how the gateway connects; without TLS where it is nil
+	c2sAddr       string        // of real servers
+	vars          xmpptest.Vars // more values that scripts use
 	login         func(ctx context.Context, user, resource string) (xmppClient, error)
 }
 
@@ -74,27 +76,42 @@ func cells() []cell {
 // realServers are real servers of these names. They end with the test.
 func realServers(t testing.TB, xmpp, irc string) *servers {
 	t.Helper()
+	s := xmppServer(t, xmpp)
+	switch irc {
+	case "ngircd":
+		n := realtest.Ngircd(t, realservers.NgircdOptions{Name: networkName})
+		s.irc, s.ircAddr = n, n.Addr
+	case "inspircd":
+		inspircd(t, s, realservers.InspircdOptions{})
+	}
+	return s
+}
+
+// inspircd gives s an IRC server that the gateway reaches by TLS.
+func inspircd(t testing.TB, s *servers, o realservers.InspircdOptions) *realservers.Inspircd {
+	t.Helper()
+	o.Name, o.TLS = networkName, true
+	n := realtest.Inspircd(t, o)
+	s.irc, s.ircAddr, s.ircTLS = n, n.Addr, &ircTLS{n.TLSAddr, n.Authority}
+	return n
+}
+
+// xmppServer is a real XMPP server of that name, without an IRC server. It ends with the test.
+func xmppServer(t testing.TB, name string) *servers {
+	t.Helper()
 	s := &servers{}
 	components := []realservers.Component{{Domain: gatewayDomain, Secret: gatewaySecret}}
 	var users []realservers.Account
 	for _, name := range []string{"alice", "bob", "carol"} {
 		users = append(users, realservers.Account{Name: name, Password: password})
 	}
-	switch xmpp {
+	switch name {
 	case "prosody":
 		p := realtest.Prosody(t, realservers.ProsodyOptions{Components: components, Users: users})
 		s.xmpp, s.c2sAddr, s.componentAddr = p, p.C2SAddr, p.ComponentAddr
 	case "ejabberd":
 		e := realtest.Ejabberd(t, realservers.EjabberdOptions{Components: components, Users: users})
 		s.xmpp, s.c2sAddr, s.componentAddr = e, e.C2SAddr, e.ComponentAddr
-	}
-	switch irc {
-	case "ngircd":
-		n := realtest.Ngircd(t, realservers.NgircdOptions{Name: networkName})
-		s.irc, s.ircAddr = n, n.Addr
-	case "inspircd":
-		n := realtest.Inspircd(t, realservers.InspircdOptions{Name: networkName, TLS: true})
-		s.irc, s.ircAddr, s.ircTLS = n, n.Addr, &ircTLS{n.TLSAddr, n.Authority}
 	}
 	s.login = func(ctx context.Context, user, resource string) (xmppClient, error) {
 		return client.Login(ctx, s.c2sAddr, user, password, resource)
@@ -106,7 +123,7 @@ func realServers(t testing.TB, xmpp, irc string) *servers {
 func fakeServers(t testing.TB) *servers {
 	t.Helper()
 	xmpp := xmpptest.New(t, xmpptest.Options{Components: map[string]string{gatewayDomain: gatewaySecret}})
-	irc := newFakeIRC(t)
+	irc := newFakeIRC(t, ircd.Options{NickLen: 30})
 	t.Cleanup(func() {
 		// A gateway that is accepted here must be accepted by every server.
 		for _, fault := range xmpp.StreamErrors() {
@@ -134,25 +151,27 @@ func (f fakeXMPP) Restart(context.Context) error {
 type fakeIRC struct {
 	t         testing.TB
 	addr      string
+	options   ircd.Options
 	server    *ircd.Server // a new one after each end
 	listener  net.Listener // nil while it is down
 	accepting sync.WaitGroup
 }
 
-func newFakeIRC(t testing.TB) *fakeIRC {
+func newFakeIRC(t testing.TB, o ircd.Options) *fakeIRC {
 	t.Helper()
 	l, err := freeport.Listen()
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fakeIRC{t: t, addr: l.Addr().String()}
+	o.Name = networkName
+	f := &fakeIRC{t: t, addr: l.Addr().String(), options: o}
 	f.accept(l)
 	t.Cleanup(f.Kill)
 	return f
 }
 
 func (f *fakeIRC) accept(l net.Listener) {
-	server := ircd.New(ircd.Options{Name: networkName, NickLen: 30})
+	server := ircd.New(f.options)
 	f.listener, f.server = l, server
 	f.accepting.Go(func() {
 		for {

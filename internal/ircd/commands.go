@@ -108,6 +108,9 @@ func (s *Server) registeredCommand(c *client, name string, params []string) {
 	case "WHOIS":
 		if p := s.nicks[fold(params[0])]; p != nil {
 			c.numeric("311", fmt.Sprintf("%s ~%s host.test * :%s", p.nick, p.user, p.real))
+			if p.account != "" {
+				c.numeric("330", p.nick+" "+p.account+" :is logged in as")
+			}
 		} else {
 			c.numeric("401", params[0]+" :No such nick/channel")
 		}

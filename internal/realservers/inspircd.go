@@ -15,9 +15,10 @@ import (
 
 // InspircdOptions say how InspIRCd is set up.
 type InspircdOptions struct {
-	Name string    // the server's name, with a dot in it; "irc.test.example" if empty
-	TLS  bool      // it listens with TLS too
-	Log  io.Writer // what it writes, if not nil; used by another goroutine
+	Name     string    // the server's name, with a dot in it; "irc.test.example" if empty
+	TLS      bool      // it listens with TLS too
+	Services bool      // it lets services join, see StartAtheme
+	Log      io.Writer // what it writes, if not nil; used by another goroutine
 }
 
 // Inspircd is an IRC server with what IRCv3 adds and the ranks of large networks, without any limit that tests could run into.
@@ -29,6 +30,8 @@ type Inspircd struct {
 	TLSAddr   string // where they connect with TLS, if it was asked for
 	Authority string // who vouches for it there, in PEM
 	Name      string
+
+	servicesAddr string // where services connect, if they may
 }
 
 // StartInspircd starts a server and returns once it listens. ctx bounds the start, not the server's life: Stop ends it. The error
@@ -47,6 +50,9 @@ func StartInspircd(ctx context.Context, o InspircdOptions) (*Inspircd, error) {
 	}}
 	if o.TLS {
 		n.listen = append(n.listen, &n.TLSAddr)
+	}
+	if o.Services {
+		n.listen = append(n.listen, &n.servicesAddr)
 	}
 	if err := n.begin(ctx, ""); err != nil {
 		return nil, err
@@ -80,9 +86,13 @@ func (n *Inspircd) launch(path string, tls bool) (launch, error) {
 	}
 	var text strings.Builder
 	if err := inspircdConfig.Execute(&text, struct {
-		Dir, Name, Port, TLSPort string
-		Modules                  []string
-	}{n.dir, n.Name, freeport.Port(n.Addr), freeport.Port(n.TLSAddr), strings.Fields(inspircdModules)}); err != nil {
+		Dir, Name, Port, TLSPort         string
+		Services, ServicesPort, Password string
+		Modules                          []string
+	}{
+		n.dir, n.Name, freeport.Port(n.Addr), freeport.Port(n.TLSAddr), ServicesName, freeport.Port(n.servicesAddr), servicesPassword,
+		strings.Fields(inspircdModules),
+	}); err != nil {
 		return launch{}, err
 	}
 	return l, n.write("inspircd.conf", text.String())
@@ -94,7 +104,7 @@ const inspircdModules = `
 	ircv3_capnotify ircv3_chghost ircv3_ctctags ircv3_echomessage ircv3_invitenotify ircv3_labeledresponse ircv3_msgid
 	ircv3_servertime knock monitor muteban namesx noctcp nonicks sasl services_account setname uhnames watch`
 
-// inspircdConfig takes a struct with Dir, Name, Port, TLSPort and Modules. The defaults allow three connections from an address
+// inspircdConfig takes a struct with Dir, Name, Port, TLSPort, Services, ServicesPort, Password and Modules. The defaults allow three connections from an address
 // and twenty channels for a user, delay those who say much, and look up names and idents before anybody may come in.
 var inspircdConfig = template.Must(template.New("inspircd.conf").Parse(`<config format="xml">
 <server name="{{.Name}}" description="test server" network="Test" id="0TS">
@@ -107,12 +117,17 @@ var inspircdConfig = template.Must(template.New("inspircd.conf").Parse(`<config 
 <performance quietbursts="yes" nouserdns="yes">
 <limits maxnick="30" maxchan="64" maxmodes="20" maxtopic="390" maxquit="255" maxkick="255">
 <options defaultmodes="o">
-<sasl target="services.test.example" requiressl="no">
+<sasl target="{{.Services}}" requiressl="no">
 {{range .Modules}}<module name="{{.}}">
 {{end}}<customprefix name="founder" letter="q" prefix="~" rank="50000" ranktoset="50000">
 <customprefix name="admin" letter="a" prefix="&amp;" rank="40000" ranktoset="50000">
 <customprefix name="halfop" letter="h" prefix="%" rank="20000" ranktoset="30000">
 {{if .TLSPort}}<module name="ssl_gnutls">
-<sslprofile name="clients" provider="gnutls" certfile="{{.Dir}}/cert.pem" keyfile="{{.Dir}}/key.pem">
+<sslprofile name="clients" provider="gnutls" certfile="{{.Dir}}/cert.pem" keyfile="{{.Dir}}/key.pem" hash="sha256">
 <bind address="127.0.0.1" port="{{.TLSPort}}" type="clients" sslprofile="clients">
+{{end}}{{if .ServicesPort}}<module name="spanningtree">
+<module name="sslinfo">
+<bind address="127.0.0.1" port="{{.ServicesPort}}" type="servers">
+<link name="{{.Services}}" ipaddr="127.0.0.1" port="{{.ServicesPort}}" allowmask="127.0.0.0/8" sendpass="{{.Password}}" recvpass="{{.Password}}">
+<uline server="{{.Services}}" silent="yes">
 {{end}}`))

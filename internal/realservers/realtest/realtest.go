@@ -48,6 +48,12 @@ func Inspircd(t testing.TB, o realservers.InspircdOptions) *realservers.Inspircd
 	return start(t, realservers.StartInspircd, o)
 }
 
+// Atheme starts the services of an IRC network that stop at the end of the test.
+func Atheme(t testing.TB, o realservers.AthemeOptions) *realservers.Atheme {
+	t.Helper()
+	return start(t, realservers.StartAtheme, o)
+}
+
 func start[S interface{ Stop() error }, O any](t testing.TB, start func(context.Context, O) (S, error), options O) S {
 	t.Helper()
 	skipIfShort(t)
