@@ -1,6 +1,7 @@
 package store
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"maps"
@@ -32,6 +33,7 @@ var contract = []behaviour{
 	{"occupying again changes nick and password", testOccupyAgain},
 	{"vacating", testVacate},
 	{"a sealed password does not open in another row", testOccupancySwapped},
+	{"users are found one by one and in pages", testUserLookups},
 	{"removing a user removes everything of him", testRemoveUser},
 	{"texts have limits", testLimits},
 	{"texts come back as they went in", testTexts},
@@ -295,8 +297,11 @@ func testOccupancySwapped(t *testing.T, db *DB, _ *testClock) {
 	}
 }
 
+// Everything of a user goes with him. A table with JIDs that this test does not fill is one that nobody has thought about.
 func testRemoveUser(t *testing.T, db *DB, _ *testClock) {
+	line := fill(t, db, "#a", 1)
 	for n := 1; n <= 2; n++ {
+		see(t, db, user(n), line, line)
 		write(t, db, func(tx *Tx) error {
 			return errors.Join(
 				tx.Set(user(n), "s", "nick", "alice"),
@@ -308,7 +313,11 @@ func testRemoveUser(t *testing.T, db *DB, _ *testClock) {
 	write(t, db, func(tx *Tx) error { return tx.RemoveUser(user(1)) })
 	write(t, db, func(tx *Tx) error { return tx.RemoveUser(user(1)) })
 
-	for _, table := range []string{"users", "settings", "occupancies"} {
+	tables := tablesWith(t, db, "jid")
+	if !slices.Contains(tables, "users") {
+		t.Fatalf("the tables with JIDs are %q", tables)
+	}
+	for _, table := range tables {
 		for n, want := range map[int]bool{1: false, 2: true} {
 			var got bool
 			err := db.pool.read.QueryRowContext(t.Context(),
@@ -317,6 +326,63 @@ func testRemoveUser(t *testing.T, db *DB, _ *testClock) {
 				t.Errorf("%s has rows of user %d: got %v, %v, want %v", table, n, got, err, want)
 			}
 		}
+	}
+}
+
+// tablesWith are the tables that have a column of that name.
+func tablesWith(t *testing.T, db *DB, column string) []string {
+	t.Helper()
+	query := `SELECT m.name FROM sqlite_schema m, pragma_table_info(m.name) c WHERE m.type = 'table' AND c.name = $1`
+	if db.dialect.lock != "" { // it is PostgreSQL
+		query = `SELECT table_name FROM information_schema.columns WHERE table_schema = current_schema() AND column_name = $1`
+	}
+	var tables []string
+	err := db.query(t.Context(), func(rows *sql.Rows) error {
+		tables = append(tables, "")
+		return rows.Scan(&tables[len(tables)-1])
+	}, query, column)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tables
+}
+
+func testUserLookups(t *testing.T, db *DB, clock *testClock) {
+	for n := 1; n <= 4; n++ {
+		write(t, db, func(tx *Tx) error { return tx.TouchUser(user(n)) })
+	}
+	write(t, db, func(tx *Tx) error {
+		return errors.Join(tx.TouchUser(UserID{Domain: "mail.example.org", JID: "zoe@example.org"}),
+			tx.SetSecret(user(2), "network:b", "password", "x"), tx.Set(user(2), "network:a", "nick", "y"), tx.Set(user(3), "network:a", "nick", "z"))
+	})
+	clock.advance(time.Hour)
+	write(t, db, func(tx *Tx) error { return errors.Join(tx.SawUser(user(2)), tx.SawUser(user(9))) })
+
+	all := jids(t, db, testDomain)
+	for _, c := range []struct {
+		after string
+		n     int
+		want  []string
+	}{{"", 2, all[:2]}, {all[1], 2, all[2:]}, {all[1], 1, all[2:3]}, {all[3], 2, nil}} {
+		users, err := db.UsersAfter(t.Context(), testDomain, c.after, c.n)
+		var got []string
+		for _, u := range users {
+			got = append(got, u.JID)
+		}
+		if err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("%d users after %q: got %q, %v, want %q", c.n, c.after, got, err, c.want)
+		}
+	}
+	got, ok, err := db.User(t.Context(), user(2))
+	if want := (User{user(2), testStart, testStart.Add(time.Hour)}); err != nil || !ok || got != want {
+		t.Errorf("got %+v, %v, %v, want %+v", got, ok, err, want)
+	}
+	if got, ok, err := db.User(t.Context(), user(9)); err != nil || ok {
+		t.Errorf("somebody unknown who was seen is %+v, %v, %v", got, ok, err)
+	}
+	names, err := db.SettingNames(t.Context(), user(2))
+	if want := []SettingName{{"network:a", "nick"}, {"network:b", "password"}}; err != nil || !slices.Equal(names, want) {
+		t.Errorf("set are %v, %v, want %v", names, err, want)
 	}
 }
 

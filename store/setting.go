@@ -105,3 +105,21 @@ func (db *DB) UsersWith(ctx context.Context, domain, scope, name string) ([]stri
 	}
 	return jids, nil
 }
+
+// SettingName says that something is set, and not to what.
+type SettingName struct{ Scope, Name string }
+
+// SettingNames returns what a user has set, plain or secret, ordered by scope and name.
+func (db *DB) SettingNames(ctx context.Context, id UserID) ([]SettingName, error) {
+	var names []SettingName
+	err := db.query(ctx, func(rows *sql.Rows) error {
+		var n SettingName
+		err := rows.Scan(&n.Scope, &n.Name)
+		names = append(names, n)
+		return err
+	}, `SELECT scope, name FROM settings WHERE domain = $1 AND jid = $2 ORDER BY scope, name`, id.Domain, id.JID)
+	if err != nil {
+		return nil, fmt.Errorf("read what a user has set: %w", err)
+	}
+	return names, nil
+}

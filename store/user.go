@@ -63,8 +63,35 @@ func (tx *Tx) RemoveUser(id UserID) error {
 	return nil
 }
 
-// Users returns the users of a domain, ordered by JID.
+// SawUser notes that the user was seen now, if he is known: to be seen is no reason to be remembered.
+func (tx *Tx) SawUser(id UserID) error {
+	if err := tx.exec(`UPDATE users SET last_seen = $3 WHERE domain = $1 AND jid = $2`, id.Domain, id.JID, tx.now); err != nil {
+		return fmt.Errorf("note that a user was seen: %w", err)
+	}
+	return nil
+}
+
+// Users returns all users of a domain, ordered by JID.
 func (db *DB) Users(ctx context.Context, domain string) ([]User, error) {
+	return db.users(ctx, domain, `SELECT jid, first_seen, last_seen FROM users WHERE domain = $1 ORDER BY jid`, domain)
+}
+
+// UsersAfter returns the next users of a domain behind a JID, which need not be one of theirs, ordered by JID.
+func (db *DB) UsersAfter(ctx context.Context, domain, after string, n int) ([]User, error) {
+	return db.users(ctx, domain, `SELECT jid, first_seen, last_seen FROM users WHERE domain = $1 AND jid > $2 ORDER BY jid LIMIT $3`,
+		domain, after, n)
+}
+
+// User returns a user, and whether there is one.
+func (db *DB) User(ctx context.Context, id UserID) (User, bool, error) {
+	users, err := db.users(ctx, id.Domain, `SELECT jid, first_seen, last_seen FROM users WHERE domain = $1 AND jid = $2`, id.Domain, id.JID)
+	if err != nil || len(users) == 0 {
+		return User{}, false, err
+	}
+	return users[0], true, nil
+}
+
+func (db *DB) users(ctx context.Context, domain, query string, args ...any) ([]User, error) {
 	var users []User
 	err := db.query(ctx, func(rows *sql.Rows) error {
 		u := User{UserID: UserID{Domain: domain}}
@@ -75,7 +102,7 @@ func (db *DB) Users(ctx context.Context, domain string) ([]User, error) {
 		u.FirstSeen, u.LastSeen = fromMillis(first), fromMillis(last)
 		users = append(users, u)
 		return nil
-	}, `SELECT jid, first_seen, last_seen FROM users WHERE domain = $1 ORDER BY jid`, domain)
+	}, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the users: %w", err)
 	}
