@@ -1,11 +1,7 @@
 package component
 
 import (
-	"context"
-	"fmt"
-	"maps"
-	"slices"
-	"time"
+	"strings"
 
 	"passerelle/component/stanza"
 	"passerelle/internal/text"
@@ -15,207 +11,8 @@ import (
 // nsCommands is the namespace of ad-hoc commands (XEP-0050).
 const nsCommands = "http://jabber.org/protocol/commands"
 
-// Bounds of commands that are being filled in.
-const (
-	maxExecutions    = 8 // of one user at a time; the oldest is dropped
-	executionTimeout = 15 * time.Minute
-	maxPages         = 20
-	maxAwaited       = 16               // of one user's requests that wait for the database; further ones are refused
-	commandTimeout   = 30 * time.Second // of the database
-)
-
-// execution is a command that a user is filling in, by form or in chat. It belongs to the user's goroutine.
-type execution struct {
-	id      string
-	command transports.Command
-	call    transports.Call
-	pages   []page // those that were shown, the current one last
-	began   time.Time
-}
-
-// page is a form that was shown, with the values that there were before it.
-type page struct {
-	form   *transports.Form
-	before transports.Values
-}
-
-// commands are the commands that a user may run on an entity.
-func (u *user) commands(e entity) []transports.Command {
-	var out []transports.Command
-	for _, c := range u.g.commands {
-		if c.Admin && !u.isAdmin() {
-			continue
-		}
-		if len(c.For) == 0 && e.kind == entityGateway || e.target.Kind != 0 && slices.Contains(c.For, e.target.Kind) {
-			out = append(out, c)
-		}
-	}
-	return out
-}
-
-// isAdmin reports whether the user is one of the operator's administrators.
-func (u *user) isAdmin() bool { return slices.Contains(u.g.opt.Admins, u.jid.String()) }
-
-// findCommand finds a command by its node, or by its name in chat.
-func (u *user) findCommand(e entity, name string) (transports.Command, bool) {
-	cs := u.commands(e)
-	i := slices.IndexFunc(cs, func(c transports.Command) bool { return c.Name == name })
-	if i < 0 {
-		return transports.Command{}, false
-	}
-	return cs[i], true
-}
-
-// begin starts a command.
-func (u *user) begin(c transports.Command, on transports.Target, lang string) *execution {
-	x := &execution{id: newID(), command: c, call: transports.Call{User: u.jid, On: on, Lang: lang}, began: now()}
-	return x
-}
-
-// keep remembers an execution between two pages.
-func (u *user) keep(x *execution) {
-	if u.executions == nil {
-		u.executions = make(map[string]*execution)
-	}
-	if _, there := u.executions[x.id]; !there {
-		for len(u.executions) >= maxExecutions {
-			oldest := slices.MinFunc(slices.Collect(maps.Values(u.executions)), func(a, b *execution) int { return a.began.Compare(b.began) })
-			delete(u.executions, oldest.id)
-		}
-		u.after(executionTimeout, func() { delete(u.executions, x.id) })
-	}
-	u.executions[x.id] = x
-}
-
-// advance takes what was submitted for the current page (nil at the start) and does what comes next: another page is asked for, or
-// the command runs. done is called on the user's goroutine with the page, or with the sentence, or with the error.
-func (u *user) advance(x *execution, submitted transports.Values, done func(f *transports.Form, said string, err error)) {
-	if n := len(x.pages); n > 0 {
-		p := x.pages[n-1]
-		values, err := checkForm(x.call.Lang, p.form, submitted)
-		if err != nil {
-			done(nil, "", err)
-			return
-		}
-		merged := maps.Clone(p.before)
-		if merged == nil {
-			merged = make(transports.Values)
-		}
-		maps.Copy(merged, values)
-		x.call.Values = merged
-	}
-	call, c := x.call, x.command
-	pages := len(x.pages)
-	u.background(func(ctx context.Context) func() {
-		var f *transports.Form
-		var err error
-		if c.Next != nil {
-			f, err = c.Next(ctx, call)
-		}
-		if err == nil && f != nil && pages < maxPages {
-			return func() {
-				x.pages = append(x.pages, page{form: f, before: call.Values})
-				u.keep(x)
-				done(f, "", nil)
-			}
-		}
-		said := ""
-		if err == nil {
-			said, err = c.Run(ctx, call)
-		}
-		return func() {
-			// What can be mended is answered once more; everything else ends the command.
-			if e := transports.AsError(err); e == nil || e.Kind != transports.BadRequest || len(x.pages) == 0 {
-				delete(u.executions, x.id)
-			}
-			done(nil, said, err)
-		}
-	})
-}
-
-// background does work that may wait for the database, away from the user's goroutine, and then what it returned on it. The user
-// is not forgotten meanwhile.
-func (u *user) background(work func(context.Context) func()) {
-	u.awaited++
-	u.g.working.add()
-	go func() {
-		defer u.g.working.done()
-		ctx, cancel := context.WithTimeout(u.ctx, commandTimeout)
-		defer cancel()
-		after := func() {}
-		func() {
-			defer func() {
-				if p := recover(); p != nil {
-					u.g.metrics.panics.Inc()
-					u.g.log.Error("a command panicked", "panic", fmt.Sprint(p))
-				}
-			}()
-			after = work(ctx)
-		}()
-		u.post(func() {
-			u.awaited--
-			after()
-		})
-	}()
-}
-
-// command answers XEP-0050 §2.4: it executes a command, goes on with it, goes back, or gives it up.
-func (u *user) command(in *inbound, e entity) {
-	root := in.root().Child(nsCommands, "command")
-	lang := in.root().Attr("xml:lang")
-	node, id, action := root.Attr("node"), root.Attr("sessionid"), root.Attr("action")
-	r := reply{from: in.from, to: in.to, id: in.root().Attr("id")}
-	if id == "" {
-		c, ok := u.findCommand(e, node)
-		if !ok {
-			if u.isHiddenCommand(node) {
-				u.answerIQ(r.from, r.to, r.id, transports.NewError(transports.Denied, text.Say(lang, "This command is for administrators."), nil))
-				return
-			}
-			u.answerIQ(r.from, r.to, r.id, transports.NewError(transports.NotFound, text.Say(lang, "There is no such command here."), nil))
-			return
-		}
-		x := u.begin(c, e.target, lang)
-		u.advance(x, nil, func(f *transports.Form, said string, err error) { u.commandAnswer(r, node, x, f, said, err) })
-		return
-	}
-	x := u.executions[id]
-	if x == nil || x.command.Name != node {
-		u.commandError(r, "bad-sessionid", text.Say(lang, "This command has ended. Start it again."))
-		return
-	}
-	switch action {
-	case "cancel": // XEP-0050 §2.4.4
-		delete(u.executions, id)
-		u.startCommand(r, node, id, "canceled").End().End()
-	case "prev":
-		if len(x.pages) > 1 {
-			x.pages = x.pages[:len(x.pages)-1]
-		}
-		x.call.Values = x.pages[len(x.pages)-1].before
-		u.commandAnswer(r, node, x, x.pages[len(x.pages)-1].form, "", nil)
-	case "", "execute", "next", "complete": // "execute" goes on as well (§3.4)
-		form := root.Child(nsForm, "x")
-		if form.AttrIs("type", "cancel") {
-			delete(u.executions, id)
-			u.startCommand(r, node, id, "canceled").End().End()
-			return
-		}
-		values, err := readForm(form)
-		if err != nil {
-			u.answerIQ(r.from, r.to, r.id, err)
-			return
-		}
-		u.advance(x, values, func(f *transports.Form, said string, err error) { u.commandAnswer(r, node, x, f, said, err) })
-	default:
-		u.commandError(r, "bad-action", "")
-	}
-}
-
-// isHiddenCommand reports whether there is such a command for administrators.
-func (u *user) isHiddenCommand(node string) bool {
-	return slices.ContainsFunc(u.g.commands, func(c transports.Command) bool { return c.Name == node && c.Admin })
-}
+// tableRows is how many rows of a table a page has in a client.
+const tableRows = 50
 
 // reply is what an answer to a request needs once the stanza is gone.
 type reply struct {
@@ -223,51 +20,182 @@ type reply struct {
 	id       string
 }
 
-func (u *user) startCommand(r reply, node, session, status string) *stanza.Builder {
-	return u.out.Stanzas.Start("iq").JID("from", r.to).JID("to", r.from).Attr("type", "result").Attr("id", r.id).
-		StartNS("command", nsCommands).Attr("node", node).Attr("sessionid", session).Attr("status", status)
-}
-
-func (u *user) commandAnswer(r reply, node string, x *execution, f *transports.Form, said string, err error) {
-	switch {
-	case err != nil:
-		u.answerIQ(r.from, r.to, r.id, u.sayError(err))
-	case f != nil:
-		b := u.startCommand(r, node, x.id, "executing")
-		// A page may be the last one; nobody knows before it is answered, so both are offered, next by default (§3.4).
-		b.Start("actions").Attr("execute", "next")
-		if len(x.pages) > 1 {
-			b.Start("prev").End()
-		}
-		b.Start("next").End().Start("complete").End().End()
-		appendForm(b, x.call.Lang, "", f)
-		b.End().End()
+// command answers XEP-0050 §2.4: it executes a command, goes on with it, goes back, or gives it up.
+func (u *user) command(in *inbound, e entity) {
+	root := in.root().Child(nsCommands, "command")
+	node, id, action := root.Attr("node"), root.Attr("sessionid"), root.Attr("action")
+	r := reply{from: in.from, to: in.to, id: in.root().Attr("id")}
+	lang := in.root().Attr("xml:lang")
+	if l := root.Attr("xml:lang"); l != "" { // XEP-0050 §3.7: on either of the two
+		lang = l
+	}
+	switch action {
+	case "", "execute", "next", "complete", "prev", "cancel":
 	default:
-		b := u.startCommand(r, node, x.id, "completed")
-		if said != "" {
-			b.Start("note").Attr("type", "info").Text(said).End()
+		u.commandError(r, "modify", "bad-request", "malformed-action", "")
+		return
+	}
+	x := u.executions[id]
+	switch {
+	case id == "" && (action == "" || action == "execute"):
+		u.execute(r, e, node, lang)
+	case x == nil && isID(id): // XEP-0050 §4.4: an id that could be one of ours has been one
+		u.commandError(r, "cancel", "not-allowed", "session-expired", text.Say(lang, "This command has ended. Start it again."))
+	case x == nil || x.command.Name != node || x.client != in.from || x.entity != in.to.Bare():
+		u.commandError(r, "modify", "bad-request", "bad-sessionid", text.Say(lang, "This command was not started here. Start it again."))
+	case action == "cancel": // XEP-0050 §2.4.3
+		u.cancelCommand(r, x)
+	case x.busy:
+		u.answerIQ(r.from, r.to, r.id, transports.NewError(transports.Busy, "", nil))
+	case x.table != nil:
+		u.turnCommand(r, x, action)
+	default:
+		u.fillCommand(r, x, action, root.Child(nsForm, "x"))
+	}
+}
+
+// execute starts a command.
+func (u *user) execute(r reply, e entity, node, lang string) {
+	c, err := u.findCommand(e, node, lang)
+	if err != nil {
+		u.answerIQ(r.from, r.to, r.id, err)
+		return
+	}
+	x := u.begin(c, e.target, lang, r.from, r.to, tableRows)
+	u.advance(x, nil, func(s step) { u.commandAnswer(r, x, s) })
+}
+
+// fillCommand takes a filled-in form, or goes back to the one before.
+func (u *user) fillCommand(r reply, x *execution, action string, form *stanza.Element) {
+	if action == "prev" {
+		if len(x.pages) < 2 {
+			u.commandError(r, "modify", "bad-request", "bad-action", text.Say(x.call.Lang, "This is the first page."))
+			return
+		}
+		x.pages = x.pages[:len(x.pages)-1]
+		p := x.pages[len(x.pages)-1]
+		x.call.Values = p.before
+		u.commandAnswer(r, x, step{form: p.form})
+		return
+	}
+	// XEP-0050 §3.5.1 would have us take it for a submission, but nobody who gives a form up wants it to be saved.
+	if form.AttrIs("type", "cancel") {
+		u.cancelCommand(r, x)
+		return
+	}
+	values, err := readForm(form)
+	if err != nil {
+		u.answerIQ(r.from, r.to, r.id, err)
+		return
+	}
+	// "execute" goes on as well, and so does each of the other two where the page allows but one of them (§3.4).
+	u.advance(x, values, func(s step) { u.commandAnswer(r, x, s) })
+}
+
+// turnCommand turns the pages of a table.
+func (u *user) turnCommand(r reply, x *execution, action string) {
+	more, lang := x.table.More, x.call.Lang
+	switch {
+	case action == "complete" || !more && action != "prev" && action != "next":
+		u.end(x)
+		u.commandAnswer(r, x, step{said: text.Say(lang, "That was the list."), ran: true})
+	case action == "prev" && len(x.after) < 2:
+		u.commandError(r, "modify", "bad-request", "bad-action", text.Say(lang, "This is the first page."))
+	case action == "next" && !more:
+		u.commandError(r, "modify", "bad-request", "bad-action", text.Say(lang, "This is the last page."))
+	default:
+		u.turn(x, action != "prev", func(s step) { u.commandAnswer(r, x, s) })
+	}
+}
+
+func (u *user) cancelCommand(r reply, x *execution) {
+	u.end(x)
+	u.startCommand(r, x, "canceled").End().End()
+}
+
+func (u *user) startCommand(r reply, x *execution, status string) *stanza.Builder {
+	return u.out.Stanzas.Start("iq").JID("from", r.to).JID("to", r.from).Attr("type", "result").Attr("id", r.id).
+		StartNS("command", nsCommands).Attr("node", x.command.Name).Attr("sessionid", x.id).Attr("status", status).
+		Attr("xml:lang", text.Known(x.call.Lang)) // XEP-0050 §3.7
+}
+
+// commandAnswer answers a step of a command.
+func (u *user) commandAnswer(r reply, x *execution, s step) {
+	lang := x.call.Lang
+	switch {
+	case s.form != nil:
+		b := u.startCommand(r, x, "executing")
+		// XEP-0050 §3.4. Where the form does not know whether another page follows, to complete is to go on.
+		appendActions(b, len(x.pages) > 1, s.form.More, !s.form.More)
+		appendForm(b, lang, "", s.form)
+		for _, f := range s.form.Fields {
+			appendNote(b, "error", f.Fault)
+		}
+		if s.err != nil {
+			appendNote(b, "error", u.sayError(s.err).Text)
+		}
+		if keepsSecret(x.pages) {
+			appendNote(b, "info", text.Say(lang, "The passwords that you wrote are kept; leave them empty."))
+		}
+		b.End().End()
+	case s.table != nil && (s.table.More || len(x.after) > 1):
+		b := u.startCommand(r, x, "executing")
+		appendActions(b, len(x.after) > 1, s.table.More, true)
+		appendTable(b, lang, s.table)
+		b.End().End()
+	case s.err != nil && (!s.ran || transports.AsError(s.err).Kind == transports.Internal):
+		u.answerIQ(r.from, r.to, r.id, u.sayError(s.err))
+	default:
+		b := u.startCommand(r, x, "completed")
+		if s.table != nil {
+			appendTable(b, lang, s.table)
+		}
+		appendNote(b, "info", s.said)
+		if s.err != nil { // XEP-0050 §3.6: what ran and failed is complete, and says so
+			appendNote(b, "error", u.sayError(s.err).Text)
 		}
 		b.End().End()
 	}
 }
 
-// sayError makes of an error what the user may read; an unclassified one is logged.
-func (u *user) sayError(err error) *transports.Error {
-	e := transports.AsError(err)
-	if e.Kind == transports.Internal && e.Text == "" {
-		u.g.log.Error("a command failed", u.logID(), "error", err)
+// appendActions writes what may be done with a page; the default is to go on.
+func appendActions(b *stanza.Builder, prev, next, complete bool) {
+	execute := "complete"
+	if next {
+		execute = "next"
 	}
-	return e
+	b.Start("actions").Attr("execute", execute)
+	for _, a := range []struct {
+		name string
+		may  bool
+	}{{"prev", prev}, {"next", next}, {"complete", complete}} {
+		if a.may {
+			b.Start(a.name).End()
+		}
+	}
+	b.End()
 }
 
-// commandError answers with a condition of XEP-0050 §4.4.
-func (u *user) commandError(r reply, condition, said string) {
-	b := u.out.Stanzas.Start("iq").JID("from", r.to).JID("to", r.from).Attr("type", "error").Attr("id", r.id)
-	b.Start("error").Attr("type", "modify").StartNS("bad-request", stanza.NSStanzas).End().StartNS(condition, nsCommands).End()
+// appendNote writes a note (XEP-0050 §4.3), unless it is empty.
+func appendNote(b *stanza.Builder, typ, said string) {
 	if said != "" {
-		b.StartNS("text", stanza.NSStanzas).Text(said).End()
+		b.Start("note").Attr("type", typ).Text(said).End()
 	}
-	b.End().End()
+}
+
+// commandError answers with a condition of XEP-0050 §4.4 beside the general one.
+func (u *user) commandError(r reply, typ, general, condition, said string) {
+	b := u.out.Stanzas.Start("iq").JID("from", r.to).JID("to", r.from).Attr("type", "error").Attr("id", r.id)
+	b.Start("error").Attr("type", typ).StartNS(general, stanza.NSStanzas).End()
+	if said != "" {
+		b.StartNS("text", stanza.NSStanzas).Text(said).End() // RFC 6120 §8.3.2: before what the application adds
+	}
+	b.StartNS(condition, nsCommands).End().End().End()
+}
+
+// isID reports whether s looks like an id that we mint.
+func isID(s string) bool {
+	return len(s) == len(newID()) && strings.Trim(s, "0123456789abcdefghjkmnpqrstvwxyz") == ""
 }
 
 // commandItems lists the commands of an entity (XEP-0050 §2.2).
@@ -279,21 +207,23 @@ func (u *user) commandItems(in *inbound, e entity) {
 	b.End().End()
 }
 
-// commandInfo describes a command (XEP-0050 §2.3) or the list of commands.
+// commandInfo describes a command (XEP-0050 §2.2) or the list of commands, and reports whether the node is one of them.
 func (u *user) commandInfo(in *inbound, e entity, node string) bool {
 	lang := in.root().Attr("xml:lang")
-	if node == nsCommands {
-		b := u.result(in).StartNS("query", nsDiscoInfo).Attr("node", node)
-		b.Start("identity").Attr("category", "automation").Attr("type", "command-list").Attr("name", text.Say(lang, "Commands")).End()
-		b.End().End()
-		return true
-	}
-	c, ok := u.findCommand(e, node)
-	if !ok {
-		return false
+	typ, name := "command-list", text.Say(lang, "Commands")
+	if node != nsCommands {
+		c, err := u.findCommand(e, node, lang)
+		switch {
+		case err != nil && err.Kind == transports.Denied:
+			u.refuse(in, err)
+			return true
+		case err != nil:
+			return false
+		}
+		typ, name = "command-node", text.Say(lang, c.Title)
 	}
 	b := u.result(in).StartNS("query", nsDiscoInfo).Attr("node", node)
-	b.Start("identity").Attr("category", "automation").Attr("type", "command-node").Attr("name", text.Say(lang, c.Title)).End()
+	b.Start("identity").Attr("category", "automation").Attr("type", typ).Attr("name", name).End()
 	b.Start("feature").Attr("var", nsCommands).End()
 	b.Start("feature").Attr("var", nsForm).End()
 	b.End().End()

@@ -30,27 +30,33 @@ func TestAdHocCommand(t *testing.T) {
 	field := func(name, value string) string {
 		return `<field var='` + name + `'><value>` + value + `</value></field>`
 	}
-	wrong := func(text string) string {
-		return `<iq type='error' id='s'><error><bad-request xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>` + text + `</text></error></iq>`
+	// What is wrong is said at the form, which shows what was filled in.
+	wrong := func(text, fields string) string {
+		return `<iq type='result' id='s'><command xmlns='http://jabber.org/protocol/commands' status='executing' sessionid='` + alice.vars["id"] + `'>
+			<x xmlns='jabber:x:data' type='form'>` + fields + `</x><note type='error'>` + text + `</note></command></iq>`
 	}
 	alice.ask(`<iq type='set' id='x' to='`+network+`'>`+execute+`</iq>`,
 		`<iq type='result' id='x' from='`+network+`'><command xmlns='http://jabber.org/protocol/commands' node='configure' sessionid='{id}' status='executing'>
-		<actions execute='next'><next/><complete/></actions>
+		<actions execute='complete'><complete/></actions>
 		<x xmlns='jabber:x:data' type='form'><title>Your settings</title>
 		<field var='nick' type='text-single' label='Nick'><required/><value>alice</value></field>
 		<field var='colour' type='list-single' label='Colour'><value>blue</value><option label='Red'><value>red</value></option><option label='Blue'><value>blue</value></option></field>
 		<field var='away' type='boolean' label='Away'><value>false</value></field>
 		<field var='pass' type='text-private' label='Password'/></x></command></iq>`)
-	alice.ask(submit(field("nick", "")), wrong("Nick: This is needed."))
-	alice.ask(submit(field("colour", "mauve")), wrong("Colour: This is not one of the choices."))
-	alice.ask(submit(field("away", "perhaps")), wrong("Away: This is yes or no."))
-	alice.ask(submit(field("nick", "two words")), wrong("A nick is one word."))
-	alice.ask(submit(field("nick", "ally")+field("pass", "hunter2")+field("unheard", "of")),
+	alice.ask(submit(field("nick", "")), wrong("Nick: This is needed.", `<field var='nick'><desc>Nick: This is needed.</desc></field>`))
+	alice.ask(submit(field("nick", "ally")+field("colour", "mauve")+field("away", "perhaps")),
+		wrong("Away: This is yes or no.", `<field var='nick'><value>ally</value></field>
+			<field var='colour'><desc>Colour: This is not one of the choices.</desc><value>blue</value></field>
+			<field var='away'><desc>Away: This is yes or no.</desc><value>false</value></field>`))
+	// A password that was written is kept, though it is not shown; so the last submission need not have it again.
+	alice.ask(submit(field("nick", "two words")+field("pass", "hunter2")),
+		wrong("A nick is one word.", `<field var='nick'><value>two words</value></field><field var='pass'/>`))
+	alice.ask(submit(field("nick", "ally")+field("pass", "")+field("unheard", "of")),
 		`<iq type='result' id='s'><command xmlns='http://jabber.org/protocol/commands' status='completed'><note type='info'>Saved.</note></command></iq>`)
 	if c := <-ran; c.Values.Get("nick") != "ally" || c.Values.Get("pass") != "hunter2" || c.Values.Get("colour") != "blue" || c.Values["unheard"] != nil {
 		t.Errorf("the command ran with %+v", c.Values)
 	}
-	alice.ask(submit(field("nick", "late")), `<iq type='error' id='s'><error><bad-sessionid xmlns='http://jabber.org/protocol/commands'/></error></iq>`)
+	alice.ask(submit(field("nick", "late")), `<iq type='error' id='s'><error type='cancel'><not-allowed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><session-expired xmlns='http://jabber.org/protocol/commands'/></error></iq>`)
 	alice.ask(`<iq type='set' id='x' to='`+network+`'><command xmlns='http://jabber.org/protocol/commands' node='unheard-of'/></iq>`,
 		`<iq type='error' id='x'><error><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`)
 }
@@ -96,6 +102,8 @@ func TestAdHocPagesAndAdmins(t *testing.T) {
 	}
 	halt := `<iq type='set' id='h' to='irc.localhost'><command xmlns='http://jabber.org/protocol/commands' node='halt'/></iq>`
 	alice.ask(halt, `<iq type='error' id='h'><error><forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`)
+	alice.ask(`<iq type='get' id='i' to='irc.localhost'><query xmlns='http://jabber.org/protocol/disco#info' node='halt'/></iq>`,
+		`<iq type='error' id='i'><error><forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`)
 	root.ask(halt, `<iq type='result' id='h'><command xmlns='http://jabber.org/protocol/commands' status='completed'><note>Halted.</note></command></iq>`)
 	list := `<iq type='get' id='l' to='irc.localhost'><query xmlns='http://jabber.org/protocol/disco#items' node='http://jabber.org/protocol/commands'/></iq>`
 	alice.ask(list, `<iq type='result' id='l'><query xmlns='http://jabber.org/protocol/disco#items'><item node='wizard'/></query></iq>`)
@@ -124,7 +132,7 @@ func TestSecretLines(t *testing.T) {
 	alice := w.client("alice@localhost/phone")
 	alice.ask(`<iq type='set' id='x' to='irc.localhost'><command xmlns='http://jabber.org/protocol/commands' node='seal'/></iq>`,
 		`<iq type='result' id='x'><command xmlns='http://jabber.org/protocol/commands' sessionid='{id}' status='executing'>
-		<actions execute='next'><next/><complete/></actions><x xmlns='jabber:x:data' type='form'><title>Seal</title>
+		<actions execute='complete'><complete/></actions><x xmlns='jabber:x:data' type='form'><title>Seal</title>
 		<field var='key' type='text-multi' label='Key'></field><field var='word' type='text-single' label='Word'/></x></command></iq>`)
 	alice.ask(`<iq type='set' id='s' to='irc.localhost'><command xmlns='http://jabber.org/protocol/commands' node='seal' sessionid='`+alice.vars["id"]+`' action='complete'>
 		<x xmlns='jabber:x:data' type='submit'><field var='key'><value>one</value><value>two

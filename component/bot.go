@@ -2,7 +2,6 @@ package component
 
 import (
 	"slices"
-	"sort"
 	"strings"
 
 	"passerelle/component/stanza"
@@ -48,72 +47,68 @@ func (u *user) bot(s said, e entity) {
 		u.say(s, text.Say(s.lang, "Too much of yours is waiting. Try again in a moment."))
 		return
 	}
-	body := strings.TrimLeft(s.body, "/!")
-	words := strings.Fields(body)
+	words := strings.Fields(strings.TrimLeft(s.body, "/!"))
 	if len(words) == 0 {
-		u.say(s, u.help(s, e))
+		u.say(s, u.help(s, e, false))
 		return
 	}
-	if u.answerChat(s, words) {
-		return
+	w := readWord(words[0])
+	if w.lang != "" {
+		s.lang = w.lang
 	}
-	switch strings.ToLower(words[0]) {
-	case "status", "rooms", "networks", "état", "salons":
-		u.say(s, u.status(s.lang))
-		return
-	case "version":
+	switch {
+	case u.answerChat(s, e, words):
+	case w.means == meansVersion:
 		u.say(s, "passerelle "+u.g.opt.Version)
-		return
-	case "cancel", "annuler":
+	case w.means == meansCancel:
 		u.say(s, text.Say(s.lang, "There is nothing to cancel."))
-		return
-	}
-	if !u.chatCommand(s, e, words) {
-		u.say(s, u.help(s, e))
+	case w.means != meansNothing || !u.chatCommand(s, e, words):
+		u.say(s, u.help(s, e, w.means == meansMore))
 	}
 }
 
-// help says what one can do here, in few lines.
-func (u *user) help(s said, e entity) string {
-	var b strings.Builder
-	if e.kind == entityNetwork {
-		b.WriteString(text.Say(s.lang, "This is the network %s. Its rooms are at %s.", e.target.Network, u.exampleRoom(e.target.Network)))
-	} else {
-		b.WriteString(text.Say(s.lang, "This is %s at %s.", text.Say(s.lang, u.g.about.Name), u.g.opt.Domain))
-		for _, h := range u.g.about.Hints {
-			b.WriteByte('\n')
-			b.WriteString(strings.ReplaceAll(text.Say(s.lang, h), "DOMAIN", u.g.opt.Domain))
+// roomBot answers commands that somebody wrote to a room as if it were a contact, and reports whether it was one. Clients show rooms
+// and their commands together.
+func (u *user) roomBot(s said, e entity) bool {
+	words := strings.Fields(strings.TrimLeft(s.body, "/!"))
+	if len(words) == 0 {
+		return false
+	}
+	if u.chats[s.to] == nil {
+		if _, err := u.chatNamed(e, words[0], true); err != nil {
+			return false
 		}
 	}
-	names := []string{"help", "status", "version"}
+	u.bot(s, e)
+	return true
+}
+
+// help says what one can do here: the first lines of it, or the rest.
+func (u *user) help(s said, e entity, rest bool) string {
+	var lines []string
+	if e.target.Network != "" {
+		lines = append(lines, text.Say(s.lang, "This is the network %s. Its rooms are at %s.", e.target.Network, u.exampleRoom(e.target.Network)))
+	} else {
+		lines = append(lines, text.Say(s.lang, "This is %s at %s.", text.Say(s.lang, u.g.about.Name), u.g.opt.Domain))
+	}
+	names := []string{"help", "version"}
 	for _, c := range u.chatCommands(e) {
 		names = append(names, c.Name)
 	}
 	slices.Sort(names)
-	b.WriteByte('\n')
-	b.WriteString(text.Say(s.lang, "Words that I know: %s.", strings.Join(slices.Compact(names), ", ")))
-	return b.String()
-}
-
-// status says where the user is connected.
-func (u *user) status(lang string) string {
-	if len(u.networks) == 0 {
-		return text.Say(lang, "You are connected to no network. Joining a room connects you.")
-	}
-	var lines []string
-	for _, n := range u.networks {
-		var rooms []string
-		for _, r := range n.rooms {
-			if r.Nick() == "" {
-				rooms = append(rooms, text.Say(lang, "%s (joining)", r.Target().ID))
-				continue
-			}
-			rooms = append(rooms, text.Say(lang, "%s as %s", r.Target().ID, r.Nick()))
+	lines = append(lines, text.Say(s.lang, "Words that I know: %s.", strings.Join(slices.Compact(names), ", ")))
+	if e.target.Network == "" {
+		for _, h := range u.g.about.Hints {
+			lines = append(lines, strings.ReplaceAll(text.Say(s.lang, h), "DOMAIN", u.g.opt.Domain))
 		}
-		sort.Strings(rooms)
-		lines = append(lines, n.id+": "+strings.Join(rooms, "; "))
 	}
-	sort.Strings(lines)
+	if len(lines) > chatLines {
+		if rest {
+			lines = lines[chatLines-1:]
+		} else {
+			lines = append(lines[:chatLines-1:chatLines-1], text.Say(s.lang, "“more” shows the rest."))
+		}
+	}
 	return strings.Join(lines, "\n")
 }
 

@@ -24,6 +24,7 @@ func (u *user) stanza(in *inbound) {
 		u.refuse(in, transports.NewError(transports.Busy, stoppingText, nil))
 		return
 	}
+	u.saw()
 	switch root.Name {
 	case "iq":
 		u.iq(in, e)
@@ -85,6 +86,7 @@ func (u *user) message(in *inbound, e entity, typ string) {
 		u.refuse(in, downgrade.Encrypted(root))
 	case root.Child(stanza.NSComponent, "body") == nil:
 		// Chat states, receipts and markers: nothing to carry, and nothing to complain about.
+	case e.kind == entityRoom && u.roomBot(u.hear(in), e):
 	case e.kind == entityRoom:
 		u.refuse(in, transports.NewError(transports.NotJoined, "This is a room. Join it to talk in it; a single message cannot be sent to it.", nil))
 	case typ == "headline": // RFC 6121 §5.2.2: no reply is expected

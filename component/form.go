@@ -1,7 +1,10 @@
 package component
 
 import (
+	"errors"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"passerelle/component/stanza"
@@ -22,7 +25,7 @@ const (
 var formTypes = [...]string{
 	transports.FieldText: "text-single", transports.FieldSecret: "text-private", transports.FieldBool: "boolean",
 	transports.FieldLines: "text-multi", transports.FieldChoice: "list-single", transports.FieldChoices: "list-multi",
-	transports.FieldSecretLines: "text-multi",
+	transports.FieldSecretLines: "text-multi", transports.FieldAddress: "jid-single",
 }
 
 // appendForm writes a form to be filled in (XEP-0004 §3.1). Every field has a type and a label: some clients fail without. formType
@@ -40,6 +43,9 @@ func appendForm(b *stanza.Builder, lang, formType string, f *transports.Form) {
 	}
 	for _, field := range f.Fields {
 		b.Start("field").Attr("var", field.Name).Attr("type", formTypes[field.Type]).Attr("label", text.Say(lang, field.Label))
+		if field.Fault != "" {
+			b.Start("desc").Text(field.Fault).End()
+		}
 		if field.Required {
 			b.Start("required").End()
 		}
@@ -85,59 +91,159 @@ func readForm(x *stanza.Element) (transports.Values, *transports.Error) {
 	return values, nil
 }
 
-// checkForm checks what was submitted against what was asked: required fields are there, choices are among the options, booleans
-// are booleans. Fields that were not asked are dropped, fields that were not submitted keep their present values. The error names
-// the field.
-func checkForm(lang string, f *transports.Form, submitted transports.Values) (transports.Values, *transports.Error) {
-	checked := make(transports.Values, len(f.Fields))
-	bad := func(field *transports.Field, why string) (transports.Values, *transports.Error) {
-		return nil, transports.NewError(transports.BadRequest, text.Say(lang, field.Label)+": "+text.Say(lang, why), nil)
+// appendTable writes a page of a table as a form of results (XEP-0004 §3.4). Each column has a type: some clients fail without.
+func appendTable(b *stanza.Builder, lang string, t *transports.Table) {
+	b.StartNS("x", nsForm).Attr("type", "result")
+	b.Start("title").Text(text.Say(lang, t.Title)).End()
+	b.Start("reported")
+	for _, c := range t.Columns {
+		b.Start("field").Attr("var", c.Name).Attr("type", "text-single").Attr("label", text.Say(lang, c.Label)).End()
 	}
+	b.End()
+	for _, r := range t.Rows {
+		b.Start("item")
+		for i, c := range t.Columns {
+			b.Start("field").Attr("var", c.Name).Start("value").Text(r.Cells[i]).End().End()
+		}
+		b.End()
+	}
+	b.End()
+}
+
+// checkForm checks what was submitted against what was asked: required fields are there, choices are among the options, booleans
+// are booleans, addresses are addresses. Fields that were not asked are dropped, fields that were not submitted keep their present
+// values. Each fault names its field.
+func checkForm(lang string, f *transports.Form, submitted transports.Values) (transports.Values, transports.Faults) {
+	checked := make(transports.Values, len(f.Fields))
+	var faults transports.Faults
 	for i := range f.Fields {
 		field := &f.Fields[i]
 		vs, ok := submitted[field.Name]
 		if !ok {
 			vs = field.Values
 		}
-		switch field.Type {
-		case transports.FieldBool:
-			b, valid := transports.ParseBool(strings.TrimSpace(strings.Join(vs, "")))
-			if !valid {
-				return bad(field, "This is yes or no.")
-			}
-			vs = []string{"false"}
-			if b {
-				vs = []string{"true"}
-			}
-		case transports.FieldChoice, transports.FieldChoices:
-			if field.Type == transports.FieldChoice && len(vs) > 1 {
-				return bad(field, "Only one can be chosen.")
-			}
-			for _, v := range vs {
-				if !slices.ContainsFunc(field.Options, func(o transports.Option) bool { return o.Value == v }) {
-					return bad(field, "This is not one of the choices.")
-				}
-			}
-		case transports.FieldText, transports.FieldSecret:
-			if len(vs) > 1 {
-				return bad(field, "This is a single line.")
-			}
-		case transports.FieldLines, transports.FieldSecretLines:
-			// Some clients send one value with several lines.
-			var lines []string
-			for _, v := range vs {
-				for line := range strings.SplitSeq(v, "\n") {
-					if line = strings.TrimSpace(line); line != "" {
-						lines = append(lines, line)
-					}
-				}
-			}
-			vs = lines
+		vs, wrong := checkField(field, vs)
+		if wrong == "" && field.Required && strings.TrimSpace(strings.Join(vs, "")) == "" {
+			wrong = "This is needed."
 		}
-		if field.Required && (len(vs) == 0 || len(vs) == 1 && strings.TrimSpace(vs[0]) == "") {
-			return bad(field, "This is needed.")
+		if wrong != "" {
+			faults = append(faults, transports.Fault{Field: field.Name, Text: text.Say(lang, "%s: %s", text.Say(lang, field.Label), text.Say(lang, wrong))})
+			continue
 		}
 		checked[field.Name] = vs
 	}
-	return checked, nil
+	return checked, faults
+}
+
+// checkField reads the values of a field. What is wrong with them is a text of the catalogue.
+func checkField(field *transports.Field, vs []string) (checked []string, wrong string) {
+	switch field.Type {
+	case transports.FieldBool:
+		b, valid := transports.ParseBool(strings.TrimSpace(strings.Join(vs, "")))
+		if !valid {
+			return nil, "This is yes or no."
+		}
+		return []string{strconv.FormatBool(b)}, ""
+	case transports.FieldChoice, transports.FieldChoices:
+		if field.Type == transports.FieldChoice && len(vs) > 1 {
+			return nil, "Only one can be chosen."
+		}
+		for _, v := range vs {
+			if !slices.ContainsFunc(field.Options, func(o transports.Option) bool { return o.Value == v }) {
+				return nil, "This is not one of the choices."
+			}
+		}
+	case transports.FieldText, transports.FieldSecret, transports.FieldAddress:
+		if len(vs) > 1 || len(vs) == 1 && strings.ContainsAny(vs[0], "\r\n") {
+			return nil, "This is a single line."
+		}
+		if field.Type == transports.FieldAddress && len(vs) == 1 && vs[0] != "" {
+			a, err := transports.ParseAddress(strings.TrimPrefix(strings.TrimSpace(vs[0]), "xmpp:"))
+			if err != nil {
+				return nil, "This is not an address."
+			}
+			return []string{a.String()}, ""
+		}
+	case transports.FieldLines, transports.FieldSecretLines:
+		// Some clients send one value with several lines.
+		var lines []string
+		for _, v := range vs {
+			for line := range strings.SplitSeq(v, "\n") {
+				if line = strings.TrimSpace(line); line != "" {
+					lines = append(lines, line)
+				}
+			}
+		}
+		return lines, ""
+	}
+	return vs, ""
+}
+
+// take checks what was submitted for a page, and reports whether nothing is wrong with it. Either way the page shows what was
+// submitted from now on. Secrets are never shown, so they are kept for a submission that leaves them empty.
+func (p *page) take(lang string, submitted transports.Values) (transports.Values, bool) {
+	with := maps.Clone(submitted)
+	if with == nil {
+		with = make(transports.Values)
+	}
+	for _, field := range p.form.Fields {
+		switch {
+		case !field.Type.Secret():
+		case strings.TrimSpace(strings.Join(with[field.Name], "")) == "":
+			if kept, ok := p.secrets[field.Name]; ok {
+				with[field.Name] = kept
+			}
+		default:
+			if p.secrets == nil {
+				p.secrets = make(transports.Values)
+			}
+			p.secrets[field.Name] = with[field.Name]
+		}
+	}
+	values, faults := checkForm(lang, p.form, with)
+	for i := range p.form.Fields {
+		field := &p.form.Fields[i]
+		if vs, ok := values[field.Name]; ok {
+			field.Values = vs
+		} else if vs, ok := submitted[field.Name]; ok && (field.Type == transports.FieldText || field.Type == transports.FieldAddress) {
+			field.Values = vs[:min(len(vs), 1)] // what was typed is to be mended, not to be typed again
+		}
+		if field.Type.Secret() {
+			field.Values = nil
+		}
+		field.Fault = ""
+	}
+	p.blameFields(faults)
+	return values, len(faults) == 0
+}
+
+// blame notes at the fields of a page what is wrong with them. It returns the error where that concerns the page as a whole.
+func (p *page) blame(err error) error {
+	faults, ok := errors.AsType[transports.Faults](err)
+	if !ok {
+		return err
+	}
+	if rest := p.blameFields(faults); len(rest) > 0 {
+		return rest.AsError()
+	}
+	return nil
+}
+
+// blameFields notes the faults at their fields, and returns those of no field.
+func (p *page) blameFields(faults transports.Faults) transports.Faults {
+	var rest transports.Faults
+	for _, fault := range faults {
+		i := slices.IndexFunc(p.form.Fields, func(f transports.Field) bool { return f.Name == fault.Field })
+		if i < 0 {
+			rest = append(rest, fault)
+			continue
+		}
+		p.form.Fields[i].Fault = fault.Text
+	}
+	return rest
+}
+
+// keepsSecret reports whether the last page keeps a secret that it does not show, while something else of it has to be mended.
+func keepsSecret(pages []page) bool {
+	return len(pages) > 0 && len(pages[len(pages)-1].secrets) > 0
 }

@@ -118,7 +118,6 @@ func New(opt Options) (*Gateway, error) {
 		about:       opt.Transport.Describe(),
 		services:    serviceTable(),
 		occupantIDs: newOccupantIDs(opt.OccupantKey),
-		commands:    opt.Transport.Commands(),
 		log:         opt.Log.With("domain", opt.Domain),
 		metrics:     opt.Metrics.forDomain(opt.Domain),
 		out:         newSendQueue(sendQueueBytes),
@@ -127,6 +126,7 @@ func New(opt Options) (*Gateway, error) {
 		working:     workCount{zero: make(chan struct{}, 1)},
 	}
 	g.caps, g.avatars = newCaps(g), newAvatars(&g.opt)
+	g.commands = g.commandsOf(opt.Transport)
 	return g, nil
 }
 

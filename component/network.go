@@ -22,6 +22,9 @@ type network struct {
 	// via remembers in which room a private conversation is held, by nick: answers come from the occupant JID that the client
 	// wrote to (XEP-0045 §7.5).
 	via map[string]*muc.Room
+	// online says that the network let the user in. While it did not, why is the last reason, empty for a first try.
+	online bool
+	why    string
 	// talk is the end of the private conversations, for messages that refer to others.
 	talk []talkLine
 }
@@ -259,6 +262,10 @@ func (n *network) done(e transports.Done) {
 // state tells every room that the link went or came back; with Retry zero the session is over.
 func (n *network) state(e transports.State) {
 	over := !e.Online && e.Retry == 0
+	n.online, n.why = e.Online, ""
+	if e.Err != nil {
+		n.why = transports.AsError(e.Err).Text
+	}
 	for _, room := range n.rooms {
 		room.Event(e, n.u.out)
 		if room.Empty() {

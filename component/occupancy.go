@@ -25,6 +25,9 @@ type occupied struct {
 	nick     string
 	password string
 	in       bool
+	seen     bool // he was only seen
+	// forgotten asks for everything of the user to be deleted instead, and is told what became of that.
+	forgotten chan<- error
 }
 
 // record notes that a client entered or left a room.
@@ -38,6 +41,21 @@ func (u *user) record(c muc.Change) {
 	default:
 		u.g.metrics.dropped.Inc()
 		u.g.log.Warn("a change of room is not remembered: the database is too slow", u.logID())
+	}
+}
+
+// seenEvery is how often it is written down that a user does something.
+const seenEvery = time.Hour
+
+// saw notes that a user who is connected to a network does something. Others come and go unnoticed.
+func (u *user) saw() {
+	if u.g.opt.Store == nil || len(u.networks) == 0 || now().Sub(u.seen) < seenEvery {
+		return
+	}
+	u.seen = now()
+	select {
+	case u.g.occupancy <- &occupied{user: u.jid, seen: true}:
+	default: // the next hour tells
 	}
 }
 
@@ -62,21 +80,32 @@ func (g *Gateway) recordOccupancy(stop <-chan struct{}) {
 			return // stopped, and nothing waits
 		}
 		// The write must not be cut off by the end of the process's context: it is the last thing that users leave behind.
-		if err := g.opt.Store.Write(context.Background(), func(tx *store.Tx) error { return g.writeOccupancy(tx, batch) }); err != nil {
+		err := g.opt.Store.Write(context.Background(), func(tx *store.Tx) error { return g.writeOccupancy(tx, batch) })
+		if err != nil {
 			g.log.Error("who is in which room could not be written", "error", err)
+		}
+		for _, o := range batch {
+			if o.forgotten != nil {
+				o.forgotten <- err // capacity 1, sent once
+			}
 		}
 	}
 }
 
 func (g *Gateway) writeOccupancy(tx *store.Tx, batch []*occupied) error {
 	for _, o := range batch {
-		id := store.UserID{Domain: g.opt.Domain, JID: o.user.String()}
+		id := g.userID(o.user)
 		var err error
-		if o.in {
+		switch {
+		case o.forgotten != nil:
+			err = tx.RemoveUser(id)
+		case o.seen:
+			err = tx.SawUser(id)
+		case o.in:
 			err = tx.Occupy(store.Occupancy{
 				UserID: id, Resource: o.client.Resource, Room: o.room, Nick: o.nick, Password: store.Secret(o.password),
 			})
-		} else {
+		default:
 			err = tx.Vacate(id, o.client.Resource, o.room)
 		}
 		if err != nil {

@@ -67,7 +67,9 @@ func (u *user) roomOwner(in *inbound, e entity) {
 	default:
 		submitted, err := readForm(form)
 		if err == nil {
-			submitted, err = checkForm(lang, roomForm(room), submitted)
+			var faults transports.Faults
+			submitted, faults = checkForm(lang, roomForm(room), submitted)
+			err = faults.AsError()
 		}
 		var q transports.Configure
 		if err == nil {

@@ -27,7 +27,7 @@ func (u *user) register(in *inbound, _ entity) {
 	root := in.root()
 	lang := root.Attr("xml:lang")
 	r := reply{from: in.from, to: in.to, id: root.Attr("id")}
-	id := store.UserID{Domain: u.g.opt.Domain, JID: u.jid.String()}
+	id := u.g.userID(u.jid)
 	switch query := root.Child(nsRegister, "query"); {
 	case root.AttrIs("type", "get"):
 		u.background(func(ctx context.Context) func() {
@@ -43,21 +43,14 @@ func (u *user) register(in *inbound, _ entity) {
 	case query.Child(nsRegister, "remove") != nil:
 		// XEP-0077 §3.2, XEP-0100 §4.3.
 		u.background(func(ctx context.Context) func() {
-			err := u.g.opt.Store.Write(ctx, func(tx *store.Tx) error { return tx.RemoveUser(id) })
-			if err == nil {
-				// Where the server does not let us, what follows takes the subscriptions back.
-				_ = u.g.removeContact(ctx, u.jid, u.g.domain)
-			}
+			err := u.g.removeUser(ctx, u.jid, text.Say(lang, "You are no longer registered here."))
 			return func() {
 				if err != nil {
 					u.answerIQ(r.from, r.to, r.id, u.sayError(err))
 					return
 				}
 				u.answerIQ(r.from, r.to, r.id, nil)
-				u.leaveEverything(text.Say(lang, "You are no longer registered here."))
-				for _, typ := range []string{"unsubscribe", "unsubscribed", "unavailable"} {
-					u.out.Stanzas.Start("presence").JID("from", u.g.domain).JID("to", u.jid).Attr("type", typ).End()
-				}
+				u.sayRemoved()
 			}
 		})
 	case query.Child(nsForm, "x").AttrIs("type", "cancel"):
@@ -100,16 +93,6 @@ func (u *user) registerForm(r reply, lang string, registered bool) {
 	b.Start("instructions").Text(instructions).End()
 	appendForm(b, lang, nsRegister, &transports.Form{Title: u.g.about.Name, Instructions: instructions})
 	b.End().End()
-}
-
-// leaveEverything takes the user out of every room and ends his sessions.
-func (u *user) leaveEverything(reason string) {
-	for _, n := range u.networks {
-		for _, room := range n.rooms {
-			room.Shutdown(reason, u.out)
-		}
-		n.close(reason)
-	}
 }
 
 // tellComing tells everybody who registered that the gateway is there, and asks who is (XEP-0100 §4.4).

@@ -29,8 +29,8 @@ func TestRegistration(t *testing.T) {
 	s := w.enter(alice)
 	waitOccupancies(t, w, 1)
 	alice.send(`<iq type='set' id='d' to='irc.localhost'><query xmlns='jabber:iq:register'><remove/></query></iq>`)
-	alice.expect(`<iq type='result' id='d'/>`)
 	alice.expect(`<presence type='unavailable' from='#go%irc.example@irc.localhost/alice'/>`)
+	alice.expect(`<iq type='result' id='d'/>`)
 	for _, typ := range []string{"unsubscribe", "unsubscribed", "unavailable"} {
 		alice.expect(`<presence type='` + typ + `' from='irc.localhost' to='alice@localhost'/>`)
 	}

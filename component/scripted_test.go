@@ -3,6 +3,7 @@ package component
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -265,15 +266,25 @@ func (p *person) receive() *xmpptest.Element {
 // expect compares the next stanza with a pattern.
 func (p *person) expect(pattern string) *xmpptest.Element {
 	p.t.Helper()
+	e, err := p.match(pattern)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return e
+}
+
+// match says why the next stanza is not what a pattern expects.
+func (p *person) match(pattern string) (*xmpptest.Element, error) {
+	p.t.Helper()
 	e := p.receive()
 	want, err := xmpptest.Parse(pattern)
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	if err := xmpptest.Match(want, e, p.vars); err != nil {
-		p.t.Fatalf("%v\nwant: %s\ngot:\n%s", err, pattern, e)
+		return e, fmt.Errorf("%w\nwant: %s\ngot:\n%s", err, pattern, e)
 	}
-	return e
+	return e, nil
 }
 
 // ask sends a request and expects its answer next.

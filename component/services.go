@@ -40,7 +40,7 @@ func serviceTable() []service {
 	table := []service{
 		{feature: nsDiscoInfo, at: entityAny, iq: "query", answer: (*user).discoInfo},
 		{feature: nsDiscoItems, at: entityAny, iq: "query", answer: (*user).discoItems},
-		{feature: nsCommands, at: entityGateway | entityNetwork | entityRoom, iq: "command", set: true, slow: true, answer: (*user).command},
+		{feature: nsCommands, at: entityGateway | entityBot | entityNetwork | entityRoom, iq: "command", set: true, slow: true, answer: (*user).command},
 		{feature: nsPing, at: entityAny, iq: "ping", answer: (*user).pong},
 		{feature: nsVersion, at: entityGateway | entityBot | entityNetwork | entityRoom, iq: "query", answer: (*user).version},
 		{feature: nsTime, at: entityGateway | entityBot, iq: "time", answer: (*user).time},

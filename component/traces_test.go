@@ -116,8 +116,12 @@ func TestTraceConfigure(t *testing.T) {
 		alice.ask(`<message type='chat' to='help@irc.localhost'><body>`+body+`</body><thread>t1</thread></message>`,
 			`<message type='chat' from='help@irc.localhost'><thread>t1</thread><body>`+pattern+`</body></message>`)
 	}
-	say("CONFIGURE irc.example", "Your settings (irc.example)*1 Nick: alice*2 Colour: Blue*1 Red*2 Blue*3 Away: no*4 Password: (not in chat*")
-	say("1 ally", "*1 Nick: ally*")
+	say("CONFIGURE irc.example", "Your settings (irc.example)*1 Nick: alice*2 Colour: Blue*3 Away: no*4 Password: (not in chat*")
+	say("1 ally", "1 Nick: ally*")
+	say("2", "Colour: write “2” and one of these numbers.*1 Red*2 Blue")
+	say("1", "1 Nick: ally*“1 …” to change it*")
+	say("4", "I do not take passwords in chat*")
+	say("help", "Your settings (irc.example)*1 Nick: ally*")
 	say("colour red", "*2 Colour: Red*")
 	say("colour mauve", "This is not one of the choices.")
 	say("3 perhaps", "This is yes or no.")
@@ -128,7 +132,7 @@ func TestTraceConfigure(t *testing.T) {
 	if c := <-ran; c.Values.Get("nick") != "ally" || c.Values.Get("colour") != "red" || !c.Values.Bool("away") || c.On.Network != "irc.example" || c.User.String() != "alice@localhost" {
 		t.Errorf("the command ran with %+v", c)
 	}
-	say("configure irc.example nick=ally the second", "A nick is one word.")
+	say("configure irc.example nick=ally the second", "A nick is one word.*Write a number*")
 	say("1 ally", "*1 Nick: ally*")
 	say("ok", "Saved.")
 	<-ran
@@ -138,7 +142,12 @@ func TestTraceConfigure(t *testing.T) {
 	say("cancel", "There is nothing to cancel.")
 	say("configure", "Which network?*")
 	say("configure not-a-network", "*is not the name of a network.")
-	say("what is this?", "This is Test gateway*Join #channel%irc.example@irc.localhost.*")
+	say("what is this?", "This is Test gateway*Words that I know: configure, forget-me, help, status, version.*Join #channel%irc.example@irc.localhost.*")
+	say("conf example", "Your settings (irc.example)*") // the title of the network, and the beginning of the word
+	say("configure #go%irc.example", "“#go%irc.example” is not the name of a network.")
+	say("configure xmpp:irc.example@irc.localhost?join", "Your settings (irc.example)*")
+	say("cancel", "Left as it is.")
+	say("aide", "Voici Test gateway*Mots que je connais*")
 	say("/status", "You are connected to no network*")
 }
 

@@ -49,6 +49,7 @@ type user struct {
 	awaited     int                              // work in the background
 	lastRef     transports.Ref
 	listings    map[string]*listing // rooms of networks, for pages that follow
+	seen        time.Time           // when it was last written down that he does something
 	invited     int                 // people of XMPP, and declined by them, since invitedFrom
 	invitees    []invitee
 	invitedFrom time.Time
@@ -96,15 +97,31 @@ func (u *user) offer(in inbound) offerResult {
 	return offerTaken
 }
 
-// post queues work of the gateway itself for the user's goroutine.
-func (u *user) post(f func()) {
+// post queues work of the gateway itself for the user's goroutine. It reports false where the user is gone and the work is not done.
+func (u *user) post(f func()) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.retired {
-		return
+		return false
 	}
 	u.posts = append(u.posts, f)
 	u.start()
+	return true
+}
+
+// peek has the user's goroutine look at something, and waits for it. The caller is on no user's goroutine.
+func peek[T any](ctx context.Context, u *user, look func() T) (T, error) {
+	seen := make(chan T, 1)
+	var none T
+	if !u.post(func() { seen <- look() }) {
+		return none, errRetired
+	}
+	select {
+	case v := <-seen:
+		return v, nil
+	case <-ctx.Done():
+		return none, context.Cause(ctx)
+	}
 }
 
 // emit queues an event and waits while the queue is full: that holds back the network's reader.

@@ -14,7 +14,7 @@ func (t *Transport) configureCommand() transports.Command {
 	return transports.Command{
 		Name:  "configure",
 		Title: "Your settings on this IRC network",
-		For:   []transports.TargetKind{transports.TargetNetwork},
+		For:   []transports.TargetKind{transports.TargetNetwork, transports.TargetRoom}, // a room stands for its network
 		Next:  t.configureForm,
 		Run:   t.configureRun,
 	}
@@ -54,6 +54,7 @@ func (t *Transport) configureRun(ctx context.Context, call transports.Call) (str
 		return "", fmt.Errorf("load settings: %w", err)
 	}
 	set := make(map[string]string)
+	var faults transports.Faults
 	for _, s := range networkSettings() {
 		name := s.field.Name
 		_, given := call.Values[name]
@@ -64,12 +65,16 @@ func (t *Transport) configureRun(ctx context.Context, call transports.Call) (str
 		if value == "" {
 			value = s.field.Value()
 		}
-		if err := s.check(value); err != nil {
-			return "", err
+		if wrong := s.check(call.Lang, value); wrong != "" {
+			faults = append(faults, transports.Fault{Field: name, Text: wrong})
+			continue
 		}
 		if value != s.field.Value() && !call.Values.Bool(s.forget.Name) {
 			set[name] = value
 		}
+	}
+	if len(faults) > 0 {
+		return "", faults.AsError()
 	}
 	if err := t.opt.Settings.Save(ctx, call.User.Bare(), scope, set); err != nil {
 		return "", fmt.Errorf("save settings: %w", err)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"passerelle/internal/text"
 	"passerelle/transports"
 )
 
@@ -105,46 +106,41 @@ func networkSettings() []setting {
 	}
 }
 
-// check refuses a value that cannot stand in the lines that it is for.
-func (s setting) check(value string) error {
-	name := s.field.Name
-	bad := func(format string, args ...any) error {
-		return transports.NewError(transports.BadRequest, fmt.Sprintf(format, args...), nil)
-	}
-	if len(value) > s.max {
-		return bad("The %s is too long: %d bytes is the most.", name, s.max)
-	}
-	if name == SettingCertificate {
+// check says what is wrong with a value that cannot stand in the lines that it is for, in the language of the user.
+func (s setting) check(lang, value string) (wrong string) {
+	label := text.Say(lang, s.field.Label)
+	switch {
+	case len(value) > s.max:
+		return text.Say(lang, "%s: this is too long, %d bytes is the most.", label, s.max)
+	case s.field.Name == SettingCertificate:
 		if value != "" {
 			if _, err := readCertificate(value); err != nil {
-				return transports.NewError(transports.BadRequest,
-					"The certificate cannot be read: it takes a certificate and the key that belongs to it, not encrypted, both in PEM.", err)
+				return text.Say(lang, "The certificate cannot be read: it takes a certificate and the key that belongs to it, not encrypted, both in PEM.")
 			}
 		}
-		return nil
+		return ""
+	case cutControls(value) != value:
+		return text.Say(lang, "%s: this has a character that IRC cannot carry.", label)
 	}
-	if cutControls(value) != value {
-		return bad("The %s has a character that IRC cannot carry.", name)
-	}
-	switch name {
+	switch s.field.Name {
 	case SettingNick:
 		if value != "" && sanitizeNick(value, maxSetting) != value {
-			return bad("A nick has letters, digits and []\\`_^{|}- only, and does not begin with a digit.")
+			return text.Say(lang, "A nick has letters, digits and []\\`_^{|}- only, and does not begin with a digit.")
 		}
 	case SettingUsername:
 		if strings.ContainsAny(value, " @!:") {
-			return bad("A user name has no spaces, colons, exclamation marks or at-signs.")
+			return text.Say(lang, "A user name has no spaces, colons, exclamation marks or at-signs.")
 		}
 	case SettingAccount:
 		if strings.Contains(value, " ") {
-			return bad("The name of an account has no spaces.")
+			return text.Say(lang, "The name of an account has no spaces.")
 		}
 	case SettingSASL:
 		if !slices.ContainsFunc(s.field.Options, func(o transports.Option) bool { return o.Value == value }) {
-			return bad("%q is no way to log in.", value)
+			return text.Say(lang, "This is not one of the choices.")
 		}
 	}
-	return nil
+	return ""
 }
 
 // readCertificate reads a certificate and its key, in any order.

@@ -2,6 +2,7 @@ package transports
 
 import (
 	"context"
+	"slices"
 	"strings"
 )
 
@@ -10,18 +11,29 @@ import (
 type Command struct {
 	Name  string       // the node of XEP-0050 and the word in chat
 	Title string       // for people, such as "Settings on this network"; a text of the catalogue
-	For   []TargetKind // what it can be run on; empty means the domain itself
-	Admin bool         // only for the operator's administrators
+	For   []TargetKind // what it can be run on; empty means TargetDomain
+	Admin bool         // only for the operator and his administrators; others do not see it
 	// Next asks for the next page, given what was answered so far (call.Values is nil at first). A nil Form says that nothing is
 	// left to ask. A nil Next means that the command has nothing to ask at all.
 	Next func(ctx context.Context, call Call) (*Form, error)
-	// Run does it and returns a sentence for the user. It may wait for the database, never for a network.
+	// Run does it and returns a sentence for the user. It may wait for the database, never for a network. Faults in what was filled
+	// in are Faults; then the form is shown again.
 	Run func(ctx context.Context, call Call) (string, error)
+	// List returns a page of a table, for a command that has no Run. The same goes for it.
+	List func(ctx context.Context, call Call, page Page) (*Table, error)
+}
+
+// IsFor reports whether the command can be run on a target of that kind.
+func (c *Command) IsFor(kind TargetKind) bool {
+	if len(c.For) == 0 {
+		return kind == TargetDomain
+	}
+	return slices.Contains(c.For, kind)
 }
 
 // Call is one run of a command.
 type Call struct {
-	User   Address // bare
+	User   Address // bare; the zero Address for the operator himself, who runs commands for administrators alone
 	On     Target  // the zero Target for the domain
 	Lang   string  // what the user reads, as in xml:lang; may be empty
 	Values Values
@@ -60,6 +72,7 @@ type Form struct {
 	Title        string
 	Instructions string
 	Fields       []Field
+	More         bool // it is known that another page follows
 }
 
 // FieldType says how a field is shown and checked (XEP-0004 §3.3).
@@ -74,6 +87,7 @@ const (
 	FieldChoice                // one of the options
 	FieldChoices               // some of the options
 	FieldSecretLines           // a secret of several lines, one value each
+	FieldAddress               // a JID
 )
 
 // Secret reports whether values are never shown and never asked in chat.
@@ -87,6 +101,7 @@ type Field struct {
 	Values   []string // the present ones
 	Options  []Option // of a choice
 	Required bool
+	Fault    string // what is wrong with the value that was filled in; a sentence in the language of the user
 }
 
 // Option is one of the values that a choice may have.
@@ -98,4 +113,69 @@ func (f Field) Value() string {
 		return ""
 	}
 	return f.Values[0]
+}
+
+// Fault is what is wrong with what was filled in, of one field or, with an empty name, of the form as a whole.
+type Fault struct {
+	Field string
+	Text  string // a sentence in the language of the user
+}
+
+// Faults are all that is wrong with what was filled in.
+type Faults []Fault
+
+// Error is all of them, a sentence each.
+func (f Faults) Error() string {
+	texts := make([]string, len(f))
+	for i := range f {
+		texts[i] = f[i].Text
+	}
+	return strings.Join(texts, " ")
+}
+
+// AsError is the faults as an error of kind BadRequest, nil if there are none.
+func (f Faults) AsError() *Error {
+	if len(f) == 0 {
+		return nil
+	}
+	return NewError(BadRequest, f.Error(), f)
+}
+
+// Page says which rows of a table are asked for.
+type Page struct {
+	After string // the key of the last row before them; empty for the first ones
+	Max   int    // rows, at least 1
+}
+
+// Table is a page of what a command lists, in the order of the keys.
+type Table struct {
+	Title   string // a text of the catalogue
+	Empty   string // what to say where the list has no row at all; a text of the catalogue
+	Columns []Column
+	Rows    []Row
+	More    bool // there are rows behind these
+}
+
+// Column is what the cells of one column hold. The first column says what the row is about.
+type Column struct {
+	Name  string
+	Label string // a text of the catalogue
+}
+
+// Row is one line of a table.
+type Row struct {
+	Key   string // unique in the table
+	Cells []string
+}
+
+// Cut makes a page of all rows of a table, which have to be in the order of their keys.
+func (t *Table) Cut(page Page) *Table {
+	i, found := slices.BinarySearchFunc(t.Rows, page.After, func(r Row, key string) int { return strings.Compare(r.Key, key) })
+	if found {
+		i++
+	}
+	end := min(len(t.Rows), i+max(page.Max, 1))
+	cut := *t
+	cut.Rows, cut.More = t.Rows[i:end], end < len(t.Rows)
+	return &cut
 }

@@ -5,11 +5,12 @@ import "time"
 // TargetKind says what a target is.
 type TargetKind uint8
 
-// The kinds of targets.
+// The kinds of targets. TargetDomain is that of the zero Target, which no local part names.
 const (
-	TargetNetwork TargetKind = iota + 1 // the network itself, a server to talk to
-	TargetContact                       // a person of the network
-	TargetRoom                          // a room of the network (on IRC a channel)
+	TargetDomain  TargetKind = iota // the domain itself
+	TargetNetwork                   // the network itself, a server to talk to
+	TargetContact                   // a person of the network
+	TargetRoom                      // a room of the network (on IRC a channel)
 )
 
 // Target is what a local part under a transport's domain names. Network is empty where the transport is one network.

@@ -74,7 +74,7 @@ func collect(t *testing.T, file string, said map[string]string) {
 	ast.Inspect(f, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.FuncDecl:
-			wrong = n.Name.Name == "chatValue" || n.Name.Name == "take"
+			wrong = slices.Contains([]string{"chatValue", "take", "checkField", "howTo"}, n.Name.Name)
 		case *ast.CallExpr:
 			if sel, ok := n.Fun.(*ast.SelectorExpr); ok && len(n.Args) > 1 {
 				if x, ok := sel.X.(*ast.Ident); ok && x.Name == "text" && sel.Sel.Name == "Say" {
@@ -86,15 +86,21 @@ func collect(t *testing.T, file string, said map[string]string) {
 					note(n.Args[1])
 				}
 			}
-			if id, ok := n.Fun.(*ast.Ident); ok && id.Name == "bad" && len(n.Args) == 2 && strings.HasSuffix(file, "form.go") {
-				note(n.Args[1])
+		case *ast.AssignStmt:
+			// What is wrong with a field is said later.
+			if id, ok := n.Lhs[0].(*ast.Ident); ok && id.Name == "wrong" && len(n.Rhs) == 1 {
+				note(n.Rhs[0])
+			}
+		case *ast.ValueSpec:
+			if strings.HasSuffix(n.Names[0].Name, "InChat") && len(n.Values) == 1 {
+				note(n.Values[0])
 			}
 		case *ast.ReturnStmt:
 			if wrong && len(n.Results) > 0 {
 				note(n.Results[len(n.Results)-1])
 			}
 		case *ast.KeyValueExpr:
-			if k, ok := n.Key.(*ast.Ident); ok && slices.Contains([]string{"Title", "Label", "Instructions", "Description"}, k.Name) {
+			if k, ok := n.Key.(*ast.Ident); ok && slices.Contains([]string{"Title", "Label", "Instructions", "Description", "Empty"}, k.Name) {
 				note(n.Value)
 			}
 			if k, ok := n.Key.(*ast.Ident); ok && k.Name == "Hints" {

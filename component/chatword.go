@@ -1,0 +1,74 @@
+package component
+
+import "strings"
+
+// meaning is what a word in chat stands for, whatever language it is in.
+type meaning uint8
+
+const (
+	meansNothing meaning = iota // a value, the name of a command, or nonsense
+	meansHelp
+	meansMore
+	meansBack
+	meansCancel
+	meansOK
+	meansYes
+	meansNo
+	meansVersion
+)
+
+// chatWord is a word of chat. One that belongs to a language says that its writer reads that.
+type chatWord struct {
+	means   meaning
+	command string // the name of a command that it stands for
+	lang    string // empty where it is a word of English, or of several
+}
+
+// readWord reads the first word of what somebody wrote. Case does not matter.
+func readWord(word string) chatWord {
+	switch strings.ToLower(strings.Trim(word, ".,!?“”«»\"'")) {
+	case "":
+		if strings.Contains(word, "?") {
+			return chatWord{means: meansHelp}
+		}
+	case "help":
+		return chatWord{means: meansHelp}
+	case "aide", "bonjour", "salut":
+		return chatWord{means: meansHelp, lang: "fr"}
+	case "more", "next":
+		return chatWord{means: meansMore}
+	case "suite", "plus", "suivant":
+		return chatWord{means: meansMore, lang: "fr"}
+	case "back", "prev", "previous":
+		return chatWord{means: meansBack}
+	case "retour", "précédent":
+		return chatWord{means: meansBack, lang: "fr"}
+	case "cancel", "stop":
+		return chatWord{means: meansCancel}
+	case "annuler", "annule":
+		return chatWord{means: meansCancel, lang: "fr"}
+	case "ok", "okay", "done", "save":
+		return chatWord{means: meansOK}
+	case "d'accord", "d’accord", "valider", "enregistrer":
+		return chatWord{means: meansOK, lang: "fr"}
+	case "yes", "y":
+		return chatWord{means: meansYes}
+	case "oui":
+		return chatWord{means: meansYes, lang: "fr"}
+	case "no", "n":
+		return chatWord{means: meansNo}
+	case "non":
+		return chatWord{means: meansNo, lang: "fr"}
+	case "version":
+		return chatWord{means: meansVersion}
+	case "rooms", "networks", "connections":
+		return chatWord{command: "status"}
+	case "état", "etat", "statut", "salons", "réseaux", "connexions":
+		return chatWord{command: "status", lang: "fr"}
+	case "config", "settings", "login":
+		return chatWord{command: "configure"}
+	case "configurer", "réglages", "paramètres":
+		return chatWord{command: "configure", lang: "fr"}
+	}
+	return chatWord{}
+}

@@ -1,0 +1,153 @@
+package component
+
+import (
+	"context"
+
+	"passerelle/internal/text"
+	"passerelle/transports"
+)
+
+// removeUserCommand is "remove-user": what removing the registration does, by an administrator.
+func (g *Gateway) removeUserCommand() transports.Command {
+	return transports.Command{Name: "remove-user", Title: "Remove a user", Admin: true, Next: g.removeUserForm, Run: g.removeUserRun}
+}
+
+func (g *Gateway) removeUserForm(ctx context.Context, call transports.Call) (*transports.Form, error) {
+	if call.Values == nil {
+		f, err := askUser("Remove a user")(ctx, call)
+		if f != nil {
+			f.More = true
+		}
+		return f, err
+	}
+	if _, asked := call.Values[sure]; asked {
+		return nil, nil
+	}
+	u, _, err := g.known(ctx, call)
+	if err != nil {
+		return nil, err
+	}
+	return &transports.Form{
+		Title:        "Remove a user",
+		Instructions: text.Say(call.Lang, "Everything that is kept about %s is deleted, passwords and history included, and his connections end.", u.JID),
+		Fields:       []transports.Field{{Name: "sure", Label: "Yes, delete it", Type: transports.FieldBool, Values: []string{"false"}}},
+	}, nil
+}
+
+func (g *Gateway) removeUserRun(ctx context.Context, call transports.Call) (string, error) {
+	if !call.Values.Bool(sure) {
+		return text.Say(call.Lang, "Left as it is."), nil
+	}
+	_, jid, err := g.known(ctx, call)
+	if err != nil {
+		return "", err
+	}
+	if err := g.removeByCommand(ctx, jid, text.Say(call.Lang, "The operator of this gateway has removed you from it.")); err != nil {
+		return "", err
+	}
+	return text.Say(call.Lang, "%s is removed.", jid.String()), nil
+}
+
+// forgetMeCommand is "forget-me": the removal of the registration for those whose clients do not know registration.
+func (g *Gateway) forgetMeCommand() transports.Command {
+	return transports.Command{
+		Name: "forget-me", Title: "Delete everything that is kept about you",
+		Next: func(_ context.Context, call transports.Call) (*transports.Form, error) {
+			if call.Values != nil {
+				return nil, nil
+			}
+			return &transports.Form{
+				Title:        "Delete everything that is kept about you",
+				Instructions: "Settings, passwords and history are deleted, and your connections end.",
+				Fields:       []transports.Field{sureField()},
+			}, nil
+		},
+		Run: func(ctx context.Context, call transports.Call) (string, error) {
+			if !call.Values.Bool(sure) {
+				return text.Say(call.Lang, "Left as it is."), nil
+			}
+			if g.opt.Store == nil {
+				return "", errNoStore(call.Lang)
+			}
+			said := text.Say(call.Lang, "Nothing is kept about you any more.")
+			return said, g.removeByCommand(ctx, call.User, said)
+		},
+	}
+}
+
+// sure is the field that asks whether something is to be deleted.
+const sure = "sure"
+
+func sureField() transports.Field {
+	return transports.Field{Name: sure, Label: "Yes, delete it", Type: transports.FieldBool, Values: []string{"false"}}
+}
+
+// removeUser forgets everything about a user: his sessions end with the reason, and nothing of him is left in the database. It must
+// not be called on his goroutine, which it waits for.
+func (g *Gateway) removeUser(ctx context.Context, jid transports.Address, reason string) error {
+	u, ok := g.user(jid)
+	if !ok {
+		return transports.NewError(transports.Busy, stoppingText, nil)
+	}
+	if _, err := peek(ctx, u, func() struct{} { u.leaveEverything(reason); return struct{}{} }); err != nil {
+		return err
+	}
+	if err := g.forgetUser(ctx, jid); err != nil {
+		return err
+	}
+	// Where the server does not let us, what sayRemoved says takes the subscriptions back.
+	_ = g.removeContact(ctx, jid, g.domain)
+	return nil
+}
+
+// removeByCommand removes a user for whom no request of registration is to be answered first.
+func (g *Gateway) removeByCommand(ctx context.Context, jid transports.Address, reason string) error {
+	if err := g.removeUser(ctx, jid, reason); err != nil {
+		return err
+	}
+	if u, ok := g.user(jid); ok {
+		u.post(u.sayRemoved)
+	}
+	return nil
+}
+
+// sayRemoved takes back what the user and the gateway know of each other (XEP-0100 §4.3).
+func (u *user) sayRemoved() {
+	for _, typ := range []string{"unsubscribe", "unsubscribed", "unavailable"} {
+		u.out.Stanzas.Start("presence").JID("from", u.g.domain).JID("to", u.jid).Attr("type", typ).End()
+	}
+}
+
+// forgetUser deletes what the database has of a user, behind the changes of rooms that wait to be written: one of those would bring
+// him back.
+func (g *Gateway) forgetUser(ctx context.Context, jid transports.Address) error {
+	done := make(chan error, 1)
+	select {
+	case g.occupancy <- &occupied{user: jid, forgotten: done}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// leaveEverything takes the user out of every room, ends his sessions and gives up what he was filling in.
+func (u *user) leaveEverything(reason string) {
+	clear(u.restoring)
+	for _, x := range u.executions {
+		if !x.busy { // what is busy may be what asked for this
+			u.end(x)
+		}
+	}
+	for _, n := range u.networks {
+		for _, room := range n.rooms {
+			room.Shutdown(reason, u.out)
+		}
+		n.failQuestions(transports.NewError(transports.Gone, reason, nil))
+		n.close(reason)
+	}
+}
