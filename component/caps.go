@@ -44,7 +44,7 @@ func (g *Gateway) identities(k entityKind) []identity {
 func (g *Gateway) features(k entityKind) []string {
 	var out []string
 	for i := range g.services {
-		if s := &g.services[i]; g.serves(s, k) {
+		if s := &g.services[i]; g.serves(s, k) && !slices.Contains(out, s.feature) {
 			out = append(out, s.feature)
 		}
 	}

@@ -19,6 +19,9 @@ const (
 	entityContact                         // somebody on a network
 )
 
+// entityArchive is what has an archive.
+const entityArchive = entityGateway | entityRoom | entityContact
+
 const entityAny = entityGateway | entityBot | entityNetwork | entityRoom | entityOccupant | entityContact
 
 // botLocal is the local part of the help bot: a gateway needs one, since some clients cannot open a chat with a bare domain.

@@ -25,6 +25,7 @@ type Options struct {
 	Transport transports.Transport
 	Admins    []string  // bare JIDs of the operator's administrators
 	Store     *store.DB // remembers who was in which room; nil remembers nothing
+	Archive   bool      // keep what is said in Store, for users to read later
 	Log       *slog.Logger
 	Metrics   *Metrics
 	// Identity renders a JID for the log; nil prints a placeholder, so that no identity is logged by mistake.
@@ -93,6 +94,7 @@ type Gateway struct {
 	connected atomic.Bool
 	downSince atomic.Int64   // Unix nanoseconds; 0 while the stream is up or was never up
 	occupancy chan *occupied // changes for the recorder
+	archive   *archiver      // nil where nothing is kept
 }
 
 // New makes the gateway of a domain. Run makes it work.
@@ -125,6 +127,9 @@ func New(opt Options) (*Gateway, error) {
 		occupancy:   make(chan *occupied, occupancyQueue),
 		working:     workCount{zero: make(chan struct{}, 1)},
 	}
+	if opt.Archive && opt.Store != nil {
+		g.archive = newArchiver(opt.Store, opt.Domain, g.log, g.metrics)
+	}
 	g.caps, g.avatars = newCaps(g), newAvatars(&g.opt)
 	g.commands = g.commandsOf(opt.Transport)
 	return g, nil
@@ -142,6 +147,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 	stopRecorder := make(chan struct{})
 	var recorder sync.WaitGroup
 	recorder.Go(func() { g.recordOccupancy(stopRecorder) })
+	if g.archive != nil {
+		recorder.Go(func() { g.archive.run(stopRecorder) })
+	}
 	wait := backoff{first: g.opt.Timing.FirstWait, max: g.opt.Timing.MaxWait, refused: g.opt.Timing.RefusedWait}
 	back, first := g.remembered(ctx), true
 	for ctx.Err() == nil {

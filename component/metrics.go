@@ -11,6 +11,7 @@ type Metrics struct {
 	troubles   *prometheus.CounterVec
 	sessions   *prometheus.GaugeVec
 	events     *prometheus.CounterVec
+	archive    *prometheus.CounterVec
 }
 
 // NewMetrics makes and registers the figures.
@@ -30,8 +31,9 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			"dropped (the stream had no room), ignored (not for us), unasked (an answer to no question), panic (a fault of ours).", "what"),
 		sessions: gauge("sessions", "Sessions of users on networks."),
 		events:   counter("events_total", "Events received from networks."),
+		archive:  counter("archive_messages_total", "Messages for the archive: kept, or lost because it could not keep up.", "result"),
 	}
-	reg.MustRegister(m.up, m.reconnects, m.stanzas, m.sent, m.troubles, m.sessions, m.events)
+	reg.MustRegister(m.up, m.reconnects, m.stanzas, m.sent, m.troubles, m.sessions, m.events, m.archive)
 	return m
 }
 
@@ -42,6 +44,7 @@ type domainMetrics struct {
 	message, presence, iq       prometheus.Counter
 	malformed, refused, dropped prometheus.Counter
 	ignored, unasked, panics    prometheus.Counter
+	archived, archiveLost       prometheus.Counter
 }
 
 func (m *Metrics) forDomain(domain string) *domainMetrics {
@@ -53,6 +56,7 @@ func (m *Metrics) forDomain(domain string) *domainMetrics {
 		iq:        m.stanzas.WithLabelValues(domain, "iq"),
 		malformed: trouble("malformed"), refused: trouble("refused"), dropped: trouble("dropped"),
 		ignored: trouble("ignored"), unasked: trouble("unasked"), panics: trouble("panic"),
+		archived: m.archive.WithLabelValues(domain, "kept"), archiveLost: m.archive.WithLabelValues(domain, "lost"),
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"passerelle/component/downgrade"
 	"passerelle/component/muc"
+	"passerelle/store"
 	"passerelle/transports"
 )
 
@@ -15,6 +16,7 @@ type network struct {
 	id      string
 	session transports.Session
 	rooms   map[string]*muc.Room // by Target.ID
+	hearers map[string]*hearer   // who takes what is said in them into the archive
 	private map[transports.Ref]privateSend
 	taken   []transports.Ref // those of private that are taken, oldest first
 	// questions are what was asked for others than rooms.
@@ -36,7 +38,8 @@ type privateSend struct {
 	receipt  bool // the client wants to know when it was taken
 	inRoom   bool // it was written to an occupant
 	text     downgrade.Text
-	taken    bool // the network has it; it may still say that it could not deliver it
+	taken    bool               // the network has it; it may still say that it could not deliver it
+	kept     *store.PrivateLine // for the archive, once it is taken; nil where it is not to be kept
 }
 
 // Emit takes an event of the session. It implements transports.Host.
@@ -54,6 +57,7 @@ func (u *user) network(id string) (*network, error) {
 	if err := u.mayOpen(); err != nil {
 		return nil, err
 	}
+	u.loadArchivePrefs()
 	n := &network{u: u, id: id}
 	s, err := u.g.opt.Transport.Open(u.ctx, u.jid, id, n)
 	if err != nil {
@@ -77,6 +81,9 @@ func (n *network) close(reason string) {
 
 // forget removes a session that is over.
 func (n *network) forget() {
+	for room := range n.hearers {
+		n.deafen(room)
+	}
 	if n.u.networks[n.id] == n {
 		delete(n.u.networks, n.id)
 		n.u.g.sessions.Add(-1)
@@ -151,6 +158,7 @@ func (n *network) tidy(room *muc.Room) {
 
 func (n *network) remove(room *muc.Room) {
 	delete(n.rooms, room.Target().ID)
+	n.deafen(room.Target().ID)
 	for nick, v := range n.via {
 		if v == room {
 			delete(n.via, nick)
@@ -175,6 +183,9 @@ func (u *user) event(ev networkEvent) {
 	case transports.Done:
 		n.done(e)
 	case transports.Entered:
+		if h := n.hearers[e.Room.ID]; h != nil {
+			h.enter()
+		}
 		n.toRoom(e.Room, e)
 	case transports.Joined:
 		n.toRoom(e.Room, e)

@@ -63,7 +63,7 @@ func (u *user) sendPrivate(in *inbound, e entity) {
 	}
 	n.private[ref] = privateSend{
 		from: in.from, to: in.to, id: root.Attr("id"), receipt: root.Child(nsReceipts, "request") != nil,
-		inRoom: e.kind == entityOccupant, text: text,
+		inRoom: e.kind == entityOccupant, text: text, kept: n.keepSent(to, root),
 	}
 	if err := n.session.Do(u.ctx, transports.Send{Ref: ref, To: to, Body: text.Body, Action: text.Action}); err != nil {
 		delete(n.private, ref)
@@ -84,6 +84,10 @@ func (n *network) takenPrivate(ref transports.Ref) {
 	p.taken = true
 	n.private[ref] = p
 	n.change(p.text)
+	if p.kept != nil {
+		p.kept.Time = now()
+		n.u.g.archive.offer(keepItem{private: p.kept})
+	}
 	if p.receipt && p.id != "" { // XEP-0184 §5: here it says that the network has the message
 		b := n.u.out.Stanzas.Start("message").JID("from", p.to).JID("to", p.from).Attr("type", "chat").Attr("id", newID())
 		b.StartNS("received", nsReceipts).Attr("id", p.id).End()
@@ -131,9 +135,13 @@ func (n *network) privateMessage(e transports.Message) {
 	}
 	id := newID()
 	n.remember(talkLine{id: id, Quoted: downgrade.Quoted{Body: body}})
+	kept := n.keepHeard(e, id, body)
 	send := func(from, to transports.Address, room *muc.Room) {
 		b := u.out.Stanzas.Start("message").JID("from", from).JID("to", to).Attr("type", "chat").Attr("id", id)
 		b.Start("body").Text(body).End()
+		if kept { // XEP-0359 §4
+			b.StartNS("stanza-id", nsSID).JID("by", n.contactAddress(e.From.Nick)).Attr("id", id).End()
+		}
 		if room == nil {
 			appendNick(b, e.From.Nick) // XEP-0172 §4.3: in the address it is folded and escaped
 		} else {

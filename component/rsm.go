@@ -76,11 +76,15 @@ func (p pageRequest) cut(n int, find func(id string) int) (from, to int, err *tr
 	return from, min(to, from+p.max), err
 }
 
-// appendSet writes which part of a list it is. Count is left out where it is unknown.
+// appendSet writes which part of a list it is. Index and count are left out where they are below 0, since nobody knows them.
 func appendSet(b *stanza.Builder, first, last string, index, count int) {
 	b.StartNS("set", nsRSM)
 	if first != "" {
-		b.Start("first").Int("index", index).Text(first).End()
+		b.Start("first")
+		if index >= 0 {
+			b.Int("index", index)
+		}
+		b.Text(first).End()
 		b.Start("last").Text(last).End()
 	}
 	if count >= 0 {

@@ -57,6 +57,10 @@ func serviceTable() []service {
 		{feature: featureEscaping, at: entityGateway | entityNetwork},
 		{feature: nsHints, at: entityRoom | entityOccupant | entityContact},
 		{feature: nsConference, at: entityContact},
+		{feature: nsMAM, at: entityArchive, iq: "query", both: true, slow: true, answer: (*user).mamQuery},
+		{feature: nsMAM, at: entityArchive, iq: "metadata", slow: true, answer: (*user).mamMetadata},
+		{feature: nsMAM, at: entityArchive, iq: "prefs", both: true, slow: true, answer: (*user).archivePrefsIQ},
+		{feature: nsMAMExtended, at: entityArchive},
 		{feature: muc.NSOccupantID, at: entityRoom | entityGateway},
 		{feature: "http://jabber.org/protocol/muc#stable_id", at: entityRoom},
 		{feature: "http://jabber.org/protocol/muc#self-ping-optimization", at: entityRoom},
@@ -76,8 +80,13 @@ func (g *Gateway) serves(s *service, k entityKind) bool {
 	if s.at&k == 0 {
 		return false
 	}
-	// The domain is a MUC service only where its transport has rooms.
-	return s.feature != muc.NS || g.about.Rooms
+	switch s.feature {
+	case muc.NS: // the domain is a MUC service only where its transport has rooms
+		return g.about.Rooms
+	case nsMAM, nsMAMExtended:
+		return g.archive != nil
+	}
+	return true
 }
 
 // iq answers a get or set. What no service of the table answers is unknown here (RFC 6120 §8.2.3: each request is answered).

@@ -49,10 +49,10 @@ func TestDiscoListsWhatIsAnswered(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for _, s := range serviceTable() {
-		if seen[s.feature] {
+		if seen[s.feature+" "+s.iq] {
 			t.Errorf("%s stands twice in the table", s.feature)
 		}
-		seen[s.feature] = true
+		seen[s.feature+" "+s.iq] = true
 		if (s.iq == "") != (s.answer == nil) {
 			t.Errorf("%s: a request and its answer belong together", s.feature)
 		}

@@ -41,22 +41,23 @@ type user struct {
 	space   chan struct{} // closed when an event was taken from a full queue; nil while nobody waits
 
 	// What follows belongs to the running goroutine.
-	stopped     bool // with the gateway: nothing is begun any more
-	networks    map[string]*network
-	restoring   map[restoring]struct{}           // clients on their way back after a restart
-	executions  map[string]*execution            // commands that are being filled in, by session id
-	chats       map[transports.Address]*chatForm // those that are filled in by chat, by the JID that is written to
-	awaited     int                              // work in the background
-	lastRef     transports.Ref
-	listings    map[string]*listing // rooms of networks, for pages that follow
-	seen        time.Time           // when it was last written down that he does something
-	invited     int                 // people of XMPP, and declined by them, since invitedFrom
-	invitees    []invitee
-	invitedFrom time.Time
-	shown       int       // presences of occupants, since shownFrom
-	shownFrom   time.Time // when the count began
-	out         *muc.Out  // from outPool while the goroutine runs
-	ctx         context.Context
+	stopped      bool // with the gateway: nothing is begun any more
+	networks     map[string]*network
+	restoring    map[restoring]struct{}           // clients on their way back after a restart
+	executions   map[string]*execution            // commands that are being filled in, by session id
+	chats        map[transports.Address]*chatForm // those that are filled in by chat, by the JID that is written to
+	awaited      int                              // work in the background
+	lastRef      transports.Ref
+	listings     map[string]*listing // rooms of networks, for pages that follow
+	seen         time.Time           // when it was last written down that he does something
+	invited      int                 // people of XMPP, and declined by them, since invitedFrom
+	invitees     []invitee
+	invitedFrom  time.Time
+	shown        int           // presences of occupants, since shownFrom
+	shownFrom    time.Time     // when the count began
+	out          *muc.Out      // from outPool while the goroutine runs
+	archivePrefs *archivePrefs // nil until they are read
+	ctx          context.Context
 }
 
 // outs are the output buffers of users who rest.

@@ -27,13 +27,14 @@ const (
 // Config is a whole configuration. One that Load returned is valid and complete: defaults are filled in, secrets are read, file
 // names are absolute where the file's own name was. It is not changed afterwards, so any goroutine may read it.
 type Config struct {
-	IRC    []IRC    `toml:"irc" doc:"A gateway to IRC. Write this table once for each domain that is one."`
-	Mail   []Mail   `toml:"mail" doc:"A gateway to email. It is checked, but this version has no such gateway yet."`
-	Social []Social `toml:"social" doc:"A gateway to the social web. It is checked, but this version has no such gateway yet."`
-	Store  Store    `toml:"store" doc:"Where passerelle keeps its data."`
-	Admin  Admin    `toml:"admin" doc:"The listener for the operator: /metrics, /healthz and /readyz. Whoever reaches it may read all of that."`
-	Web    Web      `toml:"web" doc:"The listener for everybody: one-time links and files. Without it there is none of that."`
-	Log    Log      `toml:"log" doc:"What is logged, on standard error."`
+	IRC     []IRC    `toml:"irc" doc:"A gateway to IRC. Write this table once for each domain that is one."`
+	Mail    []Mail   `toml:"mail" doc:"A gateway to email. It is checked, but this version has no such gateway yet."`
+	Social  []Social `toml:"social" doc:"A gateway to the social web. It is checked, but this version has no such gateway yet."`
+	Store   Store    `toml:"store" doc:"Where passerelle keeps its data."`
+	Archive Archive  `toml:"archive" doc:"What was said, kept for users to read later: in rooms what their own sessions heard, and private messages."`
+	Admin   Admin    `toml:"admin" doc:"The listener for the operator: /metrics, /healthz and /readyz. Whoever reaches it may read all of that."`
+	Web     Web      `toml:"web" doc:"The listener for everybody: one-time links and files. Without it there is none of that."`
+	Log     Log      `toml:"log" doc:"What is logged, on standard error."`
 
 	// exposed says that everybody on the machine can read the file itself.
 	exposed bool
@@ -97,6 +98,12 @@ type Store struct {
 	URL Secret `toml:"-"`
 }
 
+// Archive is what was said.
+type Archive struct {
+	Enabled bool `toml:"enabled" doc:"Whether anything is kept. Users may still say that they want nothing to be."`
+	Days    int  `toml:"days" doc:"For how many days. 0 means for ever."`
+}
+
 // Admin is the operator's listener.
 type Admin struct {
 	Listen string `toml:"listen" doc:"A loopback address with port, or unix:/run/passerelle/admin.sock, or \"\" for none."`
@@ -123,9 +130,10 @@ type Log struct {
 // Default is the configuration of an empty file. It has no gateway, so it is not valid by itself.
 func Default() *Config {
 	return &Config{
-		Store: Store{Path: defaultStore},
-		Admin: Admin{Listen: "127.0.0.1:5380"},
-		Log:   Log{Level: "info", Format: "text"},
+		Store:   Store{Path: defaultStore},
+		Archive: Archive{Enabled: true, Days: 365},
+		Admin:   Admin{Listen: "127.0.0.1:5380"},
+		Log:     Log{Level: "info", Format: "text"},
 	}
 }
 

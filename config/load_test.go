@@ -76,6 +76,10 @@ secret_credential = "shared"
 [store]
 path = "data/passerelle.db"
 
+[archive]
+enabled = false
+days = 30
+
 [admin]
 listen = "unix:/run/passerelle/admin.sock"
 
@@ -107,8 +111,9 @@ public_url = "https://gateway.example.org/irc/"
 			Component: Component{Domain: "bücher.example", Server: "127.0.0.1:5347", Secret: NewSecret("hunter2"), SecretCredential: "shared"},
 			Name:      "IRC gateway", Open: true, Burst: 10, Rate: 1,
 		}},
-		Store: Store{Path: filepath.Join(dir, "data/passerelle.db"), KeyFile: filepath.Join(dir, "data/passerelle.key")},
-		Admin: Admin{Listen: "unix:/run/passerelle/admin.sock"},
+		Store:   Store{Path: filepath.Join(dir, "data/passerelle.db"), KeyFile: filepath.Join(dir, "data/passerelle.key")},
+		Archive: Archive{Days: 30},
+		Admin:   Admin{Listen: "unix:/run/passerelle/admin.sock"},
 		Web: Web{
 			Listen: "127.0.0.1:5381", PublicURL: "https://gateway.example.org/irc",
 			URL: &url.URL{Scheme: "https", Host: "gateway.example.org", Path: "/irc"},

@@ -34,6 +34,7 @@ func (v validator) config(c *Config) {
 		v.component(element("social", i), &c.Social[i].Component, domains)
 	}
 	v.store(&c.Store)
+	v.archive(&c.Archive)
 	v.admin(&c.Admin)
 	v.web(&c.Web)
 }
@@ -180,6 +181,14 @@ func (v validator) network(at string, n *Network, seen map[string]string) {
 	}
 	if key := child(at, "ca_file"); v.ok(key) && n.CAFile != "" && !n.TLS {
 		v.add(key, "it has no effect, because this network is without TLS", "remove the line, or tls = false")
+	}
+}
+
+const maxArchiveDays = 36500
+
+func (v validator) archive(a *Archive) {
+	if key := "archive.days"; v.ok(key) && (a.Days < 0 || a.Days > maxArchiveDays) {
+		v.add(key, fmt.Sprintf("%d is no number of days", a.Days), fmt.Sprintf("write 1 to %d, or 0 to keep messages for ever", maxArchiveDays))
 	}
 }
 

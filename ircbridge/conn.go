@@ -176,10 +176,10 @@ type sentPart struct {
 	by       time.Time // when the echo is overdue
 }
 
-// message is what the host is told once the network has the part.
+// message is what the host is told once the part is written, where the network does not echo.
 func (p *sentPart) message(from *transports.Person, at time.Time) transports.Message {
 	m := transports.Message{
-		Ref: p.ref, Part: p.part, Of: p.of, From: from, Body: p.body, Action: p.action, Time: at,
+		Ref: p.ref, Part: p.part, Of: p.of, From: from, Body: p.body, Action: p.action, Time: at, Unplaced: true,
 	}
 	if p.to.Kind == transports.TargetRoom {
 		m.Room = p.to

@@ -84,8 +84,18 @@ func describe(e transports.Event) string {
 		if e.From != nil {
 			from = *e.From
 		}
-		return fmt.Sprintf("Message room=%q to=%q from=%s body=%q action=%t notice=%t ref=%d %d/%d time=%s",
+		s := fmt.Sprintf("Message room=%q to=%q from=%s body=%q action=%t notice=%t ref=%d %d/%d time=%s",
 			e.Room.ID, e.To.ID, person(from), e.Body, e.Action, e.Notice, e.Ref, e.Part, e.Of, e.Time.UTC().Format(time.RFC3339Nano))
+		if e.ID != "" {
+			s += fmt.Sprintf(" id=%q", e.ID)
+		}
+		if e.Clocked {
+			s += " clocked"
+		}
+		if e.Unplaced {
+			s += " unplaced"
+		}
+		return s
 	case transports.Joined:
 		return fmt.Sprintf("Joined room=%q %s role=%d", e.Room.ID, person(*e.Member.Person), e.Member.Role)
 	case transports.Entered:

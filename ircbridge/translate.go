@@ -95,7 +95,8 @@ func (t translator) translate(dst []transports.Event, e *girc.Event) []transport
 			How: transports.PartKicked, By: who.Nick, Reason: plain(param(2)),
 		})
 	case girc.TOPIC: // RFC 2812 §3.2.4
-		return append(dst, transports.Subject{Room: room, Text: plain(param(1)), By: who.Nick, Time: t.time(e)})
+		at, _ := t.time(e)
+		return append(dst, transports.Subject{Room: room, Text: plain(param(1)), By: who.Nick, Time: at})
 	case girc.MODE:
 		return t.modes(dst, e)
 	}
@@ -115,12 +116,24 @@ func (t translator) author(e *girc.Event) (transports.Person, bool) {
 	return p, true
 }
 
-// time is when the line was said (IRCv3 server-time). A network cannot say things in the future.
-func (t translator) time(e *girc.Event) time.Time {
-	if _, told := e.Tags.Get("time"); told && e.Timestamp.Before(t.now) {
-		return e.Timestamp.UTC()
+// time is when the line was said, and whether the network says so (IRCv3 server-time). A network cannot say things in the future.
+func (t translator) time(e *girc.Event) (at time.Time, told bool) {
+	if _, told = e.Tags.Get("time"); told && e.Timestamp.Before(t.now) {
+		return e.Timestamp.UTC(), true
 	}
-	return t.now.UTC()
+	return t.now.UTC(), false
+}
+
+// maxMsgID bounds the ids of messages that are kept, in bytes; a longer one counts as none.
+const maxMsgID = 128
+
+// msgID is the network's id of a line (IRCv3 message-ids), empty where it gives none.
+func msgID(e *girc.Event) string {
+	id, _ := e.Tags.Get("msgid")
+	if len(id) > maxMsgID {
+		return ""
+	}
+	return id
 }
 
 // message translates PRIVMSG and NOTICE (RFC 2812 §3.3).
@@ -136,7 +149,8 @@ func (t translator) message(dst []transports.Event, e *girc.Event) []transports.
 		}
 		return t.notice(dst, transports.Target{}, text)
 	}
-	m := transports.Message{Notice: e.Command == girc.NOTICE, Time: t.time(e)}
+	m := transports.Message{Notice: e.Command == girc.NOTICE, ID: msgID(e)}
+	m.Time, m.Clocked = t.time(e)
 	if command, body, ok := cutCTCP(text); ok {
 		if command != girc.CTCP_ACTION || m.Notice {
 			return dst // requests are the session's, answers nobody's

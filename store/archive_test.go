@@ -188,11 +188,11 @@ func testArchivePrivate(t *testing.T, db *DB, clock *testClock) {
 	if p, err := db.QueryPrivate(t.Context(), PrivateQuery{user(1), Query{Max: 10, AfterID: "q1"}}); !errors.Is(err, ErrNoSuchLine) {
 		t.Errorf("after the line of another user: got %q, %v, want %v", ids(p), err, ErrNoSuchLine)
 	}
-	m, err := db.PrivateMetadata(t.Context(), user(1))
+	m, err := db.PrivateMetadata(t.Context(), user(1), "")
 	if err != nil || m.First.ID != "p1" || m.Last.ID != "p3" || m.Last.Stanza != "" {
 		t.Errorf("metadata: got %+v, %v", m, err)
 	}
-	if m, err = db.PrivateMetadata(t.Context(), user(3)); err != nil || m != (Metadata{}) {
+	if m, err = db.PrivateMetadata(t.Context(), user(3), ""); err != nil || m != (Metadata{}) {
 		t.Errorf("metadata of nothing: got %+v, %v", m, err)
 	}
 }

@@ -92,9 +92,12 @@ func (db *DB) RoomMetadata(ctx context.Context, id UserID, room string) (Metadat
 	return metadata(func(q Query) (Page, error) { return db.QueryRoom(ctx, RoomQuery{User: id, Room: room, Query: q}) })
 }
 
-// PrivateMetadata tells what there is of a user's private conversations.
-func (db *DB) PrivateMetadata(ctx context.Context, id UserID) (Metadata, error) {
-	return metadata(func(q Query) (Page, error) { return db.QueryPrivate(ctx, PrivateQuery{User: id, Query: q}) })
+// PrivateMetadata tells what there is of a user's private conversations: with one contact, or with all where with is empty.
+func (db *DB) PrivateMetadata(ctx context.Context, id UserID, with string) (Metadata, error) {
+	return metadata(func(q Query) (Page, error) {
+		q.With = with
+		return db.QueryPrivate(ctx, PrivateQuery{User: id, Query: q})
+	})
 }
 
 func metadata(query func(Query) (Page, error)) (Metadata, error) {

@@ -17,6 +17,12 @@ type Message struct {
 	Action   bool // "/me"
 	Notice   bool // to be shown as an announcement, never to be answered by a program
 	Time     time.Time
+	// What tells that two sessions heard the same line. ID is the network's, unique within it, and empty where it gives none. Clocked
+	// says that Time is of the network's clock. Unplaced is an own message that was told when it was written, since the network
+	// does not echo: where it stands among the others is unknown.
+	ID       string
+	Clocked  bool
+	Unplaced bool
 }
 
 // Done answers the request Ref: it succeeded where Err is nil, and where the request has no event of its own. Err is an *Error.

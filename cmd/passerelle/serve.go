@@ -92,7 +92,8 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error
 		}
 		g, err := component.New(component.Options{
 			Domain: c.Domain, Secret: c.Secret.Reveal(), Server: c.Server, Version: versionString(), Transport: t, Store: db,
-			Log: log, Metrics: metrics, Identity: identities.User, OccupantKey: occupantKey(key, c.Domain),
+			Archive: cfg.Archive.Enabled,
+			Log:     log, Metrics: metrics, Identity: identities.User, OccupantKey: occupantKey(key, c.Domain),
 			Avatar: component.Image(c.Avatar), NetworkAvatars: networkAvatars(c), Contact: c.Contact,
 		})
 		if err != nil {
@@ -139,6 +140,7 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error
 		start(public.Serve)
 	}
 	start(settle)
+	start(func(ctx context.Context) error { tidyArchive(ctx, db, cfg, log); return nil })
 	for _, g := range gateways {
 		start(g.Run)
 	}

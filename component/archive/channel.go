@@ -69,6 +69,9 @@ func (c *Channel) Leave(s Session) { delete(c.sessions, s) }
 // Empty reports whether no session is in the channel, so that it may be dropped.
 func (c *Channel) Empty() bool { return len(c.sessions) == 0 }
 
+// Alone reports whether fewer than two sessions are in the channel, so that nobody else hears what one of them says.
+func (c *Channel) Alone() bool { return len(c.sessions) < 2 }
+
 // Hear tells which line it is that a session heard. A session that did not enter enters with it.
 func (c *Channel) Hear(s Session, l Line) Heard {
 	if c.sessions[s] == nil {
@@ -95,13 +98,16 @@ func (c *Channel) find(me *listener, l Line) (int64, bool) {
 	var byTime, byOrder int64
 	for n := c.first(); n < c.next; n++ {
 		e := c.at(n)
+		if e.Nick != l.Nick || e.Text != l.Text {
+			continue // whatever its msgid: a network may say one thing to one session and another to the next
+		}
 		if e.MsgID != "" && l.MsgID != "" {
 			if e.MsgID == l.MsgID {
 				return n, true // also if it heard it already: networks play history
 			}
 			continue
 		}
-		if e.Nick != l.Nick || e.Text != l.Text || me.hasHeard(n) {
+		if me.hasHeard(n) {
 			continue
 		}
 		timed := !e.Time.IsZero() && !l.Time.IsZero()

@@ -50,6 +50,7 @@ func TestHear(t *testing.T) {
 		{"msgid: in any order", []string{"+a", "+b", "a>x 1 msgid=m = 1!", "a>x 2 msgid=n = 2!", "b>x 2 msgid=n = 2", "b>x 1 msgid=m = 1"}},
 		{"msgid: again", []string{"+a", "a>x 1 msgid=m = 1!", "a>x 1 msgid=m = 1"}},
 		{"msgid: said before it entered", []string{"+a", "a>x 1 msgid=m = 1!", "+b", "b>x 1 msgid=m = 1"}},
+		{"msgid: with another text", []string{"+a", "+b", "a>x hi msgid=m = 1!", "b>x ho msgid=m = 2!", "b>y hi msgid=m = 3!"}},
 		{"msgid: only one session knows it", []string{"+a", "+b", "+c", "a>x hi = 1!", "b>x hi msgid=m = 1", "c>x hi msgid=n = 2!", "c>x hi msgid=m = 1"}},
 
 		{"time: the same", []string{"+a", "+b", "a>x hi time=5 = 1!", "b>x hi time=5 = 1"}},

@@ -141,7 +141,7 @@ func (n *network) checkVisible(t *testing.T) {
 	t.Helper()
 	for _, c := range n.sessions {
 		var readable []int64
-		for _, s := range c.seen.Take() {
+		for _, s := range c.seen.Spans() {
 			for x := s.From; x <= s.To; x++ {
 				readable = append(readable, x)
 			}

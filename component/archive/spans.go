@@ -6,7 +6,7 @@ import "slices"
 type Span struct{ From, To int64 }
 
 // Spans gathers the lines that a session heard, until they are written down as what its user may read. A session mostly hears one
-// line after the other, so what it heard in a minute is one span. The zero value is empty.
+// line after the other, so what it heard in a minute is one span. The zero value is empty. What numbers lines is the caller's choice.
 type Spans struct{ spans []Span }
 
 // Add adds a line.
@@ -30,9 +30,8 @@ func (s *Spans) Add(n int64) {
 	}
 }
 
-// Take returns what was gathered, in ascending order and as few spans as it takes, and begins anew.
-func (s *Spans) Take() []Span {
-	spans := s.spans
-	s.spans = nil
-	return spans
-}
+// Spans returns what was gathered, in ascending order and as few spans as it takes. It is valid until the next Add.
+func (s *Spans) Spans() []Span { return s.spans }
+
+// Reset empties s.
+func (s *Spans) Reset() { s.spans = s.spans[:0] }

@@ -67,7 +67,7 @@ func (r *Room) adminGet(from transports.Address, id string, item *stanza.Element
 		if a, ro := r.privileges(o.role); a != affiliation && ro != role || b.Len()-start > maxAdminBytes {
 			continue
 		}
-		r.item(out, o, itemExtra{nick: resource(nick)})
+		r.item(out, o, itemExtra{nick: Resource(nick)})
 	}
 	b.End().End()
 }

@@ -141,11 +141,14 @@ func (r *Room) Groupchat(from transports.Address, m *stanza.Element, out *Out) {
 	case t.Refused != nil:
 		r.bounce(from, m.Attr("id"), t.Refused, out)
 	case t.Shown:
-		r.show(m.Attr("id"), payload(m), t, out)
+		r.show(m, t, out)
 	case t.Body == "":
 		// Receipts and the like: nothing that the room could carry, and nothing to complain about.
 	default:
-		p := pending{kind: pendingSend, client: from, id: m.Attr("id"), body: body.Text(), text: t, payload: payload(m)}
+		p := pending{
+			kind: pendingSend, client: from, id: m.Attr("id"), body: body.Text(), text: t, payload: Payload(m),
+			same: sameForAll(m), noStore: !downgrade.ReadHints(m).Archived(true),
+		}
 		r.ask(out, p, func(ref transports.Ref) transports.Request {
 			return transports.Send{Ref: ref, To: r.opt.Target, Body: t.Body, Action: t.Action}
 		})
@@ -154,13 +157,17 @@ func (r *Room) Groupchat(from transports.Address, m *stanza.Element, out *Out) {
 
 // show shows the user's clients a message of one of them that says nothing to the network: on the laptop one sees what was read on
 // the phone (XEP-0333), and which reaction was taken back there (XEP-0444).
-func (r *Room) show(id, payload string, t downgrade.Text, out *Out) {
-	if payload == "" {
+func (r *Room) show(m *stanza.Element, t downgrade.Text, out *Out) {
+	l := line{nick: r.nick, id: m.Attr("id"), payload: Payload(m), occupant: r.OccupantID(r.nick), time: r.opt.Now(), own: true}
+	if l.payload == "" {
 		return // too much to be kept, even for so long
 	}
-	l := line{nick: r.nick, id: id, payload: payload, occupant: r.OccupantID(r.nick), time: r.opt.Now(), own: true}
 	if !t.Passing {
-		l.stanzaID = r.opt.NewID()
+		how := KeepOwn
+		if !downgrade.ReadHints(m).Archived(true) {
+			how = KeepNot
+		}
+		l.stanzaID = r.keep(how, &transports.Message{Time: l.time}, &l)
 	}
 	r.deliver(l, t, out)
 }
@@ -181,9 +188,9 @@ func (r *Room) quoted(id string) (downgrade.Quoted, bool) {
 // maxPayload bounds what is kept of a message until it is reflected.
 const maxPayload = 64 << 10
 
-// payload is what a message carries, as it will be reflected to all of the user's clients (XEP-0045 §7.4): all but what only the room
-// may say.
-func payload(m *stanza.Element) string {
+// Payload is what a message carries, as it will be reflected to all of the user's clients (XEP-0045 §7.4) and kept in the archive: all
+// but what only the room may say. It is empty where that is too much.
+func Payload(m *stanza.Element) string {
 	var b []byte
 	for c := range m.Children() {
 		if c.Is(nsSID, "stanza-id") || c.Is(nsDelay, "delay") || c.Is(NSUser, "x") || c.Is(NSOccupantID, "occupant-id") {

@@ -18,6 +18,11 @@ const (
 	NSOwner = "http://jabber.org/protocol/muc#owner"
 	nsDelay = "urn:xmpp:delay"
 	nsSID   = "urn:xmpp:sid:0"
+
+	nsChatStates = "http://jabber.org/protocol/chatstates"
+	nsMarkers    = "urn:xmpp:chat-markers:0"
+	nsReceipts   = "urn:xmpp:receipts"
+	nsHints      = "urn:xmpp:hints"
 )
 
 // Status codes (XEP-0045 §15.6.2).

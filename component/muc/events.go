@@ -235,7 +235,7 @@ func (r *Room) failPending(err error, out *Out) {
 }
 
 func (r *Room) message(e transports.Message, out *Out) {
-	l := line{nick: "", body: e.Body, stanzaID: r.opt.NewID(), time: e.Time}
+	l := line{body: e.Body, time: e.Time}
 	if l.time.IsZero() {
 		l.time = r.opt.Now()
 	}
@@ -251,9 +251,14 @@ func (r *Room) message(e transports.Message, out *Out) {
 	}
 	p := r.pending[e.Ref]
 	if p == nil || p.kind != pendingSend || p.taken {
+		l.stanzaID = r.keep(KeepHeard, &e, &l)
 		l.id = l.stanzaID
 		r.deliver(l, downgrade.Text{Said: l.body}, out)
 		return
+	}
+	same := e.Of == 1 && p.same && p.body == l.body
+	if !same && r.opt.Keep != nil {
+		r.keep(KeepPart, &e, &l) // it is shown to nobody here, so its id is of no use
 	}
 	if p.part, p.of = e.Part, e.Of; e.Part < e.Of {
 		return // the network has taken a part; it is shown once all are there
@@ -265,6 +270,14 @@ func (r *Room) message(e transports.Message, out *Out) {
 	}
 	// XEP-0045 §7.4, with the sender's own id and origin-id for everybody (#stable_id).
 	l.nick, l.body, l.payload, l.id, l.occupant, l.own = r.nick, p.body, p.payload, p.id, r.OccupantID(r.nick), true
+	how := KeepOwn
+	switch {
+	case same:
+		how = KeepHeard
+	case p.noStore:
+		how = KeepNot
+	}
+	l.stanzaID = r.keep(how, &e, &l)
 	if l.id == "" {
 		l.id = l.stanzaID
 	}
@@ -373,6 +386,16 @@ func (r *Room) setSubject(e transports.Subject, out *Out) {
 		r.forget(e.Ref)
 	}
 	r.subject = subject{text: e.Text, by: e.By, time: e.Time}
+	if r.opt.Keep != nil { // XEP-0313 §6.1.2: changes of the subject are kept as well
+		l := line{nick: e.By, body: e.Text, subject: true, id: id, time: e.Time}
+		if l.time.IsZero() {
+			l.time = r.opt.Now()
+		}
+		if l.occupant = r.OccupantID(e.By); l.occupant == "" {
+			l.nick = "" // as it is shown: a server, or somebody who is not here
+		}
+		r.subject.stanzaID = r.keep(KeepHeard, &transports.Message{From: &transports.Person{Nick: e.By}, Body: e.Text, Time: l.time}, &l)
+	}
 	for i := range r.clients {
 		r.sendSubject(&r.clients[i], id, out)
 	}

@@ -21,6 +21,7 @@ type history struct{ lines []line }
 type line struct {
 	nick, body string
 	payload    string // all of the message as XML, where it was one of ours
+	subject    bool   // body is a new subject
 	id         string
 	stanzaID   string
 	occupant   string // id of who said it

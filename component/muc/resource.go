@@ -14,8 +14,8 @@ import (
 // invisible characters vanish, ligatures fall apart, mixed directions are refused. Such characters are written as \uXXXX, so that
 // everybody in a room has an address of his own that can be answered.
 
-// resource is the resource of an occupant: the nick, wherever a JID can carry it.
-func resource(nick string) string {
+// Resource is the resource of an occupant: the nick, wherever a JID can carry it.
+func Resource(nick string) string {
 	if plainNick(nick) {
 		return nick
 	}
@@ -93,14 +93,14 @@ func mixesDirections(nick string) bool {
 
 // nickOf finds the occupant whom a client means by a resource.
 func (r *Room) nickOf(res string) (string, bool) {
-	if _, ok := r.occupants[res]; ok && resource(res) == res {
+	if _, ok := r.occupants[res]; ok && Resource(res) == res {
 		return res, true
 	}
 	if !strings.Contains(res, `\u`) {
 		return "", false
 	}
 	for nick := range r.occupants {
-		if !plainNick(nick) && resource(nick) == res {
+		if !plainNick(nick) && Resource(nick) == res {
 			return nick, true
 		}
 	}

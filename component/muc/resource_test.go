@@ -17,7 +17,7 @@ func TestResource(t *testing.T) {
 		"\u200b": `\u200b`, "\ufeff": `\ufeff`, "a\u00adb": `a\u00adb`, "ﬁ": `\ufb01`, "a\u2028": `a\u2028`, "\ue000": `\ue000`,
 		"aمb": `a\u0645b`, "e\u0301": `e\u0301`, `\u0041`: `\u005cu0041`, "x\u00a0y": `x\u00a0y`, "": "",
 	} {
-		if got := resource(nick); got != want {
+		if got := Resource(nick); got != want {
 			t.Errorf("%+q: got %q, want %q", nick, got, want)
 		}
 	}
@@ -36,7 +36,7 @@ func TestOddNicksAreFound(t *testing.T) {
 	p.event(transports.Entered{Ref: 1, Room: goChannel, Nick: "alice", Members: members})
 	seen := map[string]string{}
 	for _, nick := range odd {
-		res := resource(nick)
+		res := Resource(nick)
 		if other, twice := seen[res]; twice {
 			t.Errorf("%+q and %+q have the same address %q", nick, other, res)
 		}
@@ -58,7 +58,7 @@ func FuzzResource(f *testing.F) {
 		if nick == "" || !utf8.ValidString(nick) || strings.ContainsRune(nick, utf8.RuneError) {
 			return
 		}
-		res := resource(nick)
+		res := Resource(nick)
 		if res == "" || !norm.NFKC.IsNormalString(res) || strings.TrimSpace(res) != res {
 			t.Errorf("%+q has the address %+q", nick, res)
 		}

@@ -24,6 +24,8 @@ type Options struct {
 	// pattern. Both may be nil.
 	Whom    func(transports.Address) (nick, mask string)
 	MaskJID func(mask string) transports.Address
+	// Keep takes each message into an archive and returns the stanza id that it is shown with; nil where there is none.
+	Keep func(Kept) string
 	// MayShow reports whether a client may be sent the presence of so many occupants once more; nil allows everything.
 	MayShow func(occupants int) bool
 	NextRef func() transports.Ref
@@ -98,6 +100,8 @@ type subject struct {
 	text string
 	by   string
 	time time.Time
+	// stanzaID is that of the change, where it is in the archive.
+	stanzaID string
 }
 
 // pending is a request of a client that the network has not answered.
@@ -108,6 +112,9 @@ type pending struct {
 	nick   string // that it asked for
 	body   string
 	text   downgrade.Text // what the network gets of it
+	same   bool           // the network can carry all of it, see sameForAll
+	// noStore says that its sender does not want it to be kept.
+	noStore bool
 	// payload is all that the message carries, as XML to be reflected.
 	payload string
 	part    int // of how many the network has
@@ -244,7 +251,7 @@ func (r *Room) forget(ref transports.Ref) {
 
 // occupantJID is the address of an occupant.
 func (r *Room) occupantJID(nick string) transports.Address {
-	return r.opt.Address.WithResource(resource(nick))
+	return r.opt.Address.WithResource(Resource(nick))
 }
 
 // Count is how many people are in the room.

@@ -169,25 +169,38 @@ func (r *Room) sendLine(c *client, l line, old bool, out *Out) {
 		from = r.occupantJID(l.nick)
 	}
 	b.JID("from", from).JID("to", c.addr).Attr("type", "groupchat").Attr("id", l.id)
-	if l.payload != "" {
-		b.Raw([]byte(l.payload))
-	} else {
-		b.Start("body").Text(l.body).End()
-	}
+	l.appendContent(b)
 	if l.stanzaID != "" {
 		b.StartNS("stanza-id", nsSID).JID("by", r.opt.Address).Attr("id", l.stanzaID).End()
 	}
+	r.appendOrigin(b, &l, old)
+	b.End()
+}
+
+// appendContent writes what a message says.
+func (l *line) appendContent(b *stanza.Builder) {
+	switch {
+	case l.payload != "":
+		b.Raw([]byte(l.payload))
+	case l.subject:
+		b.Start("subject").Text(l.body).End()
+	default:
+		b.Start("body").Text(l.body).End()
+	}
+}
+
+// appendOrigin writes who said a message, and when, where it is old or reached the gateway late.
+func (r *Room) appendOrigin(b *stanza.Builder, l *line, old bool) {
 	AppendOccupantID(b, l.occupant)
 	if old || r.opt.Now().Sub(l.time) > FarPast {
 		Delay(b, r.opt.Address, l.time)
 	}
-	b.End()
 }
 
 // Delay appends XEP-0203's element: from held back what was said at t.
 func Delay(b *stanza.Builder, from transports.Address, t time.Time) {
 	b.StartNS("delay", nsDelay).JID("from", from).
-		Attr("stamp", t.UTC().Format("2006-01-02T15:04:05.000Z")).End()
+		Attr("stamp", stanza.Time(t)).End()
 }
 
 // sendSubject is sent on each join, an empty one too: it tells the client that the history is over (XEP-0045 §7.2.15).
@@ -200,10 +213,15 @@ func (r *Room) sendSubject(c *client, id string, out *Out) {
 		from, by = r.occupantJID(r.subject.by), o
 	}
 	if id == "" {
-		id = r.opt.NewID()
+		if id = r.subject.stanzaID; id == "" {
+			id = r.opt.NewID()
+		}
 	}
 	b := out.Stanzas.Start("message").JID("from", from).JID("to", c.addr).Attr("type", "groupchat").Attr("id", id)
 	b.Start("subject").Text(r.subject.text).End()
+	if r.subject.stanzaID != "" {
+		b.StartNS("stanza-id", nsSID).JID("by", r.opt.Address).Attr("id", r.subject.stanzaID).End()
+	}
 	AppendOccupantID(b, r.occupantID(by))
 	if !r.subject.time.IsZero() && r.opt.Now().Sub(r.subject.time) > FarPast {
 		Delay(b, r.opt.Address, r.subject.time)

@@ -2,6 +2,7 @@ package stanza
 
 import (
 	"strconv"
+	"strings"
 
 	"passerelle/transports"
 )
@@ -87,6 +88,21 @@ func (b *Builder) Raw(p []byte) *Builder {
 	}
 	b.closeTag()
 	b.buf = append(b.buf, p...)
+	return b
+}
+
+// Graft ends the element that was just started with what a rendering of one of the same name has: attributes, content and end. What
+// is no such rendering adds nothing.
+func (b *Builder) Graft(xml string) *Builder {
+	if len(b.open) == 0 || b.open[len(b.open)-1].body != 0 {
+		return b
+	}
+	rest, ok := strings.CutPrefix(xml, "<"+b.open[len(b.open)-1].name)
+	if !ok {
+		return b.End()
+	}
+	b.open = b.open[:len(b.open)-1]
+	b.buf = append(b.buf, rest...)
 	return b
 }
 

@@ -168,9 +168,18 @@ func List() []Extension {
 			Scenarios: []string{"vcard"},
 		},
 		{
+			Number: 297, Version: "1.0", Status: Complete,
+			Scenarios: []string{"archive-room"},
+		},
+		{
 			Number: 308, Version: "1.2.1", Status: Partial, Note: "Said in words on the network.",
 			Features:  []string{"urn:xmpp:message-correct:0"},
 			Scenarios: []string{"rich-messages", "message-changes"},
+		},
+		{
+			Number: 313, Version: "1.1.0", Status: Complete, Note: "On rooms, contacts and the domain. Each user reads what his own sessions heard.",
+			Features:  []string{"urn:xmpp:mam:2", "urn:xmpp:mam:2#extended"},
+			Scenarios: []string{"archive-room", "archive-pages", "archive-contact"},
 		},
 		{
 			Number: 317, Version: "0.2", Status: Partial, Note: "The ranks of the network; they change there.",
@@ -184,7 +193,7 @@ func List() []Extension {
 		{
 			Number: 334, Version: "0.4.0", Status: Complete,
 			Features:  []string{"urn:xmpp:hints"},
-			Scenarios: []string{"message-changes"},
+			Scenarios: []string{"message-changes", "archive-contact"},
 		},
 		{
 			Number: 359, Version: "0.7.0", Status: Complete,
@@ -218,6 +227,10 @@ func List() []Extension {
 			Number: 428, Version: "0.2.1", Status: Complete,
 			Features:  []string{"urn:xmpp:fallback:0"},
 			Scenarios: []string{"rich-messages"},
+		},
+		{
+			Number: 441, Version: "0.2.0", Status: Partial, Note: "Always or never, with exceptions; contact lists are not looked at.",
+			Scenarios: []string{"archive-prefs"},
 		},
 		{
 			Number: 444, Version: "0.2.0", Status: Partial, Note: "Said in words on the network.",

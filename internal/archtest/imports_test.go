@@ -62,7 +62,7 @@ func importTable() []row {
 			pkgs: []string{"component"},
 			may: []string{
 				"transports", "store", "internal/logging", "internal/text",
-				"component/downgrade", "component/muc", "component/stanza", "component/xep",
+				"component/archive", "component/downgrade", "component/muc", "component/stanza", "component/xep",
 			},
 			why: "XMPP is written once for all networks, so it knows no network",
 		},

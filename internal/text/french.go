@@ -125,8 +125,9 @@ var french = map[string]string{
 	"yes":                               "oui",
 	"%s is not the name of a network.":  "%s n'est pas le nom d'un réseau.",
 	"Channel or nick":                   "Canal ou pseudo",
-	"Register to have this gateway in your contact list. You can join rooms without.":               "Inscrivez-vous pour avoir cette passerelle parmi vos contacts. On peut entrer dans les salons sans cela.",
-	"Write a channel or a nick, and its network, for instance “#linux irc.libera.chat”.":            "Écrivez un canal ou un pseudo, puis son réseau, par exemple « #linux irc.libera.chat ».",
-	"You are no longer registered here.":                                                            "Vous n'êtes plus inscrit ici.",
-	"You are registered. Removing the registration deletes everything that is kept about you here.": "Vous êtes inscrit. Supprimer l'inscription efface tout ce qui est gardé de vous ici.",
+	"Register to have this gateway in your contact list. You can join rooms without.":                         "Inscrivez-vous pour avoir cette passerelle parmi vos contacts. On peut entrer dans les salons sans cela.",
+	"Write a channel or a nick, and its network, for instance “#linux irc.libera.chat”.":                      "Écrivez un canal ou un pseudo, puis son réseau, par exemple « #linux irc.libera.chat ».",
+	"You are no longer registered here.":                                                                      "Vous n'êtes plus inscrit ici.",
+	"You are registered. Removing the registration deletes everything that is kept about you here.":           "Vous êtes inscrit. Supprimer l'inscription efface tout ce qui est gardé de vous ici.",
+	"The gateway cannot see your contact list: choose to keep messages always or never, and make exceptions.": "La passerelle ne voit pas votre liste de contacts : choisissez de toujours ou de ne jamais garder les messages, et faites des exceptions.",
 }

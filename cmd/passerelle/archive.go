@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"passerelle/config"
+	"passerelle/store"
+)
+
+const (
+	tidyEvery = time.Hour
+	// tidySoon is when it begins, so that a program that is restarted every day gets around to it.
+	tidySoon = 2 * time.Minute
+	// tidyGrace is how old lines are that nobody will say any more that he heard.
+	tidyGrace = time.Hour
+)
+
+// tidyArchive deletes what the archive shall not keep any longer, now and then until ctx ends.
+func tidyArchive(ctx context.Context, db *store.DB, cfg *config.Config, log *slog.Logger) {
+	timer := time.NewTimer(tidySoon)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		deleted, err := tidyOnce(ctx, db, cfg)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			log.Error("the archive could not be tidied up", "error", err)
+		case deleted > 0:
+			log.Info("deleted messages of the archive that are too old or that nobody can read", "messages", deleted)
+		}
+		timer.Reset(tidyEvery)
+	}
+}
+
+func tidyOnce(ctx context.Context, db *store.DB, cfg *config.Config) (deleted int64, err error) {
+	if cfg.Archive.Days > 0 {
+		before := time.Now().AddDate(0, 0, -cfg.Archive.Days)
+		for i := range cfg.IRC {
+			n, err := db.DeleteBefore(ctx, cfg.IRC[i].Domain, before)
+			deleted += n
+			if err != nil {
+				return deleted, err
+			}
+		}
+	}
+	n, err := db.CollectArchive(ctx, time.Now().Add(-tidyGrace))
+	return deleted + n, err
+}

@@ -1,0 +1,302 @@
+package component
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"passerelle/component/archive"
+	"passerelle/component/muc"
+	"passerelle/component/stanza"
+	"passerelle/store"
+	"passerelle/transports"
+)
+
+// What is said is kept in the archive beside the traffic, which never waits for the disk: a bounded queue leads to one goroutine that
+// writes as many lines at once as wait. What does not fit is lost to the archive, which says so with a line of its own.
+
+const (
+	// maxKeeping bounds the lines that wait to be written, and their size in bytes.
+	maxKeeping      = 65_536
+	maxKeepingBytes = 32 << 20
+
+	// maxKept is how many lines share a write: everybody else's writes wait for it, so it is some milliseconds' work.
+	maxKept = 512
+
+	// fewReaders is for how many users and rooms what they may read is written down along with the lines. With more it is gathered
+	// for readersWait.
+	fewReaders  = 64
+	readersWait = time.Second
+
+	// keepAgain is how long the archiver waits after a write that failed.
+	keepAgain = time.Second
+)
+
+// archiver keeps what is said on one domain. Its exported side is safe to call from any goroutine; run is its goroutine.
+type archiver struct {
+	db      *store.DB
+	domain  string
+	log     *slog.Logger
+	metrics *domainMetrics
+
+	mu    sync.Mutex
+	rooms map[string]*keptRoom // those that somebody listens to, by local part
+	queue []keepItem
+	bytes int
+	limit int           // of queue
+	wake  chan struct{} // capacity 1
+
+	builders sync.Pool // of *stanza.Builder
+
+	// Of the goroutine: who may read lines that are written, without its being written who may, and since when.
+	pending []*hearer
+	since   time.Time
+}
+
+// keptRoom is a room with all sessions that listen to it.
+type keptRoom struct {
+	name  string // local part
+	users int    // of it; under archiver.mu
+
+	mu      sync.Mutex
+	channel *archive.Channel
+
+	// Of the archiver's goroutine: where the last lines of channel are in the database, the first of them being number first. A line
+	// that could not be written is 0.
+	first int64
+	ids   []store.LineID
+}
+
+// keepItem is a line to be written, or something to be done in between.
+type keepItem struct {
+	hearer  *hearer
+	number  int64              // of the line in its channel; 0 of one that is for the user alone
+	room    *store.RoomLine    // a new one; nil for one that another user heard before
+	private *store.PrivateLine // instead of all that
+	heard   bool               // the user may read it
+	barrier *barrier
+}
+
+// barrier is done when all that was queued before it is written.
+type barrier struct {
+	user store.UserID // whose readable lines are to be written too
+	done chan struct{}
+}
+
+func newArchiver(db *store.DB, domain string, log *slog.Logger, metrics *domainMetrics) *archiver {
+	return &archiver{db: db, domain: domain, log: log, metrics: metrics, rooms: map[string]*keptRoom{}, limit: maxKeeping, wake: make(chan struct{}, 1)}
+}
+
+// listen begins to listen to a room for a user; wanted says whether he wants it to be kept.
+func (a *archiver) listen(user store.UserID, room string, wanted func() bool) *hearer {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	r := a.rooms[room]
+	if r == nil {
+		r = &keptRoom{name: room, channel: archive.NewChannel(newID), first: 1}
+		a.rooms[room] = r
+	}
+	r.users++
+	return &hearer{a: a, room: r, user: user, session: archive.Session(user.JID), wanted: wanted}
+}
+
+// offer queues an item, and reports whether there was room.
+func (a *archiver) offer(item keepItem) bool {
+	size := item.size()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if item.barrier == nil && (len(a.queue) >= a.limit || a.bytes+size > maxKeepingBytes) {
+		a.metrics.archiveLost.Inc()
+		return false
+	}
+	a.queue, a.bytes = append(a.queue, item), a.bytes+size
+	if len(a.queue) == 1 {
+		select {
+		case a.wake <- struct{}{}:
+		default:
+		}
+	}
+	return true
+}
+
+// take takes the first items that are queued, as many as share a write.
+func (a *archiver) take() []keepItem {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	n := min(len(a.queue), maxKept)
+	items := a.queue[:n:n]
+	if a.queue = a.queue[n:]; len(a.queue) == 0 {
+		a.queue = nil
+	}
+	for i := range items {
+		a.bytes -= items[i].size()
+	}
+	return items
+}
+
+// size is how many bytes of messages an item holds.
+func (i *keepItem) size() int {
+	switch {
+	case i.room != nil:
+		return len(i.room.Stanza)
+	case i.private != nil:
+		return len(i.private.Stanza)
+	}
+	return 0
+}
+
+// sync waits until all that a user heard so far is written, so that he can read it.
+func (a *archiver) sync(ctx context.Context, user store.UserID) error {
+	b := &barrier{user: user, done: make(chan struct{})}
+	a.offer(keepItem{barrier: b})
+	select {
+	case <-b.done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// hearer is a user in a room, for the archive. It belongs to the user's goroutine, but for lost and seen.
+type hearer struct {
+	a       *archiver
+	room    *keptRoom
+	user    store.UserID
+	session archive.Session
+	wanted  func() bool // whether the user wants it to be kept
+	lost    atomic.Bool // lines are missing in the archive, and nothing says so yet
+	entered bool
+
+	// Of the archiver's goroutine: lines that the user may read, of the database and of the transaction that is being made.
+	seen, fresh archive.Spans
+}
+
+// listen begins to take what is said in a room into the archive; nil where there is none.
+func (n *network) listen(room transports.Target, addr transports.Address) func(muc.Kept) string {
+	if n.u.g.archive == nil {
+		return nil
+	}
+	h := n.u.g.archive.listen(n.u.storeID(), n.u.g.address(room).Local, func() bool { return n.u.keeps(addr) })
+	if n.hearers == nil {
+		n.hearers = make(map[string]*hearer)
+	}
+	n.hearers[room.ID] = h
+	return h.keep
+}
+
+// deafen ends that.
+func (n *network) deafen(room string) {
+	if h := n.hearers[room]; h != nil {
+		delete(n.hearers, room)
+		h.close()
+	}
+}
+
+// enter notes that the session is in the room now, for the first time or again.
+func (h *hearer) enter() {
+	h.room.mu.Lock()
+	defer h.room.mu.Unlock()
+	h.entered = true
+	h.room.channel.Enter(h.session)
+}
+
+// close stops listening.
+func (h *hearer) close() {
+	h.room.mu.Lock()
+	if h.entered {
+		h.room.channel.Leave(h.session)
+	}
+	h.room.mu.Unlock()
+	h.a.mu.Lock()
+	defer h.a.mu.Unlock()
+	if h.room.users--; h.room.users == 0 && h.a.rooms[h.room.name] == h.room {
+		delete(h.a.rooms, h.room.name)
+	}
+}
+
+// lostText is what the archive says in place of lines that it could not keep.
+const lostText = "Messages are missing here: the archive could not keep up."
+
+// keep takes what the room shows, and returns its stanza id.
+func (h *hearer) keep(k muc.Kept) string {
+	if k.How == muc.KeepNot || !h.wanted() {
+		return newID()
+	}
+	if h.lost.Swap(false) {
+		id := newID()
+		h.offer(keepItem{hearer: h, heard: true, room: h.line(id, "", now(), h.a.render(func(b *stanza.Builder) {
+			b.Start("message").Attr("id", id).Attr("type", "groupchat").Start("body").Text(lostText).End().End()
+		}))})
+	}
+	h.room.mu.Lock()
+	defer h.room.mu.Unlock()
+	if k.How == muc.KeepOwn {
+		id := newID()
+		h.offer(keepItem{hearer: h, heard: true, room: h.line(id, k.Nick(), k.Event.Time, h.message(&k, id))})
+		return id
+	}
+	if k.How == muc.KeepPart && h.room.channel.Alone() {
+		return "" // nobody else hears it
+	}
+	heard := h.room.channel.Hear(h.session, archiveLine(&k))
+	item := keepItem{hearer: h, number: heard.Number, heard: k.How == muc.KeepHeard}
+	if heard.New {
+		item.room = h.line(heard.ID, k.Nick(), k.Event.Time, h.message(&k, heard.ID))
+	} else if !item.heard {
+		return heard.ID
+	}
+	h.offer(item)
+	return heard.ID
+}
+
+func (h *hearer) offer(item keepItem) {
+	if !h.a.offer(item) {
+		h.lost.Store(true)
+	}
+}
+
+func (h *hearer) line(id, nick string, at time.Time, xml string) *store.RoomLine {
+	if at.IsZero() {
+		at = now()
+	}
+	return &store.RoomLine{Domain: h.a.domain, Room: h.room.name, ID: id, Time: at, Nick: nick, Stanza: xml}
+}
+
+func (h *hearer) message(k *muc.Kept, id string) string {
+	return h.a.render(func(b *stanza.Builder) { k.Append(b, id) })
+}
+
+// render writes a message as it is kept.
+func (a *archiver) render(message func(*stanza.Builder)) string {
+	b, _ := a.builders.Get().(*stanza.Builder)
+	if b == nil {
+		b = new(stanza.Builder)
+	}
+	defer a.builders.Put(b)
+	b.Reset()
+	message(b)
+	return string(b.Bytes())
+}
+
+// archiveLine is a message as the sessions of a room hear it.
+func archiveLine(k *muc.Kept) archive.Line {
+	e := k.Event
+	l := archive.Line{MsgID: e.ID, Text: e.Body, Loose: e.Unplaced}
+	if e.From != nil {
+		l.Nick = e.From.Nick
+	}
+	if e.Clocked {
+		l.Time = e.Time
+	}
+	switch { // what kind of message it is, in front, where no text of a network can have it
+	case k.Subject():
+		l.Text = "\x00s" + l.Text
+	case e.Action:
+		l.Text = "\x00a" + l.Text
+	case e.Notice:
+		l.Text = "\x00n" + l.Text
+	}
+	return l
+}

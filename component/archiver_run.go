@@ -1,0 +1,277 @@
+package component
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"passerelle/component/archive"
+	"passerelle/store"
+)
+
+// run writes what is queued, until stop is closed and nothing waits.
+func (a *archiver) run(stop <-chan struct{}) {
+	timer := time.NewTimer(readersWait)
+	timer.Stop()
+	defer timer.Stop()
+	for {
+		select {
+		case <-a.wake:
+		case <-timer.C:
+		case <-stop:
+			a.drain()
+			a.settle(store.UserID{})
+			return
+		}
+		ok := a.drain() && a.settleDue()
+		switch {
+		case !ok:
+			// What comes meanwhile waits in the queue, so a database that is in trouble is asked now and then, and the log says so as
+			// often.
+			select {
+			case <-time.After(keepAgain):
+			case <-stop: // it will be closed next time too
+			}
+			timer.Reset(0)
+		case len(a.pending) > 0:
+			timer.Reset(max(0, readersWait-time.Since(a.since)))
+		}
+	}
+}
+
+// drain writes what is queued, and reports false where something could not be written; the rest still waits then.
+func (a *archiver) drain() bool {
+	for {
+		items := a.take()
+		if len(items) == 0 {
+			return true
+		}
+		if !a.process(items) || !a.settleDue() {
+			return false
+		}
+	}
+}
+
+// process writes items in their order. It reports false where something could not be written.
+func (a *archiver) process(items []keepItem) bool {
+	ok := true
+	for len(items) > 0 {
+		n := 0
+		for n < len(items) && n < maxKept && items[n].barrier == nil {
+			n++
+		}
+		if n > 0 {
+			ok = a.keep(items[:n]) && ok
+			items = items[n:]
+			continue
+		}
+		b := items[0].barrier
+		items = items[1:]
+		ok = a.settle(b.user) && ok
+		close(b.done)
+	}
+	return ok
+}
+
+// keep writes lines and, where they are few, who may read them, in one transaction.
+func (a *archiver) keep(items []keepItem) bool {
+	var rooms []store.RoomLine
+	var private []store.PrivateLine
+	for i := range items {
+		switch {
+		case items[i].private != nil:
+			private = append(private, *items[i].private)
+		case items[i].room != nil:
+			rooms = append(rooms, *items[i].room)
+		}
+	}
+	var ids []store.LineID
+	var touched []*hearer
+	settled := false
+	err := a.db.Write(context.Background(), func(tx *store.Tx) (err error) {
+		if ids, err = tx.AppendRoomLines(rooms); err != nil {
+			return err
+		}
+		if _, err = tx.AppendPrivateLines(private); err != nil {
+			return err
+		}
+		touched = place(items, ids)
+		if len(a.pending)+len(touched) > fewReaders {
+			return nil
+		}
+		settled = true
+		return errors.Join(writeSeen(tx, a.pending), writeFresh(tx, touched))
+	})
+	if err != nil {
+		a.metrics.archiveLost.Add(float64(len(rooms) + len(private)))
+		a.log.Error("messages could not be written to the archive", "lines", len(rooms)+len(private), "error", err)
+		unplace(items, touched)
+		return false
+	}
+	a.metrics.archived.Add(float64(len(rooms) + len(private)))
+	if settled {
+		a.drop(store.UserID{})
+	}
+	for _, h := range touched {
+		if !settled {
+			a.gather(h)
+		}
+		h.fresh.Reset()
+	}
+	return true
+}
+
+// place notes where the new lines are, and which lines the users may read; it returns those who heard any.
+func place(items []keepItem, ids []store.LineID) (touched []*hearer) {
+	for i := range items {
+		item := &items[i]
+		if item.private != nil {
+			continue
+		}
+		h := item.hearer
+		var line store.LineID
+		if item.room != nil {
+			line, ids = ids[0], ids[1:]
+			if item.number != 0 {
+				h.room.place(item.number, line)
+			}
+		} else if line = h.room.line(item.number); line == 0 {
+			h.lost.Store(true)
+		}
+		if item.heard && line != 0 {
+			if len(h.fresh.Spans()) == 0 {
+				touched = append(touched, h)
+			}
+			h.fresh.Add(int64(line))
+		}
+	}
+	return touched
+}
+
+// unplace undoes place for lines that could not be written. The archive says so with the next line of each who heard them.
+func unplace(items []keepItem, touched []*hearer) {
+	for i := range items {
+		h := items[i].hearer
+		if h == nil {
+			continue
+		}
+		if items[i].room != nil && items[i].number != 0 {
+			h.room.place(items[i].number, 0)
+		}
+		if items[i].heard {
+			h.lost.Store(true)
+		}
+	}
+	for _, h := range touched {
+		h.fresh.Reset()
+	}
+}
+
+// line is where a line of the channel is in the database; 0 if that is not known.
+func (r *keptRoom) line(number int64) store.LineID {
+	if i := number - r.first; i >= 0 && i < int64(len(r.ids)) {
+		return r.ids[i]
+	}
+	return 0
+}
+
+// place notes where a line is, 0 if it could not be written. New numbers come in ascending order; one that was left out could not.
+func (r *keptRoom) place(number int64, line store.LineID) {
+	if i := number - r.first; i >= 0 && i < int64(len(r.ids)) {
+		r.ids[i] = line
+		return
+	}
+	for r.first+int64(len(r.ids)) < number {
+		r.ids = append(r.ids, 0)
+	}
+	r.ids = append(r.ids, line)
+	if len(r.ids) == 2*keepPlaces { // half of them at a time
+		r.ids = slices.Delete(r.ids, 0, keepPlaces)
+		r.first += keepPlaces
+	}
+}
+
+// keepPlaces is how many lines of a channel can be found at least: its window, and what a write that failed takes back.
+const keepPlaces = archive.Window + maxKept
+
+// gather notes that what a user heard of late is still to be written as what he may read.
+func (a *archiver) gather(h *hearer) {
+	if len(h.seen.Spans()) == 0 {
+		if len(a.pending) == 0 {
+			a.since = time.Now()
+		}
+		a.pending = append(a.pending, h)
+	}
+	for _, s := range h.fresh.Spans() {
+		for n := s.From; n <= s.To; n++ {
+			h.seen.Add(n)
+		}
+	}
+}
+
+// settleDue writes down what everybody may read, where it has waited for long enough.
+func (a *archiver) settleDue() bool {
+	return len(a.pending) == 0 || time.Since(a.since) < readersWait || a.settle(store.UserID{})
+}
+
+// settle writes down what a user may read, or what everybody may where user is zero.
+func (a *archiver) settle(user store.UserID) bool {
+	of := a.pending
+	if user != (store.UserID{}) {
+		of = nil
+		for _, h := range a.pending {
+			if h.user == user {
+				of = append(of, h)
+			}
+		}
+	}
+	if len(of) == 0 {
+		return true
+	}
+	if err := a.db.Write(context.Background(), func(tx *store.Tx) error { return writeSeen(tx, of) }); err != nil {
+		a.log.Error("what users may read of the archive could not be written", "error", err)
+		return false
+	}
+	a.drop(user)
+	return true
+}
+
+// drop forgets what a user may read, or what everybody may where user is zero: it is written, or shall not be.
+func (a *archiver) drop(user store.UserID) {
+	a.pending = slices.DeleteFunc(a.pending, func(h *hearer) bool {
+		if user != (store.UserID{}) && h.user != user {
+			return false
+		}
+		h.seen.Reset()
+		return true
+	})
+}
+
+func writeSeen(tx *store.Tx, of []*hearer) error {
+	for _, h := range of {
+		if err := h.extend(tx, h.seen.Spans()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writeFresh(tx *store.Tx, of []*hearer) error {
+	for _, h := range of {
+		if err := h.extend(tx, h.fresh.Spans()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *hearer) extend(tx *store.Tx, spans []archive.Span) error {
+	for _, s := range spans {
+		err := tx.ExtendSeen(h.user, h.room.name, store.LineID(s.From), store.LineID(s.To))
+		if err != nil && !errors.Is(err, store.ErrNoSuchLine) { // somebody deleted them, and the others go on
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,74 @@
+package muc
+
+import (
+	"passerelle/component/downgrade"
+	"passerelle/component/stanza"
+	"passerelle/transports"
+)
+
+// KeepHow says who is shown a message as it is kept.
+type KeepHow uint8
+
+const (
+	KeepHeard KeepHow = iota // everybody who hears the line of the network, the user among them
+	KeepOwn                  // the user alone: his own message, which the network carried otherwise, or in several lines
+	KeepPart                 // everybody but the user, whose own message the line is a part of
+	KeepNot                  // the user alone, who does not want it to be kept
+)
+
+// Kept is a message on its way into an archive, which keeps it before it is shown, so that it is shown with its id.
+type Kept struct {
+	How   KeepHow
+	Event *transports.Message // the line of the network; the last one where there are several
+	room  *Room
+	line  *line
+}
+
+// Nick is who said it, empty for the room itself.
+func (k *Kept) Nick() string { return k.line.nick }
+
+// Subject reports whether it is a change of the subject.
+func (k *Kept) Subject() bool { return k.line.subject }
+
+// Append writes the message without addresses, as it is kept under an id (XEP-0313 §5.2).
+func (k *Kept) Append(b *stanza.Builder, id string) {
+	l := *k.line
+	if l.id == "" {
+		l.id = id
+	}
+	b.Start("message").Attr("id", l.id).Attr("type", "groupchat")
+	l.appendContent(b)
+	k.room.appendOrigin(b, &l, false)
+	b.End()
+}
+
+// keep hands a message to the archive and returns its stanza id.
+func (r *Room) keep(how KeepHow, e *transports.Message, l *line) string {
+	if r.opt.Keep == nil {
+		return r.opt.NewID()
+	}
+	return r.opt.Keep(Kept{How: how, Event: e, room: r, line: l})
+}
+
+// sameForAll reports whether a message that went out as text shows no more than the text to those who get all of it, so that the line
+// of the network and the message of the client are one.
+func sameForAll(m *stanza.Element) bool {
+	if !downgrade.ReadHints(m).Archived(true) {
+		return false
+	}
+	bodies := 0
+	for c := range m.Children() {
+		switch c.Space {
+		case stanza.NSComponent:
+			if c.Name == "body" {
+				bodies++
+			} else if c.Name != "thread" {
+				return false
+			}
+		case nsSID, nsChatStates, nsMarkers, nsReceipts, nsHints:
+		default:
+			return false
+		}
+	}
+	return bodies == 1
+}
