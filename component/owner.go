@@ -62,6 +62,8 @@ func (u *user) roomOwner(in *inbound, e entity) {
 			appendForm(b, lang, nsRoomConfig, roomForm(room))
 			b.End().End()
 		})
+	case form == nil:
+		u.refuse(in, transports.NewError(transports.BadRequest, "The request has no form.", nil))
 	case form.AttrIs("type", "cancel"):
 		u.answerIQ(r.from, r.to, r.id, nil)
 	default:

@@ -46,21 +46,27 @@ func (u *user) roomFeatures(in *inbound, e entity) []string {
 
 // appendRoomInfo adds what is known of a room (XEP-0045 §6.4, XEP-0128).
 func (u *user) appendRoomInfo(b *stanza.Builder, in *inbound, e entity) {
-	field := func(name, value string) {
-		b.Start("field").Attr("var", "muc#roominfo"+name).Start("value").Text(value).End().End()
+	// Each field has a type: some clients fail at those without.
+	field := func(name, kind, value string) {
+		b.Start("field").Attr("var", name).Attr("type", kind).Start("value").Text(value).End().End()
 	}
 	b.StartNS("x", nsForm).Attr("type", "result")
-	b.Start("field").Attr("var", "FORM_TYPE").Attr("type", "hidden").Start("value").Text(nsRoomInfo).End().End()
+	field("FORM_TYPE", "hidden", nsRoomInfo)
 	if a := u.g.avatars.of(e); a != nil { // XEP-0486 §3.3
-		b.Start("field").Attr("var", "muc#roominfo_avatarhash").Attr("type", "text-multi").Start("value").Text(a.hash).End().End()
+		field("muc#roominfo_avatarhash", "text-multi", a.hash)
 	}
-	field("_description", fmt.Sprintf("%s on %s", e.target.ID, e.target.Network))
+	field("muc#roominfo_description", "text-single", fmt.Sprintf("%s on %s", e.target.ID, e.target.Network))
+	field("muc#maxhistoryfetch", "text-single", strconv.Itoa(muc.KeepHistory))
 	if room := u.networks[e.target.Network].room(e.target.ID); room != nil && room.Has(in.from) {
-		field("_subject", room.Subject())
-		field("_occupants", strconv.Itoa(room.Count()))
+		field("muc#roominfo_subject", "text-single", room.Subject())
+		field("muc#roominfo_occupants", "text-single", strconv.Itoa(room.Count()))
 		if m := room.Modes(); m.Known {
-			b.Start("field").Attr("var", "muc#roominfo_subjectmod").Attr("type", "boolean").Start("value").
-				Text(strconv.FormatBool(!m.Set.Has(transports.ModeSubjectLock))).End().End()
+			free := "1" // Conversations knows no other yes
+			if m.Set.Has(transports.ModeSubjectLock) {
+				free = "0"
+			}
+			field("muc#roominfo_subjectmod", "boolean", free)
+			field("muc#roominfo_changesubject", "boolean", free) // what most clients read
 		}
 	}
 	b.End()

@@ -9,7 +9,7 @@ import (
 	"passerelle/transports"
 )
 
-// Bounds of one answer with the rooms of a network; a server takes no larger stanza.
+// Bounds of one answer with a list; a server takes no larger stanza.
 const (
 	maxListBytes = 192 << 10
 	maxListItems = 1000 // of a page
@@ -18,13 +18,13 @@ const (
 // keepList is how long a list is kept for those who go on with it.
 const keepList = 2 * time.Minute
 
-// listing is a network's list of rooms as a user saw it, sorted by address.
+// listing is a list as a user saw it, such as that of a network's rooms, sorted by address.
 type listing struct {
-	rooms []listedRoom
-	cut   bool // the network has more
+	items []listed
+	cut   bool // there are more
 }
 
-type listedRoom struct {
+type listed struct {
 	jid  string
 	name string
 }
@@ -39,7 +39,7 @@ func (u *user) listRooms(in *inbound, e entity) {
 	}
 	r := reply{from: in.from, to: in.to, id: in.root().Attr("id")}
 	if l := u.listings[e.target.Network]; l != nil && page.later() {
-		u.sendRooms(r, l, page)
+		u.sendList(r, l, page)
 		return
 	}
 	n, err := u.network(e.target.Network)
@@ -56,7 +56,7 @@ func (u *user) listRooms(in *inbound, e entity) {
 			u.answerIQ(r.from, r.to, r.id, err)
 			return
 		}
-		u.sendRooms(r, u.keepListing(e.target.Network, list), page)
+		u.sendList(r, u.keepListing(e.target.Network, list), page)
 	})
 	if n.idle() {
 		n.close("")
@@ -65,13 +65,11 @@ func (u *user) listRooms(in *inbound, e entity) {
 
 // keepListing sorts a list and remembers it.
 func (u *user) keepListing(network string, e transports.RoomList) *listing {
-	l := &listing{rooms: make([]listedRoom, 0, len(e.Rooms)), cut: e.Cut}
+	l := &listing{items: make([]listed, 0, len(e.Rooms)), cut: e.Cut}
 	for _, r := range e.Rooms {
-		l.rooms = append(l.rooms, listedRoom{jid: u.g.address(r.Room).String(), name: fmt.Sprintf("%s (%d)", r.Name, r.Members)})
+		l.items = append(l.items, listed{jid: u.g.address(r.Room).String(), name: fmt.Sprintf("%s (%d)", r.Name, r.Members)})
 	}
-	byJID := func(a, b listedRoom) int { return strings.Compare(a.jid, b.jid) }
-	slices.SortFunc(l.rooms, byJID)
-	l.rooms = slices.CompactFunc(l.rooms, func(a, b listedRoom) bool { return a.jid == b.jid })
+	l.sort()
 	if u.listings == nil {
 		u.listings = make(map[string]*listing)
 	}
@@ -84,10 +82,34 @@ func (u *user) keepListing(network string, e transports.RoomList) *listing {
 	return l
 }
 
-// sendRooms answers with a page of a list. Whoever did not ask for pages and does not get all of it is told so in the same way.
-func (u *user) sendRooms(r reply, l *listing, page pageRequest) {
-	from, to, err := page.cut(len(l.rooms), func(jid string) int {
-		i, found := slices.BinarySearchFunc(l.rooms, jid, func(r listedRoom, jid string) int { return strings.Compare(r.jid, jid) })
+// sort puts a list in the order in which its pages follow.
+func (l *listing) sort() {
+	slices.SortFunc(l.items, func(a, b listed) int { return strings.Compare(a.jid, b.jid) })
+	l.items = slices.CompactFunc(l.items, func(a, b listed) bool { return a.jid == b.jid })
+}
+
+// listOccupants answers with who is in a room, to whom is in it too (XEP-0045 §6.5), in pages like rooms: a channel of thousands fits
+// into no stanza.
+func (u *user) listOccupants(in *inbound, e entity) {
+	page, bad := readPage(in.root().Child(nsDiscoItems, "query"), maxListItems)
+	if bad != nil {
+		u.refuse(in, bad)
+		return
+	}
+	var l listing
+	if room := u.networks[e.target.Network].room(e.target.ID); room != nil && room.Has(in.from) {
+		for _, occupant := range room.Occupants() {
+			l.items = append(l.items, listed{jid: occupant.String()})
+		}
+	}
+	l.sort()
+	u.sendList(reply{from: in.from, to: in.to, id: in.root().Attr("id")}, &l, page)
+}
+
+// sendList answers with a page of a list. Whoever did not ask for pages and does not get all of it is told so in the same way.
+func (u *user) sendList(r reply, l *listing, page pageRequest) {
+	from, to, err := page.cut(len(l.items), func(jid string) int {
+		i, found := slices.BinarySearchFunc(l.items, jid, func(r listed, jid string) int { return strings.Compare(r.jid, jid) })
 		if !found {
 			return -1
 		}
@@ -99,19 +121,19 @@ func (u *user) sendRooms(r reply, l *listing, page pageRequest) {
 	}
 	b := u.out.Stanzas.Start("iq").JID("from", r.to).JID("to", r.from).Attr("type", "result").Attr("id", r.id).StartNS("query", nsDiscoItems)
 	start, first, last, shown := b.Len(), "", "", 0
-	for _, room := range l.rooms[from:to] {
+	for _, item := range l.items[from:to] {
 		if b.Len()-start > maxListBytes {
 			break
 		}
-		b.Start("item").Attr("jid", room.jid).Attr("name", room.name).End()
+		b.Start("item").Attr("jid", item.jid).Attr("name", item.name).End()
 		if first == "" {
-			first = room.jid
+			first = item.jid
 		}
-		last = room.jid
+		last = item.jid
 		shown++
 	}
-	if page.asked || l.cut || shown < len(l.rooms) {
-		count := len(l.rooms)
+	if page.asked || l.cut || shown < len(l.items) {
+		count := len(l.items)
 		if l.cut {
 			count = -1 // nobody knows
 		}

@@ -53,7 +53,7 @@ func serviceTable() []service {
 		{feature: muc.NS, at: entityRoom | entityGateway},
 		{feature: muc.NSAdmin, at: entityRoom, iq: "query", both: true, answer: (*user).roomAdmin},
 		{feature: muc.NSOwner, at: entityRoom, iq: "query", both: true, answer: (*user).roomOwner},
-		{feature: nsRSM, at: entityNetwork},
+		{feature: nsRSM, at: entityNetwork | entityRoom},
 		{feature: featureEscaping, at: entityGateway | entityNetwork},
 		{feature: nsHints, at: entityRoom | entityOccupant | entityContact},
 		{feature: nsConference, at: entityContact},
@@ -217,8 +217,12 @@ func (u *user) discoItems(in *inbound, e entity) {
 		u.refuse(in, transports.NewError(transports.NotFound, "There is no such node.", nil))
 		return
 	}
-	if e.kind == entityNetwork {
+	switch e.kind {
+	case entityNetwork:
 		u.listRooms(in, e)
+		return
+	case entityRoom:
+		u.listOccupants(in, e)
 		return
 	}
 	b := u.result(in).StartNS("query", nsDiscoItems)
@@ -230,13 +234,6 @@ func (u *user) discoItems(in *inbound, e entity) {
 		}
 	case entityContact:
 		u.pepNodes(b, in)
-	case entityRoom:
-		// XEP-0045 §6.5: only who is in the room may see who else is.
-		if room := u.networks[e.target.Network].room(e.target.ID); room != nil && room.Has(in.from) {
-			for _, occupant := range room.Occupants() {
-				b.Start("item").JID("jid", occupant).End()
-			}
-		}
 	}
 	b.End().End()
 }

@@ -8,12 +8,15 @@ import (
 	"passerelle/component/stanza"
 )
 
-// keepHistory is how many messages a room remembers for clients that join while another one is in; defaultHistory is how many
+// KeepHistory is how many messages a room remembers for clients that join while another one is in; defaultHistory is how many
 // of them a client gets that does not ask for a number.
 const (
-	keepHistory    = 50
+	KeepHistory    = 50
 	defaultHistory = 20
 )
+
+// stanzaChars is what a line of the history has beside what was said: its addresses and ids.
+const stanzaChars = 500
 
 // history is the last messages of a room, oldest first. A room in which nothing was said costs nothing.
 type history struct{ lines []line }
@@ -47,9 +50,9 @@ func (h *history) add(l line, t downgrade.Text) {
 	if t.Said != l.body {
 		l.since = &since{said: t.Said}
 	}
-	if len(h.lines) == keepHistory {
+	if len(h.lines) == KeepHistory {
 		copy(h.lines, h.lines[1:])
-		h.lines[keepHistory-1] = l
+		h.lines[KeepHistory-1] = l
 		return
 	}
 	h.lines = append(h.lines, l)
@@ -72,7 +75,7 @@ func (l *line) now() *since {
 	return l.since
 }
 
-// historyRequest is what a client wants of the history (XEP-0045 §7.2.15).
+// historyRequest is what a client wants of the history (XEP-0045 §7.2.14).
 type historyRequest struct {
 	set     bool
 	stanzas int // -1: no limit of its own
@@ -119,10 +122,10 @@ func (h *history) pick(req historyRequest, now time.Time) []line {
 	for len(lines) > 0 && lines[0].time.Before(from) {
 		lines = lines[1:]
 	}
-	if req.chars >= 0 {
+	if req.chars >= 0 { // XEP-0045 §7.2.14: of whole stanzas
 		chars := 0
 		for i := len(lines) - 1; i >= 0; i-- {
-			if chars += len(lines[i].body); chars > req.chars {
+			if chars += stanzaChars + max(len(lines[i].body), len(lines[i].payload)); chars > req.chars {
 				return lines[i+1:]
 			}
 		}

@@ -510,7 +510,7 @@ func crowd(n int) []transports.Member {
 func TestHistoryRequests(t *testing.T) {
 	t.Parallel()
 	var h history
-	for i := range keepHistory + 10 {
+	for i := range KeepHistory + 10 {
 		h.add(line{body: fmt.Sprintf("%05d", i), time: start.Add(time.Duration(i) * time.Second)}, downgrade.Text{})
 	}
 	now := start.Add(60 * time.Second)
@@ -522,10 +522,11 @@ func TestHistoryRequests(t *testing.T) {
 		{"maxstanzas='3'", 3},
 		{"maxstanzas='0'", 0},
 		{"maxchars='0'", 0},
-		{"maxchars='12'", 2},
+		{"maxchars='1012'", 2}, // of whole stanzas
+		{"maxchars='400'", 0},
 		{"seconds='5'", 5},
 		{"maxstanzas='100' since='2026-03-01T12:00:50Z'", 10},
-		{"maxstanzas='100'", keepHistory},
+		{"maxstanzas='100'", KeepHistory},
 		{"seconds='9300000000'", defaultHistory}, // more nanoseconds than there are
 		{"maxstanzas='0' seconds='2147483647'", 0},
 		{"maxstanzas='-1' seconds='x' since='never'", defaultHistory},
@@ -541,7 +542,7 @@ func TestHistoryRequests(t *testing.T) {
 		if len(got) != tt.want {
 			t.Errorf("history %s: got %d lines, want %d", tt.attrs, len(got), tt.want)
 		}
-		if n := len(got); n > 0 && got[n-1].body != fmt.Sprintf("%05d", keepHistory+9) {
+		if n := len(got); n > 0 && got[n-1].body != fmt.Sprintf("%05d", KeepHistory+9) {
 			t.Errorf("history %s: the newest line is %q", tt.attrs, got[n-1].body)
 		}
 	}

@@ -46,7 +46,7 @@ func List() []Extension {
 			},
 			Scenarios: []string{
 				"join-order", "join-roles", "nick", "nick-taken", "kick", "ban", "ranks", "room-config", "room-info", "invite", "part",
-				"refused-ban", "refused-full", "refused-invite", "refused-key", "private-message", "topic", "two-clients", "visitors",
+				"disco-pages", "history", "refused-ban", "refused-full", "refused-invite", "refused-key", "private-message", "topic", "two-clients", "visitors",
 			},
 		},
 		{
