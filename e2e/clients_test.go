@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// clientTime is how long a conversation with a client that people use may take.
-const clientTime = 60 * time.Second
+// clientTime is the most that a conversation with a client that people use may take, on a machine that has other things to do.
+const clientTime = 2 * time.Minute
 
 // party is a gateway between real servers, with bob on the IRC side in #go, for a client that people use on the XMPP side.
 type party struct {
@@ -66,5 +66,6 @@ func (p *party) irc(verb, arg string) {
 // Addresses as a user types them.
 const (
 	networkJID = networkName + "@" + gatewayDomain
+	bobJID     = "bob%" + networkJID
 	roomJID    = "#go%" + networkJID
 )

@@ -2,7 +2,8 @@
 // built program between an XMPP and an IRC server, first with those of internal/xmpptest and internal/ircd, then with Prosody and
 // ejabberd, each with ngIRCd and InspIRCd. A scenario cannot tell the difference. It is not in charge of anything inside the program.
 //
-// Other tests hold conversations with clients that people use: the library slixmpp, and Profanity on a screen of its own.
+// Other tests hold conversations with clients that people use: the library slixmpp, Profanity on a screen of its own, and the
+// command line of Libervia.
 //
 // # Running
 //
