@@ -81,8 +81,9 @@ type keepItem struct {
 
 // barrier is done when all that was queued before it is written.
 type barrier struct {
-	user store.UserID // whose readable lines are to be written too
-	done chan struct{}
+	user   store.UserID // whose readable lines are to be written too
+	forget bool         // rather not
+	done   chan struct{}
 }
 
 func newArchiver(db *store.DB, domain string, log *slog.Logger, metrics *domainMetrics) *archiver {
@@ -149,7 +150,15 @@ func (i *keepItem) size() int {
 
 // sync waits until all that a user heard so far is written, so that he can read it.
 func (a *archiver) sync(ctx context.Context, user store.UserID) error {
-	b := &barrier{user: user, done: make(chan struct{})}
+	return a.barrier(ctx, &barrier{user: user, done: make(chan struct{})})
+}
+
+// forget waits until nothing of what a user heard so far will be written any more.
+func (a *archiver) forget(ctx context.Context, user store.UserID) error {
+	return a.barrier(ctx, &barrier{user: user, forget: true, done: make(chan struct{})})
+}
+
+func (a *archiver) barrier(ctx context.Context, b *barrier) error {
 	a.offer(keepItem{barrier: b})
 	select {
 	case <-b.done:
@@ -178,7 +187,7 @@ func (n *network) listen(room transports.Target, addr transports.Address) func(m
 	if n.u.g.archive == nil {
 		return nil
 	}
-	h := n.u.g.archive.listen(n.u.storeID(), n.u.g.address(room).Local, func() bool { return n.u.keeps(addr) })
+	h := n.u.g.archive.listen(n.u.g.userID(n.u.jid), n.u.g.address(room).Local, func() bool { return n.u.keeps(addr) })
 	if n.hearers == nil {
 		n.hearers = make(map[string]*hearer)
 	}

@@ -68,7 +68,11 @@ func (a *archiver) process(items []keepItem) bool {
 		}
 		b := items[0].barrier
 		items = items[1:]
-		ok = a.settle(b.user) && ok
+		if b.forget {
+			a.drop(b.user)
+		} else {
+			ok = a.settle(b.user) && ok
+		}
 		close(b.done)
 	}
 	return ok

@@ -22,7 +22,7 @@ func (n *network) keepSent(to transports.Target, m *stanza.Element) *store.Priva
 	}
 	id := newID()
 	return &store.PrivateLine{
-		Owner: n.u.storeID(), With: contact.Local, Outgoing: true, ID: id, Stanza: n.u.g.archive.render(func(b *stanza.Builder) {
+		Owner: n.u.g.userID(n.u.jid), With: contact.Local, Outgoing: true, ID: id, Stanza: n.u.g.archive.render(func(b *stanza.Builder) {
 			b.Start("message").Attr("id", m.Attr("id")).Attr("type", "chat").Raw([]byte(payload)).End()
 		}),
 	}
@@ -39,7 +39,7 @@ func (n *network) keepHeard(e transports.Message, id, body string) bool {
 		at = now()
 	}
 	return n.u.g.archive.offer(keepItem{private: &store.PrivateLine{
-		Owner: n.u.storeID(), With: contact.Local, ID: id, Time: at, Stanza: n.u.g.archive.render(func(b *stanza.Builder) {
+		Owner: n.u.g.userID(n.u.jid), With: contact.Local, ID: id, Time: at, Stanza: n.u.g.archive.render(func(b *stanza.Builder) {
 			b.Start("message").Attr("id", id).Attr("type", "chat").Start("body").Text(body).End()
 			if now().Sub(at) > muc.FarPast {
 				muc.Delay(b, contact, at)

@@ -45,7 +45,7 @@ func (u *user) mamQuery(in *inbound, e entity) {
 	}
 	where := u.mamPlace(in.to, e)
 	none := !where.narrow(u, &q)
-	id, queryID := u.storeID(), query.Attr("queryid")
+	id, queryID := u.g.userID(u.jid), query.Attr("queryid")
 	u.background(func(ctx context.Context) func() {
 		page := store.Page{Complete: true, Count: 0}
 		var err error
@@ -187,7 +187,7 @@ func (u *user) appendArchived(b *stanza.Builder, p mamPlace, l *store.Line) {
 // mamMetadata answers XEP-0313 §5: the ends of the archive.
 func (u *user) mamMetadata(in *inbound, e entity) {
 	r := reply{from: in.from, to: in.to, id: in.root().Attr("id")}
-	p, id := u.mamPlace(in.to, e), u.storeID()
+	p, id := u.mamPlace(in.to, e), u.g.userID(u.jid)
 	u.background(func(ctx context.Context) func() {
 		ends, err := u.g.archiveEnds(ctx, id, p)
 		return func() {

@@ -276,6 +276,35 @@ func TestArchiveSaysWhatIsMissing(t *testing.T) {
 	wantLines(t, spoken(alice.page(goJID, "")), "bob: before", ": "+lostText, "bob: after")
 }
 
+// A user who has himself removed leaves nothing behind, not even by what was on its way into the archive.
+func TestArchiveForgetsWhoIsRemoved(t *testing.T) {
+	t.Parallel()
+	w, db := newArchiveWorld(t)
+	alice := w.client("alice@localhost/phone")
+	s := w.join(alice, "alice")
+	s.emit(t, roomLine("bob", "hello"))
+	s.emit(t, transports.Message{From: &transports.Person{Nick: "bob"}, Body: "psst"})
+	alice.receive()
+	alice.receive()
+	alice.send(`<iq type='set' id='r' to='irc.localhost'><query xmlns='jabber:iq:register'><remove/></query></iq>`)
+	for {
+		if e := alice.receive(); e.Name.Local == "iq" {
+			break
+		}
+	}
+	alice.c.Close()
+	alice = w.client("alice@localhost/phone")
+	wantLines(t, alice.page(goJID, ""))
+	wantLines(t, alice.page(testDomain, ""))
+	users, err := db.Users(t.Context(), testDomain)
+	if err != nil || len(users) != 0 {
+		t.Errorf("users: %v, %v", users, err)
+	}
+	if _, err := db.CollectArchive(t.Context(), time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Without an archive nothing is announced, and the request is refused as an unknown one.
 func TestNoArchive(t *testing.T) {
 	t.Parallel()

@@ -62,7 +62,7 @@ func (u *user) loadArchivePrefs() {
 	}
 	ctx, cancel := context.WithTimeout(u.ctx, prefsWait)
 	defer cancel()
-	set, err := u.g.opt.Store.Settings(ctx, u.storeID(), archiveScope)
+	set, err := u.g.opt.Store.Settings(ctx, u.g.userID(u.jid), archiveScope)
 	if err != nil {
 		u.g.log.Error("what a user wants to be archived could not be read, so nothing is", u.logID(), "error", err)
 		return
@@ -89,17 +89,12 @@ func prefAddresses(jids []string) []transports.Address {
 	return out
 }
 
-// storeID is the user's name in the database.
-func (u *user) storeID() store.UserID {
-	return store.UserID{Domain: u.g.opt.Domain, JID: u.jid.String()}
-}
-
 // archivePrefsIQ answers XEP-0441: what is archived, and what is not.
 func (u *user) archivePrefsIQ(in *inbound, _ entity) {
 	root := in.root()
 	lang := root.Attr("xml:lang")
 	r := reply{from: in.from, to: in.to, id: root.Attr("id")}
-	id := u.storeID()
+	id := u.g.userID(u.jid)
 	if root.AttrIs("type", "get") {
 		u.background(func(ctx context.Context) func() {
 			set, err := u.g.opt.Store.Settings(ctx, id, archiveScope)

@@ -118,9 +118,14 @@ func (u *user) sayRemoved() {
 	}
 }
 
-// forgetUser deletes what the database has of a user, behind the changes of rooms that wait to be written: one of those would bring
-// him back.
+// forgetUser deletes what the database has of a user, behind the messages and the changes of rooms that wait to be written: one of
+// those would bring him back.
 func (g *Gateway) forgetUser(ctx context.Context, jid transports.Address) error {
+	if g.archive != nil {
+		if err := g.archive.forget(ctx, g.userID(jid)); err != nil {
+			return err
+		}
+	}
 	done := make(chan error, 1)
 	select {
 	case g.occupancy <- &occupied{user: jid, forgotten: done}:
