@@ -82,6 +82,8 @@ func TestPlans(t *testing.T) {
 		queries = append(queries,
 			query{selectSeenForward, []any{testDomain, user(1).JID, lo, hi, seenBatch}, append(page, notByUser)},
 			query{selectSeenBackward, []any{testDomain, user(1).JID, lo, hi, seenBatch}, append(page, notByUser)},
+			query{selectSaidForward, []any{lo, hi, 100, "alice", testDomain, user(1).JID}, append(page, notByUser)},
+			query{selectSaidBackward, []any{lo, hi, 100, "alice", testDomain, user(1).JID}, append(page, notByUser)},
 			query{selectLines + `WHERE id = $1`, []any{"#a1"}, page},
 			query{selectSince, []any{lo, hi}, page},
 			query{selectSeenByAnybody, []any{first.of(), lo, hi, seenBatch}, page},

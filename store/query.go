@@ -123,9 +123,10 @@ type numbered struct {
 
 const selectLines = `SELECT line, id, time, who, outgoing, stanza FROM archive_lines `
 
-func (n *numbered) scan(rows *sql.Rows) error {
+// scan reads a row of selectLines, which may have more columns behind.
+func (n *numbered) scan(rows *sql.Rows, more ...any) error {
 	var ms int64
-	err := rows.Scan(&n.id, &n.ID, &ms, &n.Who, &n.Outgoing, &n.Stanza)
+	err := rows.Scan(append([]any{&n.id, &n.ID, &ms, &n.Who, &n.Outgoing, &n.Stanza}, more...)...)
 	n.Time = fromMillis(ms)
 	return err
 }
@@ -380,42 +381,70 @@ func (db *DB) readLines(ctx context.Context, s span, n int, backward bool) ([]nu
 // one may have said thousands of lines that he did not hear; so either is looked up only where the other one is.
 func (db *DB) readFrom(ctx context.Context, s span, n int, backward bool) ([]numbered, error) {
 	var lines []numbered
-	r := seenRange{lo: 1} // the last one looked up; none holds a line
 	for {
-		said, err := db.readRange(ctx, s, n, backward, nil)
+		said, err := db.readSaid(ctx, s, n, backward)
 		if err != nil {
 			return nil, err
 		}
 		for _, line := range said {
-			rest := span{lo: line.id, hi: s.hi}
-			beyond := line.id > r.hi
-			if backward {
-				rest, beyond = span{lo: s.lo, hi: line.id}, line.id < r.lo || r.hi == 0
-			}
-			if beyond {
-				ranges, err := db.seen(ctx, *s.reader, rest.lo, rest.hi, 1, backward)
-				if err != nil || len(ranges) == 0 {
-					return lines, err
-				}
-				r = ranges[0]
-			}
-			if line.id >= r.lo && line.id <= r.hi {
-				if lines = append(lines, line); len(lines) == n {
+			if line.heard {
+				if lines = append(lines, line.numbered); len(lines) == n {
 					return lines, nil
 				}
 			}
-			s = s.behind(seenRange{line.id, line.id}, backward)
 		}
 		if len(said) < n {
 			return lines, nil
 		}
-		// What was said before that range need not be read.
+		last := said[len(said)-1]
+		s = s.behind(seenRange{last.id, last.id}, backward)
+		if last.heard {
+			continue
+		}
+		// What was said before his next range need not be read.
+		ranges, err := db.seen(ctx, *s.reader, s.lo, s.hi, 1, backward)
+		if err != nil || len(ranges) == 0 {
+			return lines, err
+		}
 		if backward {
-			s.hi = min(s.hi, r.hi)
+			s.hi = ranges[0].hi
 		} else {
-			s.lo = max(s.lo, r.lo)
+			s.lo = ranges[0].lo
 		}
 	}
+}
+
+// saidLine is a line, and whether the reader heard it.
+type saidLine struct {
+	numbered
+	heard bool
+}
+
+const (
+	selectSaid = `SELECT line, id, time, who, outgoing, stanza, EXISTS (
+			SELECT 1 FROM archive_seen WHERE domain = $5 AND jid = $6 AND hi >= line
+			AND lo = (SELECT max(lo) FROM archive_seen WHERE domain = $5 AND jid = $6 AND lo <= line))
+		FROM archive_lines WHERE line >= $1 AND line <= $2 AND who = $4 ORDER BY line `
+	selectSaidForward  = selectSaid + `LIMIT $3`
+	selectSaidBackward = selectSaid + `DESC LIMIT $3`
+)
+
+// readSaid returns the first lines that one person said in a span, n at most, or from its end the last ones, newest first.
+func (db *DB) readSaid(ctx context.Context, s span, n int, backward bool) ([]saidLine, error) {
+	if s.hi < s.lo {
+		return nil, nil
+	}
+	query := selectSaidForward
+	if backward {
+		query = selectSaidBackward
+	}
+	var lines []saidLine
+	err := db.query(ctx, func(rows *sql.Rows) error {
+		lines = append(lines, saidLine{})
+		l := &lines[len(lines)-1]
+		return l.scan(rows, &l.heard)
+	}, query, int64(s.lo), int64(s.hi), n, s.who, s.reader.Domain, s.reader.JID)
+	return lines, err
 }
 
 // behind is what is left of a span when a part of it was read.
