@@ -45,7 +45,7 @@ func (u *user) roomOwner(in *inbound, e entity) {
 	r := reply{from: in.from, to: in.to, id: root.Attr("id")}
 	switch {
 	case room == nil || !room.Has(in.from):
-		u.refuse(in, transports.NewError(transports.NotJoined, "", nil))
+		u.refuse(in, transports.NewError(transports.NotJoined, "You are not in this room. Join it first.", nil))
 	case query.Child(muc.NSOwner, "destroy") != nil: // XEP-0045 §10.9
 		u.out.Stanzas.Start("iq").JID("from", in.to).JID("to", in.from).Attr("type", "error").Attr("id", r.id).
 			RawError("cancel", "not-allowed", text.Say(lang, "A room of the network cannot be destroyed: it ends when the last one leaves it.")).

@@ -164,7 +164,7 @@ func (u *user) time(in *inbound, _ entity) {
 func (u *user) roomAdmin(in *inbound, e entity) {
 	room := u.networks[e.target.Network].room(e.target.ID)
 	if room == nil {
-		u.refuse(in, transports.NewError(transports.NotJoined, "", nil))
+		u.refuse(in, transports.NewError(transports.NotJoined, "You are not in this room. Join it first.", nil))
 		return
 	}
 	room.Admin(in.from, in.root(), u.out)

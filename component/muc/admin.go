@@ -25,7 +25,7 @@ type batch struct {
 func (r *Room) Admin(from transports.Address, iq *stanza.Element, out *Out) {
 	id := iq.Attr("id")
 	if !r.Has(from) {
-		r.answerIQ(from, id, transports.NewError(transports.NotJoined, "", nil), out)
+		r.answerIQ(from, id, transports.NewError(transports.NotJoined, "You are not in this room. Join it first.", nil), out)
 		return
 	}
 	var items []*stanza.Element

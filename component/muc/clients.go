@@ -41,6 +41,8 @@ func (r *Room) Presence(from transports.Address, nick string, p *stanza.Element,
 		r.ask(out, pending{kind: pendingNick, client: from, id: p.Attr("id"), nick: nick}, func(ref transports.Ref) transports.Request {
 			return transports.SetNick{Ref: ref, Nick: nick}
 		})
+	default:
+		r.sendAvailability(c, p, out)
 	}
 }
 
@@ -159,7 +161,7 @@ func (r *Room) Groupchat(from transports.Address, m *stanza.Element, out *Out) {
 // the phone (XEP-0333), and which reaction was taken back there (XEP-0444).
 func (r *Room) show(m *stanza.Element, t downgrade.Text, out *Out) {
 	l := line{nick: r.nick, id: m.Attr("id"), payload: Payload(m), occupant: r.OccupantID(r.nick), time: r.opt.Now(), own: true}
-	if l.payload == "" {
+	if l.payload == "" || t.Passing && len(l.payload) > maxState {
 		return // too much to be kept, even for so long
 	}
 	if !t.Passing {
@@ -185,8 +187,12 @@ func (r *Room) quoted(id string) (downgrade.Quoted, bool) {
 	return q, true
 }
 
-// maxPayload bounds what is kept of a message until it is reflected.
-const maxPayload = 64 << 10
+// maxPayload bounds what is kept of a message until it is reflected, maxState what tells of a state: nothing else holds back somebody
+// who sends those without end to as many clients of his.
+const (
+	maxPayload = 64 << 10
+	maxState   = 1 << 10
+)
 
 // Payload is what a message carries, as it will be reflected to all of the user's clients (XEP-0045 §7.4) and kept in the archive: all
 // but what only the room may say. It is empty where that is too much.

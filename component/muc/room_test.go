@@ -236,6 +236,13 @@ func TestPlays(t *testing.T) {
 			p.enter()
 			p.stanza(joinAlice)
 		},
+		// XEP-0045 §7.7: the client alone sees what it says of itself.
+		"availability": func(p *play) {
+			p.enter()
+			p.stanza(joinLap)
+			p.stanza(`<presence from='alice@localhost/phone' to='#go%irc.example@irc.localhost/alice' id='a1'><show>away</show><status>lunch &lt;here&gt;</status><x xmlns='vcard-temp:x:update'/></presence>`)
+			p.stanza(`<presence from='alice@localhost/phone' to='#go%irc.example@irc.localhost/alice' id='a2'><status>` + strings.Repeat("x", maxStatus+1) + `</status></presence>`)
+		},
 		"not-in": func(p *play) {
 			p.stanza(`<message from='eve@localhost/x' to='#go%irc.example@irc.localhost' type='groupchat' id='m1'><body>hi</body></message>`)
 			p.stanza(`<presence from='eve@localhost/x' to='#go%irc.example@irc.localhost/eve' id='p1'/>`)

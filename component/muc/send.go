@@ -106,6 +106,22 @@ func (r *Room) sendSelf(c *client, assigned bool, out *Out) {
 	b.End()
 }
 
+// maxStatus bounds what a client says of its availability, in bytes.
+const maxStatus = 1000
+
+// sendAvailability answers the presence of a client that is in (XEP-0045 §7.7). The network and the user's other clients, which have
+// one of their own, are not shown it.
+func (r *Room) sendAvailability(c *client, p *stanza.Element, out *Out) {
+	b := r.startPresence(out, c.addr, r.nick, "", p.Attr("id"))
+	for _, name := range []string{"show", "status"} {
+		if e := p.Child(stanza.NSComponent, name); e != nil && len(e.RawText()) <= maxStatus {
+			b.Start(name).Text(e.Text()).End()
+		}
+	}
+	r.user(out, r.occupants[r.nick], itemExtra{}, statusNonAnonymous, statusSelf)
+	b.End()
+}
+
 func (r *Room) sendGone(c *client, nick string, o occupant, code int, reason string, out *Out) {
 	if !c.in {
 		return
