@@ -14,3 +14,10 @@ Component "irc.example.org"
 -- A component below a VirtualHost ("irc.example.org" below "example.org") is found by clients as it is. For another domain, add
 -- to that VirtualHost:
 --   disco_items = { { "irc.example.net", "IRC" } }
+
+-- With mod_privilege (Debian: prosody-modules) whoever registers has the gateway in their contact list without being asked. Add to
+-- the VirtualHost:
+--   modules_enabled = { "privilege" }  -- or to the list that is there
+--   privileged_entities = { ["irc.example.org"] = { roster = "both" } }
+-- and to the component above:
+--   modules_enabled = { "privilege" }

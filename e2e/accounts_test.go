@@ -147,7 +147,7 @@ irc bob <* :$NET 330 bob alice liddell :*
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := xmppServer(t, "prosody")
+			s := xmppServer(t, "prosody", false)
 			irc := newFakeIRC(t, ircd.Options{NickLen: 30, SASL: []string{tc.mechanism}, Accounts: map[string]string{"liddell": "sesame"}})
 			s.irc, s.ircAddr = irc, irc.addr
 			playAccounts(t, program, s, tc.script)
@@ -167,7 +167,7 @@ func playAccounts(t *testing.T, program string, s *servers, script string) {
 // accountsServers are Prosody and InspIRCd with services. Scripts have a certificate with its key, and its fingerprint.
 func accountsServers(t *testing.T) *servers {
 	t.Helper()
-	s := xmppServer(t, "prosody")
+	s := xmppServer(t, "prosody", false)
 	n := inspircd(t, s, realservers.InspircdOptions{Services: true})
 	s.services = realtest.Atheme(t, realservers.AthemeOptions{Server: n})
 	cert, key, err := realservers.NewCertificate("alice")

@@ -76,7 +76,7 @@ func cells() []cell {
 // realServers are real servers of these names. They end with the test.
 func realServers(t testing.TB, xmpp, irc string) *servers {
 	t.Helper()
-	s := xmppServer(t, xmpp)
+	s := xmppServer(t, xmpp, false)
 	switch irc {
 	case "ngircd":
 		n := realtest.Ngircd(t, realservers.NgircdOptions{Name: networkName})
@@ -96,11 +96,12 @@ func inspircd(t testing.TB, s *servers, o realservers.InspircdOptions) *realserv
 	return n
 }
 
-// xmppServer is a real XMPP server of that name, without an IRC server. It ends with the test.
-func xmppServer(t testing.TB, name string) *servers {
+// xmppServer is a real XMPP server of that name, without an IRC server, which grants the gateway privileges or none. It ends with
+// the test.
+func xmppServer(t testing.TB, name string, privileged bool) *servers {
 	t.Helper()
 	s := &servers{}
-	components := []realservers.Component{{Domain: gatewayDomain, Secret: gatewaySecret}}
+	components := []realservers.Component{{Domain: gatewayDomain, Secret: gatewaySecret, Privileged: privileged}}
 	var users []realservers.Account
 	for _, name := range []string{"alice", "bob", "carol"} {
 		users = append(users, realservers.Account{Name: name, Password: password})

@@ -67,7 +67,8 @@ func (e *Ejabberd) launch(erl string) (launch, error) {
 	if err := ejabberdConfig.Execute(&text, struct {
 		C2S, Component string
 		Components     []Component
-	}{freeport.Port(e.C2SAddr), freeport.Port(e.ComponentAddr), e.options.Components}); err != nil {
+		Privileged     bool
+	}{freeport.Port(e.C2SAddr), freeport.Port(e.ComponentAddr), e.options.Components, anyPrivileged(e.options.Components)}); err != nil {
 		return launch{}, err
 	}
 	if err := e.write("ejabberd.yml", text.String()); err != nil {
@@ -109,7 +110,7 @@ func yaml(s string) (string, error) {
 	return string(b), err
 }
 
-// ejabberdConfig takes a struct with C2S, Component and Components. global_routes is true by default, which gives a connection all
+// ejabberdConfig takes a struct with C2S, Component, Components and Privileged. global_routes is true by default, which gives a connection all
 // domains of the port.
 var ejabberdConfig = template.Must(template.New("ejabberd.yml").Funcs(template.FuncMap{"yaml": yaml}).Parse(`# written by a test
 loglevel: info
@@ -125,8 +126,15 @@ listen:
     global_routes: false
     hosts:
 {{range .Components}}      {{yaml .Domain}}: {password: {{yaml .Secret}}}
-{{end}}{{end}}modules:
-  mod_blocking: {}
+{{end}}{{end}}{{if .Privileged}}acl:
+  privileged:
+    server:
+{{range .Components}}{{if .Privileged}}      - {{yaml .Domain}}
+{{end}}{{end}}access_rules:
+  privileged: {allow: privileged}
+{{end}}modules:
+{{if .Privileged}}  mod_privilege: {roster: {both: privileged}, message: {outgoing: privileged}, presence: {managed_entity: privileged}}
+{{end}}  mod_blocking: {}
   mod_caps: {}
   mod_carboncopy: {}
   mod_disco: {}

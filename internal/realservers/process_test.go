@@ -36,7 +36,7 @@ func TestPortInUse(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = other.Close() })
 	taken := other.Addr().String()
-	components := []Component{{"irc.localhost", "s"}}
+	components := []Component{{Domain: "irc.localhost", Secret: "s"}}
 	for name, start := range map[string]func() (*life, error){
 		"prosody": func() (*life, error) {
 			p, err := StartProsody(t.Context(), ProsodyOptions{Components: components})

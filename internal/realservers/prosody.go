@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"text/template"
 
@@ -15,7 +16,10 @@ import (
 )
 
 // Component is an external component that a server knows (XEP-0114).
-type Component struct{ Domain, Secret string }
+type Component struct {
+	Domain, Secret string
+	Privileged     bool // it may see and change contact lists, and send messages as users (XEP-0356)
+}
 
 // Account is a user of the server's domain.
 type Account struct{ Name, Password string }
@@ -74,7 +78,8 @@ func (p *Prosody) launch(path string) (launch, error) {
 		Dir            string
 		C2S, Component string
 		Federation     *federation
-	}{p.options, p.dir, freeport.Port(p.C2SAddr), freeport.Port(p.ComponentAddr), p.federation}); err != nil {
+		Privileged     bool
+	}{p.options, p.dir, freeport.Port(p.C2SAddr), freeport.Port(p.ComponentAddr), p.federation, anyPrivileged(p.options.Components)}); err != nil {
 		return launch{}, err
 	}
 	if err := p.write("prosody.cfg.lua", text.String()); err != nil {
@@ -102,6 +107,10 @@ func (p *Prosody) launch(path string) (launch, error) {
 		l.ready, l.addrs = append(l.ready, "Activated service 's2s' on [127.0.0.1]:"), append(l.addrs, p.federation.addr)
 	}
 	return l, nil
+}
+
+func anyPrivileged(all []Component) bool {
+	return slices.ContainsFunc(all, func(c Component) bool { return c.Privileged })
 }
 
 // plainName is what a file of Prosody's storage may be called without escapes.
@@ -134,7 +143,7 @@ func lua(s string) string {
 	return b.String()
 }
 
-// prosodyConfig takes the options with Dir, C2S, Component and Federation.
+// prosodyConfig takes the options with Dir, C2S, Component, Federation and Privileged.
 var prosodyConfig = template.Must(template.New("prosody.cfg.lua").Funcs(template.FuncMap{"lua": lua}).Parse(`-- written by a test
 pidfile = {{lua .Dir}} .. "/prosody.pid"
 data_path = {{lua .Dir}} .. "/data"
@@ -162,8 +171,13 @@ storage = "internal"
 c2s_require_encryption = false
 allow_unencrypted_plain_auth = true
 VirtualHost({{lua .Domain}})
-{{range .Components}}
+{{if .Privileged}}modules_enabled = { "privilege" }
+privileged_entities = {
+{{range .Components}}{{if .Privileged}}	[{{lua .Domain}}] = { roster = "both"; message = "outgoing"; presence = "managed_entity" };
+{{end}}{{end}}}
+{{end}}{{range .Components}}
 Component({{lua .Domain}})
 	component_secret = {{lua .Secret}}
 	component_conflict_resolve = "kick_old"
-{{end}}`))
+{{if .Privileged}}	modules_enabled = { "privilege" }
+{{end}}{{end}}`))
