@@ -21,7 +21,8 @@ const DefaultPath = "/etc/passerelle/passerelle.toml"
 const (
 	defaultServer = "127.0.0.1:5347"
 	defaultStore  = "/var/lib/passerelle/passerelle.db"
-	keyFileName   = "passerelle.key" // beside the database
+	keyFileName   = "passerelle.key"  // beside the database
+	socketName    = "passerelle.sock" // as well
 )
 
 // Config is a whole configuration. One that Load returned is valid and complete: defaults are filled in, secrets are read, file
@@ -46,8 +47,9 @@ type Component struct {
 	Server string `toml:"server" doc:"Host and port where the XMPP server takes components: Prosody's component_ports, ejabberd's ejabberd_service."`
 	Secret Secret `toml:"secret" example:"CHANGE-ME" doc:"What the XMPP server knows the component by: Prosody's component_secret, ejabberd's password. One of the three forms is needed."`
 	// SecretFile and SecretCredential are where Secret was read from, if they are set.
-	SecretFile       string `toml:"secret_file" sample:"TABLE.secret" doc:"A file that holds the secret instead, with mode 0600. File names that are not absolute start from the directory of this file."`
-	SecretCredential string `toml:"secret_credential" sample:"TABLE-secret" doc:"The name of a systemd credential that holds the secret instead (LoadCredential= in the unit)."`
+	SecretFile       string   `toml:"secret_file" sample:"TABLE.secret" doc:"A file that holds the secret instead, with mode 0600. File names that are not absolute start from the directory of this file."`
+	SecretCredential string   `toml:"secret_credential" sample:"TABLE-secret" doc:"The name of a systemd credential that holds the secret instead (LoadCredential= in the unit)."`
+	Admins           []string `toml:"admins" sample:"admin@example.org" doc:"JIDs of people who may run the commands for administrators: who is known, who is connected, removal of a user."`
 }
 
 // IRC is a gateway to IRC.
@@ -107,6 +109,7 @@ type Archive struct {
 // Admin is the operator's listener.
 type Admin struct {
 	Listen string `toml:"listen" doc:"A loopback address with port, or unix:/run/passerelle/admin.sock, or \"\" for none."`
+	Socket string `toml:"socket" sample:"/var/lib/passerelle/passerelle.sock" doc:"Where passerelle takes the commands of the operator's command line, passerelle user and passerelle command. Only root and the user that passerelle runs as are let in. The default is passerelle.sock in the directory of the database."`
 }
 
 // Web is the public listener.
@@ -164,10 +167,18 @@ func (c *Config) complete() {
 	if c.Store.KeyFile == "" {
 		c.Store.KeyFile = filepath.Join(filepath.Dir(c.Store.Path), keyFileName)
 	}
+	c.Admin.complete(c.Store)
 	for i := range c.IRC {
 		for j := range c.IRC[i].Networks {
 			c.IRC[i].Networks[j].complete()
 		}
+	}
+}
+
+// complete puts the socket beside the database. Where its name would be too long for a socket there is none, see Notes.
+func (a *Admin) complete(s Store) {
+	if path := filepath.Join(filepath.Dir(s.Path), socketName); a.Socket == "" && len(path) <= maxSocketPath {
+		a.Socket = path
 	}
 }
 
@@ -201,6 +212,9 @@ func (c *Config) Notes() []string {
 	for i := range c.Social {
 		notes = append(notes, c.exposure(&c.Social[i].Component)...)
 		notes = append(notes, c.Social[i].Domain+": this version has no social gateway yet, so its table has no effect")
+	}
+	if c.Admin.Socket == "" {
+		notes = append(notes, "the command line cannot talk to passerelle: a socket beside the database would have too long a name, so give admin.socket a shorter one")
 	}
 	if c.Web.URL != nil && c.Web.URL.Scheme == "http" {
 		notes = append(notes, c.Web.PublicURL+": without https, everybody on the way reads what users upload and type into forms")

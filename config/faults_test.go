@@ -208,6 +208,10 @@ ca_file = "missing"
 		{"admin by name", valid + "[admin]\nlisten = \"example.org:5380\"\n", []string{`5 admin.listen: "example.org:5380" can be reached by others`}},
 		{"admin without port", valid + "[admin]\nlisten = \"127.0.0.1\"\n", []string{`5 admin.listen: "127.0.0.1" is not an address`}},
 		{"admin socket", valid + "[admin]\nlisten = \"unix:admin.sock\"\n", []string{`5 admin.listen: "admin.sock" is not the name of a socket`}},
+		{"long socket", valid + "[admin]\nsocket = \"/" + strings.Repeat("s", 107) + "\"\n", []string{"5 admin.socket: "}},
+		{"admins", valid + "admins = [\"a@b.example\", \"b.example\", \"a@b.example/c\", \"@b\", \"a b@c\"]\n", []string{
+			`4 irc[0].admins[1]: "b.example" is not the JID of a person`, `4 irc[0].admins[2]: `, `4 irc[0].admins[3]: `, `4 irc[0].admins[4]: `,
+		}},
 		{"web without listener", valid + "[web]\npublic_url = \"https://a.b\"\n", []string{"4 web.listen: the table has settings of a listener, and no listener"}},
 		{"web without URL", valid + "[web]\nlisten = \"127.0.0.1:1\"\n", []string{`4 web.public_url: "" cannot be used: it is empty`}},
 		{"web socket", valid + "[web]\nlisten = \"unix:x\"\npublic_url = \"https://a.b\"\n", []string{`5 web.listen: "x" is not the name of a socket`}},

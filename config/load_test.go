@@ -113,7 +113,7 @@ public_url = "https://gateway.example.org/irc/"
 		}},
 		Store:   Store{Path: filepath.Join(dir, "data/passerelle.db"), KeyFile: filepath.Join(dir, "data/passerelle.key")},
 		Archive: Archive{Days: 30},
-		Admin:   Admin{Listen: "unix:/run/passerelle/admin.sock"},
+		Admin:   Admin{Listen: "unix:/run/passerelle/admin.sock", Socket: filepath.Join(dir, "data/passerelle.sock")},
 		Web: Web{
 			Listen: "127.0.0.1:5381", PublicURL: "https://gateway.example.org/irc",
 			URL: &url.URL{Scheme: "https", Host: "gateway.example.org", Path: "/irc"},
@@ -238,5 +238,28 @@ func TestNearest(t *testing.T) {
 		if got := nearest(name, known); got != want {
 			t.Errorf("nearest(%.20q) = %q, want %q", name, got, want)
 		}
+	}
+}
+
+// Who runs a command finds the socket without being able to read the secrets.
+func TestLoadSocket(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for document, want := range map[string]string{
+		"[[irc]]\ndomain = 3\nsecret_credential = \"missing\"\n":                   "/var/lib/passerelle/passerelle.sock",
+		"[store]\npath = \"data/p.db\"\nurl_file = \"missing\"\n":                  filepath.Join(dir, "data/passerelle.sock"),
+		"[store]\npath = \"/x/p.db\"\n[admin]\nsocket = \"run/passerelle.sock\"\n": filepath.Join(dir, "run/passerelle.sock"),
+		"[store]\npath = \"/" + strings.Repeat("x", 100) + "/p.db\"\n":             "",
+	} {
+		path := filepath.Join(dir, "passerelle.toml")
+		if err := os.WriteFile(path, []byte(document), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := LoadSocket(path); err != nil || got != want {
+			t.Errorf("%q: got %q, %v, want %q", document, got, err, want)
+		}
+	}
+	if _, err := LoadSocket(filepath.Join(dir, "missing.toml")); err == nil {
+		t.Error("a missing file was read")
 	}
 }

@@ -29,6 +29,7 @@ type resolver struct {
 func (r resolver) config(c *Config) {
 	c.Store.Path = r.path(c.Store.Path)
 	c.Store.KeyFile = r.path(c.Store.KeyFile)
+	c.Admin.Socket = r.path(c.Admin.Socket)
 	if key := "store.url_file"; r.ok(key) && r.has(key) {
 		c.Store.URLFile = r.path(c.Store.URLFile)
 		c.Store.URL = r.file(key, c.Store.URLFile)

@@ -42,6 +42,7 @@ func (v validator) config(c *Config) {
 // component checks what all gateways have. Domains are those seen before, with the table that has them.
 func (v validator) component(at string, c *Component, domains map[string]string) {
 	v.server(child(at, "server"), c.Server, defaultServer)
+	v.admins(child(at, "admins"), c.Admins)
 	key := child(at, "domain")
 	if !v.ok(key) || !v.ok(at) {
 		return
@@ -62,6 +63,22 @@ func (v validator) component(at string, c *Component, domains map[string]string)
 		return
 	}
 	domains[domain] = at
+}
+
+// admins checks the JIDs of people, and folds them as JIDs that the server delivers are.
+func (v validator) admins(key string, jids []string) {
+	if !v.ok(key) {
+		return
+	}
+	for i, jid := range jids {
+		local, domain, _ := strings.Cut(jid, "@")
+		domain, err := foldDomain(domain)
+		if err != nil || local == "" || strings.ContainsFunc(local, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune("/:<>\"&'", r) }) {
+			v.add(element(key, i), fmt.Sprintf("%q is not the JID of a person", jid), "write it as name@example.org, without a resource")
+			continue
+		}
+		jids[i] = strings.ToLower(local) + "@" + domain
+	}
 }
 
 // foldDomain checks a domain name and returns it in the form that stands in JIDs: lower case, U-labels (RFC 7622 §3.2).
@@ -213,6 +230,9 @@ func (v validator) store(c *Store) {
 const maxSocketPath = 107
 
 func (v validator) admin(c *Admin) {
+	if key := "admin.socket"; v.ok(key) && len(c.Socket) > maxSocketPath {
+		v.add(key, fmt.Sprintf("%q is too long for the name of a socket", c.Socket), fmt.Sprintf("write a path of at most %d bytes", maxSocketPath))
+	}
 	const key = "admin.listen"
 	if !v.ok(key) || c.Listen == "" {
 		return
