@@ -20,19 +20,25 @@ const probeTimeout = time.Second
 
 // listen opens host:port, or the socket behind "unix:".
 func listen(ctx context.Context, address string) (net.Listener, error) {
-	var lc net.ListenConfig
 	path, unix := strings.CutPrefix(address, "unix:")
 	if !unix {
+		var lc net.ListenConfig
 		return lc.Listen(ctx, "tcp", address)
 	}
+	return listenSocket(ctx, path, socketMode)
+}
+
+// listenSocket opens a socket.
+func listenSocket(ctx context.Context, path string, mode fs.FileMode) (net.Listener, error) {
 	if err := removeStale(ctx, path); err != nil {
 		return nil, err
 	}
+	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "unix", path)
 	if err != nil {
 		return nil, err
 	}
-	if err := os.Chmod(path, socketMode); err != nil {
+	if err := os.Chmod(path, mode); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
