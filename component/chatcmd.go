@@ -66,7 +66,7 @@ func (u *user) chatCommand(s said, e entity, words []string) bool {
 	}
 	on, args := e.target, words[1:]
 	if on.Kind == transports.TargetDomain && len(args) > 0 {
-		if t, ok := u.target(args[0]); ok && c.IsFor(t.Kind) {
+		if t, ok := u.g.target(args[0]); ok && c.IsFor(t.Kind) {
 			on, args = t, args[1:]
 		}
 	}
@@ -95,26 +95,6 @@ func (u *user) chatCommand(s said, e entity, words []string) bool {
 		u.advance(x, c.changes, func(next step) { u.chatAnswer(s, x, next) })
 	})
 	return true
-}
-
-// target finds what somebody means who names a network or a room: by its name, or by its JID.
-func (u *user) target(word string) (transports.Target, bool) {
-	local := strings.ToLower(word)
-	for _, n := range u.g.about.Networks {
-		if strings.EqualFold(n.Name, word) {
-			local = n.ID
-		}
-	}
-	word = strings.TrimPrefix(word, "xmpp:")
-	word, _, _ = strings.Cut(word, "?")
-	if a, err := transports.ParseAddress(word); err == nil && a.Domain == u.g.domain.Domain {
-		local = unescape(a.Local)
-	}
-	if local == "" {
-		return transports.Target{}, false
-	}
-	t, err := u.g.opt.Transport.Parse(local)
-	return t, err == nil
 }
 
 // pairs groups words as name=value, where a value may have several words.

@@ -133,12 +133,7 @@ func (u *user) advance(x *execution, submitted transports.Values, done func(step
 			done(step{form: p.form})
 			return
 		}
-		merged := maps.Clone(p.before)
-		if merged == nil {
-			merged = make(transports.Values)
-		}
-		maps.Copy(merged, values)
-		x.call.Values = merged
+		x.call.Values = p.with(values)
 	}
 	call, asked := x.call, len(x.pages)
 	u.work(x, func(ctx context.Context) step { return u.g.proceed(ctx, x.command, call, asked, x.rows) }, func(s step) {
@@ -195,22 +190,29 @@ func (u *user) work(x *execution, do func(context.Context) step, done func(step)
 }
 
 // proceed asks a command for its next page, or runs it where nothing is left to ask. It may wait for the database.
-func (g *Gateway) proceed(ctx context.Context, c transports.Command, call transports.Call, asked, rows int) (s step) {
-	defer g.mendPanic(&s)
-	if c.Next != nil {
-		f, err := c.Next(ctx, call)
-		switch {
-		case err != nil:
-			return step{err: err}
-		case f != nil && asked >= maxPages:
-			return step{err: errors.New("the command does not end asking")}
-		case f != nil:
-			own := *f
-			own.Fields = slices.Clone(f.Fields) // they will show what was filled in
-			return step{form: &own}
-		}
+func (g *Gateway) proceed(ctx context.Context, c transports.Command, call transports.Call, asked, rows int) step {
+	if s := g.askPage(ctx, c, call, asked); s.form != nil || s.err != nil {
+		return s
 	}
 	return g.run(ctx, c, call, transports.Page{Max: rows})
+}
+
+// askPage asks a command for its next page. The step is empty where nothing is left to ask.
+func (g *Gateway) askPage(ctx context.Context, c transports.Command, call transports.Call, asked int) (s step) {
+	defer g.mendPanic(&s)
+	if c.Next == nil {
+		return step{}
+	}
+	f, err := c.Next(ctx, call)
+	switch {
+	case err != nil || f == nil:
+		return step{err: err}
+	case asked >= maxPages:
+		return step{err: errors.New("the command does not end asking")}
+	}
+	own := *f
+	own.Fields = slices.Clone(f.Fields) // they will show what was filled in
+	return step{form: &own}
 }
 
 // run runs a command that has nothing left to ask, or gives a page of its table.

@@ -217,6 +217,14 @@ func (p *page) take(lang string, submitted transports.Values) (transports.Values
 	return values, len(faults) == 0
 }
 
+// with are the values that there are behind a page.
+func (p *page) with(values transports.Values) transports.Values {
+	merged := make(transports.Values, len(p.before)+len(values))
+	maps.Copy(merged, p.before)
+	maps.Copy(merged, values)
+	return merged
+}
+
 // blame notes at the fields of a page what is wrong with them. It returns the error where that concerns the page as a whole.
 func (p *page) blame(err error) error {
 	faults, ok := errors.AsType[transports.Faults](err)

@@ -179,3 +179,23 @@ func (t *Table) Cut(page Page) *Table {
 	cut.Rows, cut.More = t.Rows[i:end], end < len(t.Rows)
 	return &cut
 }
+
+// Operation is a run of a command without somebody who answers page by page: all values are given at once.
+type Operation struct {
+	Command string
+	User    Address // in whose name; zero for the operator himself
+	On      string  // a network or a room as people name it; empty for the domain
+	Lang    string
+	Values  Values
+	Open    []string // names of values that were given where others can read them; secrets must not be among them
+	After   string   // as in Page
+	Max     int
+}
+
+// Outcome is what became of an operation: something said, a page of a table, or a form to be filled in before anything is done,
+// whose fields may have faults.
+type Outcome struct {
+	Said  string
+	Table *Table
+	Form  *Form
+}

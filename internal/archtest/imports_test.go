@@ -75,6 +75,11 @@ func importTable() []row {
 			why: "a bridge knows its network and the waist, neither XMPP nor another bridge",
 		},
 		{
+			pkgs: []string{"internal/operator"},
+			may:  []string{"transports"},
+			why:  "it carries commands to whatever runs them",
+		},
+		{
 			pkgs: []string{"internal/jobs", "internal/web"},
 			may:  []string{"store"},
 			why:  "those who use it hand in what it shall do",
