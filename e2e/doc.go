@@ -44,6 +44,10 @@
 //	services kill           the services of the IRC network are killed, where it has some: in the scripts of TestAccounts
 //	services restart        they run, and the IRC server has them back
 //
+//	operator > user list    the operator runs the program with these arguments (and that of the configuration); what
+//	                        stands behind << is its standard input
+//	operator < pattern      its exit code, and what it printed, was so
+//
 // What a step waits for has to come within 20 seconds.
 //
 // Patterns of stanzas are those of xmpptest.Match: a part of what came, with * for anything and {name} to capture a value; a
@@ -54,6 +58,6 @@
 // $name is a captured value or one of these: $GW, the domain of the gateway; $NET, the name of the network; $alice, the full JID
 // of alice, as she was last seen. $$ is a dollar sign. In lines of IRC, \xHH and \uHHHH stand for a byte and a character.
 //
-// Accounts are alice, bob and carol. Networks have no other clients than those of the script; the nick of the user in IRC is what
+// Accounts are alice, bob and carol, of whom carol is an administrator of the gateway. Networks have no other clients than those of the script; the nick of the user in IRC is what
 // he joins with.
 package e2e

@@ -29,6 +29,7 @@ type runner struct {
 	xmpp    map[string]*xmppActor
 	irc     map[string]*ircActor
 	vars    xmpptest.Vars
+	printed string // by the operator's last command line, behind its exit code
 }
 
 // runScenario runs the steps with a gateway of their own.
@@ -108,6 +109,8 @@ func (r *runner) run(ctx context.Context, s step) error {
 		return r.control(ctx, r.servers.irc, s.verb)
 	case s.actor == actorService:
 		return r.control(ctx, r.servers.services, s.verb)
+	case s.actor == actorOperator:
+		return r.runOperator(ctx, s)
 	case s.isIRC():
 		return r.runIRC(ctx, s)
 	default:

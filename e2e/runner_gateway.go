@@ -99,6 +99,7 @@ func newGateway(t testing.TB, program string, s *servers) *gateway {
 domain = %q
 secret = %q
 server = %q
+admins = ["carol@localhost"]
 contact = ["xmpp:carol@localhost"]
 burst = 0
 

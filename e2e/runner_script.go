@@ -17,17 +17,18 @@ import (
 type step struct {
 	line  int    // in the script
 	text  string // as it is written, for people
-	actor string // "alice", "irc bob", "gateway"
+	actor string // "alice", "irc bob", "gateway", "operator"
 	verb  string // "login", ">", "<", "<*", "<!", "close", "kill", "restart", "remembers"
 	arg   string
 }
 
 // The actors that are there without being called.
 const (
-	actorGateway = "gateway"
-	actorXMPP    = "xmppserver"
-	actorIRC     = "ircserver"
-	actorService = "services"
+	actorGateway  = "gateway"
+	actorXMPP     = "xmppserver"
+	actorIRC      = "ircserver"
+	actorService  = "services"
+	actorOperator = "operator"
 )
 
 const ircPrefix = "irc "
@@ -48,7 +49,7 @@ func parseScenario(data []byte) ([]step, error) {
 
 func parseScript(script string) ([]step, error) {
 	var steps []step
-	known := map[string]bool{actorGateway: true, actorXMPP: true, actorIRC: true, actorService: true}
+	known := map[string]bool{actorGateway: true, actorXMPP: true, actorIRC: true, actorService: true, actorOperator: true}
 	lines := strings.Split(script, "\n")
 	for i := 0; i < len(lines); i++ {
 		text := strings.TrimSpace(lines[i])
@@ -105,7 +106,7 @@ func cut(s string) (word, rest string) {
 
 // takesStanza reports whether a stanza follows the verb.
 func (s *step) takesStanza() bool {
-	return !s.isIRC() && slices.Contains([]string{">", "<", "<*", "<!"}, s.verb)
+	return !s.isIRC() && s.actor != actorOperator && slices.Contains([]string{">", "<", "<*", "<!"}, s.verb)
 }
 
 // whole reports whether the stanza has its end. What is wrong with it otherwise is found by check.
@@ -137,6 +138,8 @@ func (s *step) check(known map[string]bool) error {
 		verbs = []string{"kill", "restart", "remembers"}
 	case actorXMPP, actorIRC, actorService:
 		verbs = []string{"kill", "restart"}
+	case actorOperator:
+		verbs = []string{">", "<"}
 	}
 	if !slices.Contains(verbs, s.verb) {
 		return fmt.Errorf("%q is none of %s", s.verb, strings.Join(verbs, " "))

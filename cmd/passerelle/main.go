@@ -24,6 +24,7 @@ const (
 
 // environment is what a command has of the world, so that tests can run it in their own process.
 type environment struct {
+	stdin          io.Reader
 	stdout, stderr io.Writer
 	getenv         func(string) string
 }
@@ -44,6 +45,8 @@ func commands() []command {
 		serveCommand(),
 		checkCommand(),
 		configCommand(),
+		userCommand(),
+		commandCommand(),
 		versionCommand(),
 	}
 }
@@ -56,7 +59,7 @@ func main() {
 func realMain() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	return run(ctx, &environment{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}, os.Args[1:])
+	return run(ctx, &environment{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}, os.Args[1:])
 }
 
 // run finds the command and runs it.

@@ -33,7 +33,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	var stdout, stderr strings.Builder
-	got := run(context.Background(), &environment{stdout: &stdout, stderr: &stderr, getenv: ts.Getenv}, args[1:])
+	got := run(context.Background(), &environment{stdin: strings.NewReader("no\n"), stdout: &stdout, stderr: &stderr, getenv: ts.Getenv}, args[1:])
 	// The scripts show file names without the directory, which differs each time.
 	relative := strings.NewReplacer(ts.Getenv("WORK")+"/", "")
 	_, err = relative.WriteString(ts.Stdout(), stdout.String())

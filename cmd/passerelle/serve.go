@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -19,6 +20,7 @@ import (
 	"passerelle/component"
 	"passerelle/config"
 	"passerelle/internal/logging"
+	"passerelle/internal/operator"
 	"passerelle/internal/web"
 	"passerelle/ircbridge"
 	"passerelle/store"
@@ -92,8 +94,8 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error
 		}
 		g, err := component.New(component.Options{
 			Domain: c.Domain, Secret: c.Secret.Reveal(), Server: c.Server, Version: versionString(), Transport: t, Store: db,
-			Archive: cfg.Archive.Enabled,
-			Log:     log, Metrics: metrics, Identity: identities.User, OccupantKey: occupantKey(key, c.Domain),
+			Archive: cfg.Archive.Enabled, Admins: c.Admins,
+			Log: log, Metrics: metrics, Identity: identities.User, OccupantKey: occupantKey(key, c.Domain),
 			Avatar: component.Image(c.Avatar), NetworkAvatars: networkAvatars(c), Contact: c.Contact,
 		})
 		if err != nil {
@@ -118,6 +120,13 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error
 				cancel(err)
 			}
 		})
+	}
+	if cfg.Admin.Socket != "" {
+		control, err := web.ListenControl(ctx, web.ControlOptions{Socket: cfg.Admin.Socket, Pages: operatorPages(gateways, log), Log: log})
+		if err != nil {
+			return fmt.Errorf("[admin] socket = %q: %w", cfg.Admin.Socket, err)
+		}
+		start(control.Serve)
 	}
 	if cfg.Admin.Listen != "" {
 		admin, err := web.ListenAdmin(ctx, web.AdminOptions{
@@ -150,6 +159,15 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error
 		err = nil // as asked
 	}
 	return errors.Join(err, shutdownIRC(transports))
+}
+
+// operatorPages are what the operator's command line talks to.
+func operatorPages(gateways []*component.Gateway, log *slog.Logger) http.Handler {
+	all := make([]operator.Gateway, len(gateways))
+	for i, g := range gateways {
+		all[i] = g
+	}
+	return operator.NewHandler(all, log)
 }
 
 // shutdownIRC waits until all sessions have left their networks.
