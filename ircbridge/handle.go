@@ -39,6 +39,9 @@ func (s *session) handle(c *conn, line string) {
 			s.authenticate(c, e.Params[0])
 		}
 		return
+	case girc.AWAY:
+		s.awayChanged(c, e)
+		return
 	case girc.PONG:
 		s.pong(e.Last())
 		return
@@ -110,6 +113,7 @@ func (s *session) present(name string) (transports.Target, bool) {
 
 // dispatch keeps the session's own state in step with an event and posts it. By says that the user caused it.
 func (s *session) dispatch(c *conn, event transports.Event, by bool) {
+	s.noticed(c, event)
 	switch e := event.(type) {
 	case transports.Message:
 		s.postIn(e.Room, e)

@@ -21,6 +21,7 @@ type isupport struct {
 	topicLen    int // 0 where the network does not say
 	lineLen     int
 	joinTargets int // channels in one JOIN
+	monitor     int // people whom the network tells of by itself (IRCv3 MONITOR)
 	modes       int // modes with a parameter in one MODE
 }
 
@@ -81,6 +82,12 @@ func (s *isupport) apply(tokens []string) {
 			s.lineLen = bounded(value, def.lineLen, maxLine, s.lineLen)
 		case "MODES":
 			s.modes = bounded(value, 1, 20, s.modes)
+		case "MONITOR":
+			if s.monitor = maxWatched; value != "" { // without a value there is no limit
+				s.monitor = bounded(value, 1, maxWatched, 0)
+			}
+		case "-MONITOR":
+			s.monitor = 0
 		case "MAXTARGETS":
 			s.joinTargets = bounded(value, 1, maxJoinTargets, s.joinTargets)
 		case "TARGMAX": // "NAMES:1,JOIN:4,ACCEPT:"; a command without a number has no limit

@@ -18,7 +18,7 @@ func (s *session) numeric(c *conn, e *girc.Event) {
 		}
 		return ""
 	}
-	if s.loginNumeric(c, e) {
+	if s.loginNumeric(c, e) || s.watchNumeric(c, e) {
 		return
 	}
 	switch e.Command {

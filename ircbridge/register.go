@@ -12,8 +12,8 @@ import (
 // wantedCaps are the capabilities that are used where the network has them. Labels need batch and message-tags.
 func wantedCaps() []string {
 	return []string{
-		"account-tag", "batch", "echo-message", "extended-join", "labeled-response", "message-tags", "multi-prefix",
-		"server-time", "userhost-in-names",
+		"account-tag", "away-notify", "batch", "echo-message", "extended-join", "extended-monitor", "labeled-response",
+		"message-tags", "multi-prefix", "server-time", "userhost-in-names",
 	}
 }
 
@@ -161,6 +161,7 @@ func (s *session) ready(c *conn) {
 	s.log.Debug("irc session online", "network", s.net.ID)
 	s.post(transports.State{Online: true, Nick: s.nick})
 	s.joinAll(c)
+	s.watchAll(c)
 	if s.list != nil {
 		s.askList(c)
 	}

@@ -213,6 +213,10 @@ func (s *session) expire(c *conn, now time.Time) *cause {
 			s.post(transports.Done{Ref: ref, Err: silent("%s did not confirm the message: it may be lost.").err})
 		}
 	}
+	if s.watching != nil && due(s.watching.nextPoll) {
+		s.poll(c)
+		due(s.watching.nextPoll)
+	}
 	if s.idle(c) && due(c.lastUse.Add(idleTimeout)) {
 		return &cause{refused(transports.Gone, "Left %s, since you are in none of its channels.", s.net.Name), true}
 	}
@@ -303,6 +307,9 @@ func (s *session) disconnected(c *conn, why *cause) time.Duration {
 	}
 	s.failAll(c, why.err)
 	s.conn = nil
+	if s.watching != nil {
+		s.watching.byNick, s.watching.nextPoll = nil, time.Time{}
+	}
 	keep := s.rooms[:0:0]
 	for _, r := range s.rooms {
 		if r.entered {

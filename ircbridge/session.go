@@ -58,8 +58,9 @@ type session struct {
 	rooms    []*room
 	pending  []pending
 	list     *listing
-	conn     *conn // nil while there is none
-	attempts int   // since the last stable connection
+	watching *watch // nil while nobody is watched
+	conn     *conn  // nil while there is none
+	attempts int    // since the last stable connection
 	lastTry  time.Time
 	nextTry  time.Time
 	patient  bool          // the network turned us away and counts: no Join cuts the back-off short
@@ -126,6 +127,8 @@ func (s *session) do(r transports.Request) *transports.Error {
 		return s.configure(r)
 	case transports.Invite:
 		return s.invite(r)
+	case transports.Watch:
+		return s.watch(r)
 	case transports.List:
 		return s.listRooms(r)
 	}

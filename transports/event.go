@@ -112,6 +112,14 @@ type Invited struct {
 	From *Person
 }
 
+// Presence says whether somebody whom the session watches is on the network.
+type Presence struct {
+	Who    Target // as in Watch
+	Online bool
+	Away   bool
+	Text   string // of who is away, where the network tells
+}
+
 // Subject says that a room's subject changed.
 type Subject struct {
 	Ref  Ref
@@ -161,6 +169,7 @@ func (RoleChanged) event()  {}
 func (ModesChanged) event() {}
 func (BanList) event()      {}
 func (Invited) event()      {}
+func (Presence) event()     {}
 func (Subject) event()      {}
 func (Notice) event()       {}
 func (RoomList) event()     {}

@@ -85,6 +85,15 @@ type Invite struct {
 	Nick string
 }
 
+// Watch asks to be told whether people are on the network, from now on and whenever the session is connected, or with Stop not to be
+// told any more. It may come before the session is connected. It is answered by Presence events where somebody is there, and whenever
+// that changes: who is not heard of is not there, and nobody is while the session is not connected. Where a network has a limit, who
+// is beyond it is asked for in turns or not at all.
+type Watch struct {
+	Who  []Target // contacts
+	Stop bool
+}
+
 // List asks for the network's public rooms. It is answered by one RoomList, or by Done with the error.
 type List struct{ Ref Ref }
 
@@ -97,4 +106,5 @@ func (Moderate) request()   {}
 func (Inspect) request()    {}
 func (Configure) request()  {}
 func (Invite) request()     {}
+func (Watch) request()      {}
 func (List) request()       {}

@@ -118,7 +118,9 @@ func (s *Server) registeredCommand(c *client, name string, params []string) {
 	case "INVITE":
 		s.invite(c, params[0], params[1])
 	default:
-		c.numeric("421", name+" :Unknown command")
+		if !s.presenceCommand(c, name, params) {
+			c.numeric("421", name+" :Unknown command")
+		}
 	}
 }
 
@@ -156,11 +158,16 @@ func (s *Server) register(c *client) string {
 	}
 	c.registered = true
 	s.nicks[fold(c.nick)] = c
+	s.changed(c.nick)
 	c.numeric("001", ":Welcome to the test network "+c.mask())
 	c.numeric("002", ":Your host is "+s.opt.Name)
 	c.numeric("004", s.opt.Name+" ircd-test i biklmnopstv bklov")
-	c.numeric("005", fmt.Sprintf("CASEMAPPING=rfc1459 CHANTYPES=#& PREFIX=(ov)@+ NICKLEN=%d CHANMODES=b,k,l,imnpst MODES=4 NETWORK=Test"+
-		" :are supported by this server", s.opt.NickLen))
+	monitor := ""
+	if s.opt.Monitor > 0 {
+		monitor = fmt.Sprintf(" MONITOR=%d", s.opt.Monitor)
+	}
+	c.numeric("005", fmt.Sprintf("CASEMAPPING=rfc1459 CHANTYPES=#& PREFIX=(ov)@+ NICKLEN=%d CHANMODES=b,k,l,imnpst MODES=4 NETWORK=Test%s"+
+		" :are supported by this server", s.opt.NickLen, monitor))
 	c.numeric("375", ":- "+s.opt.Name+" Message of the day -")
 	c.numeric("372", ":- for tests")
 	c.numeric("376", ":End of MOTD command")
@@ -183,10 +190,13 @@ func (s *Server) nick(c *client, params []string) {
 		for _, p := range s.peers(c) {
 			p.send(line)
 		}
-		delete(s.nicks, fold(c.nick))
+		old := c.nick
+		delete(s.nicks, fold(old))
 		c.nick = want
 		s.nicks[fold(want)] = c
 		c.reply(line)
+		s.changed(old)
+		s.changed(want)
 	}
 }
 
@@ -277,6 +287,9 @@ func (s *Server) message(c *client, name, to, text string) {
 		s.tell(ch, c, line)
 	} else if p := s.nicks[fold(to)]; p != nil {
 		p.send(line)
+		if p.away != "" && name == "PRIVMSG" {
+			c.numeric("301", p.nick+" :"+p.away)
+		}
 	} else {
 		c.numeric("401", to+" :No such nick/channel")
 		return

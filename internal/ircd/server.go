@@ -24,6 +24,7 @@ type Options struct {
 	Caps     []string    // that are offered: echo-message, labeled-response, server-time, message-tags, batch, multi-prefix …
 	Password string      // that PASS must give
 	NickLen  int         // 20 where zero
+	Monitor  int         // nicks that a client may MONITOR; 0 means that there is no such command
 
 	Accounts map[string]string // passwords by account
 	SASL     []string          // mechanisms: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, EXTERNAL by the certificate's common name
@@ -66,6 +67,8 @@ type client struct {
 	sasl             *exchange
 	account          string
 	mechanism        string // that he logged in by
+	away             string // what he said of it; empty while he is there
+	monitors         map[string]bool
 }
 
 // channel is a channel, its ranks as mode letters by member.
@@ -345,6 +348,7 @@ func (s *Server) remove(c *client, reason string) {
 	delete(s.clients, c)
 	if s.nicks[fold(c.nick)] == c {
 		delete(s.nicks, fold(c.nick))
+		s.changed(c.nick)
 	}
 	peers := s.peers(c)
 	for _, ch := range s.channels {
