@@ -81,6 +81,10 @@ func (u *user) message(in *inbound, e entity, typ string) {
 		u.refuse(in, transports.NewError(transports.Unsupported, text.Say(root.Attr("xml:lang"),
 			"The network carries no requests to speak: ask an operator of the room in a private message."), nil))
 	case e.kind == entityContact || e.kind == entityOccupant:
+		if n := u.networks[e.target.Network]; n != nil && (u.blocks(in.to) || e.kind == entityOccupant && u.blocks(n.contactAddress(in.to.Resource))) {
+			u.refuseBlocked(in)
+			return
+		}
 		u.sendPrivate(in, e)
 	case downgrade.Encrypted(root) != nil: // XEP-0380 §1
 		u.refuse(in, downgrade.Encrypted(root))
@@ -103,22 +107,13 @@ func (u *user) presence(in *inbound, e entity, typ string) {
 	case "unavailable":
 		u.unavailable(in, e)
 	case "subscribe":
-		// RFC 6121 §3.1.3: everything of ours may be in a contact list.
-		u.out.Stanzas.Start("presence").JID("from", in.to.Bare()).JID("to", in.from.Bare()).Attr("type", "subscribed").End()
-		u.sendAvailable(e, in.to.Bare(), in.from.Bare())
+		u.subscribe(in, e)
+	case "unsubscribe":
+		u.unsubscribe(e, in.to.Bare())
 	case "probe":
-		u.sendAvailable(e, in.to.Bare(), in.from)
+		u.probe(in, e)
 	}
-}
-
-// sendAvailable tells that an entity is there, where it is one that always is.
-func (u *user) sendAvailable(e entity, from, to transports.Address) {
-	if e.kind&(entityGateway|entityBot) != 0 {
-		b := u.out.Stanzas.Start("presence").JID("from", from).JID("to", to)
-		u.g.appendCaps(b, e.kind)
-		u.g.avatars.of(e).appendUpdate(b)
-		b.End()
-	}
+	// "subscribed" and "unsubscribed" say whether we may see the user, which nothing here depends on.
 }
 
 // available takes an available presence: to an occupant it is a join, a nick change or an update.
@@ -152,6 +147,7 @@ func (u *user) available(in *inbound, e entity) {
 
 // unavailable takes a client out of a room. Its server tells each room that it was in when it goes offline (RFC 6121 §4.6.3).
 func (u *user) unavailable(in *inbound, e entity) {
+	delete(u.blockWatchers, in.from)
 	if e.kind != entityOccupant && e.kind != entityRoom {
 		return
 	}

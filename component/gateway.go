@@ -158,7 +158,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 			if first {
 				g.restore(back)
 			}
-			g.tellComing()
+			g.tellComing(first)
 			first = false
 		})
 		if ctx.Err() != nil {

@@ -200,10 +200,10 @@ func (u *user) sendInvitation(room, to, by transports.Address, reason, password,
 
 // invitedThere tells the user's clients that somebody of the network asks him into a room.
 func (n *network) invitedThere(e transports.Invited) {
-	if e.From == nil {
+	room := n.u.g.address(e.Room)
+	if e.From == nil || !n.hears(e.From.Nick, room) {
 		return
 	}
-	room := n.u.g.address(e.Room)
 	said := text.Say("", "%s invites you to %s.", e.From.Nick, room.String())
 	n.u.sendInvitation(room, n.u.jid, n.contactAddress(e.From.Nick), said, "", said)
 }

@@ -20,7 +20,12 @@ type iqKey struct {
 // pendingIQs are our requests that wait for an answer. Safe to call from any goroutine.
 type pendingIQs struct {
 	mu sync.Mutex
-	m  map[iqKey]chan error
+	m  map[iqKey]pendingIQ
+}
+
+type pendingIQ struct {
+	done chan error            // capacity 1, sent to once
+	read func(*stanza.Element) // takes the result, while the reader waits; may be nil
 }
 
 // Why a request has no result.
@@ -29,16 +34,16 @@ var (
 	errAnsweredError = errors.New("answered with an error")
 )
 
-// expect registers a request before it is sent; the channel gets nil for a result and an error otherwise.
-func (p *pendingIQs) expect(k iqKey) <-chan error {
-	c := make(chan error, 1)
+// expect registers a request before it is sent; the channel gets nil for a result, which read took, and an error otherwise.
+func (p *pendingIQs) expect(k iqKey, read func(*stanza.Element)) <-chan error {
+	q := pendingIQ{done: make(chan error, 1), read: read}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.m == nil {
-		p.m = make(map[iqKey]chan error)
+		p.m = make(map[iqKey]pendingIQ)
 	}
-	p.m[k] = c
-	return c
+	p.m[k] = q
+	return q.done
 }
 
 func (p *pendingIQs) forget(k iqKey) {
@@ -58,7 +63,7 @@ func (p *pendingIQs) waits(k iqKey) bool {
 // answer hands a result or an error to who asked, and reports whether anybody did.
 func (p *pendingIQs) answer(k iqKey, iq *stanza.Element) bool {
 	p.mu.Lock()
-	c, ok := p.m[k]
+	q, ok := p.m[k]
 	delete(p.m, k)
 	p.mu.Unlock()
 	if !ok {
@@ -67,15 +72,18 @@ func (p *pendingIQs) answer(k iqKey, iq *stanza.Element) bool {
 	var err error
 	if iq.AttrIs("type", "error") {
 		err = errAnsweredError
+	} else if q.read != nil {
+		q.read(iq)
 	}
-	c <- err // capacity 1, sent once
+	q.done <- err
 	return true
 }
 
-// ask sends a request and waits for its answer: nil for a result, errAnsweredError for an error.
-func (g *Gateway) ask(ctx context.Context, typ string, from, to transports.Address, timeout time.Duration, payload func(*stanza.Builder)) error {
+// ask sends a request and waits for its answer: nil for a result, which read takes where it is not nil, errAnsweredError for an error.
+// read runs on the reader's goroutine: it keeps copies, and may run still when ask has given up.
+func (g *Gateway) ask(ctx context.Context, typ string, from, to transports.Address, timeout time.Duration, payload func(*stanza.Builder), read func(*stanza.Element)) error {
 	k := iqKey{id: stanza.NewID(time.Now()), to: to, from: from}
-	answer := g.iqs.expect(k)
+	answer := g.iqs.expect(k, read)
 	defer g.iqs.forget(k)
 	var b stanza.Builder
 	b.Start("iq").Attr("type", typ).JID("from", from).JID("to", to).Attr("id", k.id)
@@ -96,7 +104,7 @@ func (g *Gateway) ask(ctx context.Context, typ string, from, to transports.Addre
 
 // ping asks "to" for a sign of life (XEP-0199 §4) as "from". An error is one as well.
 func (g *Gateway) ping(ctx context.Context, from, to transports.Address, timeout time.Duration) error {
-	err := g.ask(ctx, "get", from, to, timeout, func(b *stanza.Builder) { b.StartNS("ping", nsPing).End() })
+	err := g.ask(ctx, "get", from, to, timeout, func(b *stanza.Builder) { b.StartNS("ping", nsPing).End() }, nil)
 	if errors.Is(err, errAnsweredError) {
 		return nil
 	}

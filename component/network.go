@@ -27,6 +27,8 @@ type network struct {
 	// online says that the network let the user in. While it did not, why is the last reason, empty for a first try.
 	online bool
 	why    string
+	// present are those of the user's contacts who are there, by Target.ID.
+	present map[string]transports.Presence
 	// talk is the end of the private conversations, for messages that refer to others.
 	talk []talkLine
 }
@@ -70,6 +72,7 @@ func (u *user) network(id string) (*network, error) {
 	u.networks[id] = n
 	u.g.sessions.Add(1)
 	u.g.metrics.sessions.Inc()
+	n.watch(false, n.inList()...)
 	return n, nil
 }
 
@@ -85,6 +88,7 @@ func (n *network) forget() {
 		n.deafen(room)
 	}
 	if n.u.networks[n.id] == n {
+		n.setOnline(false)
 		delete(n.u.networks, n.id)
 		n.u.g.sessions.Add(-1)
 		n.u.g.metrics.sessions.Dec()
@@ -219,6 +223,8 @@ func (u *user) event(ev networkEvent) {
 		n.answered(e.Ref, e, nil)
 	case transports.BanList:
 		n.toRoom(e.Room, e)
+	case transports.Presence:
+		n.presence(e)
 	case transports.Invited:
 		n.invitedThere(e)
 	case transports.State:
@@ -273,7 +279,8 @@ func (n *network) done(e transports.Done) {
 // state tells every room that the link went or came back; with Retry zero the session is over.
 func (n *network) state(e transports.State) {
 	over := !e.Online && e.Retry == 0
-	n.online, n.why = e.Online, ""
+	n.setOnline(e.Online)
+	n.why = ""
 	if e.Err != nil {
 		n.why = transports.AsError(e.Err).Text
 	}

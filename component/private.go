@@ -133,10 +133,21 @@ func (n *network) privateMessage(e transports.Message) {
 	case e.Notice:
 		body = "[notice] " + body
 	}
+	from, room := n.contactAddress(e.From.Nick), n.via[e.From.Nick]
+	if room != nil {
+		if occupant, there := room.OccupantJID(e.From.Nick); there {
+			from = occupant
+		} else {
+			room = nil
+		}
+	}
+	if !n.hears(e.From.Nick, from) {
+		return
+	}
 	id := newID()
 	n.remember(talkLine{id: id, Quoted: downgrade.Quoted{Body: body}})
 	kept := n.keepHeard(e, id, body)
-	send := func(from, to transports.Address, room *muc.Room) {
+	send := func(to transports.Address) {
 		b := u.out.Stanzas.Start("message").JID("from", from).JID("to", to).Attr("type", "chat").Attr("id", id)
 		b.Start("body").Text(body).End()
 		if kept { // XEP-0359 §4
@@ -153,16 +164,14 @@ func (n *network) privateMessage(e transports.Message) {
 		}
 		b.End()
 	}
-	if room := n.via[e.From.Nick]; room != nil {
-		if occupant, there := room.OccupantJID(e.From.Nick); there {
-			// No server copies what comes from a room to other clients (XEP-0280 §6.1), so each gets its own.
-			for to := range room.Clients() {
-				send(occupant, to, room)
-			}
-			return
-		}
+	if room == nil {
+		send(u.jid)
+		return
 	}
-	send(n.contactAddress(e.From.Nick), u.jid, nil)
+	// No server copies what comes from a room to other clients (XEP-0280 §6.1), so each gets its own.
+	for to := range room.Clients() {
+		send(to)
+	}
 }
 
 // talkLine is a private message that was said lately. Whose it is goes without saying.
@@ -216,6 +225,9 @@ func (n *network) change(t downgrade.Text) {
 func (n *network) notice(text string) {
 	u := n.u
 	from := u.g.address(transports.Target{Kind: transports.TargetNetwork, Network: n.id})
+	if u.blocks(from) {
+		return
+	}
 	// XEP-0334: such lines are of the moment, and one client showing them is enough.
 	u.out.Stanzas.Start("message").JID("from", from).JID("to", u.jid).Attr("type", "headline").Attr("id", newID()).
 		Start("body").Text(text).End().

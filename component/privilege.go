@@ -3,6 +3,7 @@ package component
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,7 +24,8 @@ const maxGrants = 64
 // grant is what a server lets the gateway do for its users (XEP-0356 §4). What it says concerns its own users alone, so it need not be
 // trusted.
 type grant struct {
-	roster bool // see and change contact lists
+	look   bool // at contact lists
+	change bool
 }
 
 // grants are those of the servers, by domain. Safe to call from any goroutine.
@@ -64,7 +66,9 @@ func (g *grants) take(from transports.Address, m *stanza.Element) bool {
 func (g *grant) read(e *stanza.Element, depth int) {
 	for c := range e.Children() {
 		if c.Name == "perm" && c.AttrIs("access", "roster") {
-			g.roster = c.AttrIs("type", "set") || c.AttrIs("type", "both")
+			both := c.AttrIs("type", "both")
+			g.change = both || c.AttrIs("type", "set")
+			g.look = both || c.AttrIs("type", "get")
 		}
 		if depth < 4 {
 			g.read(c, depth+1)
@@ -78,28 +82,93 @@ const rosterWait = 5 * time.Second
 // errNotGranted says that the server lets us not do it.
 var errNotGranted = errors.New("the server grants no access to contact lists")
 
-// addContact puts one of our JIDs into a user's contact list by the server's leave (XEP-0356 §4.2), both ways subscribed, so that he
-// need not answer a question.
-func (g *Gateway) addContact(ctx context.Context, user, contact transports.Address, name string) error {
-	return g.changeRoster(ctx, user, func(b *stanza.Builder) {
-		b.Start("item").JID("jid", contact).Attr("name", name).Attr("subscription", "both").End()
-	})
+// suggestion is an address of ours that belongs into a contact list.
+type suggestion struct {
+	jid  transports.Address
+	name string
 }
 
-// removeContact takes one of our JIDs out of a user's contact list.
-func (g *Gateway) removeContact(ctx context.Context, user, contact transports.Address) error {
-	return g.changeRoster(ctx, user, func(b *stanza.Builder) {
-		b.Start("item").JID("jid", contact).Attr("subscription", "remove").End()
+// suggestions are those of somebody who has registered: the gateway, and whom to talk to.
+func (g *Gateway) suggestions() []suggestion {
+	return []suggestion{{g.domain, g.about.Name}, {g.botAddress(), g.about.Name + " help"}}
+}
+
+// addContacts puts addresses of ours into a user's contact list by the server's leave (XEP-0356 §4.2), both ways subscribed, so that he
+// need not answer a question. Those that are there stay as he has arranged them.
+func (g *Gateway) addContacts(ctx context.Context, user transports.Address, wanted []suggestion) error {
+	there, err := g.contactList(ctx, user)
+	if err != nil && !errors.Is(err, errNotGranted) {
+		return err
+	}
+	var errs []error
+	for _, s := range wanted {
+		if item, ok := there[s.jid]; ok && (item == "both" || item == "to") {
+			continue
+		}
+		// One at a time: RFC 6121 §2.1.5 allows no more.
+		errs = append(errs, g.changeRoster(ctx, user, func(b *stanza.Builder) {
+			b.Start("item").JID("jid", s.jid).Attr("name", s.name).Attr("subscription", "both").End()
+		}))
+	}
+	return errors.Join(errs...)
+}
+
+// maxContactList bounds what is read of somebody's contact list.
+const maxContactList = 10_000
+
+// contactList is what of ours is in a user's contact list, and how it is subscribed (XEP-0356 §4.2).
+func (g *Gateway) contactList(ctx context.Context, user transports.Address) (map[transports.Address]string, error) {
+	if !g.grants.of(user.Domain).look {
+		return nil, errNotGranted
+	}
+	list := make(chan map[transports.Address]string, 1)
+	err := g.ask(ctx, "get", g.domain, user.Bare(), rosterWait, func(b *stanza.Builder) {
+		b.StartNS("query", nsRoster).End()
+	}, func(iq *stanza.Element) {
+		ours := make(map[transports.Address]string)
+		n := 0
+		for item := range iq.Child(nsRoster, "query").Children() {
+			if n++; n > maxContactList {
+				break
+			}
+			if jid, err := transports.ParseAddress(item.Attr("jid")); err == nil && jid.Domain == g.domain.Domain {
+				ours[jid] = strings.Clone(item.Attr("subscription"))
+			}
+		}
+		list <- ours
 	})
+	if err != nil {
+		return nil, err
+	}
+	return <-list, nil
+}
+
+// removeContacts takes everything of ours out of a user's contact list (XEP-0100 §4.3), as far as his server lets us: kept are those
+// that we know to be there.
+func (g *Gateway) removeContacts(ctx context.Context, user transports.Address, kept []transports.Address) {
+	there, err := g.contactList(ctx, user)
+	if err != nil {
+		there = make(map[transports.Address]string, len(kept))
+		for _, jid := range kept {
+			there[jid] = ""
+		}
+	}
+	for jid := range there {
+		if err := g.changeRoster(ctx, user, func(b *stanza.Builder) {
+			b.Start("item").JID("jid", jid).Attr("subscription", "remove").End()
+		}); err != nil && !errors.Is(err, errAnsweredError) {
+			return // it is not granted, or there is no answer: presence says the same
+		}
+	}
 }
 
 func (g *Gateway) changeRoster(ctx context.Context, user transports.Address, item func(*stanza.Builder)) error {
-	if !g.grants.of(user.Domain).roster {
+	if !g.grants.of(user.Domain).change {
 		return errNotGranted
 	}
 	return g.ask(ctx, "set", g.domain, user.Bare(), rosterWait, func(b *stanza.Builder) {
 		b.StartNS("query", nsRoster)
 		item(b)
 		b.End()
-	})
+	}, nil)
 }

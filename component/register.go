@@ -3,7 +3,6 @@ package component
 import (
 	"context"
 
-	"passerelle/component/stanza"
 	"passerelle/internal/text"
 	"passerelle/store"
 	"passerelle/transports"
@@ -63,23 +62,53 @@ func (u *user) register(in *inbound, _ entity) {
 				}
 				return tx.Set(id, registerScope, registerName, "1")
 			})
-			// Where the server lets us, the contact is just there (XEP-0356); else the user is asked.
-			contact := u.g.addContact(ctx, u.jid, u.g.domain, u.g.about.Name) == nil
 			return func() {
 				if err != nil {
 					u.answerIQ(r.from, r.to, r.id, u.sayError(err))
 					return
 				}
 				u.answerIQ(r.from, r.to, r.id, nil)
-				// XEP-0100 §4.1.1: the gateway asks to see the user, and shows itself.
-				if !contact {
-					appendNick(u.out.Stanzas.Start("presence").JID("from", u.g.domain).JID("to", u.jid).Attr("type", "subscribe"), u.g.about.Name) // XEP-0172 §4.1
-					u.out.Stanzas.End()
-				}
-				u.sendAvailable(entity{kind: entityGateway}, u.g.domain, u.jid)
+				// XEP-0100 §4.1.1: the gateway shows itself.
+				u.showTo(entity{kind: entityGateway}, u.g.domain, u.jid)
+				u.background(u.enlist(r.from))
 			}
 		})
 	}
+}
+
+// enlist gets the gateway and its bot into the contact list of a user who registered by that client: by the server's leave (XEP-0356);
+// else by having the client offer it (XEP-0144); else by asking to see the user, which most clients answer with the same question
+// (XEP-0100 §4.1.1).
+func (u *user) enlist(client transports.Address) func(context.Context) func() {
+	return func(ctx context.Context) func() {
+		if u.g.addContacts(ctx, u.jid, u.g.suggestions()) == nil {
+			return u.listSuggestions
+		}
+		if u.g.suggest(ctx, client, u.g.suggestions()) == nil {
+			return func() {}
+		}
+		return func() {
+			b := u.out.Stanzas.Start("presence").JID("from", u.g.domain).JID("to", u.jid).Attr("type", "subscribe")
+			appendNick(b, u.g.about.Name) // XEP-0172 §4.1
+			b.End()
+		}
+	}
+}
+
+// listSuggestions notes that the gateway and its bot are in the user's contact list, and shows the bot.
+func (u *user) listSuggestions() {
+	for _, s := range u.g.suggestions() {
+		e, err := u.g.entity(s.jid)
+		if err != nil {
+			continue
+		}
+		u.addContact(e, s.jid, func(err error) {
+			if err != nil {
+				u.g.log.Error("a contact could not be written", u.logID(), "error", err)
+			}
+		})
+	}
+	u.showTo(entity{kind: entityBot}, u.g.botAddress(), u.jid)
 }
 
 // registerForm answers a get with the form and, for clients that know no forms, the fields beside it (XEP-0077 §3.1.1).
@@ -93,52 +122,4 @@ func (u *user) registerForm(r reply, lang string, registered bool) {
 	b.Start("instructions").Text(instructions).End()
 	appendForm(b, lang, nsRegister, &transports.Form{Title: u.g.about.Name, Instructions: instructions})
 	b.End().End()
-}
-
-// tellComing tells everybody who registered that the gateway is there, and asks who is (XEP-0100 §4.4).
-func (g *Gateway) tellComing() {
-	for _, to := range g.registered() {
-		if u, ok := g.user(to); ok {
-			u.post(func() {
-				u.sendAvailable(entity{kind: entityGateway}, g.domain, to)
-				u.out.Stanzas.Start("presence").JID("from", g.domain).JID("to", to).Attr("type", "probe").End()
-			})
-		}
-	}
-}
-
-// tellGoing tells everybody who registered that the gateway goes (XEP-0100 §4.5). It writes by itself, since no new work is taken
-// for users by then.
-func (g *Gateway) tellGoing() {
-	if !g.Connected() {
-		return
-	}
-	var b stanza.Builder
-	for _, to := range g.registered() {
-		b.Start("presence").JID("from", g.domain).JID("to", to).Attr("type", "unavailable").End()
-	}
-	if b.Len() > 0 {
-		g.offer(&b)
-	}
-}
-
-// registered are those who registered.
-func (g *Gateway) registered() []transports.Address {
-	if g.opt.Store == nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
-	defer cancel()
-	users, err := g.opt.Store.UsersWith(ctx, g.opt.Domain, registerScope, registerName)
-	if err != nil {
-		g.log.Error("who registered could not be read, so nobody is told of the gateway's presence", "error", err)
-		return nil
-	}
-	var all []transports.Address
-	for _, jid := range users {
-		if to, err := transports.ParseAddress(jid); err == nil {
-			all = append(all, to)
-		}
-	}
-	return all
 }

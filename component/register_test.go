@@ -2,6 +2,7 @@ package component
 
 import (
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -15,8 +16,11 @@ func TestRegistration(t *testing.T) {
 	alice.ask(get, `<iq type='result' id='r' from='irc.localhost'><query xmlns='jabber:iq:register'><instructions>Register to have*</instructions>
 		<x xmlns='jabber:x:data' type='form'><title>Test gateway</title><field var='FORM_TYPE' type='hidden'><value>jabber:iq:register</value></field></x></query></iq>`)
 	alice.ask(`<iq type='set' id='s' to='irc.localhost'><query xmlns='jabber:iq:register'><x xmlns='jabber:x:data' type='submit'/></query></iq>`, `<iq type='result' id='s'/>`)
-	alice.expect(`<presence type='subscribe' from='irc.localhost' to='alice@localhost'/>`)
 	alice.expect(`<presence from='irc.localhost' to='alice@localhost'><c xmlns='http://jabber.org/protocol/caps' hash='sha-1'/></presence>`)
+	// Nobody grants anything, so the client is asked whether it takes suggestions (XEP-0144), and then its user.
+	alice.expect(`<iq type='get' id='{disco}' from='irc.localhost' to='alice@localhost/phone'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>`)
+	alice.send(`<iq type='result' id='` + alice.vars["disco"] + `' to='irc.localhost'><query xmlns='http://jabber.org/protocol/disco#info'><feature var='jabber:iq:last'/></query></iq>`)
+	alice.expect(`<presence type='subscribe' from='irc.localhost' to='alice@localhost'><nick xmlns='http://jabber.org/protocol/nick'>Test gateway</nick></presence>`)
 	alice.ask(get, `<iq type='result' id='r'><query xmlns='jabber:iq:register'><registered/></query></iq>`)
 
 	// Another start: the gateway shows itself and asks who is there; an orderly stop takes it back.
@@ -61,10 +65,11 @@ func TestRegistrationWithPrivilege(t *testing.T) {
 			}
 			w.logged("the XMPP server grants privileges")
 			alice.ask(`<iq type='set' id='s' to='irc.localhost'><query xmlns='jabber:iq:register'/></iq>`, `<iq type='result' id='s'/>`)
-			if got := w.xmpp.Contacts("alice@localhost"); len(got) != 1 || got[0] != "irc.localhost both" {
+			alice.expect(`<presence from='irc.localhost' to='alice@localhost'><c xmlns='http://jabber.org/protocol/caps'/></presence>`)
+			alice.expect(`<presence from='help@irc.localhost' to='alice@localhost'><c xmlns='http://jabber.org/protocol/caps'/></presence>`)
+			if got := w.xmpp.Contacts("alice@localhost"); !slices.Equal(got, []string{"help@irc.localhost both", "irc.localhost both"}) {
 				t.Errorf("the contact list has %v", got)
 			}
-			alice.expect(`<presence from='irc.localhost' to='alice@localhost'><c xmlns='http://jabber.org/protocol/caps'/></presence>`)
 			alice.alive() // and no request for a subscription
 			alice.send(`<iq type='set' id='d' to='irc.localhost'><query xmlns='jabber:iq:register'><remove/></query></iq>`)
 			alice.expect(`<iq type='result' id='d'/>`)

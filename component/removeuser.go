@@ -2,6 +2,8 @@ package component
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"passerelle/internal/text"
 	"passerelle/transports"
@@ -89,15 +91,30 @@ func (g *Gateway) removeUser(ctx context.Context, jid transports.Address, reason
 	if !ok {
 		return transports.NewError(transports.Busy, stoppingText, nil)
 	}
-	if _, err := peek(ctx, u, func() struct{} { u.leaveEverything(reason); return struct{}{} }); err != nil {
+	contacts, err := peek(ctx, u, func() []transports.Address {
+		u.leaveEverything(reason)
+		return u.contactAddresses()
+	})
+	if err != nil {
 		return err
 	}
 	if err := g.forgetUser(ctx, jid); err != nil {
 		return err
 	}
 	// Where the server does not let us, what sayRemoved says takes the subscriptions back.
-	_ = g.removeContact(ctx, jid, g.domain)
+	g.removeContacts(ctx, jid, contacts)
 	return nil
+}
+
+// contactAddresses are what of ours the user has in his contact list, the gateway in any case.
+func (u *user) contactAddresses() []transports.Address {
+	all := []transports.Address{u.g.domain}
+	for _, local := range slices.Sorted(maps.Keys(u.known().contacts)) {
+		if local != "" {
+			all = append(all, transports.Address{Local: local, Domain: u.g.domain.Domain})
+		}
+	}
+	return all
 }
 
 // removeByCommand removes a user for whom no request of registration is to be answered first.
@@ -111,11 +128,14 @@ func (g *Gateway) removeByCommand(ctx context.Context, jid transports.Address, r
 	return nil
 }
 
-// sayRemoved takes back what the user and the gateway know of each other (XEP-0100 §4.3).
+// sayRemoved takes back what the user and the gateway know of each other, with all contacts (XEP-0100 §4.3).
 func (u *user) sayRemoved() {
-	for _, typ := range []string{"unsubscribe", "unsubscribed", "unavailable"} {
-		u.out.Stanzas.Start("presence").JID("from", u.g.domain).JID("to", u.jid).Attr("type", typ).End()
+	for _, contact := range u.contactAddresses() {
+		for _, typ := range []string{"unsubscribe", "unsubscribed", "unavailable"} {
+			u.out.Stanzas.Start("presence").JID("from", contact).JID("to", u.jid).Attr("type", typ).End()
+		}
 	}
+	u.relations = nil // the database has none any more
 }
 
 // forgetUser deletes what the database has of a user, behind the messages and the changes of rooms that wait to be written: one of

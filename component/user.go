@@ -41,23 +41,25 @@ type user struct {
 	space   chan struct{} // closed when an event was taken from a full queue; nil while nobody waits
 
 	// What follows belongs to the running goroutine.
-	stopped      bool // with the gateway: nothing is begun any more
-	networks     map[string]*network
-	restoring    map[restoring]struct{}           // clients on their way back after a restart
-	executions   map[string]*execution            // commands that are being filled in, by session id
-	chats        map[transports.Address]*chatForm // those that are filled in by chat, by the JID that is written to
-	awaited      int                              // work in the background
-	lastRef      transports.Ref
-	listings     map[string]*listing // rooms of networks, for pages that follow
-	seen         time.Time           // when it was last written down that he does something
-	invited      int                 // people of XMPP, and declined by them, since invitedFrom
-	invitees     []invitee
-	invitedFrom  time.Time
-	shown        int           // presences of occupants, since shownFrom
-	shownFrom    time.Time     // when the count began
-	out          *muc.Out      // from outPool while the goroutine runs
-	archivePrefs *archivePrefs // nil until they are read
-	ctx          context.Context
+	stopped       bool // with the gateway: nothing is begun any more
+	networks      map[string]*network
+	restoring     map[restoring]struct{}           // clients on their way back after a restart
+	executions    map[string]*execution            // commands that are being filled in, by session id
+	chats         map[transports.Address]*chatForm // those that are filled in by chat, by the JID that is written to
+	awaited       int                              // work in the background
+	lastRef       transports.Ref
+	listings      map[string]*listing              // rooms of networks, for pages that follow
+	relations     *relations                       // nil until somebody asks
+	blockWatchers map[transports.Address]time.Time // clients that have the list of blocked addresses, and until when
+	seen          time.Time                        // when it was last written down that he does something
+	invited       int                              // people of XMPP, and declined by them, since invitedFrom
+	invitees      []invitee
+	invitedFrom   time.Time
+	shown         int           // presences of occupants, since shownFrom
+	shownFrom     time.Time     // when the count began
+	out           *muc.Out      // from outPool while the goroutine runs
+	archivePrefs  *archivePrefs // nil until they are read
+	ctx           context.Context
 }
 
 // outs are the output buffers of users who rest.
@@ -240,7 +242,7 @@ func (u *user) rest() {
 
 // idle reports whether nothing is worth remembering of the user.
 func (u *user) idle() bool {
-	return len(u.networks) == 0 && len(u.restoring) == 0 && len(u.executions) == 0 && len(u.listings) == 0 && u.awaited == 0
+	return len(u.networks) == 0 && len(u.restoring) == 0 && len(u.executions) == 0 && len(u.listings) == 0 && len(u.blockWatchers) == 0 && u.awaited == 0
 }
 
 // guard runs a handler; a panic in it is logged, counted and answered, and harms nobody else. What the handler had written so

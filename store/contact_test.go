@@ -12,7 +12,6 @@ import (
 var contactContract = []behaviour{
 	{"contacts are added and removed", testContacts},
 	{"addresses are blocked and unblocked", testBlocks},
-	{"contacts and blocks go with their user", testContactsGo},
 	{"contacts and blocks have limits", testContactLimits},
 }
 
@@ -71,19 +70,6 @@ func testBlocks(t *testing.T, db *DB, _ *testClock) {
 	wantBlocks(t, db, 1, "#a%net@"+testDomain+"/Spam", "spam%net@"+testDomain)
 	write(t, db, func(tx *Tx) error { return tx.UnblockAll(user(1)) })
 	wantBlocks(t, db, 1)
-	wantBlocks(t, db, 2, testDomain)
-}
-
-func testContactsGo(t *testing.T, db *DB, _ *testClock) {
-	for n := 1; n <= 2; n++ {
-		write(t, db, func(tx *Tx) error {
-			return errors.Join(tx.AddContact(Contact{user(n), "bob%net"}), tx.Block(Block{user(n), testDomain}))
-		})
-	}
-	write(t, db, func(tx *Tx) error { return tx.RemoveUser(user(1)) })
-	wantContacts(t, db, 1)
-	wantBlocks(t, db, 1)
-	wantContacts(t, db, 2, "bob%net")
 	wantBlocks(t, db, 2, testDomain)
 }
 

@@ -99,7 +99,7 @@ func List() []Extension {
 		{
 			Number: 100, Version: "1.0", Status: Partial,
 			Features:  []string{"jabber:iq:gateway"},
-			Scenarios: []string{"prompt", "register"},
+			Scenarios: []string{"prompt", "register", "contact-presence"},
 		},
 		{
 			Number: 106, Version: "1.1.1", Status: Complete,
@@ -117,6 +117,10 @@ func List() []Extension {
 		{
 			Number: 128, Version: "1.0.1", Status: Complete,
 			Scenarios: []string{"room-info"},
+		},
+		{
+			Number: 144, Version: "1.0", Status: Partial, Note: "Sent after registration, to a client that takes it.",
+			Scenarios: []string{"roster-exchange"},
 		},
 		{
 			Number: 153, Version: "1.1", Status: Partial, Note: "The gateway, networks and people in contact lists; people in rooms have no pictures and say nothing of it.",
@@ -138,6 +142,11 @@ func List() []Extension {
 			Number: 184, Version: "1.4.0", Status: Partial, Note: "Of people on the network, once it has taken the message: it does not say what became of it there.",
 			Features:  []string{"urn:xmpp:receipts"},
 			Scenarios: []string{"receipts"},
+		},
+		{
+			Number: 191, Version: "1.1", Status: Partial, Note: "Of addresses of the gateway.",
+			Features:  []string{"urn:xmpp:blocking"},
+			Scenarios: []string{"blocking"},
 		},
 		{
 			Number: 199, Version: "2.0.1", Status: Complete,

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Grant lets a connected component change the contact lists of the server's users and tells it so (XEP-0356 §4.1, §4.2), with the
+// Grant lets a connected component see and change the contact lists of the server's users and tells it so (XEP-0356 §4.1, §4.2), with the
 // privilege element that the test gives: servers write it in different ways.
 func (s *Server) Grant(domain, privilege string) error {
 	s.mu.Lock()
@@ -27,15 +27,24 @@ func (s *Server) Contacts(bare string) []string {
 	return out
 }
 
-// changeContacts takes a component's change of a contact list, and reports whether it was one that is granted.
+// changeContacts takes a component's look at a contact list or its change, and reports whether it was one that is granted.
 func (s *Server) changeContacts(bare string, e *Element) bool {
 	query := e.Child(nsRoster, "query")
-	if e.Get("type") != "set" || query == nil {
+	if query == nil {
 		return false
 	}
+	answer := reply(e, "result")
 	s.mu.Lock()
 	granted := s.contacts != nil
-	if granted {
+	switch {
+	case !granted:
+	case e.Get("type") == "get":
+		list := element(nsRoster, "query")
+		for _, jid := range slices.Sorted(maps.Keys(s.contacts[bare])) {
+			list.Nodes = append(list.Nodes, Node{Element: element(nsRoster, "item", "jid", jid, "subscription", s.contacts[bare][jid])})
+		}
+		answer.Nodes = []Node{{Element: list}}
+	default:
 		if s.contacts[bare] == nil {
 			s.contacts[bare] = make(map[string]string)
 		}
@@ -49,7 +58,7 @@ func (s *Server) changeContacts(bare string, e *Element) bool {
 	}
 	s.mu.Unlock()
 	if granted {
-		s.route(reply(e, "result"))
+		s.route(answer)
 	}
 	return granted
 }

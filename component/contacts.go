@@ -1,0 +1,253 @@
+package component
+
+import (
+	"passerelle/component/stanza"
+	"passerelle/store"
+	"passerelle/transports"
+)
+
+// contactKinds are what has a presence for those who have it in their contact list.
+const contactKinds = entityGateway | entityBot | entityNetwork | entityContact
+
+// subscribe takes an address of ours into a user's contact list (RFC 6121 §3.1.3, XEP-0100 §5.1): everything here may be in one.
+func (u *user) subscribe(in *inbound, e entity) {
+	contact := in.to.Bare()
+	accept := func() {
+		u.out.Stanzas.Start("presence").JID("from", contact).JID("to", u.jid).Attr("type", "subscribed").End()
+		u.showTo(e, contact, u.jid)
+	}
+	known := u.known()
+	_, there := known.contacts[contact.Local]
+	switch {
+	case e.kind&contactKinds == 0 || there:
+		accept()
+	case u.hides(e, contact):
+		u.refuseBlocked(in)
+	case len(known.contacts) >= maxContacts:
+		u.refuse(in, transports.NewError(transports.Policy, "You have as many contacts here as can be kept. Remove some first.", nil))
+	default:
+		r := reply{from: in.from, to: in.to, id: in.root().Attr("id")}
+		u.addContact(e, contact, func(err error) {
+			if err != nil {
+				u.out.Stanzas.Start("presence").JID("from", r.to).JID("to", r.from).Attr("type", "error").Attr("id", r.id).Error(u.sayError(err)).End()
+				return
+			}
+			accept()
+		})
+	}
+}
+
+// addContact notes that an address is in the user's contact list.
+func (u *user) addContact(e entity, contact transports.Address, done func(error)) {
+	add(&u.known().contacts, contact.Local)
+	u.change(relationChange{
+		write: func(tx *store.Tx, id store.UserID) error {
+			return tx.AddContact(store.Contact{UserID: id, Contact: contact.Local})
+		},
+		done: func(err error) {
+			if err != nil {
+				delete(u.known().contacts, contact.Local)
+			} else if n := u.networks[e.target.Network]; n != nil && e.kind == entityContact {
+				n.watch(false, e.target)
+			}
+			done(err)
+		},
+	})
+}
+
+// unsubscribe takes an address of ours out of a user's contact list (RFC 6121 §3.3.3, XEP-0100 §5.3). The registration stays: who
+// tidies up his list does not want to lose his settings.
+func (u *user) unsubscribe(e entity, contact transports.Address) {
+	known := u.known()
+	if _, there := known.contacts[contact.Local]; there {
+		delete(known.contacts, contact.Local)
+		u.change(relationChange{
+			write: func(tx *store.Tx, id store.UserID) error {
+				return tx.RemoveContact(store.Contact{UserID: id, Contact: contact.Local})
+			},
+			done: func(err error) {
+				if err != nil {
+					u.g.log.Error("that a contact was removed could not be written", u.logID(), "error", err)
+				}
+			},
+		})
+		if n := u.networks[e.target.Network]; n != nil && e.kind == entityContact {
+			n.watch(true, e.target)
+			delete(n.present, e.target.ID)
+		}
+	}
+	for _, typ := range []string{"unsubscribed", "unavailable"} {
+		u.out.Stanzas.Start("presence").JID("from", contact).JID("to", u.jid).Attr("type", typ).End()
+	}
+}
+
+// probe answers a server that asks how an address is (RFC 6121 §4.3.2). It asks for those that are in the contact list, so one that we
+// do not know to be there is taken in: the database may be younger than the list.
+func (u *user) probe(in *inbound, e entity) {
+	if e.kind&contactKinds == 0 {
+		return
+	}
+	contact, known := in.to.Bare(), u.known()
+	if _, there := known.contacts[contact.Local]; !there && len(known.contacts) < maxContacts {
+		u.addContact(e, contact, func(err error) {
+			if err != nil {
+				u.g.log.Error("a contact could not be written", u.logID(), "error", err)
+			}
+		})
+	}
+	u.showTo(e, contact, in.from)
+}
+
+// showTo tells how an address is at the moment. Contacts have no resources (XEP-0100 §5.2).
+func (u *user) showTo(e entity, from, to transports.Address) {
+	if e.kind&contactKinds == 0 {
+		return
+	}
+	n := u.networks[e.target.Network]
+	p, online := transports.Presence{}, true
+	switch e.kind {
+	case entityNetwork:
+		online = n != nil && n.online
+	case entityContact:
+		if n == nil {
+			online = false
+			break
+		}
+		p, online = n.present[e.target.ID], n.present[e.target.ID].Online
+	}
+	if online && u.hides(e, from) {
+		online = false
+	}
+	if !online {
+		u.out.Stanzas.Start("presence").JID("from", from).JID("to", to).Attr("type", "unavailable").End()
+		return
+	}
+	b := u.out.Stanzas.Start("presence").JID("from", from).JID("to", to)
+	if p.Away {
+		b.Start("show").Text("away").End()
+	}
+	if p.Text != "" {
+		b.Start("status").Text(p.Text).End()
+	}
+	u.appendWhat(b, e)
+}
+
+// appendWhat ends an available presence: what its sender can do, and which picture it has.
+func (u *user) appendWhat(b *stanza.Builder, e entity) {
+	u.g.appendCaps(b, e.kind)
+	u.g.avatars.of(e).appendUpdate(b)
+	b.End()
+}
+
+// inList are the user's contacts on a network.
+func (n *network) inList() []transports.Target {
+	var who []transports.Target
+	for local := range n.u.known().contacts {
+		if local == "" {
+			continue
+		}
+		e, err := n.u.g.entity(transports.Address{Local: local, Domain: n.u.g.domain.Domain})
+		if err == nil && e.kind == entityContact && e.target.Network == n.id {
+			who = append(who, e.target)
+		}
+	}
+	return who
+}
+
+// watch has the network tell of people, or not any more.
+func (n *network) watch(stop bool, who ...transports.Target) {
+	if len(who) == 0 {
+		return
+	}
+	if err := n.session.Do(n.u.ctx, transports.Watch{Who: who, Stop: stop}); err != nil {
+		// They stay unavailable, as they are on networks that know nothing of presence.
+		n.u.g.log.Debug("contacts are not watched", n.u.logID(), "network", n.id, "error", err)
+	}
+}
+
+// presence takes how somebody in the contact list is.
+func (n *network) presence(e transports.Presence) {
+	contact := n.u.g.address(e.Who)
+	if _, there := n.u.known().contacts[contact.Local]; !there || n.present[e.Who.ID] == e {
+		return
+	}
+	if e.Online {
+		if n.present == nil {
+			n.present = make(map[string]transports.Presence)
+		}
+		n.present[e.Who.ID] = e
+	} else {
+		delete(n.present, e.Who.ID)
+	}
+	n.u.showContact(entity{entityContact, e.Who}, contact)
+}
+
+// hides reports whether the user wants to see nothing of a network or somebody on it. The gateway itself stays where it can be
+// talked to, or nobody could be unblocked.
+func (u *user) hides(e entity, a transports.Address) bool {
+	return e.kind&(entityNetwork|entityContact) != 0 && u.blocks(a)
+}
+
+// showContact tells the user's clients how a contact is, unless he wants to hear nothing of it.
+func (u *user) showContact(e entity, contact transports.Address) {
+	if !u.blocks(contact) {
+		u.showTo(e, contact, u.jid)
+	}
+}
+
+// setOnline follows the link to the network: while there is none, neither the network nor anybody on it is there (XEP-0100 §5.2).
+func (n *network) setOnline(online bool) {
+	if n.online == online {
+		return
+	}
+	n.online = online
+	gone := n.present
+	n.present = nil
+	for id := range gone {
+		t := transports.Target{Kind: transports.TargetContact, Network: n.id, ID: id}
+		n.u.showContact(entity{entityContact, t}, n.u.g.address(t))
+	}
+	self := entity{entityNetwork, transports.Target{Kind: transports.TargetNetwork, Network: n.id}}
+	if contact := n.u.g.address(self.target); n.u.inContacts(contact) {
+		n.u.showContact(self, contact)
+	}
+}
+
+func (u *user) inContacts(a transports.Address) bool {
+	_, there := u.known().contacts[a.Local]
+	return there
+}
+
+// shownContacts are those whom the user's clients see as available.
+func (u *user) shownContacts() map[transports.Address]entity {
+	shown := make(map[transports.Address]entity)
+	note := func(e entity) {
+		if a := u.g.address(e.target); u.inContacts(a) && !u.blocks(a) {
+			shown[a] = e
+		}
+	}
+	for _, n := range u.networks {
+		if n.online {
+			note(entity{entityNetwork, transports.Target{Kind: transports.TargetNetwork, Network: n.id}})
+		}
+		for id := range n.present {
+			note(entity{entityContact, transports.Target{Kind: transports.TargetContact, Network: n.id, ID: id}})
+		}
+	}
+	return shown
+}
+
+// showChanged tells of those whom the user saw before and does not want to see any more, and the other way round.
+func (u *user) showChanged(before map[transports.Address]entity) {
+	after := u.shownContacts()
+	for a, e := range before {
+		if _, still := after[a]; !still {
+			u.showTo(e, a, u.jid)
+		}
+	}
+	for a, e := range after {
+		if _, already := before[a]; !already {
+			u.showTo(e, a, u.jid)
+		}
+	}
+}
