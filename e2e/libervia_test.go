@@ -68,6 +68,8 @@ func holdLibervia(p *party) {
 			p.t.Fatal(err)
 		}
 	}
+	expect(`(?s)hello from libervia.*welcome, alice`, "message", "mam", "-s", roomJID)
+	expect(`nobody else hears this`, "message", "mam", "-s", bobJID)
 	call(``, "mucNick", quoted(roomJID), quoted("alyssa"), quoted("alice"))
 	p.irc("<", ":alice!* NICK *alyssa")
 	call(``, "mucLeave", quoted(roomJID), quoted("alice"))

@@ -49,6 +49,10 @@ func holdSlixmpp(p *party) {
 			t.Errorf("got  %s\nwant %s", lines.Bytes(), want)
 		}
 	}
+	expect(`{"event": "items", "found": true}`)
+	expect(`{"event": "gateway", "identities": [["conference", "irc"], ["gateway", "irc"]]}`)
+	expect(`{"event": "registration", "registered": true}`)
+	expect(`{"event": "command", "status": "completed"}`)
 	expect(`{"event": "info", "identities": [["conference", "irc"]], "muc": true}`)
 	expect(`{"event": "joined", "roster": ["alice", "bob"]}`)
 	irc("<", ":alice!* JOIN *#go")
@@ -56,10 +60,12 @@ func holdSlixmpp(p *party) {
 	irc("<", ":alice!* PRIVMSG #go :hello from slixmpp")
 	irc(">", "PRIVMSG #go :your turn")
 	expect(`{"event": "message", "nick": "bob", "body": "your turn"}`)
+	expect(`{"event": "archived", "said": [["alice", "hello from slixmpp"], ["bob", "your turn"]]}`)
 	irc("<", ":alice!* NICK *alice2")
 	expect(`{"event": "nick", "left": [110, 303], "came": [100, 110], "roster": ["alice2", "bob"]}`)
 	expect(`{"event": "left", "codes": [110]}`)
 	irc("<", ":alice2!* *bye*")
+	expect(`{"event": "registration", "registered": false}`)
 	expect(`{"event": "end"}`)
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("%v\n%s", err, &stderr)

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""A conversation in a room, held by slixmpp as any of its users would hold it.
+"""A conversation by way of a gateway, held by slixmpp as any of its users would hold it.
 
 usage: conversation.py HOST PORT JID PASSWORD ROOM NICK
 
-Joins the room, says something, waits for somebody else to say "your turn", changes its nick, leaves. Prints what happens as
-lines of JSON, the last of which is {"event": "end"}. Exits with 1 if something does not come in time.
+Finds the gateway of the room among what the server has, registers with it, gives its real name by a command, joins the room, says
+something, waits for somebody else to say "your turn", reads what the archive has of it, changes its nick, leaves and unregisters.
+Prints what happens as lines of JSON, the last of which is {"event": "end"}. Exits with 1 if something does not come in time.
 """
 
 import asyncio
@@ -26,8 +27,8 @@ class Conversation(slixmpp.ClientXMPP):
     def __init__(self, jid, password, room, nick):
         super().__init__(jid, password)
         self.room, self.nick = room, nick
-        self.register_plugin("xep_0030")
-        self.register_plugin("xep_0045")
+        for plugin in "xep_0004", "xep_0030", "xep_0045", "xep_0050", "xep_0077", "xep_0313":
+            self.register_plugin(plugin)
         self.register_plugin("xep_0199")
         # No TLS between two processes on one machine.
         self["feature_mechanisms"].unencrypted_plain = True
@@ -67,8 +68,51 @@ class Conversation(slixmpp.ClientXMPP):
                 codes = {int(s.get("code")) for s in p.xml.iter("{http://jabber.org/protocol/muc#user}status")}
                 return p, codes
 
+    async def find(self, gateway):
+        """What the server has that says to be a gateway."""
+        items = await self["xep_0030"].get_items(jid=self.boundjid.host, timeout=PATIENCE)
+        jids = {i[0] for i in items["disco_items"]["items"]}
+        show("items", found=gateway in jids)
+        info = await self["xep_0030"].get_info(jid=gateway, timeout=PATIENCE)
+        show("gateway", identities=sorted([i[0], i[1]] for i in info["disco_info"]["identities"]))
+
+    async def register(self, gateway, remove=False):
+        """Registers by the form, or takes the registration back; shows what is so after it (XEP-0077)."""
+        iq = self.make_iq_set(ito=gateway)
+        iq.enable("register")
+        if remove:
+            iq["register"]["remove"] = True
+        else:
+            form = self["xep_0004"].make_form(ftype="submit")
+            iq["register"].append(form)
+        await iq.send(timeout=PATIENCE)
+        answer = await self["xep_0077"].get_registration(jid=gateway, timeout=PATIENCE)
+        show("registration", registered=answer.xml.find(".//{jabber:iq:register}registered") is not None)
+
+    async def configure(self, network):
+        """Runs the command "configure" with its form (XEP-0050)."""
+        answer = await self["xep_0050"].send_command(network, "configure", action="execute", timeout=PATIENCE)
+        command = answer["command"]
+        form = command["form"]
+        form["type"] = "submit"
+        form.set_values({"realname": "Alice L."})
+        answer = await self["xep_0050"].send_command(
+            network, "configure", action="complete", sessionid=command["sessionid"], payload=form, timeout=PATIENCE
+        )
+        show("command", status=answer["command"]["status"])
+
+    async def archived(self):
+        """The bodies that the room's archive has (XEP-0313)."""
+        answer = await self["xep_0313"].retrieve(jid=self.room, rsm={"max": "10"}, timeout=PATIENCE)
+        messages = [m["mam_result"]["forwarded"]["stanza"] for m in answer["mam"]["results"]]
+        show("archived", said=[[m["from"].resource, m["body"]] for m in messages if m["body"]])
+
     async def talk(self):
         self.send_presence()
+        gateway = slixmpp.JID(self.room).domain
+        await self.find(gateway)
+        await self.register(gateway)
+        await self.configure(self.room.partition("%")[2])
         info = await self["xep_0030"].get_info(jid=self.room, timeout=PATIENCE)
         identities = info["disco_info"]["identities"]
         show("info", identities=sorted([i[0], i[1]] for i in identities), muc="http://jabber.org/protocol/muc" in info["disco_info"]["features"])
@@ -83,6 +127,8 @@ class Conversation(slixmpp.ClientXMPP):
         m = await self.message("your turn")
         show("message", nick=m["mucnick"], body=m["body"])
 
+        await self.archived()
+
         new = self.nick + "2"
         self.send_presence(pto=f"{self.room}/{new}")
         _, codes = await self.presence(self.nick, "unavailable")
@@ -92,6 +138,7 @@ class Conversation(slixmpp.ClientXMPP):
         muc.leave_muc(self.room, new, msg="bye")
         _, codes = await self.presence(new, "unavailable")
         show("left", codes=sorted(codes))
+        await self.register(gateway, remove=True)
 
 
 def main(host, port, jid, password, room, nick):
