@@ -39,6 +39,9 @@ type Options struct {
 	NetworkAvatars map[string]Image
 	// Contact are URIs of whom to ask about this gateway, such as "mailto:admin@example.org".
 	Contact []string
+	Upload  UploadOptions
+	// PasteLines is how many lines a message may have on a network before it is uploaded and only its link is said; 0 for any number.
+	PasteLines int
 	// MaxSessions is how many sessions on networks there may be at a time, of all users; zero takes the default.
 	MaxSessions int
 }
@@ -80,10 +83,11 @@ type Gateway struct {
 	log         *slog.Logger
 	metrics     *domainMetrics
 
-	out    *sendQueue
-	iqs    pendingIQs
-	grants grants
-	addr   addressCache // of the reader goroutine alone
+	out     *sendQueue
+	iqs     pendingIQs
+	uploads *uploads
+	grants  grants
+	addr    addressCache // of the reader goroutine alone
 
 	mu       sync.Mutex
 	users    map[transports.Address]*user
@@ -123,6 +127,7 @@ func New(opt Options) (*Gateway, error) {
 		log:         opt.Log.With("domain", opt.Domain),
 		metrics:     opt.Metrics.forDomain(opt.Domain),
 		out:         newSendQueue(sendQueueBytes),
+		uploads:     newUploads(opt.Upload),
 		users:       make(map[transports.Address]*user),
 		occupancy:   make(chan *occupied, occupancyQueue),
 		working:     workCount{zero: make(chan struct{}, 1)},
@@ -176,6 +181,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	g.shutdown() // where no stream was up when ctx ended, the sessions are still to be closed
 	close(stopRecorder)
 	recorder.Wait()
+	g.uploads.close()
 	return nil
 }
 
@@ -293,6 +299,7 @@ func (g *Gateway) shutdown() {
 	g.mu.Lock()
 	g.stopping = true
 	g.mu.Unlock()
+	g.uploads.stop()
 	g.tellGoing()
 	for _, u := range g.everybody() {
 		u.post(u.shutdown)

@@ -63,15 +63,15 @@ func (p *pendingIQs) waits(k iqKey) bool {
 // answer hands a result or an error to who asked, and reports whether anybody did.
 func (p *pendingIQs) answer(k iqKey, iq *stanza.Element) bool {
 	p.mu.Lock()
+	defer p.mu.Unlock() // until read is done, so that it never runs after forget
 	q, ok := p.m[k]
 	delete(p.m, k)
-	p.mu.Unlock()
 	if !ok {
 		return false
 	}
 	var err error
 	if iq.AttrIs("type", "error") {
-		err = errAnsweredError
+		err = readIQError(iq)
 	} else if q.read != nil {
 		q.read(iq)
 	}
@@ -79,8 +79,8 @@ func (p *pendingIQs) answer(k iqKey, iq *stanza.Element) bool {
 	return true
 }
 
-// ask sends a request and waits for its answer: nil for a result, which read takes where it is not nil, errAnsweredError for an error.
-// read runs on the reader's goroutine: it keeps copies, and may run still when ask has given up.
+// ask sends a request and waits for its answer: nil for a result, which read takes where it is not nil, an *iqError for an error.
+// read runs on the reader's goroutine, with nobody else's answer being taken: it only keeps copies.
 func (g *Gateway) ask(ctx context.Context, typ string, from, to transports.Address, timeout time.Duration, payload func(*stanza.Builder), read func(*stanza.Element)) error {
 	k := iqKey{id: stanza.NewID(time.Now()), to: to, from: from}
 	answer := g.iqs.expect(k, read)
@@ -109,4 +109,35 @@ func (g *Gateway) ping(ctx context.Context, from, to transports.Address, timeout
 		return nil
 	}
 	return err
+}
+
+// iqError is the error that answered a request of ours, with what XEP-0363 §5 adds to it.
+type iqError struct {
+	typ, condition string
+	maxSize        int64
+	retry          time.Time
+}
+
+func (e *iqError) Error() string {
+	return errAnsweredError.Error() + ": " + e.condition + " (" + e.typ + ")"
+}
+
+// Is lets errors.Is find any answer that is an error.
+func (e *iqError) Is(target error) bool { return target == errAnsweredError }
+
+// readIQError copies an error out of an answer.
+func readIQError(iq *stanza.Element) *iqError {
+	x := iq.Child(stanza.NSComponent, "error")
+	e := &iqError{typ: x.Attr("type"), condition: "undefined-condition"}
+	for c := range x.Children() {
+		if c.Space == stanza.NSStanzas && c.Name != "text" {
+			e.condition = c.Name
+			break
+		}
+	}
+	e.maxSize = parseSize(x.Child(nsUpload, "file-too-large").Child(nsUpload, "max-file-size").Text())
+	if stamp, err := time.Parse(time.RFC3339, x.Child(nsUpload, "retry").Attr("stamp")); err == nil { // XEP-0082 §3.2
+		e.retry = stamp
+	}
+	return e
 }

@@ -18,7 +18,8 @@ type network struct {
 	rooms   map[string]*muc.Room // by Target.ID
 	hearers map[string]*hearer   // who takes what is said in them into the archive
 	private map[transports.Ref]privateSend
-	taken   []transports.Ref // those of private that are taken, oldest first
+	held    map[transports.Target][]transports.Send // what waits for an upload that was said before it, see paste.go
+	taken   []transports.Ref                        // those of private that are taken, oldest first
 	// questions are what was asked for others than rooms.
 	questions map[transports.Ref]question
 	// via remembers in which room a private conversation is held, by nick: answers come from the occupant JID that the client
@@ -127,6 +128,10 @@ func (u *user) request(a muc.Ask) {
 	}
 	if leave, ok := a.Request.(transports.Leave); ok {
 		n.leave(leave)
+		return
+	}
+	if send, ok := a.Request.(transports.Send); ok {
+		n.send(send)
 		return
 	}
 	if err := n.session.Do(u.ctx, a.Request); err != nil {

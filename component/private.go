@@ -65,10 +65,7 @@ func (u *user) sendPrivate(in *inbound, e entity) {
 		from: in.from, to: in.to, id: root.Attr("id"), receipt: root.Child(nsReceipts, "request") != nil,
 		inRoom: e.kind == entityOccupant, text: text, kept: n.keepSent(to, root),
 	}
-	if err := n.session.Do(u.ctx, transports.Send{Ref: ref, To: to, Body: text.Body, Action: text.Action}); err != nil {
-		delete(n.private, ref)
-		u.refuse(in, transports.AsError(err))
-	}
+	n.send(transports.Send{Ref: ref, To: to, Body: text.Body, Action: text.Action})
 }
 
 // keepTaken is how many messages that the network took are remembered, per session: IRC says after the fact that there is

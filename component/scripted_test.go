@@ -24,6 +24,7 @@ type scripted struct {
 	opened   chan *scriptedSession
 	onDo     func(s *scriptedSession, r transports.Request) error // nil takes everything
 	commands []transports.Command
+	features transports.Features
 }
 
 func newScripted() *scripted {
@@ -101,6 +102,8 @@ func (s *scriptedSession) Do(_ context.Context, r transports.Request) error {
 	return nil
 }
 
+func (s *scriptedSession) Features(transports.Target) transports.Features { return s.t.features }
+
 func (s *scriptedSession) Close(string) { s.cancel() }
 
 func (s *scriptedSession) emit(t *testing.T, e transports.Event) {
@@ -147,6 +150,12 @@ func newWorld(t *testing.T, change func(*Options)) *world {
 	t.Helper()
 	w := &world{t: t, transport: newScripted(), log: newLogBuffer()}
 	w.xmpp = xmpptest.New(t, xmpptest.Options{Components: map[string]string{testDomain: "s3cret"}})
+	w.start(w.options(change))
+	return w
+}
+
+// options are those of a gateway at the world's server.
+func (w *world) options(change func(*Options)) Options {
 	opt := Options{
 		Domain: testDomain, Secret: "s3cret", Server: w.xmpp.Addr(), Version: "1.0-test", Transport: w.transport,
 		Log:     slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -156,8 +165,7 @@ func newWorld(t *testing.T, change func(*Options)) *world {
 	if change != nil {
 		change(&opt)
 	}
-	w.start(opt)
-	return w
+	return opt
 }
 
 // start runs a gateway until the test ends or w.stop is called.

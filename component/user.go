@@ -47,6 +47,7 @@ type user struct {
 	executions    map[string]*execution            // commands that are being filled in, by session id
 	chats         map[transports.Address]*chatForm // those that are filled in by chat, by the JID that is written to
 	awaited       int                              // work in the background
+	pastes        int                              // uploads of long messages that run
 	lastRef       transports.Ref
 	listings      map[string]*listing              // rooms of networks, for pages that follow
 	relations     *relations                       // nil until somebody asks

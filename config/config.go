@@ -12,6 +12,7 @@ import (
 	"crypto/x509"
 	"net/url"
 	"path/filepath"
+	"strings"
 )
 
 // DefaultPath is where the configuration is unless the operator says otherwise.
@@ -23,6 +24,7 @@ const (
 	defaultStore  = "/var/lib/passerelle/passerelle.db"
 	keyFileName   = "passerelle.key"  // beside the database
 	socketName    = "passerelle.sock" // as well
+	filesName     = "files"           // as well
 )
 
 // Config is a whole configuration. One that Load returned is valid and complete: defaults are filled in, secrets are read, file
@@ -35,6 +37,7 @@ type Config struct {
 	Archive Archive  `toml:"archive" doc:"What was said, kept for users to read later: in rooms what their own sessions heard, and private messages."`
 	Admin   Admin    `toml:"admin" doc:"The listener for the operator: /metrics, /healthz and /readyz. Whoever reaches it may read all of that."`
 	Web     Web      `toml:"web" doc:"The listener for everybody: one-time links and files. Without it there is none of that."`
+	Files   Files    `toml:"files" doc:"Files that users share. They go to the upload service of the user's XMPP server; where that has none, or refuses, passerelle keeps them and serves them under the public URL of [web], if there is one."`
 	Log     Log      `toml:"log" doc:"What is logged, on standard error."`
 
 	// exposed says that everybody on the machine can read the file itself.
@@ -63,6 +66,7 @@ type IRC struct {
 	Contact    []string  `toml:"contact" sample:"xmpp:admin@example.org" doc:"Whom users may ask about this gateway, as URIs: xmpp:, mailto: or https:. Whoever looks at the gateway is shown them."`
 	Burst      int       `toml:"burst" doc:"How many lines a user may send at once before rate slows them down. 0 means no limit at all."`
 	Rate       float64   `toml:"rate" doc:"How many lines a second after that. Most networks disconnect whoever sends many more."`
+	PasteLines int       `toml:"paste_lines" doc:"How many lines a message may have on IRC. A longer one is uploaded, and its first line is said with the link. 0 means that all of it is said, however long."`
 	Networks   []Network `toml:"network" doc:"A network by name. Write this table once for each."`
 }
 
@@ -123,11 +127,32 @@ type Web struct {
 	URL *url.URL `toml:"-"`
 }
 
+// Files says where the files go that users share.
+type Files struct {
+	OwnDomains []string `toml:"own_domains" sample:"example.org" doc:"Domains of your own users. Only their server may have its upload service at an address that is not public, or without TLS. The default is, for each gateway, the domain above its own."`
+	Path       string   `toml:"path" sample:"/var/lib/passerelle/files" doc:"The directory of the files that passerelle keeps itself. The default is files in the directory of the database."`
+	Days       int      `toml:"days" doc:"How many days they are kept."`
+	MaxSize    int      `toml:"max_size" doc:"How large one of them may be, in MiB."`
+	UserQuota  int      `toml:"user_quota" doc:"How much one user may have there, in MiB."`
+	Quota      int      `toml:"quota" doc:"How much all users may have there, in MiB."`
+}
+
 // Log is what is logged.
 type Log struct {
 	Level      string `toml:"level" enum:"trace debug info warn error" doc:"How much. Trace shows what goes over the wire: nicks and channels too, but lengths instead of texts and secrets."`
 	Format     string `toml:"format" enum:"text json" doc:"For people and journald, or for programs."`
 	Identities bool   `toml:"identities" doc:"Whether the log names users. If false they are short keyed hashes, which differ after each restart."`
+}
+
+// OwnDomains are the domains of the operator's users, as the gateway of a domain sees them.
+func (c *Config) OwnDomains(gateway string) []string {
+	if len(c.Files.OwnDomains) > 0 {
+		return c.Files.OwnDomains
+	}
+	if _, above, ok := strings.Cut(gateway, "."); ok && (strings.Contains(above, ".") || above == "localhost") {
+		return []string{above}
+	}
+	return nil
 }
 
 // Default is the configuration of an empty file. It has no gateway, so it is not valid by itself.
@@ -136,6 +161,7 @@ func Default() *Config {
 		Store:   Store{Path: defaultStore},
 		Archive: Archive{Enabled: true, Days: 365},
 		Admin:   Admin{Listen: "127.0.0.1:5380"},
+		Files:   Files{Days: 30, MaxSize: 16, UserQuota: 64, Quota: 2048},
 		Log:     Log{Level: "info", Format: "text"},
 	}
 }
@@ -158,6 +184,7 @@ func (i *IRC) setDefaults() {
 	i.Open = true
 	i.Burst = 10
 	i.Rate = 1
+	i.PasteLines = 6
 }
 
 func (n *Network) setDefaults() { n.TLS = true }
@@ -168,6 +195,9 @@ func (c *Config) complete() {
 		c.Store.KeyFile = filepath.Join(filepath.Dir(c.Store.Path), keyFileName)
 	}
 	c.Admin.complete(c.Store)
+	if c.Files.Path == "" {
+		c.Files.Path = filepath.Join(filepath.Dir(c.Store.Path), filesName)
+	}
 	for i := range c.IRC {
 		for j := range c.IRC[i].Networks {
 			c.IRC[i].Networks[j].complete()

@@ -212,6 +212,10 @@ ca_file = "missing"
 		{"admins", valid + "admins = [\"a@b.example\", \"b.example\", \"a@b.example/c\", \"@b\", \"a b@c\"]\n", []string{
 			`4 irc[0].admins[1]: "b.example" is not the JID of a person`, `4 irc[0].admins[2]: `, `4 irc[0].admins[3]: `, `4 irc[0].admins[4]: `,
 		}},
+		{"files", valid + "[files]\nown_domains = [\"example.org\", \"a@b.c\"]\ndays = 0\nmax_size = -1\nuser_quota = 9999999999\n", []string{
+			`5 files.own_domains[1]: "a@b.c" is not a domain`, "6 files.days: it must be", "7 files.max_size: it must be", "8 files.user_quota: it must be",
+		}},
+		{"paste lines", valid + "paste_lines = -1\n", []string{"4 irc[0].paste_lines: it must not be less than 0"}},
 		{"web without listener", valid + "[web]\npublic_url = \"https://a.b\"\n", []string{"4 web.listen: the table has settings of a listener, and no listener"}},
 		{"web without URL", valid + "[web]\nlisten = \"127.0.0.1:1\"\n", []string{`4 web.public_url: "" cannot be used: it is empty`}},
 		{"web socket", valid + "[web]\nlisten = \"unix:x\"\npublic_url = \"https://a.b\"\n", []string{`5 web.listen: "x" is not the name of a socket`}},

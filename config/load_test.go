@@ -100,7 +100,7 @@ public_url = "https://gateway.example.org/irc/"
 			Component: Component{Domain: "irc.bücher.example", Server: "127.0.0.1:5347", Secret: NewSecret("hunter2"), SecretFile: filepath.Join(dir, "good")},
 			Name:      "IRC gateway",
 			Open:      true,
-			Rate:      2,
+			Rate:      2, PasteLines: 6,
 			Networks: []Network{
 				{Name: "irc.libera.chat", Title: "irc.libera.chat", Addresses: []string{"irc.libera.chat:6697"}, TLS: true},
 				{Name: "inside", Title: "Inside", Addresses: []string{"inside:6667"}, PasswordFile: filepath.Join(dir, "good"), Password: NewSecret("hunter2")},
@@ -109,7 +109,7 @@ public_url = "https://gateway.example.org/irc/"
 		}, {
 			// A credential is readable by a group where systemd gives access by ACL.
 			Component: Component{Domain: "bücher.example", Server: "127.0.0.1:5347", Secret: NewSecret("hunter2"), SecretCredential: "shared"},
-			Name:      "IRC gateway", Open: true, Burst: 10, Rate: 1,
+			Name:      "IRC gateway", Open: true, Burst: 10, Rate: 1, PasteLines: 6,
 		}},
 		Store:   Store{Path: filepath.Join(dir, "data/passerelle.db"), KeyFile: filepath.Join(dir, "data/passerelle.key")},
 		Archive: Archive{Days: 30},
@@ -118,7 +118,8 @@ public_url = "https://gateway.example.org/irc/"
 			Listen: "127.0.0.1:5381", PublicURL: "https://gateway.example.org/irc",
 			URL: &url.URL{Scheme: "https", Host: "gateway.example.org", Path: "/irc"},
 		},
-		Log: Log{Level: "info", Format: "text"},
+		Files: Files{Path: filepath.Join(dir, "data/files"), Days: 30, MaxSize: 16, UserQuota: 64, Quota: 2048},
+		Log:   Log{Level: "info", Format: "text"},
 	}
 	if diff := cmp.Diff(want, c, cmp.Comparer(sameSecret), cmp.AllowUnexported(Config{})); diff != "" {
 		t.Errorf("config (-want +got):\n%s", diff)
@@ -261,5 +262,19 @@ func TestLoadSocket(t *testing.T) {
 	}
 	if _, err := LoadSocket(filepath.Join(dir, "missing.toml")); err == nil {
 		t.Error("a missing file was read")
+	}
+}
+
+func TestOwnDomains(t *testing.T) {
+	t.Parallel()
+	for gateway, want := range map[string]string{"irc.example.org": "[example.org]", "irc.localhost": "[localhost]", "irc.example": "[]", "irc": "[]"} {
+		if got := fmt.Sprint(Default().OwnDomains(gateway)); got != want {
+			t.Errorf("%s: %s, want %s", gateway, got, want)
+		}
+	}
+	c := Default()
+	c.Files.OwnDomains = []string{"a.b"}
+	if got := fmt.Sprint(c.OwnDomains("irc.example.org")); got != "[a.b]" {
+		t.Errorf("as set: %s", got)
 	}
 }

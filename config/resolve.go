@@ -30,6 +30,7 @@ func (r resolver) config(c *Config) {
 	c.Store.Path = r.path(c.Store.Path)
 	c.Store.KeyFile = r.path(c.Store.KeyFile)
 	c.Admin.Socket = r.path(c.Admin.Socket)
+	c.Files.Path = r.path(c.Files.Path)
 	if key := "store.url_file"; r.ok(key) && r.has(key) {
 		c.Store.URLFile = r.path(c.Store.URLFile)
 		c.Store.URL = r.file(key, c.Store.URLFile)

@@ -37,6 +37,7 @@ func (v validator) config(c *Config) {
 	v.archive(&c.Archive)
 	v.admin(&c.Admin)
 	v.web(&c.Web)
+	v.files(&c.Files)
 }
 
 // component checks what all gateways have. Domains are those seen before, with the table that has them.
@@ -144,6 +145,9 @@ func (v validator) irc(at string, c *IRC) {
 	}
 	if key := child(at, "contact"); v.ok(key) {
 		v.contact(key, c.Contact)
+	}
+	if key := child(at, "paste_lines"); v.ok(key) && c.PasteLines < 0 {
+		v.add(key, "it must not be less than 0", "write the number of lines, or 0 for no limit")
 	}
 	if !c.Open && len(c.Networks) == 0 && v.ok(child(at, "network")) {
 		v.add(child(at, "open"), "users can join nothing: open is false and no network is listed", "add an [[irc.network]] table, or write open = true")

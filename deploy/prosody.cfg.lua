@@ -21,3 +21,6 @@ Component "irc.example.org"
 --   privileged_entities = { ["irc.example.org"] = { roster = "both" } }
 -- and to the component above:
 --   modules_enabled = { "privilege" }
+
+-- Long messages are uploaded to the users' own server. Where its http_file_share has an access list, add the gateway:
+--   http_file_share_access = { "irc.example.org" }

@@ -195,11 +195,8 @@ func (s *session) send(q transports.Send) *transports.Error {
 		return s.offline()
 	}
 	c := s.conn
-	before, after := "PRIVMSG "+to+" :", ""
-	if q.Action {
-		before, after = before+"\x01ACTION ", "\x01"
-	}
-	parts, err := splitBody(q.Body, c.isup.lineLen-len("\r\n")-c.prefixLen(s.nick)-len(before)-len(after))
+	before, after := aroundBody(to, q.Action)
+	parts, err := splitBody(q.Body, s.lineRoom(before, after))
 	if err != nil {
 		return transports.AsError(err)
 	}
@@ -213,6 +210,34 @@ func (s *session) send(q transports.Send) *transports.Error {
 	}
 	s.startWriter(c)
 	return nil
+}
+
+// aroundBody is what stands around each piece of a body.
+func aroundBody(to string, action bool) (before, after string) {
+	before = "PRIVMSG " + to + " :"
+	if action {
+		return before + "\x01ACTION ", "\x01"
+	}
+	return before, ""
+}
+
+// lineRoom is how many bytes a line has for text; there has to be a connection.
+func (s *session) lineRoom(before, after string) int {
+	return s.conn.isup.lineLen - len("\r\n") - s.conn.prefixLen(s.nick) - len(before) - len(after)
+}
+
+// Features implements transports.Session.
+func (s *session) Features(t transports.Target) transports.Features {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn == nil {
+		return transports.Features{} // a message is refused in any case
+	}
+	name := t.ID
+	if r := s.room(t); r != nil {
+		name = r.name
+	}
+	return transports.Features{LineBytes: max(s.lineRoom(aroundBody(name, false)), minRoom)}
 }
 
 // wait notes a request that the network should answer.

@@ -307,6 +307,7 @@ func testRemoveUser(t *testing.T, db *DB, _ *testClock) {
 				tx.Set(user(n), "s", "nick", "alice"),
 				tx.SetSecret(user(n), "s", "password", "secret"),
 				tx.Occupy(Occupancy{UserID: user(n), Resource: "desk", Room: "#a", Nick: "alice"}),
+				tx.AddFile(File{UserID: user(n), ID: fmt.Sprint(n)}, 0),
 				tx.AddContact(Contact{user(n), "bob%net"}),
 				tx.Block(Block{user(n), testDomain}),
 			)

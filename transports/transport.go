@@ -1,6 +1,9 @@
 package transports
 
-import "context"
+import (
+	"context"
+	"strings"
+)
 
 // Transport serves one virtual domain. Its methods are safe to call from any goroutine and never wait for a network.
 type Transport interface {
@@ -24,8 +27,29 @@ type Session interface {
 	// Do hands a request over and returns: nil (the outcome comes as an event), or an *Error (Busy when a bounded queue is
 	// full, Unsupported, NotJoined, Offline …), after which no event answers the request.
 	Do(ctx context.Context, r Request) error
+	// Features says what a conversation can carry, as it is at the moment. It is safe to call from any goroutine.
+	Features(t Target) Features
 	// Close ends the session. No event is emitted after it returned. Reason is told to the network where it can be.
 	Close(reason string)
+}
+
+// Features are what a conversation can carry. The zero value sets no bounds.
+type Features struct {
+	LineBytes int // of text that go into one line; where it is 0, a message is not cut into lines
+}
+
+// Lines is about how many lines a body takes: a bridge cuts between words and may need a few more.
+func (f Features) Lines(body string) int {
+	if f.LineBytes <= 0 {
+		return 1
+	}
+	lines := 0
+	for line := range strings.Lines(body) {
+		if line = strings.TrimRight(line, "\r\n"); strings.TrimSpace(line) != "" {
+			lines += (len(line) + f.LineBytes - 1) / f.LineBytes
+		}
+	}
+	return lines
 }
 
 // Host takes a session's events. Emit blocks while the user's queue is full: that is the back-pressure on the network's reader.

@@ -19,8 +19,10 @@ import (
 
 	"passerelle/component"
 	"passerelle/config"
+	"passerelle/internal/files"
 	"passerelle/internal/logging"
 	"passerelle/internal/operator"
+	"passerelle/internal/safehttp"
 	"passerelle/internal/web"
 	"passerelle/ircbridge"
 	"passerelle/store"
@@ -81,11 +83,18 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error
 	if err != nil {
 		return err
 	}
+	keeper, err := newFiles(ctx, cfg, db, log)
+	if err != nil {
+		return err
+	}
 	checks := []web.Check{{Name: "database", Run: db.Ready}}
 	metrics := component.NewMetrics(registry)
 	var gateways []*component.Gateway
 	var transports []*ircbridge.Transport
 	var pages []web.Page // of the public listener
+	if keeper != nil {
+		pages = append(pages, web.Page{Pattern: files.Pattern, Handler: keeper})
+	}
 	for i := range cfg.IRC {
 		c := &cfg.IRC[i]
 		t, err := newIRC(c, db, registry, log)
@@ -94,8 +103,11 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error
 		}
 		g, err := component.New(component.Options{
 			Domain: c.Domain, Secret: c.Secret.Reveal(), Server: c.Server, Version: versionString(), Transport: t, Store: db,
-			Archive: cfg.Archive.Enabled, Admins: c.Admins,
+			Archive: cfg.Archive.Enabled, Admins: c.Admins, PasteLines: c.PasteLines,
 			Log: log, Metrics: metrics, Identity: identities.User, OccupantKey: occupantKey(key, c.Domain),
+			Upload: component.UploadOptions{
+				OwnDomains: cfg.OwnDomains(c.Domain), Files: keeper, HTTP: safehttp.Options{UserAgent: "passerelle/" + versionString()},
+			},
 			Avatar: component.Image(c.Avatar), NetworkAvatars: networkAvatars(c), Contact: c.Contact,
 		})
 		if err != nil {
@@ -147,6 +159,9 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error
 		}
 		log.Info("listening for everybody", "address", public.Addr(), "url", cfg.Web.PublicURL)
 		start(public.Serve)
+	}
+	if keeper != nil {
+		start(keeper.Run)
 	}
 	start(settle)
 	start(func(ctx context.Context) error { tidyArchive(ctx, db, cfg, log); return nil })
@@ -213,6 +228,18 @@ func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (db *s
 	}
 	db, err = store.Open(ctx, opt)
 	return db, key, unlock, err
+}
+
+// newFiles makes what keeps files of users, nil where there is no listener to serve them.
+func newFiles(ctx context.Context, cfg *config.Config, db *store.DB, log *slog.Logger) (*files.Keeper, error) {
+	if cfg.Web.URL == nil {
+		return nil, nil
+	}
+	c := &cfg.Files
+	return files.New(ctx, files.Options{
+		Dir: c.Path, URL: cfg.Web.PublicURL, Keep: time.Duration(c.Days) * 24 * time.Hour,
+		MaxSize: int64(c.MaxSize) << 20, UserQuota: int64(c.UserQuota) << 20, Quota: int64(c.Quota) << 20, Store: db, Log: log,
+	})
 }
 
 // newIdentities makes what stands for users in the log.

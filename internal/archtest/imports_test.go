@@ -61,7 +61,7 @@ func importTable() []row {
 		{
 			pkgs: []string{"component"},
 			may: []string{
-				"transports", "store", "internal/logging", "internal/text",
+				"transports", "store", "internal/files", "internal/logging", "internal/safehttp", "internal/text",
 				"component/archive", "component/downgrade", "component/muc", "component/stanza", "component/xep",
 			},
 			why: "XMPP is written once for all networks, so it knows no network",
@@ -78,6 +78,11 @@ func importTable() []row {
 			pkgs: []string{"internal/operator"},
 			may:  []string{"transports"},
 			why:  "it carries commands to whatever runs them",
+		},
+		{
+			pkgs: []string{"internal/files"},
+			may:  []string{"transports", "store"},
+			why:  "it keeps bytes and tells users in the words of the waist why not",
 		},
 		{
 			pkgs: []string{"internal/jobs", "internal/web"},

@@ -6,5 +6,6 @@
 // that it accepts works behind either. It is no XMPP server for people: no client-to-server streams, rosters, storage or
 // federation.
 //
-// Documents: XEP-0114 1.6, RFC 6120, RFC 6121 §8 (routing), XEP-0030 and XEP-0199 (answers of the host itself).
+// Documents: XEP-0114 1.6, RFC 6120, RFC 6121 §8 (routing), XEP-0030 and XEP-0199 (answers of the host itself), XEP-0363 1.1
+// (an upload service).
 package xmpptest

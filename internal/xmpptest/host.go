@@ -42,7 +42,7 @@ func (s *Server) hostAnswer(e, refusal *Element) *Element {
 		result.Nodes = []Node{{Element: query}}
 	case e.Child(nsItems, "query") != nil: // XEP-0030 §4.1
 		query := element(nsItems, "query")
-		for _, domain := range slices.Sorted(maps.Keys(s.secrets)) {
+		for _, domain := range slices.Concat(slices.Sorted(maps.Keys(s.secrets)), slices.Sorted(maps.Keys(s.services))) {
 			query.Nodes = append(query.Nodes, Node{Element: element(nsItems, "item", "jid", domain)})
 		}
 		result.Nodes = []Node{{Element: query}}

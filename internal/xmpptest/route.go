@@ -40,6 +40,10 @@ func (s *Server) route(e *Element) {
 		s.toComponent(domain, e)
 		return
 	}
+	if service, ok := s.services[to]; ok {
+		s.toService(service, e)
+		return
+	}
 	if to == s.host {
 		s.toHost(e)
 		return

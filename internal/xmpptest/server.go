@@ -14,8 +14,9 @@ import (
 
 // Options say what the server is.
 type Options struct {
-	Host       string            // the domain of the users, "localhost" if empty
-	Components map[string]string // the domains of the components and their secrets
+	Host       string             // the domain of the users, "localhost" if empty
+	Components map[string]string  // the domains of the components and their secrets
+	Services   map[string]Service // the domains that the server itself answers for, besides its own
 	// KickOld lets a second connection of a component replace the first, as Prosody's component_conflict_resolve does; otherwise
 	// the second is refused.
 	KickOld bool
@@ -27,6 +28,8 @@ type Server struct {
 	secrets map[string]string
 	kickOld bool
 	addr    string
+
+	services map[string]Service
 
 	wg sync.WaitGroup // the accept loop and the goroutines of the streams
 
@@ -51,7 +54,7 @@ func Listen(o Options) (*Server, error) {
 		return nil, fmt.Errorf("start the server: %w", err)
 	}
 	s := &Server{
-		host: o.Host, secrets: o.Components, kickOld: o.KickOld, addr: l.Addr().String(),
+		host: o.Host, secrets: o.Components, kickOld: o.KickOld, services: o.Services, addr: l.Addr().String(),
 		streams: make(map[*stream]struct{}), links: make(map[string]*stream),
 		changed: make(chan struct{}), clients: make(map[string]*Client),
 	}

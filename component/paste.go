@@ -1,0 +1,112 @@
+package component
+
+import (
+	"context"
+	"strings"
+
+	"passerelle/component/downgrade"
+	"passerelle/transports"
+)
+
+// A message of many lines takes a channel over, and networks cut off who sends one. It is uploaded, and its first line goes out with
+// the link. What the user says in the conversation after it waits until it is there, so that the order stays.
+
+// Bounds of what waits for uploads; beyond them the sender is told to wait.
+const (
+	maxPastes = 4  // uploads of a user at a time
+	maxHeld   = 32 // messages of a conversation behind one, for each session
+)
+
+// send says something, after what was said before it in the conversation. What becomes of it is an event that carries its Ref, or is
+// handed to done.
+func (n *network) send(q transports.Send) {
+	held, waits := n.held[q.To]
+	switch {
+	case !waits:
+		n.sendNow(q)
+	case len(held) >= maxHeld:
+		n.done(transports.Done{Ref: q.Ref, Err: transports.NewError(transports.Busy,
+			"A long message of yours is still being uploaded, and too many wait behind it. Try again in a moment.", nil)})
+	default:
+		n.held[q.To] = append(held, q)
+	}
+}
+
+// sendNow says something as it is, or begins to upload it.
+func (n *network) sendNow(q transports.Send) {
+	u := n.u
+	features := n.session.Features(q.To)
+	limit := u.g.opt.PasteLines
+	switch {
+	case limit == 0 || features.Lines(q.Body) <= limit:
+		n.hand(q, nil)
+		return
+	case u.pastes >= maxPastes:
+		n.done(transports.Done{Ref: q.Ref, Err: transports.NewError(transports.Busy,
+			"Too many long messages of yours are still being uploaded. Try again in a moment.", nil)})
+		return
+	}
+	if n.held == nil {
+		n.held = make(map[transports.Target][]transports.Send)
+	}
+	n.held[q.To] = nil
+	u.pastes++
+	u.background(func(ctx context.Context) func() {
+		text := strings.NewReader(q.Body)
+		link, err := u.g.Upload(ctx, u.jid, transports.File{
+			Name: "message.txt", Type: "text/plain; charset=utf-8", Size: text.Size(),
+		}, text)
+		return func() {
+			u.pastes--
+			n.uploaded(q, features, link, err)
+		}
+	})
+}
+
+// uploaded says where a long message is, or all of it where it could not be uploaded; then what waited behind it.
+func (n *network) uploaded(q transports.Send, features transports.Features, link string, err error) {
+	held := n.held[q.To]
+	delete(n.held, q.To)
+	if err == nil {
+		q.Body = downgrade.Excerpt(q.Body, link, features.LineBytes)
+	}
+	if n.wanted(q) {
+		n.hand(q, transports.AsError(err))
+	}
+	for i, next := range held {
+		if _, waits := n.held[q.To]; waits { // for the one before
+			n.held[q.To] = held[i:]
+			return
+		}
+		if n.wanted(next) {
+			n.sendNow(next)
+		}
+	}
+}
+
+// wanted reports whether a message that waited is still to be said: its sender is in the room still, and has not been told that it was
+// lost with the connection.
+func (n *network) wanted(q transports.Send) bool {
+	if n.u.networks[n.id] != n {
+		n.done(transports.Done{Ref: q.Ref, Err: transports.NewError(transports.Offline,
+			"The connection to "+n.id+" was closed before your message was sent.", nil)})
+		return false
+	}
+	if _, ok := n.private[q.Ref]; ok {
+		return true
+	}
+	room := n.rooms[q.To.ID]
+	return q.To.Kind == transports.TargetRoom && room != nil && room.Owns(q.Ref)
+}
+
+// hand hands a message to the session. Where it is too long and was not uploaded, unsaved says why not.
+func (n *network) hand(q transports.Send, unsaved *transports.Error) {
+	err := n.session.Do(n.u.ctx, q)
+	if err == nil {
+		return
+	}
+	if e := transports.AsError(err); e.Kind == transports.TooLarge && unsaved != nil {
+		err = transports.NewError(transports.TooLarge, strings.TrimSpace(e.Text+" It could not be uploaded either. "+unsaved.Text), e)
+	}
+	n.done(transports.Done{Ref: q.Ref, Err: err})
+}
