@@ -98,20 +98,52 @@ func benchGateway(b *testing.B, t transports.Transport) net.Conn {
 	return conn
 }
 
-// BenchmarkEchoGateway sends pings of many users through the whole gateway: router, user goroutine, table of services, answer.
-func BenchmarkEchoGateway(b *testing.B) {
+// maxOpenRequests is how many requests wait for their answers at a time: fewer than the queues of their users hold, since what is beyond
+// is refused.
+const maxOpenRequests = 50_000
+
+// benchRequests sends a request of a thousand users through the whole gateway: router, user goroutine, table of services, answer.
+func benchRequests(b *testing.B, to, payload string) {
 	conn := benchGateway(b, newScripted())
 	stanzas := make([]string, 1000)
 	for i := range stanzas {
-		stanzas[i] = fmt.Sprintf(`<iq type='get' id='p%d' from='user%d@localhost/phone' to='irc.localhost'><ping xmlns='urn:xmpp:ping'/></iq>`, i, i)
+		stanzas[i] = fmt.Sprintf(`<iq type='get' id='p%d' from='user%d@localhost/phone' to='%s'>%s</iq>`, i, i, to, payload)
 	}
 	b.ReportAllocs()
 	b.ResetTimer()
-	go blast(b, conn, stanzas, b.N)
-	if err := xmpptest.NewCounter(conn, "type='result'").Until(b.N); err != nil {
-		b.Fatal(err)
+	answers := xmpptest.NewCounter(conn, "<iq ")
+	for done := 0; done < b.N; {
+		n := min(b.N-done, maxOpenRequests)
+		go blast(b, conn, stanzas, n)
+		done += n
+		if err := answers.Until(done); err != nil {
+			b.Fatal(err)
+		}
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "stanzas/s")
+}
+
+func BenchmarkEchoGateway(b *testing.B) {
+	benchRequests(b, "irc.localhost", `<ping xmlns='urn:xmpp:ping'/>`)
+}
+
+// BenchmarkWhatIsIt asks each kind of address what clients ask of everybody they see: what it is, and for its card and picture.
+func BenchmarkWhatIsIt(b *testing.B) {
+	for _, what := range []struct{ name, payload string }{
+		{"disco", `<query xmlns='http://jabber.org/protocol/disco#info'/>`},
+		{"vcard", `<vCard xmlns='vcard-temp'/>`},
+		{"vcard4", `<vcard xmlns='urn:ietf:params:xml:ns:vcard-4.0'/>`},
+		{"avatar", `<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='urn:xmpp:avatar:metadata'/></pubsub>`},
+	} {
+		for _, of := range []struct{ name, jid string }{
+			{"gateway", "irc.localhost"}, {"room", "#go%irc.example@irc.localhost"}, {"contact", "bob%irc.example@irc.localhost"},
+		} {
+			if what.name == "avatar" && of.name == "room" {
+				continue // rooms show theirs in the vCard
+			}
+			b.Run(what.name+"/"+of.name, func(b *testing.B) { benchRequests(b, of.jid, what.payload) })
+		}
+	}
 }
 
 // BenchmarkEventToStanza takes messages of a network through the user goroutine and the room to the stream.
