@@ -22,8 +22,10 @@ const (
 	maxKeeping      = 65_536
 	maxKeepingBytes = 32 << 20
 
-	// maxKept is how many lines share a write: everybody else's writes wait for it, so it is some milliseconds' work.
-	maxKept = 512
+	// maxKept is how many lines share a write: everybody else's writes wait for it, so it is some milliseconds' work. Items that are no
+	// new lines, but say that others heard them too, cost it less.
+	maxKept      = 256
+	maxKeptItems = 16 * maxKept
 
 	// fewReaders is for how many users and rooms what they may read is written down along with the lines. With more it is gathered
 	// for readersWait.
@@ -126,13 +128,17 @@ func (a *archiver) offer(item keepItem) bool {
 func (a *archiver) take() []keepItem {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	n := min(len(a.queue), maxKept)
+	n, lines := 0, 0
+	for n < len(a.queue) && n < maxKeptItems && lines < maxKept {
+		item := &a.queue[n]
+		if n++; item.room != nil || item.private != nil {
+			lines++
+		}
+		a.bytes -= item.size()
+	}
 	items := a.queue[:n:n]
 	if a.queue = a.queue[n:]; len(a.queue) == 0 {
 		a.queue = nil
-	}
-	for i := range items {
-		a.bytes -= items[i].size()
 	}
 	return items
 }

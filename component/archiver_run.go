@@ -58,7 +58,7 @@ func (a *archiver) process(items []keepItem) bool {
 	ok := true
 	for len(items) > 0 {
 		n := 0
-		for n < len(items) && n < maxKept && items[n].barrier == nil {
+		for n < len(items) && items[n].barrier == nil {
 			n++
 		}
 		if n > 0 {

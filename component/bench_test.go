@@ -13,6 +13,7 @@ import (
 
 	"passerelle/component/stanza"
 	"passerelle/internal/xmpptest"
+	"passerelle/store"
 	"passerelle/transports"
 )
 
@@ -78,10 +79,16 @@ func BenchmarkEchoStream(b *testing.B) {
 }
 
 func benchGateway(b *testing.B, t transports.Transport) net.Conn {
+	_, conn := startBenchGateway(b, t, nil)
+	return conn
+}
+
+// startBenchGateway starts a gateway, with an archive where there is a database, and returns the server's end of its stream.
+func startBenchGateway(b *testing.B, t transports.Transport, db *store.DB) (*Gateway, net.Conn) {
 	server := xmpptest.NewRaw(b)
 	g, err := New(Options{
 		Domain: "irc.localhost", Secret: "s3cret", Server: server.Addr, Transport: t, Log: slog.New(slog.DiscardHandler),
-		Metrics: NewMetrics(prometheus.NewRegistry()),
+		Metrics: NewMetrics(prometheus.NewRegistry()), Store: db, Archive: db != nil,
 	})
 	if err != nil {
 		b.Fatal(err)
@@ -95,7 +102,7 @@ func benchGateway(b *testing.B, t transports.Transport) net.Conn {
 		_ = conn.Close()
 		<-done
 	})
-	return conn
+	return g, conn
 }
 
 // maxOpenRequests is how many requests wait for their answers at a time: fewer than the queues of their users hold, since what is beyond

@@ -80,13 +80,6 @@ func spoken(page []string) []string {
 	return out
 }
 
-// empty reports whether nothing is queued.
-func (a *archiver) empty() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return len(a.queue) == 0
-}
-
 const goJID = "#go%irc.example@irc.localhost"
 
 func wantLines(t *testing.T, got []string, want ...string) {
@@ -260,7 +253,7 @@ func TestArchiveSaysWhatIsMissing(t *testing.T) {
 		}})
 	}
 	fill()
-	for deadline := time.Now().Add(testWait); !w.gateway.archive.empty(); runtime.Gosched() { // until the archiver waits too
+	for deadline := time.Now().Add(testWait); w.gateway.archive.waiting() > 0; runtime.Gosched() { // until the archiver waits too
 		if time.Now().After(deadline) {
 			t.Fatal("the archiver does not work")
 		}

@@ -69,9 +69,11 @@ type traffic struct {
 	heard   map[int]int // by bob, how often
 	shown   map[int]int // to alice, reflected
 	failed  map[int]string
-	words   []string // of the room itself
-	joined  int      // how often alice was let in
-	refused int      // how often she was not
+	words   []string          // of the room itself
+	kept    []int             // in the archive, in its order
+	fin     *xmpptest.Element // the end of the page of the archive that alice asked for last
+	joined  int               // how often alice was let in
+	refused int               // how often she was not
 
 	sending sync.WaitGroup
 	clients sync.WaitGroup
@@ -193,6 +195,13 @@ func (w *traffic) take(e *xmpptest.Element) {
 		w.joined++
 	case e.Name.Local == "presence" && e.Get("type") == "error":
 		w.refused++
+	case e.Child(nsMAM, "result") != nil:
+		m := e.Child(nsMAM, "result").Child("urn:xmpp:forward:0", "forwarded").Child(xmpptest.NSClient, "message")
+		if n, err := strconv.Atoi(strings.TrimPrefix(m.Get("id"), "n")); err == nil && strings.HasSuffix(m.Get("from"), "/alice") {
+			w.kept = append(w.kept, n)
+		}
+	case e.Name.Local == "iq":
+		w.fin = e
 	case e.Name.Local != "message" || e.Child("urn:xmpp:delay", "delay") != nil: // of what was said before she came
 	case e.Get("type") == "error":
 		if n, err := strconv.Atoi(id); err == nil {
@@ -275,6 +284,29 @@ func (w *traffic) talk() (stop func()) {
 	}
 }
 
+const nsMAM = "urn:xmpp:mam:2"
+
+// readArchive reads all that alice has in the archive of the room, page by page.
+func (w *traffic) readArchive() {
+	w.t.Helper()
+	for after, complete := "", false; !complete; {
+		w.note(func() { w.fin = nil })
+		if err := w.alice.Send(w.t.Context(), fmt.Sprintf(`<iq type='set' id='page' to='#go%%%s@%s'><query xmlns='%s'><set xmlns='http://jabber.org/protocol/rsm'><max>250</max>%s</set></query></iq>`,
+			networkName, gatewayDomain, nsMAM, after)); err != nil {
+			w.t.Fatal(err)
+		}
+		w.await("a page of the archive", func() bool { return w.fin != nil })
+		w.mu.Lock()
+		fin := w.fin.Child(nsMAM, "fin")
+		w.mu.Unlock()
+		if fin == nil {
+			w.t.Fatalf("instead of a page of the archive came %s", w.fin)
+		}
+		after = "<after>" + fin.Child("http://jabber.org/protocol/rsm", "set").Child("http://jabber.org/protocol/rsm", "last").Text() + "</after>"
+		complete = fin.Get("complete") == "true"
+	}
+}
+
 // hears waits until bob has heard so many more.
 func (w *traffic) hears(more int) {
 	w.t.Helper()
@@ -287,6 +319,7 @@ func (w *traffic) hears(more int) {
 // report says what became of every message, and fails where something came twice or nobody said a word.
 func (w *traffic) report(words string) {
 	w.t.Helper()
+	w.readArchive()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	shown, returned, silent, shownOnly, heardOnly := 0, 0, 0, 0, 0
@@ -313,11 +346,37 @@ func (w *traffic) report(words string) {
 	}
 	w.t.Logf("of %d messages at %d/s: %d shown to the sender (%d of them not heard), %d returned with an error, %d heard and not shown, %d lost without a word",
 		w.sent, perSecond, shown, shownOnly, returned, heardOnly, silent)
+	w.reportArchive()
 	if words != "" && !strings.Contains(strings.Join(w.words, "\n"), words) {
 		w.t.Errorf("nobody was told %q, but %q", words, w.words)
 	}
 	// What was in the sockets of the part that died cannot be known to be lost; it must not be more than that.
 	if silent+shownOnly+heardOnly > perSecond {
 		w.t.Errorf("%d messages have an unknown fate", silent+shownOnly+heardOnly)
+	}
+}
+
+// reportArchive compares the archive with what was shown. It fails where something stands in it twice or in another order.
+func (w *traffic) reportArchive() {
+	w.t.Helper()
+	kept := map[int]bool{}
+	for i, n := range w.kept {
+		if i > 0 && n <= w.kept[i-1] {
+			w.t.Errorf("the archive has number %d behind number %d", n, w.kept[i-1])
+		}
+		kept[n] = true
+	}
+	missing, more := 0, 0
+	for n := range w.sent {
+		switch {
+		case w.shown[n] > 0 && !kept[n]:
+			missing++
+		case w.shown[n] == 0 && kept[n]:
+			more++
+		}
+	}
+	w.t.Logf("%d are in the archive; %d of those shown are missing there, and it has %d that were not shown", len(kept), missing, more)
+	if missing > perSecond {
+		w.t.Errorf("%d messages that were shown are not in the archive", missing)
 	}
 }

@@ -168,11 +168,7 @@ func (tx *Tx) number(rows []archiveRow, key archiveKey, count int64) error {
 	var archive int64
 	var last LineID
 	var lastTime int64
-	err := tx.query(func(r *sql.Rows) error { return r.Scan(&archive, &last, &lastTime) },
-		`INSERT INTO archives (archive, kind, domain, name, last, last_time)
-		SELECT n, $1, $2, $3, n * 549755813888 + $4, 0 FROM (SELECT coalesce(max(archive), 0) + 1 AS n FROM archives) AS next WHERE true
-		ON CONFLICT (kind, domain, name) DO UPDATE SET last = archives.last + $4
-		RETURNING archive, last, last_time`, key.kind, key.domain, key.name, count)
+	err := tx.query(func(r *sql.Rows) error { return r.Scan(&archive, &last, &lastTime) }, numberLines, key.kind, key.domain, key.name, count)
 	if err != nil {
 		return err
 	}
@@ -190,33 +186,54 @@ func (tx *Tx) number(rows []archiveRow, key archiveKey, count int64) error {
 			rows[i].line, rows[i].time = line, lastTime
 		}
 	}
-	return tx.exec(`UPDATE archives SET last_time = $2 WHERE archive = $1`, archive, lastTime)
+	return tx.exec(touchArchive, archive, lastTime)
 }
+
+const (
+	numberLines = `INSERT INTO archives (archive, kind, domain, name, last, last_time)
+		SELECT n, $1, $2, $3, n * 549755813888 + $4, 0 FROM (SELECT coalesce(max(archive), 0) + 1 AS n FROM archives) AS next WHERE true
+		ON CONFLICT (kind, domain, name) DO UPDATE SET last = archives.last + $4
+		RETURNING archive, last, last_time`
+	touchArchive = `UPDATE archives SET last_time = $2 WHERE archive = $1`
+)
 
 // maxInsert is how many lines one statement inserts: with a statement for each, PostgreSQL would be asked and waited for each. With
 // more, SQLite would take ever longer for each line, because it looks for each parameter in the list of all.
 const maxInsert = 24
 
 func (tx *Tx) insertLines(rows []archiveRow) error {
-	const columns = 6
-	var query strings.Builder
-	query.WriteString(`INSERT INTO archive_lines (line, id, time, who, outgoing, stanza) VALUES `)
-	args := make([]any, 0, len(rows)*columns)
+	args := make([]any, 0, len(rows)*lineColumns)
 	for i := range rows {
 		r := &rows[i]
-		for c := range columns {
-			switch {
-			case c > 0:
-				query.WriteString(", $")
-			case i > 0:
-				query.WriteString("), ($")
-			default:
-				query.WriteString("($")
-			}
-			query.WriteString(strconv.Itoa(i*columns + c + 1))
-		}
 		args = append(args, int64(r.line), r.id, r.time, r.who, r.outgoing, r.stanza)
 	}
+	query := insertFull
+	if len(rows) != maxInsert {
+		query = insertLinesSQL(len(rows))
+	}
+	return tx.exec(query, args...)
+}
+
+// insertFull is the statement that inserts as many lines as one may.
+var insertFull = insertLinesSQL(maxInsert)
+
+const lineColumns = 6
+
+// insertLinesSQL is the statement that inserts n lines.
+func insertLinesSQL(n int) string {
+	var query strings.Builder
+	query.WriteString(`INSERT INTO archive_lines (line, id, time, who, outgoing, stanza) VALUES `)
+	for i := range n * lineColumns {
+		switch {
+		case i == 0:
+			query.WriteString("($")
+		case i%lineColumns == 0:
+			query.WriteString("), ($")
+		default:
+			query.WriteString(", $")
+		}
+		query.WriteString(strconv.Itoa(i + 1))
+	}
 	query.WriteString(")")
-	return tx.exec(query.String(), args...)
+	return query.String()
 }

@@ -34,16 +34,17 @@ func (tx *Tx) extendSeen(id UserID, room string, from, to LineID) error {
 		return ErrNoSuchLine
 	}
 	// Mostly it is his last range in the room that grows; then none is in the way.
-	n, err := tx.count(`UPDATE archive_seen SET hi = $4
-		WHERE domain = $1 AND jid = $2
-		AND lo = (SELECT max(lo) FROM archive_seen WHERE domain = $1 AND jid = $2 AND lo <= $6)
-		AND lo <= $3 AND hi >= $5 AND hi < $4`,
-		id.Domain, id.JID, int64(from), int64(to), int64(from-1), int64(end.last))
+	n, err := tx.count(growSeen, id.Domain, id.JID, int64(from), int64(to), int64(from-1), int64(end.last))
 	if err != nil || n == 1 {
 		return err
 	}
 	return tx.mergeSeen(id, from, to)
 }
+
+const growSeen = `UPDATE archive_seen SET hi = $4
+	WHERE domain = $1 AND jid = $2
+	AND lo = (SELECT max(lo) FROM archive_seen WHERE domain = $1 AND jid = $2 AND lo <= $6)
+	AND lo <= $3 AND hi >= $5 AND hi < $4`
 
 // roomEnd is the archive of a room and its newest line; the zero value is that of a room without archive.
 type roomEnd struct {

@@ -43,6 +43,7 @@ type DB struct {
 	box     *box
 	pool    pool
 	dialect dialect
+	hot     map[string]*sql.Stmt // of write, see prepared.go
 
 	queue   chan *operation // bounded; a full queue makes writers wait
 	closing chan struct{}   // closed when Close begins
@@ -98,6 +99,9 @@ func Open(ctx context.Context, opts Options) (*DB, error) {
 	steps, err := migrations()
 	if err == nil {
 		err = db.prepare(context.WithoutCancel(ctx), steps)
+	}
+	if err == nil {
+		err = db.prepareHot(ctx)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open the database %s: %w", opts.name(), err), pool.close())

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 )
@@ -11,8 +10,9 @@ import (
 type Tx struct {
 	box *box
 	sql *sql.Tx // nil when the operation is over
-	now int64   // one time for the whole operation, in Unix milliseconds
-	err error   // the first statement that failed
+	hot map[string]*sql.Stmt
+	now int64 // one time for the whole operation, in Unix milliseconds
+	err error // the first statement that failed
 
 	rooms map[archiveKey]roomEnd // of rooms that this operation looked up or appended to
 }
@@ -26,7 +26,7 @@ func (tx *Tx) exec(query string, args ...any) error {
 		return errTxOver
 	}
 	if tx.err == nil {
-		_, tx.err = tx.sql.Exec(query, args...)
+		_, tx.err = tx.run(query, args)
 	}
 	return tx.err
 }
@@ -37,7 +37,10 @@ func (tx *Tx) query(scan func(*sql.Rows) error, query string, args ...any) error
 		return errTxOver
 	}
 	if tx.err == nil {
-		tx.err = queryRows(context.Background(), tx.sql, scan, query, args)
+		var rows *sql.Rows
+		if rows, tx.err = tx.rows(query, args); tx.err == nil {
+			tx.err = scanRows(rows, scan)
+		}
 	}
 	return tx.err
 }
@@ -50,7 +53,7 @@ func (tx *Tx) count(query string, args ...any) (int64, error) {
 	if tx.err != nil {
 		return 0, tx.err
 	}
-	result, err := tx.sql.Exec(query, args...)
+	result, err := tx.run(query, args)
 	if err != nil {
 		tx.err = err
 		return 0, err

@@ -1,0 +1,42 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+// hotStatements are those that every message costs. They are compiled once and not each time, which would cost as much as running
+// them.
+func hotStatements() []string {
+	return []string{insertFull, numberLines, touchArchive, growSeen}
+}
+
+// prepareHot compiles the hot statements on the committer's connection. Where that one is replaced by another they are compiled anew.
+func (db *DB) prepareHot(ctx context.Context) error {
+	db.hot = make(map[string]*sql.Stmt)
+	for _, query := range hotStatements() {
+		stmt, err := db.pool.write.PrepareContext(ctx, query)
+		if err != nil {
+			return fmt.Errorf("prepare a statement: %w", err)
+		}
+		db.hot[query] = stmt
+	}
+	return nil
+}
+
+// run runs a statement that returns no rows.
+func (tx *Tx) run(query string, args []any) (sql.Result, error) {
+	if stmt := tx.hot[query]; stmt != nil {
+		return tx.sql.Stmt(stmt).Exec(args...)
+	}
+	return tx.sql.Exec(query, args...)
+}
+
+// rows runs a statement that returns rows.
+func (tx *Tx) rows(query string, args []any) (*sql.Rows, error) {
+	if stmt := tx.hot[query]; stmt != nil {
+		return tx.sql.Stmt(stmt).Query(args...)
+	}
+	return tx.sql.Query(query, args...)
+}
