@@ -1,6 +1,8 @@
 package component
 
 import (
+	"cmp"
+
 	"passerelle/component/downgrade"
 	"passerelle/component/muc"
 	"passerelle/component/stanza"
@@ -126,6 +128,10 @@ func (u *user) available(in *inbound, e entity) {
 			StartNS("x", muc.NS).End().
 			RawError("modify", "jid-malformed", "A nick is needed to join: add it behind the room's address and a slash.").
 			End()
+	case e.kind != entityOccupant && root.Child(muc.NS, "x") != nil:
+		// XEP-0045 §7.2: a client that is told nothing waits for ever. Most often what is missing is the sign of a channel.
+		example := u.exampleRoom(cmp.Or(e.target.Network, u.exampleNetwork()))
+		u.refuse(in, transports.NewError(transports.NotFound, text.Say(root.Attr("xml:lang"), "This is not a room. Rooms have addresses like %s.", example), nil))
 	case e.kind != entityOccupant:
 		// Directed presence to a contact, a network or the gateway needs no answer.
 	default:

@@ -110,4 +110,20 @@ func (a *ircActor) expect(ctx context.Context, parts ...string) (string, error) 
 	}
 }
 
+// host greets whoever joins, and answers what is said to him alone.
+func (a *ircActor) host(line string) error {
+	from, rest, _ := strings.Cut(strings.TrimPrefix(line, ":"), " ")
+	nick, _, isPerson := strings.Cut(from, "!")
+	switch {
+	case !isPerson || nick == "robert":
+		return nil
+	case strings.HasPrefix(rest, "JOIN "):
+		return a.send("PRIVMSG " + channel + " :Hello " + nick + ", this is robert, with an IRC client.")
+	case strings.HasPrefix(rest, "PRIVMSG robert :"):
+		return a.send("PRIVMSG " + nick + " :I hear you.")
+	default:
+		return nil
+	}
+}
+
 func (a *ircActor) close() { _ = a.conn.Close() } // everything was said by then

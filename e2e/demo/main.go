@@ -82,23 +82,34 @@ func run(ctx context.Context, binary string, once bool, out io.Writer) (err erro
 	p := &play{out: out, color: isTerminal(out)}
 	playing, cancelPlay := context.WithTimeoutCause(ctx, startTime, errors.New("the conversation did not end in time"))
 	defer cancelPlay()
-	if err := p.conversation(playing, prosody.C2SAddr, password, ircd.Addr); err != nil {
+	robert, err := p.conversation(playing, prosody.C2SAddr, password, ircd.Addr)
+	if err != nil {
 		if ctx.Err() != nil {
 			return nil // Ctrl-C
 		}
 		return fmt.Errorf("%w\n\nThe end of passerelle's log:\n%s", err, gateway.Tail())
 	}
+	defer robert.close()
 	fmt.Fprintf(out, "\nAll %d lines arrived.\n", p.arrived)
 	if once {
 		return nil
 	}
 	printInvitation(out, prosody.C2SAddr, password, ircd.Addr)
-	select {
-	case <-ctx.Done():
-		fmt.Fprintln(out, "\nStopping.")
-		return nil
-	case <-gateway.Done():
-		return fmt.Errorf("passerelle ended; the end of its log:\n%s", gateway.Tail())
+	for {
+		select {
+		case line, ok := <-robert.lines:
+			if !ok {
+				return errors.New("the IRC server ended robert's connection")
+			}
+			if err := robert.host(line); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			fmt.Fprintln(out, "\nStopping.")
+			return nil
+		case <-gateway.Done():
+			return fmt.Errorf("passerelle ended; the end of its log:\n%s", gateway.Tail())
+		}
 	}
 }
 
@@ -175,7 +186,7 @@ func printInvitation(out io.Writer, xmpp, password, irc string) {
 	xmppHost, xmppPort, _ := strings.Cut(xmpp, ":")
 	ircHost, ircPort, _ := strings.Cut(irc, ":")
 	fmt.Fprintf(out, `
-Everything stays up until you press Ctrl-C. Join with your own clients:
+Everything stays up until you press Ctrl-C. Join with your own clients; robert is in the room and says hello:
 
   XMPP   server    %[1]s, port %[2]s, without TLS (it is this machine)
          account   guest@localhost

@@ -51,16 +51,23 @@ const (
 	ircSide  = true
 )
 
-// conversation plays it all. Its error names the line that did not arrive.
-func (p *play) conversation(ctx context.Context, xmpp, password, irc string) error {
+// conversation plays it all. Its error names the line that did not arrive. Who is left in the channel is called robert by then.
+func (p *play) conversation(ctx context.Context, xmpp, password, irc string) (*ircActor, error) {
 	title := "alice, with an XMPP client"
 	fmt.Fprintf(p.out, "\n  %s%sbob, with an IRC client\n  %s%s%s\n", title, strings.Repeat(" ", width-utf8.RuneCountInString(title)),
 		strings.Repeat("─", 44), strings.Repeat(" ", width-44), strings.Repeat("─", 44))
 	bob, err := dialIRC(ctx, irc, "bob")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer bob.close()
+	if err := p.talk(ctx, xmpp, password, bob); err != nil {
+		bob.close()
+		return nil, err
+	}
+	return bob, nil
+}
+
+func (p *play) talk(ctx context.Context, xmpp, password string, bob *ircActor) error {
 	c, err := client.Login(ctx, xmpp, "alice", password, "demo")
 	if err != nil {
 		return err

@@ -100,6 +100,7 @@ var french = map[string]string{
 	"This is %s at %s.":                                            "Voici %s, à l'adresse %s.",
 	"This is a single line.":                                       "Il faut une seule ligne.",
 	"This is needed.":                                              "Il faut une valeur.",
+	"This is not a room. Rooms have addresses like %s.":            "Ceci n'est pas un salon. Les salons ont des adresses comme %s.",
 	"This is not one of the choices.":                              "Ce n'est pas un des choix.",
 	"This is the network %s. Its rooms are at %s.":                 "Voici le réseau %s. Ses salons sont à l'adresse %s.",
 	"This is yes or no.":                                           "C'est oui ou non.",
