@@ -65,7 +65,7 @@ func (u *user) sendPrivate(in *inbound, e entity) {
 		from: in.from, to: in.to, id: root.Attr("id"), receipt: root.Child(nsReceipts, "request") != nil,
 		inRoom: e.kind == entityOccupant, text: text, kept: n.keepSent(to, root),
 	}
-	n.send(transports.Send{Ref: ref, To: to, Body: text.Body, Action: text.Action})
+	n.send(transports.Send{Ref: ref, To: to, Body: text.Body, Action: text.Action, Receipt: n.private[ref].receipt})
 }
 
 // keepTaken is how many messages that the network took are remembered, per session: IRC says after the fact that there is

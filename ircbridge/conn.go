@@ -47,7 +47,7 @@ type conn struct {
 	// Writing.
 	urgent   []string
 	queue    []outLine
-	inflight []*sentPart // written, not echoed yet
+	inflight []*sentPart // written, not echoed or confirmed yet
 	recent   []recentSend
 	tokens   float64
 	tokensAt time.Time
@@ -173,7 +173,8 @@ type sentPart struct {
 	body     string
 	action   bool
 	label    string
-	by       time.Time // when the echo is overdue
+	fence    string    // where there is no echo: the PING behind it, whose answer says that nothing was wrong with it
+	by       time.Time // when the echo or that answer is overdue
 }
 
 // message is what the host is told once the part is written, where the network does not echo.
@@ -272,7 +273,7 @@ func (c *conn) echoed(m transports.Message, label string) transports.Message {
 			}
 			continue
 		}
-		if p.to != m.Room && p.to != m.To || p.action != m.Action {
+		if p.fence != "" || p.to != m.Room && p.to != m.To || p.action != m.Action {
 			continue
 		}
 		if p.body == m.Body {
@@ -290,6 +291,24 @@ func (c *conn) echoed(m transports.Message, label string) transports.Message {
 	c.inflight = slices.Concat(c.inflight[:found], c.inflight[found+1:])
 	m.Ref, m.Part, m.Of = p.ref, p.part, p.of
 	return m
+}
+
+// confirmed takes the part off that stands before a fence whose answer came; nil where there is none.
+func (c *conn) confirmed(fence string) *sentPart {
+	i := slices.IndexFunc(c.inflight, func(p *sentPart) bool { return p.fence != "" && p.fence == fence })
+	if i < 0 {
+		return nil
+	}
+	p := c.inflight[i]
+	c.inflight = slices.Delete(c.inflight, i, i+1)
+	return p
+}
+
+// nextFence makes the token of a PING that follows lines of which nothing is said when all is well: its answer says that they were
+// read, and that what was wrong with them has been said.
+func (c *conn) nextFence() string {
+	c.fences++
+	return "done-" + strconv.FormatUint(c.fences, 36)
 }
 
 // nextLabel makes the label of a line (IRCv3 labeled-response).

@@ -43,7 +43,7 @@ func (s *session) handle(c *conn, line string) {
 		s.awayChanged(c, e)
 		return
 	case girc.PONG:
-		s.pong(e.Last())
+		s.pong(c, e.Last())
 		return
 	case girc.MODE:
 		s.noteBan(c, e)

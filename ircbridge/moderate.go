@@ -2,7 +2,6 @@ package ircbridge
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -95,8 +94,7 @@ func (s *session) change(p pending, lines []outLine) *transports.Error {
 		return nil
 	}
 	if !p.kicks && !c.bouncer {
-		c.fences++
-		p.fence = "done-" + strconv.FormatUint(c.fences, 36)
+		p.fence = c.nextFence()
 		lines = append(lines, outLine{text: "PING :" + p.fence})
 	}
 	s.wait(p)
@@ -106,7 +104,10 @@ func (s *session) change(p pending, lines []outLine) *transports.Error {
 }
 
 // pong takes the answer to a PING: everything before it was done.
-func (s *session) pong(token string) {
+func (s *session) pong(c *conn, token string) {
+	if p := c.confirmed(token); p != nil {
+		s.postIn(p.to, p.message(s.self(c), time.Now().UTC()))
+	}
 	s.succeeded(func(p *pending) bool { return p.fence != "" && p.fence == token })
 }
 

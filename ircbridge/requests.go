@@ -200,13 +200,22 @@ func (s *session) send(q transports.Send) *transports.Error {
 	if err != nil {
 		return transports.AsError(err)
 	}
-	if c.full(len(parts)) {
+	if c.full(len(parts) + 1) {
 		return s.busy()
 	}
+	fence := ""
+	if q.Receipt && !c.echo && !c.bouncer { // which would answer by itself
+		fence = c.nextFence()
+	}
 	for i, body := range parts {
-		c.enqueue(outLine{text: before + body + after, part: &sentPart{
-			ref: q.Ref, part: i + 1, of: len(parts), to: q.To, name: to, body: body, action: q.Action,
-		}})
+		p := &sentPart{ref: q.Ref, part: i + 1, of: len(parts), to: q.To, name: to, body: body, action: q.Action}
+		if p.part == p.of {
+			p.fence = fence
+		}
+		c.enqueue(outLine{text: before + body + after, part: p})
+	}
+	if fence != "" {
+		c.enqueue(outLine{text: "PING :" + fence})
 	}
 	s.startWriter(c)
 	return nil

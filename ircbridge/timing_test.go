@@ -357,3 +357,57 @@ func TestBannedWhileAway(t *testing.T) {
 		}
 	})
 }
+
+// A network without echo says nothing of a message that it took: the answer to a PING behind it does, and until then what was wrong
+// with it may come.
+func TestReceiptWithoutEcho(t *testing.T) {
+	withClock(t, Options{}, func(t *testing.T, n *pipeNet, s transports.Session, h *recorder) {
+		p := joined(t, n, s, h)
+		bob := transports.Target{Kind: transports.TargetContact, Network: "net.test", ID: "bob"}
+		send := func(ref transports.Ref) (fence string) {
+			t.Helper()
+			do(t, s, transports.Send{Ref: ref, To: bob, Body: "one\ntwo", Receipt: true})
+			p.Expect(t, "PRIVMSG bob :one")
+			p.Expect(t, "PRIVMSG bob :two")
+			return strings.TrimPrefix(p.Expect(t, "PING :"), "PING :")
+		}
+		// Somebody who waits for nothing does not wait.
+		taken := func(ref transports.Ref, part, of int) {
+			t.Helper()
+			if m := await[transports.Message](t, h); m.Ref != ref || m.Part != part || m.Of != of || m.To != bob {
+				t.Errorf("got %s, want part %d of %d of %d", describe(m), part, of, ref)
+			}
+		}
+		first := send(2)
+		taken(2, 1, 2)
+		do(t, s, transports.Send{Ref: 3, To: bob, Body: "three"})
+		p.Expect(t, "PRIVMSG bob :three")
+		taken(3, 1, 1)
+		p.Send(t, ":irc.test PONG irc.test :"+first)
+		taken(2, 2, 2)
+		// Nobody is there: the error comes first, and the answer says nothing more.
+		second := send(4)
+		taken(4, 1, 2)
+		p.Send(t, ":irc.test 401 alice bob :No such nick", ":irc.test 401 alice bob :No such nick", ":irc.test PONG irc.test :"+second,
+			":bob!u@h PRIVMSG #test :read")
+		d := await[transports.Done](t, h)
+		wantKind(t, d.Err, transports.NotFound)
+		if d.Ref != 4 {
+			t.Errorf("got %+v", d)
+		}
+		if m, ok := h.next(t).(transports.Message); !ok || m.Body != "read" {
+			t.Errorf("got %+v: it is said once", m)
+		}
+		// No answer at all.
+		start := time.Now()
+		third := send(5)
+		taken(5, 1, 2)
+		d = await[transports.Done](t, h)
+		wantKind(t, d.Err, transports.Offline)
+		took(t, start, requestTimeout)
+		p.Send(t, ":irc.test PONG irc.test :"+third, ":irc.test PONG irc.test :", ":bob!u@h PRIVMSG #test :after")
+		if m, ok := h.next(t).(transports.Message); !ok || m.Body != "after" {
+			t.Errorf("got %+v: an answer that comes too late is dropped", m)
+		}
+	})
+}

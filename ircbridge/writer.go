@@ -135,8 +135,11 @@ func (s *session) take(c *conn, lines []outLine, now time.Time) ([]outLine, time
 		if p := line.part; p != nil {
 			c.remember(p)
 			if c.echo {
+				p.fence = ""
+			}
+			if c.echo || p.fence != "" {
 				// From now on its echo may come.
-				if c.labels && c.tags && c.batching {
+				if c.echo && c.labels && c.tags && c.batching {
 					p.label = c.nextLabel()
 				}
 				p.by = now.Add(requestTimeout)
@@ -160,7 +163,7 @@ func (s *session) take(c *conn, lines []outLine, now time.Time) ([]outLine, time
 func (s *session) written(c *conn, lines []outLine) (posted bool) {
 	now := time.Now()
 	for _, line := range lines {
-		if p := line.part; p != nil && !c.echo && !c.failed(p.ref) {
+		if p := line.part; p != nil && !c.echo && p.fence == "" && !c.failed(p.ref) {
 			s.postIn(p.to, p.message(s.self(c), now.UTC()))
 			posted = true
 		}

@@ -15,6 +15,9 @@ type Send struct {
 	To     Target
 	Body   string // may have several lines
 	Action bool   // "/me": the body is what the sender does
+	// Receipt says that its sender waits to hear that the network has it: a session that could only say that it was written finds out
+	// whether the network was content.
+	Receipt bool
 }
 
 // Join enters a room. Where the session is not connected yet, it connects first, with Nick. It is answered by Entered, or by
