@@ -48,6 +48,10 @@
 //	                        stands behind << is its standard input
 //	operator < pattern      its exit code, and what it printed, was so
 //
+//	web follow irc bob      somebody opens the last link in what irc bob got
+//	web again               and the same one once more
+//	web < 200 pattern       what is there is so, behind its status
+//
 // What a step waits for has to come within 20 seconds.
 //
 // Patterns of stanzas are those of xmpptest.Match: a part of what came, with * for anything and {name} to capture a value; a

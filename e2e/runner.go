@@ -30,6 +30,8 @@ type runner struct {
 	irc     map[string]*ircActor
 	vars    xmpptest.Vars
 	printed string // by the operator's last command line, behind its exit code
+	link    string // that was opened last
+	fetched string // what was there, behind its status
 }
 
 // runScenario runs the steps with a gateway of their own.
@@ -111,6 +113,8 @@ func (r *runner) run(ctx context.Context, s step) error {
 		return r.control(ctx, r.servers.services, s.verb)
 	case s.actor == actorOperator:
 		return r.runOperator(ctx, s)
+	case s.actor == actorWeb:
+		return r.runWeb(ctx, s)
 	case s.isIRC():
 		return r.runIRC(ctx, s)
 	default:

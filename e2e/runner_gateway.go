@@ -19,6 +19,7 @@ import (
 	_ "modernc.org/sqlite" // the driver of the gateway's database
 
 	"passerelle/internal/realservers"
+	"passerelle/internal/realservers/freeport"
 )
 
 const (
@@ -43,6 +44,7 @@ func build(t testing.TB) string {
 type gateway struct {
 	program string
 	dir     string
+	webAddr string // of its public listener
 	log     logBuffer
 	process *realservers.Process // nil before the first start
 }
@@ -69,7 +71,11 @@ func newGateway(t testing.TB, program string, s *servers) *gateway {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &gateway{program: program, dir: dir}
+	port, err := freeport.Choose()
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &gateway{program: program, dir: dir, webAddr: freeport.Address(port)}
 	t.Cleanup(func() {
 		if g.process != nil {
 			g.process.Kill()
@@ -113,10 +119,14 @@ path = %q
 [admin]
 listen = %q
 
+[web]
+listen = %[8]q
+public_url = "http://%[8]s"
+
 [log]
 level = "debug"
 identities = true
-`, gatewayDomain, gatewaySecret, s.componentAddr, networkName, network, g.database(), "unix:"+g.socket())
+`, gatewayDomain, gatewaySecret, s.componentAddr, networkName, network, g.database(), "unix:"+g.socket(), g.webAddr)
 	if err := os.WriteFile(g.config(), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 type step struct {
 	line  int    // in the script
 	text  string // as it is written, for people
-	actor string // "alice", "irc bob", "gateway", "operator"
+	actor string // "alice", "irc bob", "gateway", "operator", "web"
 	verb  string // "login", ">", "<", "<*", "<!", "close", "kill", "restart", "remembers"
 	arg   string
 }
@@ -29,6 +29,7 @@ const (
 	actorIRC      = "ircserver"
 	actorService  = "services"
 	actorOperator = "operator"
+	actorWeb      = "web"
 )
 
 const ircPrefix = "irc "
@@ -49,7 +50,7 @@ func parseScenario(data []byte) ([]step, error) {
 
 func parseScript(script string) ([]step, error) {
 	var steps []step
-	known := map[string]bool{actorGateway: true, actorXMPP: true, actorIRC: true, actorService: true, actorOperator: true}
+	known := map[string]bool{actorGateway: true, actorXMPP: true, actorIRC: true, actorService: true, actorOperator: true, actorWeb: true}
 	lines := strings.Split(script, "\n")
 	for i := 0; i < len(lines); i++ {
 		text := strings.TrimSpace(lines[i])
@@ -106,7 +107,7 @@ func cut(s string) (word, rest string) {
 
 // takesStanza reports whether a stanza follows the verb.
 func (s *step) takesStanza() bool {
-	return !s.isIRC() && s.actor != actorOperator && slices.Contains([]string{">", "<", "<*", "<!"}, s.verb)
+	return !s.isIRC() && s.actor != actorOperator && s.actor != actorWeb && slices.Contains([]string{">", "<", "<*", "<!"}, s.verb)
 }
 
 // whole reports whether the stanza has its end. What is wrong with it otherwise is found by check.
@@ -138,13 +139,15 @@ func (s *step) check(known map[string]bool) error {
 		verbs = []string{"kill", "restart", "remembers"}
 	case actorXMPP, actorIRC, actorService:
 		verbs = []string{"kill", "restart"}
+	case actorWeb:
+		verbs = []string{"follow", "again", "<"}
 	case actorOperator:
 		verbs = []string{">", "<"}
 	}
 	if !slices.Contains(verbs, s.verb) {
 		return fmt.Errorf("%q is none of %s", s.verb, strings.Join(verbs, " "))
 	}
-	if hasArg := s.arg != ""; hasArg != slices.Contains([]string{">", "<", "<*", "<!", "remembers"}, s.verb) {
+	if hasArg := s.arg != ""; hasArg != slices.Contains([]string{">", "<", "<*", "<!", "remembers", "follow"}, s.verb) {
 		return fmt.Errorf("too much or too little after %s", s.verb)
 	}
 	if s.verb == "remembers" {

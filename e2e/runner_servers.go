@@ -19,6 +19,7 @@ const (
 	gatewayDomain = "irc.localhost"
 	gatewaySecret = "s3cret"
 	networkName   = "irc.test.example"
+	maxUpload     = 10 << 10 // bytes that the XMPP server takes
 	password      = "pw"
 )
 
@@ -108,10 +109,10 @@ func xmppServer(t testing.TB, name string, privileged bool) *servers {
 	}
 	switch name {
 	case "prosody":
-		p := realtest.Prosody(t, realservers.ProsodyOptions{Components: components, Users: users})
+		p := realtest.Prosody(t, realservers.ProsodyOptions{Components: components, Users: users, Uploads: maxUpload})
 		s.xmpp, s.c2sAddr, s.componentAddr = p, p.C2SAddr, p.ComponentAddr
 	case "ejabberd":
-		e := realtest.Ejabberd(t, realservers.EjabberdOptions{Components: components, Users: users})
+		e := realtest.Ejabberd(t, realservers.EjabberdOptions{Components: components, Users: users, Uploads: maxUpload})
 		s.xmpp, s.c2sAddr, s.componentAddr = e, e.C2SAddr, e.ComponentAddr
 	}
 	s.login = func(ctx context.Context, user, resource string) (xmppClient, error) {
@@ -123,7 +124,12 @@ func xmppServer(t testing.TB, name string, privileged bool) *servers {
 // fakeServers are servers in this process. They end with the test.
 func fakeServers(t testing.TB) *servers {
 	t.Helper()
-	xmpp := xmpptest.New(t, xmpptest.Options{Components: map[string]string{gatewayDomain: gatewaySecret}})
+	uploads := xmpptest.NewUploads(maxUpload)
+	t.Cleanup(uploads.Close)
+	xmpp := xmpptest.New(t, xmpptest.Options{
+		Components: map[string]string{gatewayDomain: gatewaySecret},
+		Services:   map[string]xmpptest.Service{"upload.localhost": uploads.Answer},
+	})
 	irc := newFakeIRC(t, ircd.Options{NickLen: 30})
 	t.Cleanup(func() {
 		// A gateway that is accepted here must be accepted by every server.

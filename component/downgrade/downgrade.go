@@ -5,7 +5,8 @@
 // the network gets nothing, and what its sender wants kept. What the room or the conversation makes of that is not its business.
 //
 // Documents: XEP-0066 1.5, XEP-0085 2.1, XEP-0245 1.0, XEP-0249 1.2, XEP-0308 1.2.1, XEP-0333 0.4, XEP-0334 0.4, XEP-0364 0.3.2, XEP-0374 0.2,
-// XEP-0380 0.4, XEP-0384 0.8, XEP-0424 0.4.2, XEP-0426 0.3, XEP-0428 0.2.1, XEP-0444 0.2, XEP-0461 0.2.
+// XEP-0380 0.4, XEP-0384 0.8, XEP-0424 0.4.2, XEP-0426 0.3, XEP-0428 0.2.1, XEP-0444 0.2, XEP-0446 0.1, XEP-0447 0.2,
+// XEP-0448 0.2, XEP-0461 0.2.
 package downgrade
 
 import (
@@ -25,7 +26,6 @@ const (
 	NSFallback  = "urn:xmpp:fallback:0"
 	nsRetract0  = "urn:xmpp:message-retract:0"
 	nsFasten    = "urn:xmpp:fasten:0"
-	nsOOB       = "jabber:x:oob"
 	nsInvite    = "jabber:x:conference"
 	nsStates    = "http://jabber.org/protocol/chatstates"
 	nsMarkers   = "urn:xmpp:chat-markers:0"
@@ -62,6 +62,9 @@ type Text struct {
 // Read makes text of a message. lookup finds the messages that it refers to by their ids; it may know none.
 func Read(m *stanza.Element, lookup func(id string) (Quoted, bool)) Text {
 	t := read(m, lookup)
+	if keyed.MatchString(t.Body) {
+		return Text{Refused: keyRefused()}
+	}
 	t.Passing = t.Passing || ReadHints(m).NoStore
 	return t
 }
@@ -87,8 +90,9 @@ func read(m *stanza.Element, lookup func(id string) (Quoted, bool)) Text {
 	if replied != nil {
 		body = withoutFallback(m, body)
 	}
-	if url := m.Child(nsOOB, "x").Child(nsOOB, "url").Text(); url != "" && !strings.Contains(body, url) {
-		body = strings.TrimSpace(body + "\n" + url)
+	body, refused := withFiles(m, body)
+	if refused != nil {
+		return Text{Refused: refused}
 	}
 	if replied != nil && body != "" {
 		prefix = addressed(replied, body, lookup)

@@ -76,7 +76,7 @@ func List() []Extension {
 		},
 		{
 			Number: 66, Version: "1.5", Status: Partial, Note: "The address of a file is part of the text that the network gets.",
-			Scenarios: []string{"rich-messages"},
+			Scenarios: []string{"rich-messages", "file-sharing"},
 		},
 		{
 			Number: 77, Version: "2.4", Status: Complete,
@@ -210,6 +210,10 @@ func List() []Extension {
 			Scenarios: []string{"room-message"},
 		},
 		{
+			Number: 363, Version: "1.1.0", Status: Complete, Note: "Long messages are uploaded to the sender's server.",
+			Scenarios: []string{"long-message", "long-message-gateway"},
+		},
+		{
 			Number: 380, Version: "0.4.0", Status: Complete, Note: "What is encrypted is refused, since no network could read it.",
 			Scenarios: []string{"encrypted"},
 		},
@@ -245,6 +249,14 @@ func List() []Extension {
 			Number: 444, Version: "0.2.0", Status: Partial, Note: "Said in words on the network.",
 			Features:  []string{"urn:xmpp:reactions:0"},
 			Scenarios: []string{"rich-messages", "message-changes"},
+		},
+		{
+			Number: 446, Version: "0.1.0", Status: Partial, Note: "Name and size are said.",
+			Scenarios: []string{"file-sharing"},
+		},
+		{
+			Number: 447, Version: "0.2.0", Status: Partial, Note: "A network that carries text gets the name, size and address of a file.",
+			Scenarios: []string{"file-sharing"},
 		},
 		{
 			Number: 461, Version: "0.2.0", Status: Partial, Note: "On the network the nick of who is answered stands in front.",

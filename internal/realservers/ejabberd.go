@@ -18,6 +18,7 @@ import (
 type EjabberdOptions struct {
 	Components []Component
 	Users      []Account
+	Uploads    int       // how large a file its upload service takes, in bytes; 0 for no service
 	Log        io.Writer // what it writes, if not nil; used by another goroutine
 }
 
@@ -27,6 +28,7 @@ type Ejabberd struct {
 
 	C2SAddr       string // where clients connect, without TLS
 	ComponentAddr string // where components connect
+	HTTPAddr      string // of its web server; without an upload service nobody is there
 
 	options EjabberdOptions
 }
@@ -43,7 +45,7 @@ func StartEjabberd(ctx context.Context, o EjabberdOptions) (*Ejabberd, error) {
 	}
 	e := &Ejabberd{options: o}
 	e.life = life{
-		name: "ejabberd", user: "ejabberd", log: o.Log, listen: []*string{&e.C2SAddr, &e.ComponentAddr},
+		name: "ejabberd", user: "ejabberd", log: o.Log, listen: []*string{&e.C2SAddr, &e.ComponentAddr, &e.HTTPAddr},
 		prepare: func() (launch, error) { return e.launch(erl) },
 	}
 	if err := e.begin(ctx, ""); err != nil {
@@ -65,10 +67,13 @@ func (e *Ejabberd) launch(erl string) (launch, error) {
 	}
 	var text strings.Builder
 	if err := ejabberdConfig.Execute(&text, struct {
-		C2S, Component string
-		Components     []Component
-		Privileged     bool
-	}{freeport.Port(e.C2SAddr), freeport.Port(e.ComponentAddr), e.options.Components, anyPrivileged(e.options.Components)}); err != nil {
+		EjabberdOptions
+		C2S, Component, HTTP, Dir string
+		Privileged                bool
+	}{
+		e.options, freeport.Port(e.C2SAddr), freeport.Port(e.ComponentAddr), freeport.Port(e.HTTPAddr), e.dir,
+		anyPrivileged(e.options.Components),
+	}); err != nil {
 		return launch{}, err
 	}
 	if err := e.write("ejabberd.yml", text.String()); err != nil {
@@ -92,6 +97,9 @@ func (e *Ejabberd) launch(erl string) (launch, error) {
 	if len(e.options.Components) > 0 {
 		l.addrs = append(l.addrs, e.ComponentAddr)
 	}
+	if e.options.Uploads > 0 {
+		l.addrs = append(l.addrs, e.HTTPAddr)
+	}
 	return l, nil
 }
 
@@ -110,7 +118,7 @@ func yaml(s string) (string, error) {
 	return string(b), err
 }
 
-// ejabberdConfig takes a struct with C2S, Component, Components and Privileged. global_routes is true by default, which gives a connection all
+// ejabberdConfig takes the options with C2S, Component, HTTP, Dir and Privileged. global_routes is true by default, which gives a connection all
 // domains of the port.
 var ejabberdConfig = template.Must(template.New("ejabberd.yml").Funcs(template.FuncMap{"yaml": yaml}).Parse(`# written by a test
 loglevel: info
@@ -126,14 +134,21 @@ listen:
     global_routes: false
     hosts:
 {{range .Components}}      {{yaml .Domain}}: {password: {{yaml .Secret}}}
-{{end}}{{end}}{{if .Privileged}}acl:
-  privileged:
+{{end}}{{end}}{{if .Uploads}}  - {port: {{.HTTP}}, ip: "127.0.0.1", module: ejabberd_http, request_handlers: {/upload: mod_http_upload}}
+{{end}}acl:
+  local: {user_regexp: ""}
+{{if .Components}}  components:
+    server:
+{{range .Components}}      - {{yaml .Domain}}
+{{end}}{{end}}{{if .Privileged}}  privileged:
     server:
 {{range .Components}}{{if .Privileged}}      - {{yaml .Domain}}
-{{end}}{{end}}access_rules:
-  privileged: {allow: privileged}
+{{end}}{{end}}{{end}}access_rules:
+  upload: [{allow: local}{{if .Components}}, {allow: components}{{end}}]
+{{if .Privileged}}  privileged: {allow: privileged}
 {{end}}modules:
-{{if .Privileged}}  mod_privilege: {roster: {both: privileged}, message: {outgoing: privileged}, presence: {managed_entity: privileged}}
+{{if .Uploads}}  mod_http_upload: {put_url: "http://127.0.0.1:{{.HTTP}}/upload", docroot: {{yaml (print .Dir "/upload")}}, access: upload, max_size: {{.Uploads}}}
+{{end}}{{if .Privileged}}  mod_privilege: {roster: {both: privileged}, message: {outgoing: privileged}, presence: {managed_entity: privileged}}
 {{end}}  mod_blocking: {}
   mod_caps: {}
   mod_carboncopy: {}

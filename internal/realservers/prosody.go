@@ -30,6 +30,7 @@ type ProsodyOptions struct {
 	Domain     string // of its users; "localhost" if empty
 	Components []Component
 	Users      []Account
+	Uploads    int       // how large a file its upload service takes, in bytes; 0 for no service
 	Log        io.Writer // what it writes, if not nil; used by another goroutine
 }
 
@@ -39,6 +40,7 @@ type Prosody struct {
 
 	C2SAddr       string // where clients connect, without TLS
 	ComponentAddr string // where components connect
+	HTTPAddr      string // of its web server; without an upload service nobody is there
 
 	options    ProsodyOptions
 	federation *federation // nil for a server that is alone
@@ -59,7 +61,7 @@ func startProsody(ctx context.Context, o ProsodyOptions, f *federation) (*Prosod
 		o.Domain = "localhost"
 	}
 	p := &Prosody{options: o, federation: f}
-	p.life = life{name: "prosody", log: o.Log, listen: []*string{&p.C2SAddr, &p.ComponentAddr}, prepare: func() (launch, error) {
+	p.life = life{name: "prosody", log: o.Log, listen: []*string{&p.C2SAddr, &p.ComponentAddr, &p.HTTPAddr}, prepare: func() (launch, error) {
 		return p.launch(path)
 	}}
 	if err := p.begin(ctx, o.Dir); err != nil {
@@ -75,11 +77,11 @@ func (p *Prosody) launch(path string) (launch, error) {
 	var text strings.Builder
 	if err := prosodyConfig.Execute(&text, struct {
 		ProsodyOptions
-		Dir            string
-		C2S, Component string
-		Federation     *federation
-		Privileged     bool
-	}{p.options, p.dir, freeport.Port(p.C2SAddr), freeport.Port(p.ComponentAddr), p.federation, anyPrivileged(p.options.Components)}); err != nil {
+		Dir                  string
+		C2S, Component, HTTP string
+		Federation           *federation
+		Privileged           bool
+	}{p.options, p.dir, freeport.Port(p.C2SAddr), freeport.Port(p.ComponentAddr), freeport.Port(p.HTTPAddr), p.federation, anyPrivileged(p.options.Components)}); err != nil {
 		return launch{}, err
 	}
 	if err := p.write("prosody.cfg.lua", text.String()); err != nil {
@@ -97,6 +99,9 @@ func (p *Prosody) launch(path string) (launch, error) {
 	// Without components Prosody listens for none.
 	if len(p.options.Components) > 0 {
 		l.ready, l.addrs = append(l.ready, "Activated service 'component' on [127.0.0.1]:"), append(l.addrs, p.ComponentAddr)
+	}
+	if p.options.Uploads > 0 {
+		l.ready, l.addrs = append(l.ready, "Activated service 'http' on [127.0.0.1]:"), append(l.addrs, p.HTTPAddr)
 	}
 	if p.federation != nil {
 		for name, text := range p.federation.files {
@@ -153,7 +158,8 @@ interfaces = { "127.0.0.1" }
 c2s_ports = { {{.C2S}} }
 component_ports = { {{.Component}} }
 component_interfaces = { "127.0.0.1" }
-http_ports = { }
+http_ports = { {{if .Uploads}}{{.HTTP}}{{end}} }
+http_interfaces = { "127.0.0.1" }
 https_ports = { }
 modules_enabled = { "roster"; "saslauth"; "disco"; "posix"; "ping"; "carbons"; "mam"; "pep"; "offline"; "smacks"; "blocklist";
 	"vcard4"; "vcard_legacy"{{if .Federation}}; "tls"; "peers"{{end}} }
@@ -175,6 +181,11 @@ VirtualHost({{lua .Domain}})
 privileged_entities = {
 {{range .Components}}{{if .Privileged}}	[{{lua .Domain}}] = { roster = "both"; message = "outgoing"; presence = "managed_entity" };
 {{end}}{{end}}}
+{{end}}{{if .Uploads}}
+Component("upload." .. {{lua .Domain}}) "http_file_share"
+	http_host = "127.0.0.1"
+	http_external_url = "http://127.0.0.1:{{.HTTP}}/"
+	http_file_share_size_limit = {{.Uploads}}
 {{end}}{{range .Components}}
 Component({{lua .Domain}})
 	component_secret = {{lua .Secret}}

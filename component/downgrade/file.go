@@ -1,0 +1,105 @@
+package downgrade
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"passerelle/component/stanza"
+	"passerelle/transports"
+)
+
+// Namespaces of what refers to files.
+const (
+	nsOOB      = "jabber:x:oob"
+	nsSharing  = "urn:xmpp:sfs:0"
+	nsFile     = "urn:xmpp:file:metadata:0"
+	nsURLData  = "http://jabber.org/protocol/url-data"
+	nsKeyedSFS = "urn:xmpp:esfs:0"
+)
+
+// Bounds of what is said of files.
+const (
+	maxFiles    = 10
+	maxFileName = 80 // bytes
+)
+
+// keyed finds the link to an encrypted file that has the key in it ("OMEMO media sharing").
+var keyed = regexp.MustCompile(`(?i)aesgcm://\S`)
+
+// withFiles adds to a body the files that a message refers to, each on a line with its name and size. An address that the body has
+// already is not said twice; where the body is nothing else, the line stands in its place.
+func withFiles(m *stanza.Element, body string) (string, *transports.Error) {
+	files := 0
+	for share := range m.Children() {
+		if !share.Is(nsSharing, "file-sharing") { // XEP-0447 §3.1
+			continue
+		}
+		url, secret := source(share.Child(nsSharing, "sources"))
+		line := describe(share.Child(nsFile, "file"))
+		if files++; files > maxFiles {
+			break
+		}
+		switch {
+		case url == "" && secret:
+			return "", keyRefused() // XEP-0448: the message has the key, which says nothing to anybody without one
+		case url == "" && body == "":
+			return "", transports.NewError(transports.Unsupported, "People outside of XMPP cannot fetch this file. Upload it and send its link.", nil)
+		case url == "":
+			// The body says what there is to say.
+		case strings.TrimSpace(body) == url:
+			body = line + url
+		case !strings.Contains(body, url):
+			body = strings.TrimSpace(body + "\n" + line + url)
+		}
+	}
+	if url := oneWord(m.Child(nsOOB, "x").Child(nsOOB, "url").Text()); url != "" && !strings.Contains(body, url) {
+		body = strings.TrimSpace(body + "\n" + url)
+	}
+	return body, nil
+}
+
+// source is the first address of a file that anybody can fetch, and whether there is one for people with a key (XEP-0448 §2.1).
+func source(sources *stanza.Element) (url string, secret bool) {
+	for s := range sources.Children() {
+		switch {
+		case s.Is(nsKeyedSFS, "encrypted"):
+			secret = true
+		case s.Is(nsURLData, "url-data"): // XEP-0103 §2.1
+			target := oneWord(s.Attr("target"))
+			lower := strings.ToLower(target)
+			if strings.HasPrefix(lower, "https://") || strings.HasPrefix(lower, "http://") {
+				return target, false
+			}
+			secret = secret || keyed.MatchString(target)
+		}
+	}
+	return "", secret
+}
+
+// describe says what a file is called and how large it is (XEP-0446 §3), with a space behind it; nothing where that is not known.
+func describe(file *stanza.Element) string {
+	name := strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
+			return -1
+		}
+		return r
+	}, file.Child(nsFile, "name").Text())
+	name = cut(strings.Join(strings.Fields(name), " "), maxFileName)
+	if size, err := strconv.ParseInt(strings.TrimSpace(file.Child(nsFile, "size").Text()), 10, 64); err == nil && size >= 0 {
+		name = strings.TrimSpace(name + " (" + transports.FormatSize(size) + ")")
+	}
+	if name == "" {
+		return ""
+	}
+	return name + " "
+}
+
+// oneWord is an address without what would make it several words.
+func oneWord(s string) string { return strings.Join(strings.Fields(s), "") }
+
+func keyRefused() *transports.Error {
+	return transports.NewError(transports.Unsupported,
+		"This file is encrypted, and to send its link here would show the key to everybody. Switch encryption off here and send the file again.", nil)
+}
