@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"passerelle/component/stanza"
+	"passerelle/internal/text"
 	"passerelle/store"
 	"passerelle/transports"
 )
@@ -51,13 +52,14 @@ func (u *user) watchBlocklist(client transports.Address) {
 
 // block takes addresses that the user wants to hear nothing from any more (XEP-0191 §3.3).
 func (u *user) block(in *inbound, _ entity) {
-	jids, err := u.blockItems(in.root().Child(nsBlocking, "block"))
+	lang := in.root().Attr("xml:lang")
+	jids, err := u.blockItems(lang, in.root().Child(nsBlocking, "block"))
 	switch {
 	case err != nil:
 	case len(jids) == 0:
-		err = transports.NewError(transports.BadRequest, "The request says nobody.", nil)
+		err = transports.NewError(transports.BadRequest, text.Say(lang, "The request says nobody."), nil)
 	case len(u.known().blocked)+len(jids) > maxBlocked:
-		err = transports.NewError(transports.Policy, "You have blocked as many addresses as can be kept. Unblock some first, or a whole network at once.", nil)
+		err = transports.NewError(transports.Policy, text.Say(lang, "You have blocked as many addresses as can be kept. Unblock some first, or block a whole network at once."), nil)
 	}
 	if err != nil {
 		u.refuse(in, err)
@@ -75,7 +77,7 @@ func (u *user) block(in *inbound, _ entity) {
 
 // unblock takes that back, for some addresses or, where it names none, for all (XEP-0191 §3.4, §3.5).
 func (u *user) unblock(in *inbound, _ entity) {
-	jids, err := u.blockItems(in.root().Child(nsBlocking, "unblock"))
+	jids, err := u.blockItems(in.root().Attr("xml:lang"), in.root().Child(nsBlocking, "unblock"))
 	if err != nil {
 		u.refuse(in, err)
 		return
@@ -94,7 +96,7 @@ func (u *user) unblock(in *inbound, _ entity) {
 }
 
 // blockItems reads the addresses of a request.
-func (u *user) blockItems(list *stanza.Element) ([]string, *transports.Error) {
+func (u *user) blockItems(lang string, list *stanza.Element) ([]string, *transports.Error) {
 	var jids []string
 	for item := range list.Children() {
 		if !item.Is(nsBlocking, "item") {
@@ -103,9 +105,9 @@ func (u *user) blockItems(list *stanza.Element) ([]string, *transports.Error) {
 		jid, ok := u.ours(item.Attr("jid"))
 		switch {
 		case !ok:
-			return nil, transports.NewError(transports.BadRequest, "Only addresses of this gateway can be blocked here; others are for your own server.", nil)
+			return nil, transports.NewError(transports.BadRequest, text.Say(lang, "Only addresses of this gateway can be blocked here; others are for your own server."), nil)
 		case len(jids) >= maxBlocked:
-			return nil, transports.NewError(transports.TooLarge, "This is too many addresses at a time.", nil)
+			return nil, transports.NewError(transports.TooLarge, text.Say(lang, "This is too many addresses at a time."), nil)
 		}
 		jids = append(jids, jid)
 	}
@@ -153,6 +155,6 @@ func (u *user) refuseBlocked(in *inbound) {
 	b.Start("error").Attr("type", "cancel")
 	b.StartNS("not-acceptable", stanza.NSStanzas).End()
 	b.StartNS("blocked", nsBlockingErrors).End()
-	b.StartNS("text", stanza.NSStanzas).Text("You have blocked this address. Unblock it to write to it.").End()
+	b.StartNS("text", stanza.NSStanzas).Text(text.Say(root.Attr("xml:lang"), "You have blocked this address. Unblock it to write to it.")).End()
 	b.End().End()
 }

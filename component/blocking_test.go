@@ -109,3 +109,25 @@ func TestBlockingLimits(t *testing.T) {
 	alice.expect(`<iq type='set'><unblock xmlns='urn:xmpp:blocking'/></iq>`)
 	alice.alive()
 }
+
+// A user may block somebody at his own server instead, which then answers private messages as if he were gone (XEP-0191 §3.3). It must
+// not cost him the room.
+func TestBlockedElsewhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil).connected()
+	alice := w.client("alice@localhost/phone")
+	s := w.enter(alice)
+	alice.send(`<message type='chat' id='m1' to='#go%irc.example@irc.localhost/bob'><body>hi</body><x xmlns='http://jabber.org/protocol/muc#user'/></message>`)
+	next[transports.Send](t, s)
+	bob := &transports.Person{Nick: "bob"}
+	s.emit(t, transports.Message{From: bob, Body: "yes?"})
+	alice.expect(`<message type='chat' from='#go%irc.example@irc.localhost/bob' id='{id}'><body>yes?</body></message>`)
+	gone := func(id string) string {
+		return `<message type='error' id='` + id + `' to='#go%irc.example@irc.localhost/bob'><error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>`
+	}
+	alice.send(gone(alice.vars["id"]))
+	alice.ask(`<iq type='get' id='p' to='#go%irc.example@irc.localhost/alice'><ping xmlns='urn:xmpp:ping'/></iq>`, `<iq type='result' id='p'/>`)
+	// What the room says to everybody comes back only where nobody is.
+	alice.send(gone("another"))
+	alice.ask(`<iq type='get' id='p' to='#go%irc.example@irc.localhost/alice'><ping xmlns='urn:xmpp:ping'/></iq>`, `<iq type='error' id='p'/>`)
+}

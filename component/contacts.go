@@ -2,6 +2,7 @@ package component
 
 import (
 	"passerelle/component/stanza"
+	"passerelle/internal/text"
 	"passerelle/store"
 	"passerelle/transports"
 )
@@ -24,7 +25,7 @@ func (u *user) subscribe(in *inbound, e entity) {
 	case u.hides(e, contact):
 		u.refuseBlocked(in)
 	case len(known.contacts) >= maxContacts:
-		u.refuse(in, transports.NewError(transports.Policy, "You have as many contacts here as can be kept. Remove some first.", nil))
+		u.refuse(in, transports.NewError(transports.Policy, text.Say(in.root().Attr("xml:lang"), "You have as many contacts here as can be kept. Remove some first."), nil))
 	default:
 		r := reply{from: in.from, to: in.to, id: in.root().Attr("id")}
 		u.addContact(e, contact, func(err error) {

@@ -56,8 +56,13 @@ func (u *user) bounced(in *inbound, e entity) {
 	if e.kind != entityRoom && e.kind != entityOccupant {
 		return
 	}
+	n := u.networks[e.target.Network]
+	if _, private := n.quoted(in.root().Attr("id")); private && e.kind == entityOccupant {
+		// XEP-0191 §3.3: so answers the server of somebody who has blocked who wrote to him alone. He is in the room still.
+		return
+	}
 	u.gone(in.from, in.to.Bare())
-	if room := u.networks[e.target.Network].room(e.target.ID); room != nil {
+	if room := n.room(e.target.ID); room != nil {
 		room.Bounced(in.from, in.root().Child(stanza.NSComponent, "error"), u.out)
 	}
 }

@@ -91,15 +91,7 @@ func (db *DB) Secret(ctx context.Context, id UserID, scope, name string) (Secret
 
 // UsersWith returns the bare JIDs of those who have a setting in a scope, in no particular order.
 func (db *DB) UsersWith(ctx context.Context, domain, scope, name string) ([]string, error) {
-	var jids []string
-	err := db.query(ctx, func(rows *sql.Rows) error {
-		var jid string
-		if err := rows.Scan(&jid); err != nil {
-			return err
-		}
-		jids = append(jids, jid)
-		return nil
-	}, `SELECT jid FROM settings WHERE domain = $1 AND scope = $2 AND name = $3`, domain, scope, name)
+	jids, err := db.strings(ctx, `SELECT jid FROM settings WHERE domain = $1 AND scope = $2 AND name = $3`, domain, scope, name)
 	if err != nil {
 		return nil, fmt.Errorf("read who has the setting %s: %w", name, err)
 	}

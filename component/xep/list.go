@@ -205,6 +205,10 @@ func List() []Extension {
 			Scenarios: []string{"message-changes", "archive-contact"},
 		},
 		{
+			Number: 356, Version: "0.4.1", Status: Partial, Note: "Contact lists are seen and changed where the server grants it, in the namespaces of versions 1 and 2.",
+			Scenarios: []string{"register"},
+		},
+		{
 			Number: 359, Version: "0.7.0", Status: Complete,
 			Features:  []string{"urn:xmpp:sid:0"},
 			Scenarios: []string{"room-message"},

@@ -2,6 +2,12 @@ package text
 
 // french is the catalogue's French.
 var french = map[string]string{
+	"You have blocked as many addresses as can be kept. Unblock some first, or block a whole network at once.": "Vous avez bloqué autant d'adresses qu'il est possible d'en garder. Débloquez-en d'abord, ou bloquez tout un réseau d'un coup.",
+	"Only addresses of this gateway can be blocked here; others are for your own server.":                      "Seules les adresses de cette passerelle peuvent être bloquées ici ; les autres regardent votre propre serveur.",
+	"You have blocked this address. Unblock it to write to it.":                                                "Vous avez bloqué cette adresse. Débloquez-la pour lui écrire.",
+	"You have as many contacts here as can be kept. Remove some first.":                                        "Vous avez ici autant de contacts qu'il est possible d'en garder. Retirez-en d'abord.",
+	"The request says nobody.":                      "La demande ne désigne personne.",
+	"This is too many addresses at a time.":         "C'est trop d'adresses à la fois.",
 	"%s invites you to %s.":                         "%s vous invite dans %s.",
 	"(not in chat: use the command in your client)": "(pas par message : utilisez la commande de votre client)",
 	"(not set)":                     "(non défini)",

@@ -209,6 +209,7 @@ func (h Harness) typedErrors(t *testing.T) {
 		transports.SetSubject{Ref: 4, Room: elsewhere, Subject: "x"},
 		transports.Moderate{Ref: 5, Room: elsewhere, Who: transports.Person{Nick: "x"}, Kick: true},
 		transports.Join{Ref: 6},
+		transports.Watch{Who: []transports.Target{{}}},
 		nil,
 	} {
 		err := s.Do(t.Context(), r)
@@ -236,6 +237,7 @@ func (h Harness) doNeverBlocks(t *testing.T) {
 			transports.Join{Ref: transports.Ref(i + 1), Room: h.Stalled, Nick: h.Nick},
 			transports.Send{Ref: transports.Ref(i + 1), To: h.Stalled, Body: "x"},
 			transports.List{Ref: transports.Ref(i + 1)},
+			transports.Watch{Who: []transports.Target{{Kind: transports.TargetContact, Network: h.Stalled.Network, ID: fmt.Sprint("n", i)}}, Stop: i%3 == 0},
 		} {
 			if err := s.Do(t.Context(), r); err != nil {
 				checkTyped(t, err)
@@ -244,7 +246,7 @@ func (h Harness) doNeverBlocks(t *testing.T) {
 	}
 	s.Close("done")
 	if d := time.Since(start); d > 2*prompt {
-		t.Errorf("6,000 requests and Close took %v on a network that does nothing", d)
+		t.Errorf("8,000 requests and Close took %v on a network that does nothing", d)
 	}
 }
 
