@@ -15,6 +15,8 @@ type party struct {
 	t   *testing.T
 	ctx context.Context
 	bob *ircActor
+
+	gateway *gateway
 }
 
 // withClient runs a test with each XMPP server.
@@ -43,7 +45,7 @@ func newParty(t *testing.T, program string, s *servers) *party {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = bob.conn.Close() })
-	p := &party{servers: s, t: t, ctx: ctx, bob: bob}
+	p := &party{servers: s, t: t, ctx: ctx, bob: bob, gateway: g}
 	p.irc(">", "JOIN #go")
 	p.irc("<", ":bob!* JOIN *#go")
 	return p

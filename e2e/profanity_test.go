@@ -51,6 +51,22 @@ func holdProfanity(p *party) {
 	p.irc(">", "TOPIC #go :all about go")
 	p.irc("<", ":bob!* TOPIC #go :all about go")
 	screen.await(ctx, `^\S+ ! \*bob has set the room subject: all about go`)
+
+	// It stays in the room when the gateway crashes and comes back.
+	if err := poll(ctx, func() error { return p.gateway.remembers(ctx, "1") }); err != nil {
+		t.Fatal(err)
+	}
+	p.gateway.Kill()
+	p.irc("<", ":ally!* QUIT *")
+	if err := p.gateway.Restart(ctx); err != nil {
+		t.Fatal(err)
+	}
+	p.irc("<", ":ally!* JOIN *#go")
+	p.irc(">", "PRIVMSG #go :back again?")
+	screen.await(ctx, `^\S+ - bob: back again\?`)
+	do("so it seems", `^\S+ - ally: so it seems`)
+	p.irc("<", ":ally!* PRIVMSG #go :so it seems")
+
 	do("/nick alyssa", ` alyssa$`) // in the list of those who are there
 	p.irc("<", ":ally!* NICK *alyssa")
 
