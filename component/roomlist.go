@@ -102,6 +102,10 @@ func (u *user) listOccupants(in *inbound, e entity) {
 			l.items = append(l.items, listed{jid: occupant.String()})
 		}
 	}
+	if !u.mayShow(min(page.max, len(l.items))) {
+		u.refuse(in, transports.NewError(transports.Busy, "You have asked too often who is in your rooms. Try again in a minute.", nil))
+		return
+	}
 	l.sort()
 	u.sendList(reply{from: in.from, to: in.to, id: in.root().Attr("id")}, &l, page)
 }

@@ -250,3 +250,28 @@ func TestOccupantsInPages(t *testing.T) {
 	alice.ask(`<iq type='get' id='q' to='`+room+`'><query xmlns='`+nsDiscoItems+`'/></iq>`,
 		fmt.Sprintf(`<iq type='result' id='q'><query xmlns='http://jabber.org/protocol/disco#items'><set xmlns='http://jabber.org/protocol/rsm'><first index='0'>*</first><count>%d</count></set></query></iq>`, many))
 }
+
+// Each page of a large room costs the server a large stanza: who asks without end is told to wait.
+func TestOccupantsAskedWithoutEnd(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil).connected()
+	alice := w.client("alice@localhost/phone")
+	alice.send(join("alice", ""))
+	s := w.session()
+	e := entered(next[transports.Join](t, s))
+	for i := range maxListItems {
+		e.Members = append(e.Members, transports.Member{Person: &transports.Person{Nick: fmt.Sprintf("n%d", i)}})
+	}
+	s.emit(t, e)
+	for range len(e.Members) + 1 {
+		alice.receive()
+	}
+	const items, admins = `<query xmlns='http://jabber.org/protocol/disco#items'/>`, `<query xmlns='http://jabber.org/protocol/muc#admin'><item role='participant'/></query>`
+	for range maxShown / maxListItems {
+		alice.ask(`<iq type='get' id='q' to='`+room+`'>`+items+`</iq>`, `<iq type='result' id='q'/>`)
+	}
+	for _, payload := range []string{items, admins} {
+		alice.ask(`<iq type='get' id='q' to='`+room+`'>`+payload+`</iq>`, `<iq type='error' id='q'>`+failed("wait", "resource-constraint")+`</iq>`)
+	}
+	alice.alive()
+}

@@ -248,3 +248,22 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// As many spans as a stanza can have cost no more than reading them.
+func BenchmarkManySpans(b *testing.B) {
+	var m strings.Builder
+	m.WriteString(`<message><body>` + strings.Repeat("x", 60_000) + `</body>` + replyTo + fallback)
+	for i := range 3000 {
+		fmt.Fprintf(&m, `<body start='%d' end='%d'/>`, i, i+1)
+	}
+	m.WriteString(`</fallback></message>`)
+	st, err := stanza.Parse([]byte(m.String()), stanza.NSComponent, stanza.Limits{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer st.Release()
+	b.ReportAllocs()
+	for b.Loop() {
+		Read(st.Root, lookup)
+	}
+}

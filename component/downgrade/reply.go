@@ -62,14 +62,15 @@ func withoutFallback(m *stanza.Element, body string) string {
 			spans = append(spans, span{0, len(runes)})
 		}
 	}
-	// The last one first, so that the others stay where they are.
-	slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(b.from, a.from) })
-	for end := len(runes); len(spans) > 0; spans = spans[1:] {
-		s := spans[0]
-		runes = append(runes[:s.from:s.from], runes[max(s.from, min(s.to, end)):]...)
-		end = s.from
+	slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.from, b.from) })
+	left, at := make([]rune, 0, len(runes)), 0
+	for _, s := range spans {
+		if s.from > at {
+			left = append(left, runes[at:s.from]...)
+		}
+		at = max(at, s.to)
 	}
-	return strings.TrimSpace(string(runes))
+	return strings.TrimSpace(string(append(left, runes[at:]...)))
 }
 
 // readSpan reads a span of a text of n characters. What is none is left alone.

@@ -59,6 +59,9 @@ func (r *Room) adminGet(from transports.Address, id string, item *stanza.Element
 		affiliation == "" && !slices.Contains([]string{"moderator", "participant", "visitor"}, role):
 		r.answerIQ(from, id, transports.NewError(transports.BadRequest, "There is no such list.", nil), out)
 		return
+	case r.opt.MayShow != nil && !r.opt.MayShow(len(r.occupants)):
+		r.answerIQ(from, id, transports.NewError(transports.Busy, "You have asked too often who is in your rooms. Try again in a minute.", nil), out)
+		return
 	}
 	b := r.startAdmin(from, id, out)
 	start := b.Len()
