@@ -85,6 +85,31 @@ func TestSendIsAnsweredPartByPart(t *testing.T) {
 	}
 }
 
+// What Features says of a line is what goes into one: a byte more makes two parts.
+func TestFeatures(t *testing.T) {
+	t.Parallel()
+	server, s, h := entered(t, ircd.Options{})
+	ircd.Dial(t, server.Addr(), "bob")
+	for _, to := range []transports.Target{roomOf("#test"), contact("bob")} {
+		room := s.Features(to).LineBytes
+		for body, want := range map[string]int{strings.Repeat("x", room): 1, strings.Repeat("x", room+1): 2} {
+			do(t, s, transports.Send{Ref: 9, To: to, Body: body})
+			if m := await[transports.Message](t, h, func(m transports.Message) bool { return m.Part == m.Of }); m.Of != want {
+				t.Errorf("%d bytes to %s went out in %d parts, want %d", len(body), to.ID, m.Of, want)
+			}
+		}
+	}
+	s.Close("")
+	idle, err := s.(*session).t.Open(t.Context(), alice, testNet, h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer idle.Close("")
+	if got := idle.Features(roomOf("#test")); got != (transports.Features{}) {
+		t.Errorf("without a connection: %+v", got)
+	}
+}
+
 func TestSendToHimself(t *testing.T) {
 	t.Parallel()
 	for name, caps := range capSets() {

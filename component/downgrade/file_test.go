@@ -25,7 +25,7 @@ func TestFiles(t *testing.T) {
 	}
 	body := func(s string) string { return `<body>` + s + `</body>` }
 	secret := fmt.Sprintf("refused (%v): %s", transports.Unsupported, keyRefused().Text)
-	for name, tt := range map[string]struct{ in, want string }{
+	checkRead(t, map[string]struct{ in, want string }{
 		"alone":                      {share(file, urlData), "summit.jpg (2.8 MiB) " + url},
 		"its address as body":        {body(url) + share(file, urlData) + oob, "summit.jpg (2.8 MiB) " + url},
 		"in a sentence":              {body("Photo: "+url) + share(file, urlData) + oob, "Photo: " + url},
@@ -50,16 +50,7 @@ func TestFiles(t *testing.T) {
 		"a key in a reply":           {body("aesgcm://a/b#c") + replyTo, secret},
 		"talk about the scheme":      {body("what is aesgcm:// good for?"), "what is aesgcm:// good for?"},
 		"sources of another message": {`<sources xmlns='urn:xmpp:sfs:0'>` + urlData + `</sources>`, ""},
-	} {
-		st, err := stanza.Parse([]byte(`<message>`+tt.in+`</message>`), stanza.NSComponent, stanza.Limits{})
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		if got := render(Read(st.Root, lookup)); got != tt.want {
-			t.Errorf("%s:\ngot  %s\nwant %s", name, got, tt.want)
-		}
-		st.Release()
-	}
+	})
 }
 
 // Whatever a message says of files, no link with a key goes out, and a file is one line.

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 var alice = store.UserID{Domain: "irc.example", JID: "alice@example"}
 
 // open makes a keeper with a database of its own.
-func open(t *testing.T, change func(*Options)) *Keeper {
+func open(t testing.TB, change func(*Options)) *Keeper {
 	t.Helper()
 	dir := t.TempDir()
 	key, err := store.CreateKey(filepath.Join(dir, "key"))
@@ -59,7 +59,7 @@ func open(t *testing.T, change func(*Options)) *Keeper {
 }
 
 // keep stores a file and gives the path of its link.
-func keep(t *testing.T, k *Keeper, f transports.File, content string) string {
+func keep(t testing.TB, k *Keeper, f transports.File, content string) string {
 	t.Helper()
 	f.Size = int64(len(content))
 	link, err := k.Keep(t.Context(), alice, f, strings.NewReader(content))

@@ -19,6 +19,7 @@ type EjabberdOptions struct {
 	Components []Component
 	Users      []Account
 	Uploads    int       // how large a file its upload service takes, in bytes; 0 for no service
+	UsersOnly  bool      // the upload service takes nothing from components
 	Log        io.Writer // what it writes, if not nil; used by another goroutine
 }
 
@@ -144,7 +145,7 @@ listen:
     server:
 {{range .Components}}{{if .Privileged}}      - {{yaml .Domain}}
 {{end}}{{end}}{{end}}access_rules:
-  upload: [{allow: local}{{if .Components}}, {allow: components}{{end}}]
+  upload: [{allow: local}{{if and .Components (not .UsersOnly)}}, {allow: components}{{end}}]
 {{if .Privileged}}  privileged: {allow: privileged}
 {{end}}modules:
 {{if .Uploads}}  mod_http_upload: {put_url: "http://127.0.0.1:{{.HTTP}}/upload", docroot: {{yaml (print .Dir "/upload")}}, access: upload, max_size: {{.Uploads}}}

@@ -60,12 +60,15 @@ func (l *life) first(ctx context.Context) error {
 		}
 	}
 	for range attempts {
+		chosen := make(map[int]bool) // the same port may come twice
 		for _, addr := range l.listen {
 			port, err := freeport.Choose()
+			for ; err == nil && chosen[port]; port, err = freeport.Choose() {
+			}
 			if err != nil {
 				return err
 			}
-			*addr = freeport.Address(port)
+			chosen[port], *addr = true, freeport.Address(port)
 		}
 		if err = l.start(ctx); !errors.Is(err, errInUse) {
 			return err

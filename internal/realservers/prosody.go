@@ -31,6 +31,7 @@ type ProsodyOptions struct {
 	Components []Component
 	Users      []Account
 	Uploads    int       // how large a file its upload service takes, in bytes; 0 for no service
+	UsersOnly  bool      // the upload service takes nothing from components
 	Log        io.Writer // what it writes, if not nil; used by another goroutine
 }
 
@@ -186,7 +187,8 @@ Component("upload." .. {{lua .Domain}}) "http_file_share"
 	http_host = "127.0.0.1"
 	http_external_url = "http://127.0.0.1:{{.HTTP}}/"
 	http_file_share_size_limit = {{.Uploads}}
-{{end}}{{range .Components}}
+{{if .UsersOnly}}	http_file_share_access = { {{lua .Domain}} }
+{{end}}{{end}}{{range .Components}}
 Component({{lua .Domain}})
 	component_secret = {{lua .Secret}}
 	component_conflict_resolve = "kick_old"
