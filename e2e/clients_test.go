@@ -19,12 +19,12 @@ type party struct {
 	gateway *gateway
 }
 
-// withClient runs a test with each XMPP server.
-func withClient(t *testing.T, hold func(p *party)) {
+// withClient runs a test with each of the XMPP servers.
+func withClient(t *testing.T, hold func(p *party), servers ...string) {
 	t.Helper()
 	t.Parallel()
 	program := build(t)
-	for _, xmpp := range []string{"prosody", "ejabberd"} {
+	for _, xmpp := range servers {
 		t.Run(xmpp, func(t *testing.T) {
 			t.Parallel()
 			hold(newParty(t, program, realServers(t, xmpp, "ngircd")))

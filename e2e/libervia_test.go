@@ -16,8 +16,8 @@ import (
 
 // TestLibervia does with Libervia's command line what a user does with a gateway: he finds it, registers, sets it up, talks in a
 // room and in private, and reads what was said. What has no command of its own is called by "debug bridge method", which is what
-// Libervia's other frontends call.
-func TestLibervia(t *testing.T) { withClient(t, holdLibervia) }
+// Libervia's other frontends call. Each command takes the better part of a second of a processor, so one XMPP server has to do.
+func TestLibervia(t *testing.T) { withClient(t, holdLibervia, "prosody") }
 
 func holdLibervia(p *party) {
 	li := startLibervia(p)
@@ -37,8 +37,8 @@ func holdLibervia(p *party) {
 		return expect(pattern, append([]string{"debug", "bridge", "method", method}, args...)...)
 	}
 
-	// It finds the gateway as one of the server's gateways (XEP-0100 §4.1), and registers with the form (XEP-0077).
-	call(`<row index="`+gatewayDomain+`">.*Internet Relay Chat`, "findGateways", quoted("localhost"), quoted("alice"))
+	// It connects, finds the gateway as one of those of the server (XEP-0100 §4.1), and registers with the form (XEP-0077).
+	expect(`<row index="`+gatewayDomain+`">.*Internet Relay Chat`, "debug", "bridge", "method", "-c", "findGateways", quoted("localhost"), quoted("alice"))
 	expect(networkJID, "info", "disco", gatewayDomain)
 	form := call(`submit="`, "gatewayRegister", quoted(gatewayDomain), quoted("alice"))
 	submit := regexp.MustCompile(`submit="([^"]*)"`).FindStringSubmatch(form)[1]
@@ -83,7 +83,7 @@ type libervia struct {
 	backend     *realservers.Process
 }
 
-// startLibervia starts Libervia, and connects alice.
+// startLibervia starts Libervia, with a profile of alice that is not connected.
 func startLibervia(p *party) *libervia {
 	t := p.t
 	t.Helper()
@@ -129,7 +129,6 @@ func startLibervia(p *party) *libervia {
 	for _, args := range [][]string{
 		{"profile", "create", "alice", "-j", "alice@localhost", "-x", password},
 		{"param", "set", "-p", "alice", "--start-session", "Connection", "check_certificate", "false"}, // without TLS, on loopback
-		{"profile", "connect", "-p", "alice", "-c"},
 	} {
 		if out, err := li.run(p.ctx, "", args...); err != nil {
 			t.Fatalf("libervia-cli %q: %v\n%s\nthe end of the backend's log:\n%s", args, err, out, li.backend.Tail())

@@ -8,7 +8,7 @@ import (
 
 // TestProfanity does with the client Profanity what a user does with a gateway: he finds it, sets it up, talks in a room and in
 // private.
-func TestProfanity(t *testing.T) { withClient(t, holdProfanity) }
+func TestProfanity(t *testing.T) { withClient(t, holdProfanity, "prosody", "ejabberd") }
 
 func holdProfanity(p *party) {
 	t, ctx := p.t, p.ctx

@@ -15,7 +15,7 @@ import (
 )
 
 // TestSlixmpp holds a conversation with a client library that many programs are made with.
-func TestSlixmpp(t *testing.T) { withClient(t, holdSlixmpp) }
+func TestSlixmpp(t *testing.T) { withClient(t, holdSlixmpp, "prosody", "ejabberd") }
 
 func holdSlixmpp(p *party) {
 	t, irc := p.t, p.irc
