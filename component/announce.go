@@ -89,6 +89,10 @@ func (g *Gateway) tellGoing() {
 				b.Start("presence").JID("from", transports.Address{Local: local, Domain: g.domain.Domain}).JID("to", to).Attr("type", "unavailable").End()
 			}
 		}
+		if b.Len() > flushBytes { // where the queue is full, only what does not fit is lost
+			g.offer(&b)
+			b.Reset()
+		}
 	}
 	if b.Len() > 0 {
 		g.offer(&b)

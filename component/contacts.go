@@ -1,6 +1,9 @@
 package component
 
 import (
+	"maps"
+	"slices"
+
 	"passerelle/component/stanza"
 	"passerelle/internal/text"
 	"passerelle/store"
@@ -143,7 +146,7 @@ func (u *user) appendWhat(b *stanza.Builder, e entity) {
 // inList are the user's contacts on a network.
 func (n *network) inList() []transports.Target {
 	var who []transports.Target
-	for local := range n.u.known().contacts {
+	for _, local := range slices.Sorted(maps.Keys(n.u.known().contacts)) { // where there are too many it is always the same ones
 		if local == "" {
 			continue
 		}

@@ -25,6 +25,7 @@ type watch struct {
 	byNick    map[string]*watched // as the network folds nicks; nil while there is no connection
 	monitored int
 	asked     [][]*watched // lines of ISON that are not answered yet
+	again     bool         // somebody is to be asked for once they are
 	nextPoll  time.Time    // zero where nobody is asked for
 }
 
@@ -41,7 +42,7 @@ func (p *watched) event() transports.Presence {
 	return transports.Presence{Who: p.target, Online: p.online, Away: p.away, Text: p.text}
 }
 
-// watch takes whom the host wants to hear of.
+// watch takes whom the host wants to hear of. One who cannot be watched keeps nobody else from it.
 func (s *session) watch(q transports.Watch) *transports.Error {
 	if q.Stop {
 		s.unwatch(q.Who)
@@ -52,14 +53,17 @@ func (s *session) watch(q transports.Watch) *transports.Error {
 	}
 	w := s.watching
 	var added []*watched
+	var refusal *transports.Error
 	for _, t := range q.Who {
 		switch {
 		case t.Kind != transports.TargetContact || t.Network != s.net.ID || !validContact(t.ID):
-			return refused(transports.BadRequest, "%q is nobody on %s.", t.ID, s.net.Name)
+			refusal = refused(transports.BadRequest, "%q is nobody on %s.", t.ID, s.net.Name)
+			continue
 		case slices.ContainsFunc(w.people, func(p *watched) bool { return p.target == t }):
 			continue
 		case len(w.people) >= maxWatched:
-			return refused(transports.Policy, "You have more contacts on %s than can be watched.", s.net.Name)
+			refusal = refused(transports.Policy, "You have more contacts on %s than can be watched.", s.net.Name)
+			continue
 		}
 		p := &watched{target: t}
 		w.people, added = append(w.people, p), append(added, p)
@@ -67,7 +71,7 @@ func (s *session) watch(q transports.Watch) *transports.Error {
 	if s.phase == phaseOnline {
 		s.begin(s.conn, added)
 	}
-	return nil
+	return refusal
 }
 
 func (s *session) unwatch(gone []transports.Target) {
@@ -104,7 +108,7 @@ func (s *session) watchAll(c *conn) {
 	for _, p := range w.people {
 		*p = watched{target: p.target}
 	}
-	w.monitored, w.asked, w.nextPoll = 0, nil, time.Time{}
+	w.monitored, w.asked, w.again, w.nextPoll = 0, nil, false, time.Time{}
 	s.begin(c, w.people)
 }
 
@@ -147,7 +151,7 @@ func (s *session) poll(c *conn) {
 		w.nextPoll = time.Time{}
 		return
 	}
-	if len(w.asked) > 0 || c.full(len(w.people)/8+1) {
+	if w.again = len(w.asked) > 0; w.again || c.full(len(w.people)/8+1) {
 		return
 	}
 	line, batch := "", []*watched(nil)
@@ -258,6 +262,9 @@ func (s *session) isOn(c *conn, nicks string) {
 		}
 	}
 	s.askAway(c, come)
+	if len(w.asked) == 0 && w.again {
+		s.pollBy(c, time.Now())
+	}
 }
 
 // watched finds somebody who is watched.

@@ -37,7 +37,10 @@ func TestWatchByMonitor(t *testing.T) {
 	peer.Send(t, "AWAY :at lunch")
 	peer.Expect(t, " 306 ")
 	do(t, s, transports.Send{Ref: 9, To: bob, Body: "hi"})
-	wantPresence(t, h, transports.Presence{Who: bob, Online: true, Away: true, Text: "at lunch"})
+	// The answer to the question whether he is away, which has no text, may come first.
+	await(t, h, func(e transports.Presence) bool {
+		return e == transports.Presence{Who: bob, Online: true, Away: true, Text: "at lunch"}
+	})
 	peer.Send(t, "JOIN #test", "AWAY")
 	wantPresence(t, h, transports.Presence{Who: bob, Online: true})
 	peer.Send(t, "AWAY :gone")
@@ -128,6 +131,8 @@ func TestWatchHostile(t *testing.T) {
 	} {
 		server.Inject("Alice", line)
 	}
+	server.Inject("Alice", ":bob!a@b PRIVMSG Alice :all of it was read")
+	await[transports.Message](t, h)
 	do(t, s, transports.Watch{Who: []transports.Target{contact("bob"), contact("bob")}})
 	server.Inject("Alice", ":x 734 Alice 5 bob :full")
 	server.Inject("Alice", ":bob!a@b AWAY :"+strings.Repeat("long ", 100)+"\x03\x02")
@@ -141,7 +146,9 @@ func TestWatchHostile(t *testing.T) {
 	for i := range maxWatched + 1 {
 		many = append(many, contact(fmt.Sprintf("n%d", i)))
 	}
+	ircd.Dial(t, server.Addr(), "n7") // is among those that fit
 	wantKind(t, s.Do(context.Background(), transports.Watch{Who: many}), transports.Policy)
+	await(t, h, func(e transports.Presence) bool { return e == transports.Presence{Who: contact("n7"), Online: true} })
 	do(t, s, transports.Watch{Who: many, Stop: true})
 	do(t, s, transports.Watch{Stop: true})
 }

@@ -99,7 +99,7 @@ func List() []Extension {
 		{
 			Number: 100, Version: "1.0", Status: Partial,
 			Features:  []string{"jabber:iq:gateway"},
-			Scenarios: []string{"prompt", "register", "contact-presence"},
+			Scenarios: []string{"prompt", "register", "contact-presence", "contact-presence-crash"},
 		},
 		{
 			Number: 106, Version: "1.1.1", Status: Complete,
