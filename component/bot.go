@@ -30,12 +30,27 @@ func (u *user) hear(in *inbound) said {
 	}
 }
 
+// saidTo is what to answer where nobody wrote: a message from us to all clients of somebody.
+func saidTo(from, to transports.Address, lang string) said {
+	return said{from: to, to: from, lang: lang}
+}
+
 // say answers in chat, from the JID that was written to and in the thread that it was written in.
-func (u *user) say(to said, body string) {
+func (u *user) say(to said, body string) { u.sayWith(to, body) }
+
+// sayOnce is say for what is of no use later: no archive and no other client is to keep it (XEP-0334 §3).
+func (u *user) sayOnce(to said, body string) {
+	u.sayWith(to, body, "no-store", "no-permanent-store", "no-copy")
+}
+
+func (u *user) sayWith(to said, body string, hints ...string) {
 	b := u.out.Stanzas.Start("message").JID("from", to.to).JID("to", to.from).Attr("type", "chat").Attr("id", newID()).Attr("xml:lang", text.Known(to.lang))
 	b.Start("body").Text(body).End()
 	if to.thread != "" {
 		b.Start("thread").Text(to.thread).End() // RFC 6121 §5.2.5
+	}
+	for _, h := range hints {
+		b.StartNS(h, nsHints).End()
 	}
 	b.End()
 }

@@ -88,7 +88,7 @@ func (u *user) chatCommand(s said, e entity, words []string) bool {
 		c := u.chat(s, x, next.form)
 		for _, pair := range pairs(args) {
 			if wrong := c.take(pair); wrong != "" {
-				u.say(s, text.Say(s.lang, wrong))
+				u.sayWrong(s, c, wrong)
 				return
 			}
 		}
@@ -125,12 +125,16 @@ func (u *user) chatAnswer(s said, x *execution, next step) {
 	s.lang = x.call.Lang
 	switch {
 	case next.form != nil:
+		fresh := u.chats[s.to] == nil || u.chats[s.to].x != x
 		c := u.chat(s, x, next.form)
 		if wrong := c.wrong(next.err); wrong != "" {
 			u.say(s, wrong+"\n"+text.Say(s.lang, c.howTo()))
 			return
 		}
 		u.say(s, u.showPage(s, c))
+		if fresh && c.link {
+			u.sendLink(s, x)
+		}
 	case next.table != nil:
 		u.say(s, u.showTable(s, x, next.table))
 		if next.table.More {
@@ -207,6 +211,8 @@ func (u *user) answerChat(s said, e entity, words []string) bool {
 	case means == meansMore || means == meansHelp:
 		c.turn(s.lang, means == meansMore)
 		u.say(s, u.showPage(s, c))
+	case means == meansLink && hasSecret(c.form):
+		u.offerSecret(s, c)
 	case means == meansBack:
 		u.chatBack(s, c)
 	case c.isQuestion() && (means == meansYes || means == meansNo):
@@ -231,11 +237,15 @@ func (u *user) answerField(s said, e entity, c *chatForm, words []string) bool {
 		}
 	}
 	if _, err := strconv.Atoi(words[0]); err == nil && ok && len(words) == 1 && len(c.form.Fields) > 1 {
-		u.say(s, c.explain(s.lang, words[0], field))
+		if field.Type.Secret() {
+			u.offerSecret(s, c)
+		} else {
+			u.say(s, c.explain(s.lang, words[0], field))
+		}
 		return true
 	}
 	if wrong := c.take(words); wrong != "" {
-		u.say(s, text.Say(s.lang, wrong))
+		u.sayWrong(s, c, wrong)
 		return true
 	}
 	if len(c.form.Fields) == 1 { // there is nothing else to say
@@ -244,6 +254,28 @@ func (u *user) answerField(s said, e entity, c *chatForm, words []string) bool {
 	}
 	u.say(s, c.fieldLine(s.lang, c.index(field.Name))+"\n"+text.Say(s.lang, c.howTo()))
 	return true
+}
+
+// sayWrong says what is wrong with an answer, a text of the catalogue; and how else to do it where a password was written.
+func (u *user) sayWrong(s said, c *chatForm, wrong string) {
+	u.say(s, text.Say(s.lang, wrong))
+	if wrong == secretInChat {
+		u.offerSecret(s, c)
+	}
+}
+
+// offerSecret says how what is secret is filled in: by a link, else in a client that has forms.
+func (u *user) offerSecret(s said, c *chatForm) {
+	if c.link {
+		u.sendLink(s, c.x)
+		return
+	}
+	jid := u.g.domain
+	if on := c.x.call.On; on.Kind != transports.TargetDomain {
+		jid = u.g.address(on)
+	}
+	u.say(s, text.Say(s.lang, "To set a password, use a client that knows commands, such as Gajim, Movim or Profanity: run “%s” (%s) on %s.",
+		text.Say(s.lang, c.x.command.Title), c.x.command.Name, jid.String()))
 }
 
 // chatBack shows the lines or the page before.

@@ -16,6 +16,7 @@ type chatForm struct {
 	form    *transports.Form  // nil for a table
 	changes transports.Values // what he answered on this page
 	from    int               // the first of the lines of the page that is shown
+	link    bool              // what is secret can be filled in by a link
 }
 
 // chatFields is how many lines between title and instructions are shown at a time.
@@ -36,7 +37,7 @@ func (u *user) chat(s said, x *execution, f *transports.Form) *chatForm {
 		if c != nil && c.x != x {
 			u.end(c.x)
 		}
-		c = &chatForm{x: x, form: f, changes: transports.Values{}}
+		c = &chatForm{x: x, form: f, changes: transports.Values{}, link: f != nil && u.g.canLink(x, f)}
 		u.chats[s.to] = c
 	}
 	return c
@@ -130,9 +131,6 @@ func (c *chatForm) fieldLine(lang string, i int) string {
 
 // explain says how to change one field.
 func (c *chatForm) explain(lang, number string, field transports.Field) string {
-	if field.Type.Secret() {
-		return text.Say(lang, secretInChat)
-	}
 	if len(field.Options) == 0 {
 		return c.fieldLine(lang, c.index(field.Name)) + "\n" + text.Say(lang, "Write “%[1]s …” to change it, “%[1]s -” to clear it.", number)
 	}
@@ -151,8 +149,10 @@ func (c *chatForm) showValue(lang string, field transports.Field) string {
 		vs = field.Values
 	}
 	switch {
+	case field.Type.Secret() && c.link:
+		return text.Say(lang, "(not in chat: write “link” for a page)")
 	case field.Type.Secret():
-		return text.Say(lang, "(not in chat: use the command in your client)")
+		return text.Say(lang, "(not in chat)")
 	case field.Type == transports.FieldBool:
 		return yesNo(lang, transports.Values{"v": vs}.Bool("v"))
 	case len(vs) == 0 || len(vs) == 1 && vs[0] == "":
@@ -168,8 +168,8 @@ func (c *chatForm) showValue(lang string, field transports.Field) string {
 	return clip(strings.Join(shown, ", "), longest)
 }
 
-// secretInChat answers who writes a password: what is written here stays in the archives of servers and clients.
-const secretInChat = "I do not take passwords in chat, where archives keep them. Use the command in your client, and consider deleting that message."
+// What is said to who writes a password, which stays in the archives of servers and clients.
+const secretInChat = "I do not take passwords in chat, where archives keep them. Consider deleting that message."
 
 // take notes an answer. What is wrong with it is a text of the catalogue.
 func (c *chatForm) take(words []string) (wrong string) {

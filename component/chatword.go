@@ -15,6 +15,7 @@ const (
 	meansYes
 	meansNo
 	meansVersion
+	meansLink
 )
 
 // chatWord is a word of chat. One that belongs to a language says that its writer reads that.
@@ -59,6 +60,10 @@ func readWord(word string) chatWord {
 		return chatWord{means: meansNo}
 	case "non":
 		return chatWord{means: meansNo, lang: "fr"}
+	case "link":
+		return chatWord{means: meansLink}
+	case "lien":
+		return chatWord{means: meansLink, lang: "fr"}
 	case "version":
 		return chatWord{means: meansVersion}
 	case "rooms", "networks", "connections":

@@ -23,11 +23,13 @@ type Options struct {
 	Server    string
 	Version   string // of the program, for XEP-0092
 	Transport transports.Transport
-	Admins    []string  // bare JIDs of the operator's administrators
-	Store     *store.DB // remembers who was in which room; nil remembers nothing
-	Archive   bool      // keep what is said in Store, for users to read later
-	Log       *slog.Logger
-	Metrics   *Metrics
+	Admins    []string // bare JIDs of the operator's administrators
+	// LinkURL is where the pages of one-time links stand, without the token; empty where there are none.
+	LinkURL string
+	Store   *store.DB // remembers who was in which room; nil remembers nothing
+	Archive bool      // keep what is said in Store, for users to read later
+	Log     *slog.Logger
+	Metrics *Metrics
 	// Identity renders a JID for the log; nil prints a placeholder, so that no identity is logged by mistake.
 	Identity func(jid string) slog.Attr
 	Timing   Timing

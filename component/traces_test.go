@@ -120,13 +120,16 @@ func TestTraceConfigure(t *testing.T) {
 	say("1 ally", "1 Nick: ally*")
 	say("2", "Colour: write “2” and one of these numbers.*1 Red*2 Blue")
 	say("1", "1 Nick: ally*“1 …” to change it*")
-	say("4", "I do not take passwords in chat*")
+	elsewhere := `<message type='chat' from='help@irc.localhost'><body>To set a password, use a client that knows commands*“Settings” (configure) on irc.example@irc.localhost.</body></message>`
+	say("4", "To set a password, use a client*")
+	say("link", "To set a password, use a client*")
 	say("help", "Your settings (irc.example)*1 Nick: ally*")
 	say("colour red", "*2 Colour: Red*")
 	say("colour mauve", "This is not one of the choices.")
 	say("3 perhaps", "This is yes or no.")
 	say("3 yes", "*3 Away: yes*")
 	say("4 hunter2", "I do not take passwords in chat*")
+	alice.expect(elsewhere)
 	say("gibberish here", "I do not understand*")
 	say("ok", "Saved.")
 	if c := <-ran; c.Values.Get("nick") != "ally" || c.Values.Get("colour") != "red" || !c.Values.Bool("away") || c.On.Network != "irc.example" || c.User.String() != "alice@localhost" {
@@ -138,6 +141,7 @@ func TestTraceConfigure(t *testing.T) {
 	<-ran
 	say("configure "+strings.Repeat("z", 5000), "“"+strings.Repeat("z", 60)+"…” is not the name of a network.")
 	say("configure irc.example pass=hunter2", "I do not take passwords in chat*")
+	alice.expect(elsewhere)
 	say("cancel", "Left as it is.")
 	say("cancel", "There is nothing to cancel.")
 	say("configure", "Which network?*")

@@ -34,6 +34,7 @@ var contract = []behaviour{
 	{"vacating", testVacate},
 	{"a sealed password does not open in another row", testOccupancySwapped},
 	{"users are found one by one and in pages", testUserLookups},
+	{"links work once and for a time", testLinks},
 	{"removing a user removes everything of him", testRemoveUser},
 	{"texts have limits", testLimits},
 	{"texts come back as they went in", testTexts},
@@ -310,6 +311,7 @@ func testRemoveUser(t *testing.T, db *DB, _ *testClock) {
 				tx.AddFile(File{UserID: user(n), ID: fmt.Sprint(n)}, 0),
 				tx.AddContact(Contact{user(n), "bob%net"}),
 				tx.Block(Block{user(n), testDomain}),
+				tx.AddLink(Secret(fmt.Sprint("token ", n)), Link{UserID: user(n), Command: "configure", ExpiresAt: testStart.Add(time.Hour)}),
 			)
 		})
 	}

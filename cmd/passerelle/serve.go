@@ -21,6 +21,7 @@ import (
 	"passerelle/config"
 	"passerelle/internal/files"
 	"passerelle/internal/logging"
+	"passerelle/internal/onetime"
 	"passerelle/internal/operator"
 	"passerelle/internal/safehttp"
 	"passerelle/internal/web"
@@ -103,7 +104,7 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error
 		}
 		g, err := component.New(component.Options{
 			Domain: c.Domain, Secret: c.Secret.Reveal(), Server: c.Server, Version: versionString(), Transport: t, Store: db,
-			Archive: cfg.Archive.Enabled, Admins: c.Admins, PasteLines: c.PasteLines,
+			Archive: cfg.Archive.Enabled, Admins: c.Admins, LinkURL: linkURL(cfg), PasteLines: c.PasteLines,
 			Log: log, Metrics: metrics, Identity: identities.User, OccupantKey: occupantKey(key, c.Domain),
 			Upload: component.UploadOptions{
 				OwnDomains: cfg.OwnDomains(c.Domain), Files: keeper, HTTP: safehttp.Options{UserAgent: "passerelle/" + versionString()},
@@ -151,6 +152,7 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error
 		start(admin.Serve)
 	}
 	if cfg.Web.URL != nil {
+		pages = append(pages, linkPages(db, gateways, log)...)
 		public, err := web.ListenPublic(ctx, web.PublicOptions{
 			Listen: cfg.Web.Listen, URL: cfg.Web.URL, CertFile: cfg.Web.CertFile, KeyFile: cfg.Web.KeyFile, Pages: pages, Log: log,
 		})
@@ -183,6 +185,25 @@ func operatorPages(gateways []*component.Gateway, log *slog.Logger) http.Handler
 		all[i] = g
 	}
 	return operator.NewHandler(all, log)
+}
+
+// linkURL is where the pages of one-time links are reached; empty without a public listener.
+func linkURL(cfg *config.Config) string {
+	if cfg.Web.URL == nil {
+		return ""
+	}
+	return cfg.Web.URL.JoinPath(onetime.Path).String()
+}
+
+// linkPages are those of one-time links.
+func linkPages(db *store.DB, gateways []*component.Gateway, log *slog.Logger) []web.Page {
+	all := make([]onetime.Gateway, len(gateways))
+	for i, g := range gateways {
+		all[i] = g
+	}
+	h := onetime.NewHandler(db, log, all...)
+	const path = onetime.Path + "{token}"
+	return []web.Page{{Pattern: "GET " + path, Handler: h}, {Pattern: "POST " + path, Handler: h}}
 }
 
 // shutdownIRC waits until all sessions have left their networks.

@@ -75,6 +75,11 @@ func importTable() []row {
 			why: "a bridge knows its network and the waist, neither XMPP nor another bridge",
 		},
 		{
+			pkgs: []string{"internal/onetime"},
+			may:  []string{"transports", "store", "internal/text"},
+			why:  "it shows forms on the web, whatever they are for",
+		},
+		{
 			pkgs: []string{"internal/operator"},
 			may:  []string{"transports"},
 			why:  "it carries commands to whatever runs them",

@@ -1,0 +1,152 @@
+package onetime
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"html/template"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"passerelle/internal/text"
+	"passerelle/store"
+	"passerelle/transports"
+)
+
+//go:embed page.html
+var pageHTML string
+
+//go:embed style.css
+var styleCSS string
+
+var pageTemplate = template.Must(template.New("page").Parse(pageHTML))
+
+// policy lets the page have its own style and send its form to where it came from, and nothing else: neither scripts nor anything of
+// other sites (Content Security Policy Level 3).
+var policy = func() string {
+	sum := sha256.Sum256([]byte(styleCSS))
+	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
+		"'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+}()
+
+// page is what the template shows, in a language.
+type page struct {
+	Lang  string
+	Style template.CSS
+	Title string
+	Said  string // a sentence instead of a form, or what is wrong with the form as a whole
+	Whose string
+	Help  string
+	Send  string
+	Form  []field
+}
+
+// field is a field of the form as the template shows it.
+type field struct {
+	Name, Label, Fault string
+	Kind               string // "text", "password", "lines", "secret lines", "box", "choice", "choices"
+	Value              string
+	Checked, Required  bool
+	Options            []option
+}
+
+type option struct {
+	Value, Label string
+	Selected     bool
+}
+
+// gone says that a link does not work any more. It is the same for one that never did.
+func (p page) gone(w http.ResponseWriter) {
+	p.show(w, http.StatusNotFound, text.Say(p.Lang, "This link was used, or is too old. Ask the gateway for another one: write “link” where you got it."))
+}
+
+// show says a sentence.
+func (p page) show(w http.ResponseWriter, status int, said string) {
+	p.Said = said
+	p.write(w, status)
+}
+
+// showForm shows a form, and what is wrong with it.
+func (p page) showForm(w http.ResponseWriter, status int, link store.Link, f *transports.Form, said string) {
+	p.Title = text.Say(p.Lang, f.Title)
+	if link.Target != "" {
+		p.Title += " (" + link.Target + ")"
+	}
+	p.Said = said
+	p.Whose = text.Say(p.Lang, "You are setting this for %s. If that is not you, or you did not ask for this page, close it.", link.JID)
+	if f.Instructions != "" {
+		p.Help = text.Say(p.Lang, f.Instructions)
+	}
+	p.Send = text.Say(p.Lang, "Save")
+	for i := range f.Fields {
+		p.Form = append(p.Form, showField(p.Lang, &f.Fields[i]))
+	}
+	p.write(w, status)
+}
+
+// kinds are how fields are shown.
+var kinds = [...]string{
+	transports.FieldText: "text", transports.FieldSecret: "password", transports.FieldBool: "box", transports.FieldLines: "lines",
+	transports.FieldChoice: "choice", transports.FieldChoices: "choices", transports.FieldSecretLines: "secret lines", transports.FieldAddress: "text",
+}
+
+func showField(lang string, f *transports.Field) field {
+	out := field{Name: f.Name, Label: text.Say(lang, f.Label), Fault: f.Fault, Kind: kinds[f.Type], Required: f.Required}
+	if !f.Type.Secret() { // a secret is never shown
+		out.Value = strings.Join(f.Values, "\n")
+		out.Checked = transports.Values{"v": f.Values}.Bool("v")
+	}
+	for _, o := range f.Options {
+		out.Options = append(out.Options, option{Value: o.Value, Label: text.Say(lang, o.Label), Selected: slices.Contains(f.Values, o.Value)})
+	}
+	return out
+}
+
+func (p page) write(w http.ResponseWriter, status int) {
+	p.Style = template.CSS(styleCSS) // our own
+	if p.Title == "" {
+		p.Title = "Passerelle"
+	}
+	var b bytes.Buffer
+	if err := pageTemplate.Execute(&b, p); err != nil { // a template that is tested, into memory
+		http.Error(w, "", http.StatusInternalServerError)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Security-Policy", policy)
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Language", p.Lang)
+	h.Set("Vary", "Accept-Language")
+	w.WriteHeader(status)
+	_, _ = w.Write(b.Bytes()) // the browser may be gone; there is nobody to tell
+}
+
+// maxLanguages is how many languages of a browser are looked at.
+const maxLanguages = 16
+
+// readLanguage is the language of the catalogue that a browser likes best (RFC 9110 §12.5.4).
+func readLanguage(accept string) string {
+	best, most := "en", 0.0
+	for i, part := range strings.SplitN(accept, ",", maxLanguages+1) {
+		if i == maxLanguages {
+			break
+		}
+		tag, params, _ := strings.Cut(strings.TrimSpace(part), ";")
+		weight := 1.0
+		if q, ok := strings.CutPrefix(strings.TrimSpace(params), "q="); ok {
+			var err error
+			if weight, err = strconv.ParseFloat(q, 64); err != nil || !(weight >= 0 && weight <= 1) {
+				continue
+			}
+		}
+		tag = strings.TrimSpace(tag)
+		primary, _, _ := strings.Cut(strings.ToLower(tag), "-")
+		if known := text.Known(tag); known == primary && weight > most {
+			best, most = known, weight
+		}
+	}
+	return best
+}
