@@ -5,7 +5,7 @@
 // the network gets nothing, and what its sender wants kept. What the room or the conversation makes of that is not its business.
 //
 // Documents: XEP-0066 1.5, XEP-0085 2.1, XEP-0245 1.0, XEP-0249 1.2, XEP-0308 1.2.1, XEP-0333 0.4, XEP-0334 0.4, XEP-0364 0.3.2, XEP-0374 0.2,
-// XEP-0380 0.4, XEP-0384 0.8, XEP-0424 0.4.2, XEP-0426 0.3, XEP-0428 0.2.1, XEP-0444 0.2, XEP-0446 0.1, XEP-0447 0.2,
+// XEP-0380 0.4, XEP-0384 0.8, XEP-0424 0.4.2, XEP-0426 0.3, XEP-0428 0.2.0, XEP-0444 0.2, XEP-0446 0.1, XEP-0447 0.2,
 // XEP-0448 0.2, XEP-0461 0.2.
 package downgrade
 

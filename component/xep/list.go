@@ -3,7 +3,7 @@ package xep
 // Extension is an XMPP extension protocol that the gateway handles.
 type Extension struct {
 	Number  int
-	Version string // of the document that was read
+	Version string // of the document that the code follows
 	Status  Status
 	// Note says what of it is there, where the status does not say all.
 	Note string
@@ -241,7 +241,7 @@ func List() []Extension {
 			Scenarios: []string{"message-changes"},
 		},
 		{
-			Number: 428, Version: "0.2.1", Status: Complete,
+			Number: 428, Version: "0.2.0", Status: Complete,
 			Features:  []string{"urn:xmpp:fallback:0"},
 			Scenarios: []string{"rich-messages"},
 		},
