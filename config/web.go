@@ -53,7 +53,7 @@ func parsePublicURL(s string) (*url.URL, error) {
 	if u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
 		return nil, fmt.Errorf("there must be nothing in it but a host, a port and a path")
 	}
-	if u.RawPath != "" || strings.Contains(u.Path, "//") || strings.Contains(u.Path, "/.") {
+	if u.RawPath != "" || strings.Contains(u.Path, "//") || strings.Contains(u.Path, "/.") || strings.ContainsAny(u.Path, "{} ") {
 		return nil, fmt.Errorf("its path must be plain")
 	}
 	u.Path = strings.TrimRight(u.Path, "/")

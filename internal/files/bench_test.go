@@ -43,5 +43,3 @@ func BenchmarkServe(b *testing.B) {
 		}
 	})
 }
-
-func plenty(o *Options) { o.MaxSize, o.UserQuota, o.Quota = 1<<40, 1<<40, 1<<40 }

@@ -22,20 +22,20 @@ import (
 	"passerelle/transports"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(childEnv); dir != "" {
+		keepUntilKilled(dir)
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 var alice = store.UserID{Domain: "irc.example", JID: "alice@example"}
 
 // open makes a keeper with a database of its own.
 func open(t testing.TB, change func(*Options)) *Keeper {
 	t.Helper()
-	dir := t.TempDir()
-	key, err := store.CreateKey(filepath.Join(dir, "key"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	log := slog.New(slog.DiscardHandler)
-	db, err := store.Open(t.Context(), store.Options{Path: filepath.Join(dir, "db"), Key: key, Log: log})
+	k, db, err := openIn(t.Context(), t.TempDir(), change)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,6 +44,16 @@ func open(t testing.TB, change func(*Options)) *Keeper {
 			t.Error(err)
 		}
 	})
+	return k
+}
+
+// openIn makes a keeper whose files and database are in dir, where they may be already.
+func openIn(ctx context.Context, dir string, change func(*Options)) (*Keeper, *store.DB, error) {
+	log := slog.New(slog.DiscardHandler)
+	db, err := store.Open(ctx, store.Options{Path: filepath.Join(dir, "db"), Key: make([]byte, 32), Log: log})
+	if err != nil {
+		return nil, nil, err
+	}
 	o := Options{
 		Dir: filepath.Join(dir, "files"), URL: "https://gateway.example/gw", Keep: time.Hour,
 		MaxSize: 1000, UserQuota: 1500, Quota: 2500, Store: db, Log: log,
@@ -51,11 +61,8 @@ func open(t testing.TB, change func(*Options)) *Keeper {
 	if change != nil {
 		change(&o)
 	}
-	k, err := New(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return k
+	k, err := New(ctx, o)
+	return k, db, err
 }
 
 // keep stores a file and gives the path of its link.

@@ -69,24 +69,25 @@ func ListenPublic(ctx context.Context, o PublicOptions) (*Server, error) {
 
 // publicPages are the pages handed over and the two that every site has.
 func publicPages(o PublicOptions) http.Handler {
+	pages := append([]Page{
+		{"GET /{$}", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			writeText(w, http.StatusOK, "Passerelle, a gateway from XMPP to other networks. There is nothing to see here.\n")
+		})},
+		// RFC 9309 §2.2: addresses of files and forms are nobody's business but their receivers'.
+		{"GET /robots.txt", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			writeText(w, http.StatusOK, "User-agent: *\nDisallow: /\n")
+		})},
+	}, o.Pages...)
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		writeText(w, http.StatusOK, "Passerelle, a gateway from XMPP to other networks. There is nothing to see here.\n")
-	})
-	// RFC 9309 §2.2: addresses of files and forms are nobody's business but their receivers'.
-	mux.HandleFunc("GET /robots.txt", func(w http.ResponseWriter, _ *http.Request) {
-		writeText(w, http.StatusOK, "User-agent: *\nDisallow: /\n")
-	})
-	for _, p := range o.Pages {
-		mux.Handle(p.Pattern, p.Handler)
-	}
-	var pages http.Handler = mux
-	if base := strings.TrimSuffix(o.URL.Path, "/"); base != "" {
-		pages = http.StripPrefix(base, mux)
+	base := strings.TrimSuffix(o.URL.Path, "/")
+	for _, p := range pages {
+		// Patterns get the path in front, instead of requests losing it: redirects of the mux have to lead below it too.
+		method, path, _ := strings.Cut(p.Pattern, " ")
+		mux.Handle(method+" "+base+path, p.Handler)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		publicHeaders(w.Header(), o.URL.Scheme)
-		guard(o.Log, pages, w, r)
+		guard(o.Log, mux, w, r)
 	})
 }
 

@@ -79,6 +79,7 @@ func TestPublicPages(t *testing.T) {
 		{"another method", "https://a.b", "POST", "/hello/bob", "", 405, "Method Not Allowed\n"},
 		{"no page", "https://a.b", "GET", "/hello/", "", 404, "404 page not found\n"},
 		{"below a path", "https://a.b/gw", "GET", "/gw/hello/bob", "", 200, "hello bob"},
+		{"the path itself, written badly", "https://a.b/gw", "GET", "/gw//hello//bob", "", 200, "hello bob"},
 		{"beside the path", "https://a.b/gw", "GET", "/hello/bob", "", 404, "404 page not found\n"},
 		{"form", "http://a.b", "POST", "/form", "a=b", 200, "b"},
 		{"a form too large", "http://a.b", "POST", "/form", "a=" + strings.Repeat("b", maxBodyBytes), 413, "too much\n"},
