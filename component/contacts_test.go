@@ -167,3 +167,20 @@ func TestContactFlood(t *testing.T) {
 	for alice.receive().Get("id") != "end" {
 	}
 }
+
+// Whoever is removed by a command sees everybody go, though the gateway has forgotten him by then.
+func TestForgetMeTakesContacts(t *testing.T) {
+	t.Parallel()
+	w := contactWorld(t)
+	alice := w.client("alice@localhost/phone")
+	alice.subscribe(bobJID)
+	alice.absent(bobJID)
+	if err := w.gateway.removeByCommand(t.Context(), transports.Address{Local: "alice", Domain: "localhost"}, "removed"); err != nil {
+		t.Fatal(err)
+	}
+	for _, jid := range []string{"irc.localhost", bobJID} {
+		for _, typ := range []string{"unsubscribe", "unsubscribed", "unavailable"} {
+			alice.expect(`<presence type='` + typ + `' from='` + jid + `' to='alice@localhost'/>`)
+		}
+	}
+}

@@ -42,14 +42,14 @@ func (u *user) register(in *inbound, _ entity) {
 	case query.Child(nsRegister, "remove") != nil:
 		// XEP-0077 §3.2, XEP-0100 §4.3.
 		u.background(func(ctx context.Context) func() {
-			err := u.g.removeUser(ctx, u.jid, text.Say(lang, "You are no longer registered here."))
+			contacts, err := u.g.removeUser(ctx, u.jid, text.Say(lang, "You are no longer registered here."))
 			return func() {
 				if err != nil {
 					u.answerIQ(r.from, r.to, r.id, u.sayError(err))
 					return
 				}
 				u.answerIQ(r.from, r.to, r.id, nil)
-				u.sayRemoved()
+				u.sayRemoved(contacts)
 			}
 		})
 	case query.Child(nsForm, "x").AttrIs("type", "cancel"):

@@ -84,26 +84,26 @@ func sureField() transports.Field {
 	return transports.Field{Name: sure, Label: "Yes, delete it", Type: transports.FieldBool, Values: []string{"false"}}
 }
 
-// removeUser forgets everything about a user: his sessions end with the reason, and nothing of him is left in the database. It must
-// not be called on his goroutine, which it waits for.
-func (g *Gateway) removeUser(ctx context.Context, jid transports.Address, reason string) error {
+// removeUser forgets everything about a user: his sessions end with the reason, and nothing of him is left in the database. It returns
+// what of ours is in his contact list, for sayRemoved. It must not be called on his goroutine, which it waits for.
+func (g *Gateway) removeUser(ctx context.Context, jid transports.Address, reason string) ([]transports.Address, error) {
 	u, ok := g.user(jid)
 	if !ok {
-		return transports.NewError(transports.Busy, stoppingText, nil)
+		return nil, transports.NewError(transports.Busy, stoppingText, nil)
 	}
 	contacts, err := peek(ctx, u, func() []transports.Address {
 		u.leaveEverything(reason)
 		return u.contactAddresses()
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := g.forgetUser(ctx, jid); err != nil {
-		return err
+		return nil, err
 	}
 	// Where the server does not let us, what sayRemoved says takes the subscriptions back.
 	g.removeContacts(ctx, jid, contacts)
-	return nil
+	return contacts, nil
 }
 
 // contactAddresses are what of ours the user has in his contact list, the gateway in any case.
@@ -119,18 +119,19 @@ func (u *user) contactAddresses() []transports.Address {
 
 // removeByCommand removes a user for whom no request of registration is to be answered first.
 func (g *Gateway) removeByCommand(ctx context.Context, jid transports.Address, reason string) error {
-	if err := g.removeUser(ctx, jid, reason); err != nil {
+	contacts, err := g.removeUser(ctx, jid, reason)
+	if err != nil {
 		return err
 	}
 	if u, ok := g.user(jid); ok {
-		u.post(u.sayRemoved)
+		u.post(func() { u.sayRemoved(contacts) })
 	}
 	return nil
 }
 
-// sayRemoved takes back what the user and the gateway know of each other, with all contacts (XEP-0100 §4.3).
-func (u *user) sayRemoved() {
-	for _, contact := range u.contactAddresses() {
+// sayRemoved takes back what the user and everything of ours in his contact list know of each other (XEP-0100 §4.3).
+func (u *user) sayRemoved(contacts []transports.Address) {
+	for _, contact := range contacts {
 		for _, typ := range []string{"unsubscribe", "unsubscribed", "unavailable"} {
 			u.out.Stanzas.Start("presence").JID("from", contact).JID("to", u.jid).Attr("type", typ).End()
 		}
