@@ -206,6 +206,11 @@ func (r *Room) whom(item *stanza.Element, q *transports.Moderate) (nick string, 
 	case !item.HasAttr("jid"):
 		return "", transports.NewError(transports.BadRequest, "The request does not say whom.", nil)
 	}
+	// People who are asked for an address write a nick, and Profanity passes on what they wrote.
+	if want, in = r.nickOf(item.Attr("jid")); in {
+		q.Who = r.alone(want)
+		return want, nil
+	}
 	jid, bad := transports.ParseAddress(item.Attr("jid"))
 	if bad == nil && jid.Bare() == r.opt.Address && jid.Resource != "" {
 		if want, in = r.nickOf(jid.Resource); in {
