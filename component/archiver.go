@@ -92,17 +92,17 @@ func newArchiver(db *store.DB, domain string, log *slog.Logger, metrics *domainM
 	return &archiver{db: db, domain: domain, log: log, metrics: metrics, rooms: map[string]*keptRoom{}, limit: maxKeeping, wake: make(chan struct{}, 1)}
 }
 
-// listen begins to listen to a room for a user; wanted says whether he wants it to be kept.
-func (a *archiver) listen(user store.UserID, room string, wanted func() bool) *hearer {
+// room finds or makes a room, for one more who listens to it.
+func (a *archiver) room(name string) *keptRoom {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	r := a.rooms[room]
+	r := a.rooms[name]
 	if r == nil {
-		r = &keptRoom{name: room, channel: archive.NewChannel(newID), first: 1}
-		a.rooms[room] = r
+		r = &keptRoom{name: name, channel: archive.NewChannel(newID), first: 1}
+		a.rooms[name] = r
 	}
 	r.users++
-	return &hearer{a: a, room: r, user: user, session: archive.Session(user.JID), wanted: wanted}
+	return r
 }
 
 // offer queues an item, and reports whether there was room.
@@ -174,55 +174,55 @@ func (a *archiver) barrier(ctx context.Context, b *barrier) error {
 	}
 }
 
-// hearer is a user in a room, for the archive. It belongs to the user's goroutine, but for lost and seen.
+// hearer is a user in a room, for the archive: it takes what the room shows him. It belongs to the user's goroutine, but for what is
+// said otherwise.
 type hearer struct {
-	a       *archiver
-	room    *keptRoom
-	user    store.UserID
-	session archive.Session
-	wanted  func() bool // whether the user wants it to be kept
-	lost    atomic.Bool // lines are missing in the archive, and nothing says so yet
-	entered bool
+	u    *user
+	a    *archiver
+	id   store.UserID
+	room *keptRoom
+	addr transports.Address // the room's bare JID as his clients write it
+	deaf bool
+	lost atomic.Bool // lines are missing in the archive, and nothing says so yet
+
+	session archive.Session // under room.mu
 
 	// Of the archiver's goroutine: lines that the user may read, of the database and of the transaction that is being made.
 	seen, fresh archive.Spans
 }
 
-// listen begins to take what is said in a room into the archive; nil where there is none.
-func (n *network) listen(room transports.Target, addr transports.Address) func(muc.Kept) string {
-	if n.u.g.archive == nil {
+var _ muc.Archive = (*hearer)(nil)
+
+// archive is what takes what is said in a room; nil where nothing is kept.
+func (n *network) archive(room transports.Target, addr transports.Address) muc.Archive {
+	a := n.u.g.archive
+	if a == nil {
 		return nil
 	}
-	h := n.u.g.archive.listen(n.u.g.userID(n.u.jid), n.u.g.address(room).Local, func() bool { return n.u.keeps(addr) })
-	if n.hearers == nil {
-		n.hearers = make(map[string]*hearer)
-	}
-	n.hearers[room.ID] = h
-	return h.keep
+	return &hearer{u: n.u, a: a, id: n.u.g.userID(n.u.jid), room: a.room(n.u.g.address(room).Local), addr: addr}
 }
 
-// deafen ends that.
-func (n *network) deafen(room string) {
-	if h := n.hearers[room]; h != nil {
-		delete(n.hearers, room)
-		h.close()
+// listen notes that the user is in a room now, for the first time or again.
+func listen(room *muc.Room) {
+	if room == nil {
+		return
+	}
+	if h, ok := room.Archive().(*hearer); ok {
+		h.room.mu.Lock()
+		defer h.room.mu.Unlock()
+		h.room.channel.Enter(&h.session)
 	}
 }
 
-// enter notes that the session is in the room now, for the first time or again.
-func (h *hearer) enter() {
+// deafen notes that he is done with it. Doing so again changes nothing.
+func deafen(room *muc.Room) {
+	h, ok := room.Archive().(*hearer)
+	if !ok || h.deaf {
+		return
+	}
+	h.deaf = true
 	h.room.mu.Lock()
-	defer h.room.mu.Unlock()
-	h.entered = true
-	h.room.channel.Enter(h.session)
-}
-
-// close stops listening.
-func (h *hearer) close() {
-	h.room.mu.Lock()
-	if h.entered {
-		h.room.channel.Leave(h.session)
-	}
+	h.room.channel.Leave(&h.session)
 	h.room.mu.Unlock()
 	h.a.mu.Lock()
 	defer h.a.mu.Unlock()
@@ -234,9 +234,9 @@ func (h *hearer) close() {
 // lostText is what the archive says in place of lines that it could not keep.
 const lostText = "Messages are missing here: the archive could not keep up."
 
-// keep takes what the room shows, and returns its stanza id.
-func (h *hearer) keep(k muc.Kept) string {
-	if k.How == muc.KeepNot || !h.wanted() {
+// Keep implements muc.Archive.
+func (h *hearer) Keep(k muc.Kept) string {
+	if k.How == muc.KeepNot || !h.u.keeps(h.addr) {
 		return newID()
 	}
 	if h.lost.Swap(false) {
@@ -255,7 +255,7 @@ func (h *hearer) keep(k muc.Kept) string {
 	if k.How == muc.KeepPart && h.room.channel.Alone() {
 		return "" // nobody else hears it
 	}
-	heard := h.room.channel.Hear(h.session, archiveLine(&k))
+	heard := h.room.channel.Hear(&h.session, archiveLine(&k))
 	item := keepItem{hearer: h, number: heard.Number, heard: k.How == muc.KeepHeard}
 	if heard.New {
 		item.room = h.line(heard.ID, k.Nick(), k.Event.Time, h.message(&k, heard.ID))

@@ -225,7 +225,7 @@ func (a *archiver) settle(user store.UserID) bool {
 	if user != (store.UserID{}) {
 		of = nil
 		for _, h := range a.pending {
-			if h.user == user {
+			if h.id == user {
 				of = append(of, h)
 			}
 		}
@@ -244,7 +244,7 @@ func (a *archiver) settle(user store.UserID) bool {
 // drop forgets what a user may read, or what everybody may where user is zero: it is written, or shall not be.
 func (a *archiver) drop(user store.UserID) {
 	a.pending = slices.DeleteFunc(a.pending, func(h *hearer) bool {
-		if user != (store.UserID{}) && h.user != user {
+		if user != (store.UserID{}) && h.id != user {
 			return false
 		}
 		h.seen.Reset()
@@ -272,7 +272,7 @@ func writeFresh(tx *store.Tx, of []*hearer) error {
 
 func (h *hearer) extend(tx *store.Tx, spans []archive.Span) error {
 	for _, s := range spans {
-		err := tx.ExtendSeen(h.user, h.room.name, store.LineID(s.From), store.LineID(s.To))
+		err := tx.ExtendSeen(h.id, h.room.name, store.LineID(s.From), store.LineID(s.To))
 		if err != nil && !errors.Is(err, store.ErrNoSuchLine) { // somebody deleted them, and the others go on
 			return err
 		}

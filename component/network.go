@@ -16,7 +16,6 @@ type network struct {
 	id      string
 	session transports.Session
 	rooms   map[string]*muc.Room // by Target.ID
-	hearers map[string]*hearer   // who takes what is said in them into the archive
 	private map[transports.Ref]privateSend
 	held    map[transports.Target][]transports.Send // what waits for an upload that was said before it, see paste.go
 	taken   []transports.Ref                        // those of private that are taken, oldest first
@@ -85,8 +84,8 @@ func (n *network) close(reason string) {
 
 // forget removes a session that is over.
 func (n *network) forget() {
-	for room := range n.hearers {
-		n.deafen(room)
+	for _, room := range n.rooms {
+		deafen(room)
 	}
 	if n.u.networks[n.id] == n {
 		n.setOnline(false)
@@ -167,7 +166,7 @@ func (n *network) tidy(room *muc.Room) {
 
 func (n *network) remove(room *muc.Room) {
 	delete(n.rooms, room.Target().ID)
-	n.deafen(room.Target().ID)
+	deafen(room)
 	for nick, v := range n.via {
 		if v == room {
 			delete(n.via, nick)
@@ -192,9 +191,7 @@ func (u *user) event(ev networkEvent) {
 	case transports.Done:
 		n.done(e)
 	case transports.Entered:
-		if h := n.hearers[e.Room.ID]; h != nil {
-			h.enter()
-		}
+		listen(n.rooms[e.Room.ID])
 		n.toRoom(e.Room, e)
 	case transports.Joined:
 		n.toRoom(e.Room, e)

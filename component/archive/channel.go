@@ -17,9 +17,6 @@ const (
 	minForget = 16
 )
 
-// Session names a session in a channel, unique within the channel: a user's bare JID.
-type Session string
-
 // Line is what a session heard.
 type Line struct {
 	MsgID string    // as the network says it; empty where it does not
@@ -41,7 +38,7 @@ type Heard struct {
 // Channel is the sessions in one channel and the lines that some of them may still hear. It belongs to one goroutine.
 type Channel struct {
 	newID    func() string
-	sessions map[Session]*listener
+	sessions []*Session
 	lines    []entry // the last ones, oldest first, Window at most
 	next     int64   // number of the next line
 	enough   int     // lines, after which to forget some
@@ -55,29 +52,39 @@ type entry struct {
 
 // NewChannel makes a channel without sessions. newID makes stanza ids: unique and unpredictable (XEP-0359 §4).
 func NewChannel(newID func() string) *Channel {
-	return &Channel{newID: newID, sessions: map[Session]*listener{}, next: 1, enough: minForget}
+	return &Channel{newID: newID, next: 1, enough: minForget}
 }
 
 // Enter notes that a session entered the channel: it hears what comes from now on. Who entered before begins anew.
-func (c *Channel) Enter(s Session) {
-	c.sessions[s] = &listener{entered: c.next, cursor: c.next}
+func (c *Channel) Enter(s *Session) {
+	if s.place == 0 {
+		c.sessions = append(c.sessions, s)
+		s.place = len(c.sessions)
+	}
+	s.entered, s.cursor, s.heard = c.next, c.next, s.heard[:0]
 }
 
 // Leave notes that a session left.
-func (c *Channel) Leave(s Session) { delete(c.sessions, s) }
-
-// Empty reports whether no session is in the channel, so that it may be dropped.
-func (c *Channel) Empty() bool { return len(c.sessions) == 0 }
+func (c *Channel) Leave(s *Session) {
+	if s.place == 0 {
+		return
+	}
+	n := len(c.sessions)
+	last := c.sessions[n-1]
+	c.sessions[s.place-1], last.place = last, s.place
+	c.sessions[n-1] = nil
+	c.sessions = c.sessions[:n-1]
+	s.place = 0
+}
 
 // Alone reports whether fewer than two sessions are in the channel, so that nobody else hears what one of them says.
 func (c *Channel) Alone() bool { return len(c.sessions) < 2 }
 
 // Hear tells which line it is that a session heard. A session that did not enter enters with it.
-func (c *Channel) Hear(s Session, l Line) Heard {
-	if c.sessions[s] == nil {
-		c.Enter(s)
+func (c *Channel) Hear(me *Session, l Line) Heard {
+	if me.place == 0 {
+		c.Enter(me)
 	}
-	me := c.sessions[s]
 	n, found := c.find(me, l)
 	if !found {
 		n = c.add(l)
@@ -94,7 +101,7 @@ func (c *Channel) Hear(s Session, l Line) Heard {
 }
 
 // find returns the line that a session hears as l, if it is one that is remembered.
-func (c *Channel) find(me *listener, l Line) (int64, bool) {
+func (c *Channel) find(me *Session, l Line) (int64, bool) {
 	var byTime, byOrder int64
 	for n := c.first(); n < c.next; n++ {
 		e := c.at(n)
@@ -158,7 +165,7 @@ func (c *Channel) forget() {
 
 // awaited is the number of the first line that a session may still hear. What its cursor has passed can come by id, by time or
 // because it has no place; where it never comes it is remembered until the window is full.
-func (c *Channel) awaited(l *listener) int64 {
+func (c *Channel) awaited(l *Session) int64 {
 	for n := max(c.first(), l.entered); n < l.cursor; n++ {
 		e := c.at(n)
 		if (e.Loose || e.MsgID != "" || !e.Time.IsZero()) && !l.hasHeard(n) {

@@ -72,13 +72,14 @@ func TestHear(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			channel := newChannel()
+			sessions := map[string]*archive.Session{"a": {}, "b": {}, "c": {}}
 			for i, step := range c.steps {
 				if s, ok := strings.CutPrefix(step, "+"); ok {
-					channel.Enter(archive.Session(s))
+					channel.Enter(sessions[s])
 					continue
 				}
 				if s, ok := strings.CutPrefix(step, "-"); ok {
-					channel.Leave(archive.Session(s))
+					channel.Leave(sessions[s])
 					continue
 				}
 				said, want, _ := strings.Cut(step, " = ")
@@ -100,7 +101,7 @@ func TestHear(t *testing.T) {
 						line.Loose = true
 					}
 				}
-				h := channel.Hear(archive.Session(session), line)
+				h := channel.Hear(sessions[session], line)
 				got := strconv.FormatInt(h.Number, 10)
 				if h.ID != "i"+got {
 					t.Errorf("step %d, %s: got the id %s for line %s", i, step, h.ID, got)
@@ -120,56 +121,36 @@ func TestHear(t *testing.T) {
 func TestWindow(t *testing.T) {
 	t.Parallel()
 	c := newChannel()
-	c.Enter("fast")
-	c.Enter("slow")
-	c.Enter("slower")
+	var fast, slow, slower archive.Session
+	c.Enter(&fast)
+	c.Enter(&slow)
+	c.Enter(&slower)
 	const lines = archive.Window * 3
 	text := func(n int) archive.Line { return archive.Line{Nick: "x", Text: strconv.Itoa(n)} }
 	for n := 1; n <= lines; n++ {
-		if h := c.Hear("fast", text(n)); h.Number != int64(n) || !h.New {
+		if h := c.Hear(&fast, text(n)); h.Number != int64(n) || !h.New {
 			t.Fatalf("line %d: got %+v", n, h)
 		}
 	}
-	if h := c.Hear("slow", text(lines-archive.Window+1)); h.New {
+	if h := c.Hear(&slow, text(lines-archive.Window+1)); h.New {
 		t.Errorf("the oldest line of the window: got %+v, want it to be known", h)
 	}
-	if h := c.Hear("slower", text(lines-archive.Window)); !h.New {
+	if h := c.Hear(&slower, text(lines-archive.Window)); !h.New {
 		t.Errorf("a line that fell out of the window: got %+v, want a new one", h)
-	}
-}
-
-// TestEmpty: a channel is empty when all left.
-func TestEmpty(t *testing.T) {
-	t.Parallel()
-	c := newChannel()
-	if !c.Empty() {
-		t.Error("a new channel is not empty")
-	}
-	c.Enter("a")
-	c.Enter("b")
-	c.Leave("a")
-	c.Leave("a")
-	if c.Empty() {
-		t.Error("it is empty with b in it")
-	}
-	c.Leave("b")
-	if !c.Empty() {
-		t.Error("it is not empty when all left")
 	}
 }
 
 // BenchmarkHear lets a hundred sessions hear each line.
 func BenchmarkHear(b *testing.B) {
 	c := newChannel()
-	var sessions []archive.Session
-	for i := range 100 {
-		sessions = append(sessions, archive.Session(strconv.Itoa(i)))
-		c.Enter(sessions[i])
+	sessions := make([]archive.Session, 100)
+	for i := range sessions {
+		c.Enter(&sessions[i])
 	}
 	n := 0
 	for b.Loop() {
 		line := archive.Line{Nick: "x", Text: strconv.Itoa(n / len(sessions) % 7)}
-		c.Hear(sessions[n%len(sessions)], line)
+		c.Hear(&sessions[n%len(sessions)], line)
 		n++
 	}
 }

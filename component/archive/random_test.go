@@ -26,7 +26,8 @@ type network struct {
 
 // client is a session at its place in the order.
 type client struct {
-	name  archive.Session
+	name  string
+	at    archive.Session
 	in    bool
 	next  int           // line of the network that it hears next
 	seen  archive.Spans // what it may read
@@ -37,7 +38,7 @@ type client struct {
 
 func (n *network) hear(t *testing.T, c *client, l archive.Line) int64 {
 	t.Helper()
-	h := n.channel.Hear(c.name, l)
+	h := n.channel.Hear(&c.at, l)
 	if _, known := n.stored[h.Number]; known == h.New {
 		t.Fatalf("%s hears %+v: line %d is new: %v, and stored before: %v", c.name, l, h.Number, h.New, known)
 	}
@@ -57,7 +58,7 @@ func (n *network) say(t *testing.T, c *client) {
 	t.Helper()
 	l := archive.Line{Nick: "stranger" + strconv.Itoa(n.r.IntN(2)), Text: strconv.Itoa(n.r.IntN(3))} // they repeat themselves a lot
 	if c != nil {
-		l.Nick = string(c.name)
+		l.Nick = c.name
 		if !n.echo {
 			own := l
 			own.Loose = true
@@ -102,7 +103,7 @@ func (n *network) enter(t *testing.T, c *client, quiet bool) {
 			n.drain(t, other)
 		}
 	}
-	n.channel.Enter(c.name)
+	n.channel.Enter(&c.at)
 	c.in, c.next = true, len(n.said)
 }
 
@@ -111,7 +112,7 @@ func (n *network) play(t *testing.T, k, steps int, quiet bool) {
 	t.Helper()
 	for i := range k {
 		n.sessions = append(n.sessions, &client{
-			name: archive.Session(fmt.Sprint("session", i)), truth: map[int]int64{}, own: map[int]bool{},
+			name: fmt.Sprint("session", i), truth: map[int]int64{}, own: map[int]bool{},
 		})
 	}
 	n.enter(t, n.sessions[0], quiet)
@@ -121,7 +122,7 @@ func (n *network) play(t *testing.T, k, steps int, quiet bool) {
 		case x < 2 && !c.in:
 			n.enter(t, c, quiet)
 		case x < 3 && c.in && c != n.sessions[0]: // one stays, so that every line is heard
-			n.channel.Leave(c.name)
+			n.channel.Leave(&c.at)
 			c.in = false
 		case x < 25:
 			n.say(t, nil)

@@ -257,7 +257,7 @@ func (r *Room) message(e transports.Message, out *Out) {
 		return
 	}
 	same := e.Of == 1 && p.same && p.body == l.body
-	if !same && r.opt.Keep != nil {
+	if !same && r.opt.Archive != nil {
 		r.keep(KeepPart, &e, &l) // it is shown to nobody here, so its id is of no use
 	}
 	if p.part, p.of = e.Part, e.Of; e.Part < e.Of {
@@ -386,7 +386,7 @@ func (r *Room) setSubject(e transports.Subject, out *Out) {
 		r.forget(e.Ref)
 	}
 	r.subject = subject{text: e.Text, by: e.By, time: e.Time}
-	if r.opt.Keep != nil { // XEP-0313 §6.1.2: changes of the subject are kept as well
+	if r.opt.Archive != nil { // XEP-0313 §6.1.2: changes of the subject are kept as well
 		l := line{nick: e.By, body: e.Text, subject: true, id: id, time: e.Time}
 		if l.time.IsZero() {
 			l.time = r.opt.Now()

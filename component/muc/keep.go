@@ -16,6 +16,12 @@ const (
 	KeepNot                  // the user alone, who does not want it to be kept
 )
 
+// Archive takes each message before it is shown, and returns the stanza id that it is shown with.
+type Archive interface{ Keep(Kept) string }
+
+// Archive is where what the room shows is kept; nil where it is not.
+func (r *Room) Archive() Archive { return r.opt.Archive }
+
 // Kept is a message on its way into an archive, which keeps it before it is shown, so that it is shown with its id.
 type Kept struct {
 	How   KeepHow
@@ -44,10 +50,10 @@ func (k *Kept) Append(b *stanza.Builder, id string) {
 
 // keep hands a message to the archive and returns its stanza id.
 func (r *Room) keep(how KeepHow, e *transports.Message, l *line) string {
-	if r.opt.Keep == nil {
+	if r.opt.Archive == nil {
 		return r.opt.NewID()
 	}
-	return r.opt.Keep(Kept{How: how, Event: e, room: r, line: l})
+	return r.opt.Archive.Keep(Kept{How: how, Event: e, room: r, line: l})
 }
 
 // sameForAll reports whether a message that went out as text shows no more than the text to those who get all of it, so that the line

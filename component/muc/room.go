@@ -24,8 +24,8 @@ type Options struct {
 	// pattern. Both may be nil.
 	Whom    func(transports.Address) (nick, mask string)
 	MaskJID func(mask string) transports.Address
-	// Keep takes each message into an archive and returns the stanza id that it is shown with; nil where there is none.
-	Keep func(Kept) string
+	// Archive takes what the room shows; nil where nothing is kept.
+	Archive Archive
 	// MayShow reports whether a client may be sent the presence of so many occupants once more; nil allows everything.
 	MayShow func(occupants int) bool
 	NextRef func() transports.Ref
