@@ -209,6 +209,9 @@ func (u *user) commandItems(in *inbound, e entity) {
 
 // commandInfo describes a command (XEP-0050 §2.2) or the list of commands, and reports whether the node is one of them.
 func (u *user) commandInfo(in *inbound, e entity, node string) bool {
+	if _, ok := e.commandKind(); !ok {
+		return false
+	}
 	lang := in.root().Attr("xml:lang")
 	typ, name := "command-list", text.Say(lang, "Commands")
 	if node != nsCommands {

@@ -72,6 +72,10 @@ func TestCommandRefusals(t *testing.T) {
 	expired := refusedStep("cancel", "not-allowed", "session-expired")
 	alice.ask(exec("irc.localhost", "wizard", id, "next", ""), expired)
 
+	// A person has no commands, and says so (XEP-0030 §3.2).
+	alice.ask(`<iq type='get' id='i' to='bob%irc.example@irc.localhost'><query xmlns='http://jabber.org/protocol/disco#info' node='http://jabber.org/protocol/commands'/></iq>`,
+		`<iq type='error' id='i'><error><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`)
+
 	// A form that is given up gives the command up.
 	id = begin()
 	alice.ask(exec("irc.localhost", "wizard", id, "", `<x xmlns='jabber:x:data' type='cancel'/>`), answered(`status='canceled'`, ``))

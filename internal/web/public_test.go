@@ -32,6 +32,13 @@ func startPublic(t *testing.T, o PublicOptions, log io.Writer) net.Addr {
 	if err != nil {
 		t.Fatal(err)
 	}
+	serveUntilEnd(t, s)
+	return s.Addr()
+}
+
+// serveUntilEnd serves until the test ends.
+func serveUntilEnd(t *testing.T, s *Server) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(ctx) }()
@@ -41,7 +48,6 @@ func startPublic(t *testing.T, o PublicOptions, log io.Writer) net.Addr {
 			t.Errorf("Serve = %v", err)
 		}
 	})
-	return s.Addr()
 }
 
 func parseURL(t *testing.T, s string) *url.URL {
