@@ -44,6 +44,7 @@ const (
 	maxKnown      = 1000 // domains whose services are remembered
 	knowFor       = time.Hour
 	knowNothing   = 5 * time.Minute // that there is none
+	knowSilence   = time.Minute     // that nobody answered: not each message is to wait for that
 	maxLink       = 1024            // bytes of the URL that people get
 	maxHeader     = 8 << 10         // bytes of a header of a slot
 )

@@ -272,12 +272,30 @@ func TestUploadAtStop(t *testing.T) {
 	}
 }
 
+// A server that does not answer is not waited for by each message.
+func TestUploadToSilentServer(t *testing.T) {
+	t.Parallel()
+	asked := make(chan struct{}, 8)
+	w := newUploadWorld(t, func(*xmpptest.Element) string {
+		asked <- struct{}{}
+		return ""
+	}, nil)
+	for range 2 {
+		if _, err := w.upload("hello"); err == nil {
+			t.Error("it was uploaded")
+		}
+	}
+	if n := len(asked); n != 1 {
+		t.Errorf("the service was asked %d times", n)
+	}
+}
+
 func TestUploadServicesAreForgotten(t *testing.T) {
 	t.Parallel()
 	u := newUploads(UploadOptions{})
 	defer u.close()
 	for i := range maxKnown + 10 {
-		u.remember(fmt.Sprint(i), nil)
+		u.remember(fmt.Sprint(i), nil, knowFor)
 	}
 	if len(u.known) > maxKnown {
 		t.Errorf("%d domains are known", len(u.known))

@@ -28,7 +28,7 @@ func (g *Gateway) uploadServices(ctx context.Context, domain string) ([]uploadSe
 	err := g.ask(ctx, "get", g.domain, host, discoTimeout, func(b *stanza.Builder) { b.StartNS("query", nsDiscoItems).End() },
 		func(iq *stanza.Element) { items = readItems(iq) })
 	if err != nil && !errors.Is(err, errAnsweredError) {
-		// Not remembered: it says nothing of the services.
+		g.uploads.remember(domain, nil, knowSilence)
 		return nil, tryAgain{transports.NewError(transports.Offline, "Your XMPP server does not answer where uploads go.", err), 0}
 	}
 	// XEP-0363 §3: "the entity may be the server itself or one of its items".
@@ -55,9 +55,15 @@ func (g *Gateway) uploadServices(ctx context.Context, domain string) ([]uploadSe
 			services = append(services, *s)
 		}
 	}
-	if len(services) > 0 || !silent {
-		g.uploads.remember(domain, services)
+	keep := knowFor
+	switch {
+	case len(services) > 0:
+	case silent:
+		keep = knowSilence
+	default:
+		keep = knowNothing
 	}
+	g.uploads.remember(domain, services, keep)
 	return services, nil
 }
 
@@ -69,12 +75,8 @@ func (u *uploads) find(domain string) ([]uploadService, bool) {
 	return k.services, ok && now().Before(k.until)
 }
 
-// remember keeps what was found. Where too many domains are known, those go whose time is over, and then any: it is a cache.
-func (u *uploads) remember(domain string, services []uploadService) {
-	keep := knowFor
-	if len(services) == 0 {
-		keep = knowNothing
-	}
+// remember keeps what was found, for some time. Where too many domains are known, those go whose time is over, and then any: it is a cache.
+func (u *uploads) remember(domain string, services []uploadService, keep time.Duration) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if len(u.known) >= maxKnown {
