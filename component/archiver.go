@@ -183,7 +183,9 @@ type hearer struct {
 	room *keptRoom
 	addr transports.Address // the room's bare JID as his clients write it
 	deaf bool
-	lost atomic.Bool // lines are missing in the archive, and nothing says so yet
+
+	recall *recall     // the history of the room on its way, see recall.go
+	lost   atomic.Bool // lines are missing in the archive, and nothing says so yet
 
 	session archive.Session // under room.mu
 

@@ -147,6 +147,9 @@ func (u *user) available(in *inbound, e entity) {
 				u.refuse(in, transports.AsError(err))
 				return
 			}
+			if muc.WantsHistory(root) {
+				u.recallHistory(room)
+			}
 		}
 		if room == nil {
 			u.refuse(in, transports.NewError(transports.NotJoined, "You are no longer in this room. Join it again.", nil))

@@ -312,3 +312,41 @@ func TestNoArchive(t *testing.T) {
 	alice.ask(`<iq type='set' id='q' to='irc.localhost'><query xmlns='urn:xmpp:mam:2'/></iq>`,
 		`<iq type='error' id='q'><error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`)
 }
+
+// Whoever comes back into a room is shown what he heard there before, and may refer to it; who wants none of it is not.
+func TestArchiveIsHistory(t *testing.T) {
+	t.Parallel()
+	w, _ := newArchiveWorld(t)
+	alice := w.client("alice@localhost/phone")
+	s := w.join(alice, "alice")
+	for i := range 30 {
+		s.emit(t, roomLine("bob", fmt.Sprint("line ", i)))
+		alice.receive()
+	}
+	leave := func() {
+		alice.send(`<presence type='unavailable' to='` + goJID + `/alice'/>`)
+		alice.expect(`<presence type='unavailable'/>`)
+		<-s.ctx.Done()
+	}
+	leave()
+	alice.send(`<presence to='` + goJID + `/alice'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
+	s = w.session()
+	s.emit(t, entered(next[transports.Join](t, s)))
+	alice.expect(`<presence from='` + goJID + `/bob'/>`)
+	alice.expect(`<presence from='` + goJID + `/alice'/>`)
+	for i := 10; i < 30; i++ {
+		alice.expect(fmt.Sprintf(`<message type='groupchat' from='%s/bob' id='{id%d}'><body>line %d</body><stanza-id xmlns='urn:xmpp:sid:0' id='{id%d}'/><delay xmlns='urn:xmpp:delay'/></message>`, goJID, i, i, i))
+	}
+	alice.expect(`<message type='groupchat'><subject/></message>`)
+	alice.send(`<message type='groupchat' id='r' to='` + goJID + `'><body>indeed</body><reply xmlns='urn:xmpp:reply:0' id='` + alice.vars["id29"] + `'/></message>`)
+	if send := next[transports.Send](t, s); send.Body != "bob: indeed" {
+		t.Errorf("the network is told %q", send.Body)
+	}
+	leave()
+	alice.send(`<presence to='` + goJID + `/alice'><x xmlns='http://jabber.org/protocol/muc'><history maxstanzas='0'/></x></presence>`)
+	s = w.session()
+	s.emit(t, entered(next[transports.Join](t, s)))
+	alice.expect(`<presence from='` + goJID + `/bob'/>`)
+	alice.expect(`<presence from='` + goJID + `/alice'/>`)
+	alice.expect(`<message type='groupchat'><subject/></message>`)
+}

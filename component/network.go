@@ -129,6 +129,9 @@ func (u *user) request(a muc.Ask) {
 		n.leave(leave)
 		return
 	}
+	if recalls(a) {
+		return
+	}
 	if send, ok := a.Request.(transports.Send); ok {
 		n.send(send)
 		return

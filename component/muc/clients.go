@@ -180,7 +180,9 @@ func (r *Room) quoted(id string) (downgrade.Quoted, bool) {
 	if l == nil {
 		return downgrade.Quoted{}, false
 	}
-	q := downgrade.Quoted{Nick: l.nick, Body: l.body, Own: l.own}
+	// What he said before he left the room he said himself, as far as one can tell.
+	own := l.own || l.occupant != "" && l.occupant == r.OccupantID(r.nick)
+	q := downgrade.Quoted{Nick: l.nick, Body: l.body, Own: own}
 	if l.since != nil {
 		q.Body, q.Reacted = l.since.said, l.since.reacted
 	}

@@ -103,6 +103,12 @@ func parseHistoryRequest(x *stanza.Element) historyRequest {
 	return req
 }
 
+// WantsHistory reports whether a client that joins asks for more than nothing.
+func WantsHistory(join *stanza.Element) bool {
+	req := parseHistoryRequest(join.Child(NS, "x"))
+	return req.stanzas != 0 && req.chars != 0
+}
+
 // pick gives the lines that a request asks for, oldest first.
 func (h *history) pick(req historyRequest, now time.Time) []line {
 	lines := h.lines
@@ -131,4 +137,24 @@ func (h *history) pick(req historyRequest, now time.Time) []line {
 		}
 	}
 	return lines
+}
+
+// Past is a message that was said in the room before anybody was in it now.
+type Past struct {
+	Nick, ID, StanzaID, Occupant string
+	Body                         string
+	Payload                      string // all of it as XML, but for what the room adds
+	Time                         time.Time
+}
+
+// Remember gives a room that nobody was in yet its history, oldest message first.
+func (r *Room) Remember(past []Past) {
+	if len(r.history.lines) > 0 {
+		return
+	}
+	for _, p := range past[max(0, len(past)-KeepHistory):] {
+		r.history.add(line{
+			nick: p.Nick, id: p.ID, stanzaID: p.StanzaID, occupant: p.Occupant, body: p.Body, payload: p.Payload, time: p.Time,
+		}, downgrade.Text{Said: p.Body})
+	}
 }

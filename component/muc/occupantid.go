@@ -34,3 +34,6 @@ func AppendOccupantID(b *stanza.Builder, id string) {
 		b.StartNS("occupant-id", NSOccupantID).Attr("id", id).End()
 	}
 }
+
+// ReadOccupantID is what AppendOccupantID wrote to a message.
+func ReadOccupantID(m *stanza.Element) string { return m.Child(NSOccupantID, "occupant-id").Attr("id") }

@@ -1,0 +1,80 @@
+package component
+
+import (
+	"context"
+	"time"
+
+	"passerelle/component/muc"
+	"passerelle/component/stanza"
+	"passerelle/store"
+	"passerelle/transports"
+)
+
+// A client that enters a room which none of the user's is in gets the history (XEP-0045 §7.2.14) from the archive: the last of what the
+// user heard there before. It has to be there when the network lets him in, so the network is asked a little later for it.
+
+// recallWait bounds how much later; then there is no history.
+const recallWait = time.Second
+
+// recall is the history of a room on its way.
+type recall struct {
+	join *muc.Ask // what the network is to be asked afterwards; nil until the room asks for it
+}
+
+// recallHistory fills the history of a room that nobody is in yet.
+func (u *user) recallHistory(room *muc.Room) {
+	h, ok := room.Archive().(*hearer)
+	if !ok {
+		return
+	}
+	h.recall = &recall{}
+	u.background(func(ctx context.Context) func() {
+		ctx, cancel := context.WithTimeout(ctx, recallWait)
+		defer cancel()
+		page, err := u.g.readArchive(ctx, h.id, mamPlace{addr: h.addr, room: h.room.name}, store.Query{Max: muc.KeepHistory, Last: true})
+		return func() {
+			if err != nil {
+				u.g.log.Warn("the history of a room could not be read", u.logID(), "error", err)
+			}
+			past := make([]muc.Past, 0, len(page.Lines))
+			for i := range page.Lines {
+				if p, ok := pastMessage(&page.Lines[i]); ok {
+					past = append(past, p)
+				}
+			}
+			room.Remember(past)
+			join := h.recall.join
+			h.recall = nil
+			if join != nil && u.networks[room.Target().Network].room(room.Target().ID) == room {
+				u.request(*join)
+			}
+		}
+	})
+}
+
+// recalls reports whether a request has to wait for the history of its room, and keeps it then.
+func recalls(a muc.Ask) bool {
+	if _, ok := a.Request.(transports.Join); !ok {
+		return false
+	}
+	h, ok := a.Room.Archive().(*hearer)
+	if !ok || h.recall == nil {
+		return false
+	}
+	h.recall.join = &a
+	return true
+}
+
+// pastMessage reads a line of the archive. Changes of the subject are no history.
+func pastMessage(l *store.Line) (muc.Past, bool) {
+	st, err := stanza.Parse([]byte(l.Stanza), stanza.NSComponent, stanza.Limits{})
+	if err != nil {
+		return muc.Past{}, false
+	}
+	defer st.Release()
+	p := muc.Past{
+		Nick: l.Who, ID: st.Root.Attr("id"), StanzaID: l.ID, Payload: muc.Payload(st.Root), Occupant: muc.ReadOccupantID(st.Root),
+		Body: st.Root.Child(stanza.NSComponent, "body").Text(), Time: l.Time,
+	}
+	return p, p.Body != "" && p.Payload != ""
+}
