@@ -2,7 +2,15 @@ package e2e
 
 import (
 	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver, to make schemas
 
 	"passerelle/internal/realservers"
 	"passerelle/internal/realservers/realtest"
@@ -33,4 +41,52 @@ func TestPostgres(t *testing.T) {
 	if err := g.awaitReady(ctx); err != nil {
 		t.Errorf("after the database was away: %v", err)
 	}
+}
+
+// TestScenariosOnPostgres runs what has to do with the database once more, with PostgreSQL: a schema for each scenario.
+func TestScenariosOnPostgres(t *testing.T) {
+	t.Parallel()
+	server := realtest.Postgres(t, realservers.PostgresOptions{Fast: true})
+	db, err := sql.Open("pgx", server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	files, err := filepath.Glob("scenarios/archive-*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := build(t)
+	for _, name := range []string{"blocking", "configure-chat", "contact-presence", "history", "long-message-gateway", "register", "status"} {
+		files = append(files, "scenarios/"+name+".txtar")
+	}
+	for i, file := range slices.Sorted(slices.Values(files)) {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			t.Parallel()
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			steps, err := parseScenario(data)
+			if err != nil {
+				t.Fatalf("%s: %v", file, err)
+			}
+			schema := fmt.Sprintf("scenario%d", i)
+			if _, err := db.ExecContext(t.Context(), "CREATE SCHEMA "+schema); err != nil {
+				t.Fatal(err)
+			}
+			s := fakeServers(t)
+			g := newGateway(t, program, s)
+			g.onPostgres(t, withParameter(server.URL, "search_path", schema))
+			runOn(t, steps, s, g)
+		})
+	}
+}
+
+// withParameter adds a parameter to a URL.
+func withParameter(url, name, value string) string {
+	if strings.Contains(url, "?") {
+		return url + "&" + name + "=" + value
+	}
+	return url + "?" + name + "=" + value
 }

@@ -37,8 +37,14 @@ type runner struct {
 // runScenario runs the steps with a gateway of their own.
 func runScenario(t testing.TB, steps []step, program string, s *servers) {
 	t.Helper()
+	runOn(t, steps, s, newGateway(t, program, s))
+}
+
+// runOn runs the steps with a gateway that was not started yet.
+func runOn(t testing.TB, steps []step, s *servers, g *gateway) {
+	t.Helper()
 	r := &runner{
-		servers: s, gateway: newGateway(t, program, s),
+		servers: s, gateway: g,
 		xmpp: make(map[string]*xmppActor), irc: make(map[string]*ircActor),
 		vars: xmpptest.Vars{"GW": gatewayDomain, "NET": networkName},
 	}
