@@ -46,8 +46,11 @@ func StartEjabberd(ctx context.Context, o EjabberdOptions) (*Ejabberd, error) {
 	}
 	e := &Ejabberd{options: o}
 	e.life = life{
-		name: "ejabberd", user: "ejabberd", log: o.Log, listen: []*string{&e.C2SAddr, &e.ComponentAddr, &e.HTTPAddr},
+		name: "ejabberd", user: "ejabberd", log: o.Log, listen: []*string{&e.C2SAddr, &e.ComponentAddr},
 		prepare: func() (launch, error) { return e.launch(erl) },
+	}
+	if o.Uploads > 0 {
+		e.listen = append(e.listen, &e.HTTPAddr)
 	}
 	if err := e.begin(ctx, ""); err != nil {
 		return nil, err

@@ -39,14 +39,14 @@ func TestPortInUse(t *testing.T) {
 	components := []Component{{Domain: "irc.localhost", Secret: "s"}}
 	for name, start := range map[string]func() (*life, error){
 		"prosody": func() (*life, error) {
-			p, err := StartProsody(t.Context(), ProsodyOptions{Components: components})
+			p, err := StartProsody(t.Context(), ProsodyOptions{Components: components, Uploads: 1000})
 			if err != nil {
 				return nil, err
 			}
 			return &p.life, nil
 		},
 		"ejabberd": func() (*life, error) {
-			e, err := StartEjabberd(t.Context(), EjabberdOptions{Components: components})
+			e, err := StartEjabberd(t.Context(), EjabberdOptions{Components: components, Uploads: 1000})
 			if err != nil {
 				return nil, err
 			}

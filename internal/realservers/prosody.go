@@ -62,9 +62,12 @@ func startProsody(ctx context.Context, o ProsodyOptions, f *federation) (*Prosod
 		o.Domain = "localhost"
 	}
 	p := &Prosody{options: o, federation: f}
-	p.life = life{name: "prosody", log: o.Log, listen: []*string{&p.C2SAddr, &p.ComponentAddr, &p.HTTPAddr}, prepare: func() (launch, error) {
+	p.life = life{name: "prosody", log: o.Log, listen: []*string{&p.C2SAddr, &p.ComponentAddr}, prepare: func() (launch, error) {
 		return p.launch(path)
 	}}
+	if o.Uploads > 0 {
+		p.listen = append(p.listen, &p.HTTPAddr)
+	}
 	if err := p.begin(ctx, o.Dir); err != nil {
 		return nil, err
 	}
