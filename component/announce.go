@@ -24,7 +24,7 @@ func (g *Gateway) audience() audience {
 	}
 	note := func(user, contact string) (transports.Address, bool) {
 		jid, err := transports.ParseAddress(user)
-		if err != nil {
+		if err != nil || !g.access.admits(jid) {
 			return jid, false
 		}
 		set := l.contacts[jid]

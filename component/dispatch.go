@@ -26,6 +26,9 @@ func (u *user) stanza(in *inbound) {
 		u.refuse(in, transports.NewError(transports.Busy, stoppingText, nil))
 		return
 	}
+	if u.shutOut(in) {
+		return
+	}
 	u.saw()
 	switch root.Name {
 	case "iq":

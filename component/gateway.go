@@ -24,6 +24,7 @@ type Options struct {
 	Version   string // of the program, for XEP-0092
 	Transport transports.Transport
 	Admins    []string // bare JIDs of the operator's administrators
+	Access    Access
 	// LinkURL is where the pages of one-time links stand, without the token; empty where there are none.
 	LinkURL string
 	Store   *store.DB // remembers who was in which room; nil remembers nothing
@@ -77,6 +78,7 @@ type Gateway struct {
 	opt         Options
 	domain      transports.Address
 	about       transports.Description
+	access      *access
 	services    []service
 	caps        *capsTable
 	avatars     avatars
@@ -124,6 +126,7 @@ func New(opt Options) (*Gateway, error) {
 		opt:         opt,
 		domain:      domain,
 		about:       opt.Transport.Describe(),
+		access:      newAccess(&opt),
 		services:    serviceTable(),
 		occupantIDs: newOccupantIDs(opt.OccupantKey),
 		log:         opt.Log.With("domain", opt.Domain),

@@ -20,6 +20,8 @@ func (u *user) mayOpen() *transports.Error {
 	switch {
 	case u.stopped:
 		return transports.NewError(transports.Busy, stoppingText, nil)
+	case u.denied:
+		return u.g.denial("")
 	case len(u.networks) >= maxNetworks:
 		return transports.NewError(transports.Policy,
 			fmt.Sprintf("You are connected to %d networks, which is the most. Leave the rooms of one of them first.", maxNetworks), nil)

@@ -194,9 +194,25 @@ func (u *user) restore(r restoring) {
 	if err != nil {
 		u.g.log.Warn("a user could not be brought back into a room", u.logID(), "error", err)
 		u.forgetOccupancy(r)
+		u.sayNotBack(r, transports.AsError(err))
 		return
 	}
 	room.Restore(r.client, r.nick, r.password, u.out)
+}
+
+// sayNotBack tells a client that it is not in the room any more that it was in before the restart (XEP-0045 §9.3, as the gateway's
+// own doing).
+func (u *user) sayNotBack(r restoring, why *transports.Error) {
+	from := u.roomAddress(r).WithResource(r.nick)
+	b := u.out.Stanzas.Start("presence").JID("from", from).JID("to", r.client).Attr("type", "unavailable")
+	if why.Text != "" {
+		b.Start("status").Text(why.Text).End()
+	}
+	b.StartNS("x", muc.NSUser).Start("item").Attr("affiliation", "none").Attr("role", "none").End()
+	for _, code := range []string{"110", "333"} { // removed by an error, XEP-0045 §15.6.2
+		b.Start("status").Attr("code", code).End()
+	}
+	b.End().End()
 }
 
 // gone stops bringing a client back into a room where it left it, or its server says that it is not there.

@@ -86,6 +86,9 @@ func (g *Gateway) operation(op transports.Operation) (transports.Command, transp
 		return transports.Command{}, transports.Call{}, transports.NewError(transports.NotFound, "There is no command "+quote(op.Command)+".", nil)
 	}
 	c, call := g.commands[i], transports.Call{User: op.User.Bare(), Lang: op.Lang}
+	if !op.User.IsZero() && !g.access.admits(op.User) { // a link that he got before is of no use to him any more
+		return transports.Command{}, transports.Call{}, g.denial(op.Lang)
+	}
 	if op.User.IsZero() && !c.Admin {
 		return bad("This command is run for a user: say for whom.")
 	}

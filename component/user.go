@@ -41,6 +41,7 @@ type user struct {
 	space   chan struct{} // closed when an event was taken from a full queue; nil while nobody waits
 
 	// What follows belongs to the running goroutine.
+	denied        bool // may not use the gateway, see access.go
 	stopped       bool // with the gateway: nothing is begun any more
 	networks      map[string]*network
 	restoring     map[restoring]struct{}           // clients on their way back after a restart
@@ -73,7 +74,7 @@ type networkEvent struct {
 }
 
 func newUser(g *Gateway, jid transports.Address) *user {
-	return &user{g: g, jid: jid, ctx: context.Background()}
+	return &user{g: g, jid: jid, ctx: context.Background(), denied: !g.access.admits(jid)}
 }
 
 // offerResult is what became of a stanza that was offered to a user.

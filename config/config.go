@@ -53,6 +53,8 @@ type Component struct {
 	SecretFile       string   `toml:"secret_file" sample:"TABLE.secret" doc:"A file that holds the secret instead, with mode 0600. File names that are not absolute start from the directory of this file."`
 	SecretCredential string   `toml:"secret_credential" sample:"TABLE-secret" doc:"The name of a systemd credential that holds the secret instead (LoadCredential= in the unit)."`
 	Admins           []string `toml:"admins" sample:"admin@example.org" doc:"JIDs of people who may run the commands for administrators: who is known, who is connected, removal of a user."`
+	AllowUsers       []string `toml:"allow_users" sample:"*.example.org" doc:"Who may use the gateway: JIDs of people, domains, and *.example.org for whatever is below a domain, but not the domain itself. Without it everybody may whose server reaches yours. Administrators always may. Others can look at the gateway, and nothing else."`
+	DenyUsers        []string `toml:"deny_users" sample:"troll@example.com" doc:"Who may not, written the same way, even where allow_users has them."`
 }
 
 // IRC is a gateway to IRC.

@@ -57,6 +57,13 @@ identities = 1
 			"1 irc: this is a table, it must be a list of tables",
 			"4 irc[0].rate: this is a string",
 		}},
+		{"users", valid + "allow_users = [\"*.example.org\", \"Example.ORG\", \"A@example.org\", \"*\", \"a@\", \"a@b.c/d\", \"*@b.c\"]\ndeny_users = []\n", []string{
+			"4 irc[0].allow_users[3]: \"*\" stands for nobody",
+			"4 irc[0].allow_users[4]: \"a@\" stands for nobody",
+			"4 irc[0].allow_users[5]: \"a@b.c/d\" stands for nobody",
+			"4 irc[0].allow_users[6]: \"*@b.c\" stands for nobody",
+			"5 irc[0].deny_users: the list is empty",
+		}},
 		{"addresses of the operator", valid + "contact = [\"xmpp:a@b.c\", \"a@b.c\", \"ftp://b.c\", \"mailto:\"]\n", []string{
 			"4 irc[0].contact[1]: \"a@b.c\" is not such an address", "4 irc[0].contact[2]: ", "4 irc[0].contact[3]: ",
 		}},

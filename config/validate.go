@@ -44,6 +44,8 @@ func (v validator) config(c *Config) {
 func (v validator) component(at string, c *Component, domains map[string]string) {
 	v.server(child(at, "server"), c.Server, defaultServer)
 	v.admins(child(at, "admins"), c.Admins)
+	v.users(child(at, "allow_users"), c.AllowUsers)
+	v.users(child(at, "deny_users"), c.DenyUsers)
 	key := child(at, "domain")
 	if !v.ok(key) || !v.ok(at) {
 		return
@@ -72,14 +74,23 @@ func (v validator) admins(key string, jids []string) {
 		return
 	}
 	for i, jid := range jids {
-		local, domain, _ := strings.Cut(jid, "@")
-		domain, err := foldDomain(domain)
-		if err != nil || local == "" || strings.ContainsFunc(local, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune("/:<>\"&'", r) }) {
+		folded, ok := foldPerson(jid)
+		if !ok {
 			v.add(element(key, i), fmt.Sprintf("%q is not the JID of a person", jid), "write it as name@example.org, without a resource")
 			continue
 		}
-		jids[i] = strings.ToLower(local) + "@" + domain
+		jids[i] = folded
 	}
+}
+
+// foldPerson checks the bare JID of a person and returns it as servers deliver it.
+func foldPerson(jid string) (string, bool) {
+	local, domain, _ := strings.Cut(jid, "@")
+	domain, err := foldDomain(domain)
+	if err != nil || local == "" || strings.ContainsFunc(local, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune("*/:<>\"&'", r) }) {
+		return "", false
+	}
+	return strings.ToLower(local) + "@" + domain, true
 }
 
 // foldDomain checks a domain name and returns it in the form that stands in JIDs: lower case, U-labels (RFC 7622 §3.2).

@@ -62,6 +62,6 @@
 // $name is a captured value or one of these: $GW, the domain of the gateway; $NET, the name of the network; $alice, the full JID
 // of alice, as she was last seen. $$ is a dollar sign. In lines of IRC, \xHH and \uHHHH stand for a byte and a character.
 //
-// Accounts are alice, bob and carol, of whom carol is an administrator of the gateway. Networks have no other clients than those of the script; the nick of the user in IRC is what
+// Accounts are alice, bob, carol and mallory, of whom carol is an administrator of the gateway and mallory may not use it. Networks have no other clients than those of the script; the nick of the user in IRC is what
 // he joins with.
 package e2e

@@ -106,6 +106,7 @@ domain = %q
 secret = %q
 server = %q
 admins = ["carol@localhost"]
+deny_users = ["mallory@localhost"]
 contact = ["xmpp:carol@localhost"]
 burst = 0
 

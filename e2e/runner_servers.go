@@ -104,7 +104,7 @@ func xmppServer(t testing.TB, name string, privileged bool) *servers {
 	s := &servers{}
 	components := []realservers.Component{{Domain: gatewayDomain, Secret: gatewaySecret, Privileged: privileged}}
 	var users []realservers.Account
-	for _, name := range []string{"alice", "bob", "carol"} {
+	for _, name := range []string{"alice", "bob", "carol", "mallory"} {
 		users = append(users, realservers.Account{Name: name, Password: password})
 	}
 	switch name {

@@ -104,7 +104,7 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error
 		}
 		g, err := component.New(component.Options{
 			Domain: c.Domain, Secret: c.Secret.Reveal(), Server: c.Server, Version: versionString(), Transport: t, Store: db,
-			Archive: cfg.Archive.Enabled, Admins: c.Admins, LinkURL: linkURL(cfg), PasteLines: c.PasteLines,
+			Archive: cfg.Archive.Enabled, Admins: c.Admins, Access: component.Access{Allow: c.AllowUsers, Deny: c.DenyUsers}, LinkURL: linkURL(cfg), PasteLines: c.PasteLines,
 			Log: log, Metrics: metrics, Identity: identities.User, OccupantKey: occupantKey(key, c.Domain),
 			Upload: component.UploadOptions{
 				OwnDomains: cfg.OwnDomains(c.Domain), Files: keeper, HTTP: safehttp.Options{UserAgent: "passerelle/" + versionString()},

@@ -149,4 +149,6 @@ var french = map[string]string{
 	"You are no longer registered here.":                                                                      "Vous n'êtes plus inscrit ici.",
 	"You are registered. Removing the registration deletes everything that is kept about you here.":           "Vous êtes inscrit. Supprimer l'inscription efface tout ce qui est gardé de vous ici.",
 	"The gateway cannot see your contact list: choose to keep messages always or never, and make exceptions.": "La passerelle ne voit pas votre liste de contacts : choisissez de toujours ou de ne jamais garder les messages, et faites des exceptions.",
+	"You may not use this gateway: its operator does not let you.":                                            "Vous ne pouvez pas utiliser cette passerelle : son exploitant ne vous y autorise pas.",
+	"If that is a mistake, ask: %s":                                                                           "Si c'est une erreur, demandez : %s",
 }

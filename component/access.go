@@ -1,0 +1,104 @@
+package component
+
+import (
+	"slices"
+	"strings"
+
+	"passerelle/component/muc"
+	"passerelle/internal/text"
+	"passerelle/transports"
+)
+
+// Access is who may use a gateway, each list of bare JIDs, domains, and "*.example.org" for what is below a domain, in the form in
+// which servers deliver JIDs. An empty Allow lets everybody in. Administrators are always let in.
+type Access struct {
+	Allow, Deny []string
+}
+
+// access answers who may use the gateway. Safe to call from any goroutine.
+type access struct {
+	admins, allow, deny map[string]struct{}
+}
+
+func newAccess(opt *Options) *access {
+	set := func(list []string) map[string]struct{} {
+		m := make(map[string]struct{}, len(list))
+		for _, s := range list {
+			m[s] = struct{}{}
+		}
+		return m
+	}
+	return &access{admins: set(opt.Admins), allow: set(opt.Access.Allow), deny: set(opt.Access.Deny)}
+}
+
+// admits reports whether somebody may use the gateway.
+func (a *access) admits(jid transports.Address) bool {
+	jid = jid.Bare()
+	if _, admin := a.admins[jid.String()]; admin {
+		return true
+	}
+	return !matches(a.deny, jid) && (len(a.allow) == 0 || matches(a.allow, jid))
+}
+
+// matches reports whether a set of JIDs, domains and what is below domains has somebody.
+func matches(set map[string]struct{}, jid transports.Address) bool {
+	if len(set) == 0 {
+		return false
+	}
+	has := func(s string) bool { _, ok := set[s]; return ok }
+	if has(jid.String()) || has(jid.Domain) {
+		return true
+	}
+	for _, above, ok := strings.Cut(jid.Domain, "."); ok; _, above, ok = strings.Cut(above, ".") {
+		if has("*." + above) {
+			return true
+		}
+	}
+	return false
+}
+
+// denial is what those are told who may not use the gateway, with whom to ask where the operator says so.
+func (g *Gateway) denial(lang string) *transports.Error {
+	said := text.Say(lang, "You may not use this gateway: its operator does not let you.")
+	if len(g.opt.Contact) > 0 {
+		said += " " + text.Say(lang, "If that is a mistake, ask: %s", g.opt.Contact[0])
+	}
+	return transports.NewError(transports.Denied, said, nil)
+}
+
+// looks are the namespaces of requests that anybody may make: they show what is here.
+func looks() []string {
+	return []string{nsDiscoInfo, nsDiscoItems, nsPing, nsVersion, nsTime, nsVCardTemp, nsVCard4, nsPubSub}
+}
+
+// shutOut reports whether a stanza is of somebody who may not use the gateway, and then answers it. He may look at what is here, leave
+// it, and have deleted what is kept about him.
+func (u *user) shutOut(in *inbound) bool {
+	if !u.denied {
+		return false
+	}
+	root := in.root()
+	typ := root.Attr("type")
+	switch root.Name {
+	case "iq":
+		if root.AttrIs("type", "set") {
+			if root.Child(nsRegister, "query").Child(nsRegister, "remove") != nil { // XEP-0077 §3.2
+				return false
+			}
+			break
+		}
+		if payload := root.Child("", ""); payload != nil && slices.Contains(looks(), payload.Space) {
+			return false
+		}
+	case "presence":
+		switch {
+		case typ == "unavailable" || typ == "unsubscribe":
+			return false
+		case typ == "" && root.Child(muc.NS, "x") == nil, typ == "probe":
+			// Servers send these by themselves to whatever is in somebody's contact list (RFC 6121 §4.2.2, §4.3): no complaints.
+			return true
+		}
+	}
+	u.refuse(in, u.g.denial(root.Attr("xml:lang")))
+	return true
+}
