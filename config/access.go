@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 )
 
@@ -37,4 +38,59 @@ func foldUsers(who string) (string, bool) {
 		return "*." + domain, true
 	}
 	return domain, true
+}
+
+// reach checks which servers users may name.
+func (v validator) reach(at string, c *IRC) {
+	v.servers(child(at, "allow_servers"), c.AllowServers)
+	v.servers(child(at, "deny_servers"), c.DenyServers)
+	c.AllowedAddresses = v.prefixes(child(at, "allow_addresses"), c.AllowAddresses)
+	c.DeniedAddresses = v.prefixes(child(at, "deny_addresses"), c.DenyAddresses)
+	key := child(at, "ports")
+	if v.ok(key) && len(c.Ports) == 0 {
+		v.add(key, "the list is empty", "write ports = [6697], or remove the line")
+	}
+	for i, port := range c.Ports {
+		if at := element(key, i); v.ok(at) && (port < 1 || port > 65535) {
+			v.add(at, fmt.Sprintf("%d is no port", port), "write a number from 1 to 65535, such as 6697")
+		}
+	}
+	for _, name := range []string{"allow_servers", "deny_servers", "allow_addresses", "deny_addresses", "ports"} {
+		if key := child(at, name); !c.Open && v.has(key) && v.ok(key) {
+			v.add(key, "it has no effect, because users may join the networks of this file only", "remove the line, or write open = true")
+		}
+	}
+}
+
+// servers checks names of servers, and folds them as those in addresses are.
+func (v validator) servers(key string, list []string) {
+	for i, name := range list {
+		if !v.ok(element(key, i)) {
+			continue
+		}
+		name = strings.ToLower(name)
+		if bare := strings.TrimPrefix(name, "*."); bare == "" || len(bare) > maxNetworkName || strings.ContainsFunc(bare, notInName) {
+			v.add(element(key, i), fmt.Sprintf("%q is no name of a server", list[i]), "write irc.example.org, or *.example.org for everything below it")
+		}
+		list[i] = name
+	}
+}
+
+// prefixes checks networks in CIDR notation; an address stands for itself.
+func (v validator) prefixes(key string, list []string) []netip.Prefix {
+	var all []netip.Prefix
+	for i, s := range list {
+		p, err := netip.ParsePrefix(s)
+		if a, errAddress := netip.ParseAddr(s); errAddress == nil && a.Zone() == "" {
+			p, err = netip.PrefixFrom(a, a.BitLen()), nil
+		}
+		switch {
+		case !v.ok(element(key, i)):
+		case err != nil:
+			v.add(element(key, i), fmt.Sprintf("%q is no network", s), "write it as 10.11.0.0/16 or 2001:db8::/32")
+		default:
+			all = append(all, p.Masked())
+		}
+	}
+	return all
 }

@@ -10,6 +10,7 @@ package config
 
 import (
 	"crypto/x509"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -62,6 +63,15 @@ type IRC struct {
 	Component
 	Name string `toml:"name" doc:"What people see as the name of the gateway."`
 	Open bool   `toml:"open" doc:"Whether users may join any IRC server by its name. If false, only the networks listed below."`
+	// What users may reach beside Networks, where the gateway is open.
+	AllowServers   []string `toml:"allow_servers" sample:"*.example.org" doc:"Names of the servers that users may join where open is true, beside the networks listed below; *.example.org is whatever is below a domain. Without it any server."`
+	DenyServers    []string `toml:"deny_servers" sample:"irc.example.com" doc:"Names of servers that they may not join."`
+	AllowAddresses []string `toml:"allow_addresses" sample:"10.11.0.0/16" doc:"Addresses of such servers that may be connected to though they are not of the public internet: networks in CIDR notation. Without it nothing behind your firewall can be reached by naming a server."`
+	DenyAddresses  []string `toml:"deny_addresses" sample:"198.51.100.0/24" doc:"Addresses that may not be connected to, whatever a server is called."`
+	Ports          []int    `toml:"ports" sample:"6697" doc:"The ports of such servers, tried in turn. All are spoken to over TLS."`
+	// AllowedAddresses and DeniedAddresses are AllowAddresses and DenyAddresses.
+	AllowedAddresses []netip.Prefix `toml:"-"`
+	DeniedAddresses  []netip.Prefix `toml:"-"`
 	// AvatarFile is where Avatar was read from; Avatar is empty without.
 	AvatarFile string    `toml:"avatar_file" sample:"irc.png" doc:"A picture of the gateway for contact lists: PNG, JPEG or WebP, at most 64 KiB and 1024 by 1024 pixels. The default is a footbridge."`
 	Avatar     Image     `toml:"-"`
@@ -184,6 +194,7 @@ func (i *IRC) setDefaults() {
 	i.Component.setDefaults()
 	i.Name = "IRC gateway"
 	i.Open = true
+	i.Ports = []int{6697}
 	i.Burst = 10
 	i.Rate = 1
 	i.PasteLines = 6

@@ -80,7 +80,9 @@ func (d decoder) value(path string, f field, value any, into reflect.Value) {
 		}
 		d.wrongType(path, value, "a table", "["+path+"] on a line of its own, in single brackets")
 	case into.Type().Elem().Kind() == reflect.String:
-		d.texts(path, f, value, into)
+		d.list(path, f, value, into, "strings", "a string", `"…"`)
+	case into.Type().Elem().Kind() == reflect.Int:
+		d.list(path, f, value, into, "integers", "an integer", "6697")
 	default:
 		d.tables(path, value, into)
 	}
@@ -106,21 +108,26 @@ func (d decoder) text(path string, f field, value any, into reflect.Value) {
 	into.SetString(s)
 }
 
-// texts decodes a list of strings.
-func (d decoder) texts(path string, f field, value any, into reflect.Value) {
+// list decodes a list of strings or of integers; what says which, one is what such an element is.
+func (d decoder) list(path string, f field, value any, into reflect.Value, what, one, example string) {
 	list, ok := value.([]any)
 	if !ok {
-		d.wrongType(path, value, "a list of strings", f.name+` = ["…"], in brackets`)
+		d.wrongType(path, value, "a list of "+what, f.name+" = ["+example+"], in brackets")
 		return
 	}
+	into.SetZero() // no default is added to
 	for i, v := range list {
-		s, ok := v.(string)
-		if !ok {
-			d.wrongType(element(path, i), v, "a string", "it in quotes")
+		item := reflect.ValueOf(v)
+		if n, isInt := v.(int64); isInt && into.Type().Elem().Kind() == reflect.Int {
+			item = reflect.ValueOf(int(n))
+		}
+		if item.Type() != into.Type().Elem() {
+			d.wrongType(element(path, i), v, one, example)
 			// The element keeps its place, so that later faults name the right one.
 			d.mute(element(path, i))
+			item = reflect.Zero(into.Type().Elem())
 		}
-		into.Set(reflect.Append(into, reflect.ValueOf(s)))
+		into.Set(reflect.Append(into, item))
 	}
 }
 

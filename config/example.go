@@ -69,6 +69,8 @@ func exampleTable(b *bytes.Buffer, path string, of field, table reflect.Value, o
 func exampleValue(f field, v reflect.Value) string {
 	shown := f.example + f.sample
 	switch {
+	case v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.Int:
+		return "[" + shown + "]"
 	case v.Kind() == reflect.Slice:
 		return fmt.Sprintf("[%q]", shown)
 	case shown != "":

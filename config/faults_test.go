@@ -64,6 +64,23 @@ identities = 1
 			"4 irc[0].allow_users[6]: \"*@b.c\" stands for nobody",
 			"5 irc[0].deny_users: the list is empty",
 		}},
+		{"reach", valid + `allow_servers = ["*.example.org", "#go", "*", "IRC.example.com"]
+deny_addresses = ["10.0.0.0/8", "2001:db8::1", "10.0.0.0/33", "fe80::1%eth0", "irc.example.org"]
+ports = [6697, 0, 70000, "6667"]
+`, []string{
+			"4 irc[0].allow_servers[1]: \"#go\" is no name",
+			"4 irc[0].allow_servers[2]: \"*\" is no name",
+			"5 irc[0].deny_addresses[2]: \"10.0.0.0/33\" is no network",
+			"5 irc[0].deny_addresses[3]: \"fe80::1%eth0\" is no network",
+			"5 irc[0].deny_addresses[4]: \"irc.example.org\" is no network",
+			"6 irc[0].ports[3]: this is a string, it must be an integer",
+			"6 irc[0].ports[1]: 0 is no port",
+			"6 irc[0].ports[2]: 70000 is no port",
+		}},
+		{"reach without effect", valid + "open = false\nports = []\ndeny_servers = [\"a.b\"]\n[[irc.network]]\nname = \"a.b\"\n", []string{
+			"5 irc[0].ports: the list is empty",
+			"6 irc[0].deny_servers: it has no effect",
+		}},
 		{"addresses of the operator", valid + "contact = [\"xmpp:a@b.c\", \"a@b.c\", \"ftp://b.c\", \"mailto:\"]\n", []string{
 			"4 irc[0].contact[1]: \"a@b.c\" is not such an address", "4 irc[0].contact[2]: ", "4 irc[0].contact[3]: ",
 		}},

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"syscall"
 	"time"
 
@@ -58,8 +57,8 @@ func (t *Transport) dialAddress(ctx context.Context, n *Network, address string,
 	return secured, nil
 }
 
-// dialer is the operator's own where he gave one. The system's refuses addresses that are not public for networks that a user
-// named, once the name is resolved, so that a name cannot be used to reach what stands behind our firewall.
+// dialer is the operator's own where he gave one. The system's checks the address of a server that a user named once its
+// name is resolved, so that no name leads to what stands behind our firewall.
 func (t *Transport) dialer(n *Network) func(ctx context.Context, network, address string) (net.Conn, error) {
 	if t.opt.Dial != nil {
 		return t.opt.Dial
@@ -67,48 +66,19 @@ func (t *Transport) dialer(n *Network) func(ctx context.Context, network, addres
 	d := &net.Dialer{KeepAlive: -1} // the session has its own
 	if !n.configured {
 		d.Control = func(_, address string, _ syscall.RawConn) error {
-			return checkPublic(address)
+			return t.opt.Reach.check(address)
 		}
 	}
 	return d.DialContext
-}
-
-// errNotPublic refuses an address that a stranger's server cannot have.
-var errNotPublic = errors.New("the address is not public")
-
-// checkPublic refuses what is no address of the public internet.
-func checkPublic(address string) error {
-	a, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return fmt.Errorf("read resolved address: %w", err)
-	}
-	if ip := a.Addr().Unmap(); !isPublic(ip) {
-		return errNotPublic
-	}
-	return nil
-}
-
-func isPublic(ip netip.Addr) bool {
-	if !ip.IsGlobalUnicast() || ip.IsPrivate() || ip.Zone() != "" {
-		return false // loopback, link-local, multicast and unspecified are no global unicast
-	}
-	for _, special := range []string{
-		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24",
-		"203.0.113.0/24", "240.0.0.0/4", // RFC 6890 §2.2.2
-		"64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "fec0::/10", // RFC 6890 §2.2.3; the
-		// translated and tunnelled ones would reach IPv4 addresses that this list refuses
-	} {
-		if netip.MustParsePrefix(special).Contains(ip) {
-			return false
-		}
-	}
-	return true
 }
 
 // dialFault says in words why there is no connection.
 func dialFault(n *Network, err error) *cause {
 	fault := func(kind transports.Kind, final bool, format string, args ...any) *cause {
 		return &cause{transports.NewError(kind, fmt.Sprintf(format, args...), err), final}
+	}
+	if errors.Is(err, errDeniedAddress) {
+		return fault(transports.Denied, true, "The operator of this gateway does not let it connect to the address of %s.", n.ID)
 	}
 	if errors.Is(err, errNotPublic) {
 		return fault(transports.Denied, true, "%s is not a server on the public internet, so you cannot connect to it from here.", n.ID)

@@ -32,7 +32,8 @@ type Network struct {
 type Options struct {
 	Name     string    // of the gateway, for people
 	Networks []Network // in the operator's order
-	Open     bool      // users may name any other server; it is reached over TLS at public addresses only
+	Open     bool      // users may name other servers, as far as Reach goes; they are reached over TLS
+	Reach    Reach
 
 	// Burst lines are sent at once, Rate lines a second from then on. A Burst of zero means no limit at all, a Rate of zero means 1.
 	Burst int
@@ -166,7 +167,10 @@ func (t *Transport) network(id string) (*Network, error) {
 	if !t.opt.Open {
 		return nil, transports.NewError(transports.NotFound, fmt.Sprintf("This gateway does not connect to %q.", id), nil)
 	}
-	return &Network{ID: id, Name: id, Addresses: []string{net.JoinHostPort(id, defaultPort)}}, nil
+	if !t.opt.Reach.names(id) {
+		return nil, transports.NewError(transports.Denied, fmt.Sprintf("The operator of this gateway does not let it connect to %q.", id), nil)
+	}
+	return &Network{ID: id, Name: id, Addresses: t.opt.Reach.addresses(id)}, nil
 }
 
 // Open makes the session of a user on a network. There is one at a time for each pair of them. The session lives until Close

@@ -291,8 +291,12 @@ func newIRC(c *config.IRC, db *store.DB, registry prometheus.Registerer, log *sl
 			ID: n.Name, Name: n.Title, Addresses: n.Addresses, Plain: !n.TLS, RootCAs: n.Roots, Password: n.Password.Reveal(),
 		})
 	}
+	reach := ircbridge.Reach{Allow: c.AllowServers, Deny: c.DenyServers, AllowAddresses: c.AllowedAddresses, DenyAddresses: c.DeniedAddresses}
+	for _, port := range c.Ports {
+		reach.Ports = append(reach.Ports, uint16(port))
+	}
 	return ircbridge.New(ircbridge.Options{
-		Name: c.Name, Networks: networks, Open: c.Open, Burst: c.Burst, Rate: c.Rate, Version: "passerelle " + versionString(),
+		Name: c.Name, Networks: networks, Open: c.Open, Reach: reach, Burst: c.Burst, Rate: c.Rate, Version: "passerelle " + versionString(),
 		Settings: settings{db: db, domain: c.Domain}, Log: log.With("domain", c.Domain),
 		Metrics: prometheus.WrapRegistererWith(prometheus.Labels{"domain": c.Domain}, registry),
 	})

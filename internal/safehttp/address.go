@@ -59,8 +59,8 @@ func within(a netip.Addr, list []netip.Prefix) bool {
 	return false
 }
 
-// public reports whether an address is one that anybody could reach from anywhere.
-func public(a netip.Addr) bool {
+// Public reports whether an address is one that anybody could reach from anywhere. Safe to call from any goroutine.
+func Public(a netip.Addr) bool {
 	if !a.IsValid() || a.Zone() != "" {
 		return false
 	}
@@ -70,7 +70,7 @@ func public(a netip.Addr) bool {
 	}
 	if nat64.Contains(a) {
 		b := a.As16()
-		return public(netip.AddrFrom4([4]byte(b[12:])))
+		return Public(netip.AddrFrom4([4]byte(b[12:])))
 	}
 	return global6.Contains(a) && !within(a, refused6)
 }

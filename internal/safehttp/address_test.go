@@ -21,11 +21,11 @@ func TestPublic(t *testing.T) {
 		"2002:7f00:1::": false, "2002:808:808::": false, "2001::1": false, "2001:db8::1": false, "3fff::1": false, "fe80::1%eth0": false,
 		"2a00:1450::1%eth0": false, "5f00::1": false,
 	} {
-		if got := public(netip.MustParseAddr(address)); got != want {
-			t.Errorf("public(%s) = %v", address, got)
+		if got := Public(netip.MustParseAddr(address)); got != want {
+			t.Errorf("Public(%s) = %v", address, got)
 		}
 	}
-	if public(netip.Addr{}) {
+	if Public(netip.Addr{}) {
 		t.Error("no address is public")
 	}
 }
@@ -93,7 +93,7 @@ func FuzzPublic(f *testing.F) {
 		if !ok {
 			return
 		}
-		got := public(a)
+		got := Public(a)
 		plain := a.Unmap()
 		if got && (plain.IsPrivate() || plain.IsLoopback() || plain.IsLinkLocalUnicast() || plain.IsMulticast() || plain.IsUnspecified() || !plain.IsGlobalUnicast()) {
 			t.Errorf("%v is public", a)
@@ -103,7 +103,7 @@ func FuzzPublic(f *testing.F) {
 			b := netip.MustParseAddr("64:ff9b::").As16()
 			v4 := plain.As4()
 			copy(b[12:], v4[:])
-			if public(mapped) != got || public(netip.AddrFrom16(b)) != got {
+			if Public(mapped) != got || Public(netip.AddrFrom16(b)) != got {
 				t.Errorf("%v is public: %v, but not so when it is embedded", plain, got)
 			}
 		}

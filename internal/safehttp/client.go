@@ -81,7 +81,7 @@ func (c *Client) checkAddress(address string) error {
 	if err != nil {
 		return newError(Forbidden, nil)
 	}
-	if a := ap.Addr(); !public(a) && !within(a.Unmap().WithZone(""), c.permit) {
+	if a := ap.Addr(); !Public(a) && !within(a.Unmap().WithZone(""), c.permit) {
 		return newError(Forbidden, nil)
 	}
 	return nil
