@@ -154,7 +154,7 @@ func (tx *Tx) appendLines(rows []archiveRow) ([]LineID, error) {
 		ids[i] = rows[i].line
 	}
 	for len(rows) > 0 {
-		n := min(len(rows), maxInsert)
+		n := min(len(rows), tx.maxInsert)
 		if err := tx.insertLines(rows[:n]); err != nil {
 			return nil, err
 		}
@@ -197,25 +197,14 @@ const (
 	touchArchive = `UPDATE archives SET last_time = $2 WHERE archive = $1`
 )
 
-// maxInsert is how many lines one statement inserts: with a statement for each, PostgreSQL would be asked and waited for each. With
-// more, SQLite would take ever longer for each line, because it looks for each parameter in the list of all.
-const maxInsert = 24
-
 func (tx *Tx) insertLines(rows []archiveRow) error {
 	args := make([]any, 0, len(rows)*lineColumns)
 	for i := range rows {
 		r := &rows[i]
 		args = append(args, int64(r.line), r.id, r.time, r.who, r.outgoing, r.stanza)
 	}
-	query := insertFull
-	if len(rows) != maxInsert {
-		query = insertLinesSQL(len(rows))
-	}
-	return tx.exec(query, args...)
+	return tx.exec(insertLinesSQL(len(rows)), args...)
 }
-
-// insertFull is the statement that inserts as many lines as one may.
-var insertFull = insertLinesSQL(maxInsert)
 
 const lineColumns = 6
 

@@ -12,6 +12,10 @@ type dialect struct {
 	hasTable  string // whether there is a table of that name
 	lock      string // taken by who brings the schema up to date; empty where a transaction excludes other writers from its beginning
 	rowNumber string // the type of a BIGINT PRIMARY KEY
+
+	// maxInsert is how many lines of the archive one statement inserts. PostgreSQL is asked and waited for with each statement; SQLite
+	// takes ever longer for each line, because it looks for each parameter in the list of all.
+	maxInsert int
 }
 
 // sqliteDialect keeps rows in the order of their number only where its type is INTEGER, which has 64 bits there.
@@ -20,6 +24,7 @@ func sqliteDialect() dialect {
 		hasTables: `SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table')`,
 		hasTable:  `SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = $1)`,
 		rowNumber: `INTEGER PRIMARY KEY`,
+		maxInsert: 24,
 	}
 }
 
@@ -31,6 +36,7 @@ func postgresDialect() dialect {
 		hasTable:  `SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = current_schema() AND tablename = $1)`,
 		lock:      `SELECT pg_advisory_xact_lock(8097880544449291628)`,
 		rowNumber: `BIGINT PRIMARY KEY`,
+		maxInsert: 256,
 	}
 }
 

@@ -8,14 +8,14 @@ import (
 
 // hotStatements are those that every message costs. They are compiled once and not each time, which would cost as much as running
 // them.
-func hotStatements() []string {
-	return []string{insertFull, numberLines, touchArchive, growSeen}
+func (d dialect) hotStatements() []string {
+	return []string{insertLinesSQL(d.maxInsert), numberLines, touchArchive, growSeen}
 }
 
 // prepareHot compiles the hot statements on the committer's connection. Where that one is replaced by another they are compiled anew.
 func (db *DB) prepareHot(ctx context.Context) error {
 	db.hot = make(map[string]*sql.Stmt)
-	for _, query := range hotStatements() {
+	for _, query := range db.dialect.hotStatements() {
 		stmt, err := db.pool.write.PrepareContext(ctx, query)
 		if err != nil {
 			return fmt.Errorf("prepare a statement: %w", err)

@@ -11,8 +11,10 @@ type Tx struct {
 	box *box
 	sql *sql.Tx // nil when the operation is over
 	hot map[string]*sql.Stmt
-	now int64 // one time for the whole operation, in Unix milliseconds
-	err error // the first statement that failed
+
+	maxInsert int   // as in dialect
+	now       int64 // one time for the whole operation, in Unix milliseconds
+	err       error // the first statement that failed
 
 	rooms map[archiveKey]roomEnd // of rooms that this operation looked up or appended to
 }
