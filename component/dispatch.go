@@ -145,8 +145,11 @@ func (u *user) available(in *inbound, e entity) {
 	default:
 		room := u.networks[e.target.Network].room(e.target.ID)
 		if room == nil && root.Child(muc.NS, "x") != nil {
-			var err error
-			if room, err = u.openRoom(e.target, in.to.Bare()); err != nil {
+			err := u.mayJoin()
+			if err == nil {
+				room, err = u.openRoom(e.target, in.to.Bare())
+			}
+			if err != nil {
 				u.refuse(in, transports.AsError(err))
 				return
 			}

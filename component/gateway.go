@@ -45,8 +45,7 @@ type Options struct {
 	Upload  UploadOptions
 	// PasteLines is how many lines a message may have on a network before it is uploaded and only its link is said; 0 for any number.
 	PasteLines int
-	// MaxSessions is how many sessions on networks there may be at a time, of all users; zero takes the default.
-	MaxSessions int
+	Limits     Limits
 }
 
 // Timing are the waiting times of a gateway; zero fields take the defaults.
@@ -112,9 +111,7 @@ func New(opt Options) (*Gateway, error) {
 		return nil, fmt.Errorf("domain %q: %w", opt.Domain, err)
 	}
 	opt.Timing.setDefaults()
-	if opt.MaxSessions == 0 {
-		opt.MaxSessions = maxSessions
-	}
+	opt.Limits.setDefaults()
 	if opt.Identity == nil {
 		opt.Identity = func(string) slog.Attr { return slog.String("user", "…") }
 	}

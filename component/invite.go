@@ -128,11 +128,7 @@ func (u *user) inviteHere(room *muc.Room, r reply, to transports.Address, invite
 
 // mayInvite counts an invitation or the answer to one, and reports whether there were not too many.
 func (u *user) mayInvite() bool {
-	if t := now(); t.Sub(u.invitedFrom) > inviteTime {
-		u.invited, u.invitedFrom = 0, t
-	}
-	u.invited++
-	return u.invited <= maxInvites
+	return u.invited.take(1, maxInvites, inviteTime)
 }
 
 // invitee is somebody of XMPP whom the user has invited, and who may decline.

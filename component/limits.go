@@ -1,19 +1,57 @@
 package component
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
 	"passerelle/transports"
 )
 
-// What users may have at a time. Anybody who reaches the XMPP server may ask for as much as he likes, with disco#items for
+// What users may have at a time, where Options do not say otherwise. Anybody who reaches the XMPP server may ask for as much as he likes, with disco#items for
 // networks as well as with presence for rooms, and each session costs a socket and some memory.
 const (
 	maxNetworks = 32     // sessions of a user
 	maxRooms    = 500    // of a user, on all networks
-	maxSessions = 10_000 // of all users, where Options do not say otherwise
+	maxSessions = 10_000 // of all users
 )
+
+// Limits are what users may have and do. Zero fields take the defaults, but that of JoinsPerMinute, which is no limit.
+type Limits struct {
+	Networks       int // that a user is connected to at a time
+	Rooms          int // that a user is in at a time, on all networks
+	Sessions       int // on networks, of all users at a time
+	JoinsPerMinute int // of one user
+}
+
+func (l *Limits) setDefaults() {
+	l.Networks = cmp.Or(l.Networks, maxNetworks)
+	l.Rooms = cmp.Or(l.Rooms, maxRooms)
+	l.Sessions = cmp.Or(l.Sessions, maxSessions)
+}
+
+// quota counts what may be had so often in some time.
+type quota struct {
+	used int
+	from time.Time
+}
+
+// take counts n more, and reports whether that is not too much.
+func (q *quota) take(n, most int, every time.Duration) bool {
+	if t := now(); t.Sub(q.from) > every {
+		*q = quota{from: t}
+	}
+	q.used += n
+	return q.used <= most
+}
+
+// mayJoin reports why the user may not join another room just now. Networks see all joins come from one address.
+func (u *user) mayJoin() error {
+	if most := u.g.opt.Limits.JoinsPerMinute; most > 0 && !u.joins.take(1, most, time.Minute) {
+		return transports.NewError(transports.Policy, fmt.Sprintf("You have joined %d rooms within a minute, which is the most. Try again in a minute.", most), nil)
+	}
+	return nil
+}
 
 // mayOpen reports why the user may not have another session.
 func (u *user) mayOpen() *transports.Error {
@@ -22,10 +60,10 @@ func (u *user) mayOpen() *transports.Error {
 		return transports.NewError(transports.Busy, stoppingText, nil)
 	case u.denied:
 		return u.g.denial("")
-	case len(u.networks) >= maxNetworks:
+	case len(u.networks) >= u.g.opt.Limits.Networks:
 		return transports.NewError(transports.Policy,
-			fmt.Sprintf("You are connected to %d networks, which is the most. Leave the rooms of one of them first.", maxNetworks), nil)
-	case u.g.sessions.Load() >= int64(u.g.opt.MaxSessions):
+			fmt.Sprintf("You are connected to %d networks, which is the most. Leave the rooms of one of them first.", u.g.opt.Limits.Networks), nil)
+	case u.g.sessions.Load() >= int64(u.g.opt.Limits.Sessions):
 		u.g.metrics.refused.Inc()
 		return transports.NewError(transports.Busy, "So many people use this gateway that there is no room for another connection. Try again later.", nil)
 	}
@@ -41,11 +79,7 @@ const (
 
 // mayShow counts the occupants that a client asks for once more, and reports whether that is not too much.
 func (u *user) mayShow(occupants int) bool {
-	if t := now(); t.Sub(u.shownFrom) > showTime {
-		u.shown, u.shownFrom = 0, t
-	}
-	u.shown += occupants
-	return u.shown <= maxShown
+	return u.shown.take(occupants, maxShown, showTime)
 }
 
 // mayEnter reports why the user may not have another room.
@@ -54,8 +88,8 @@ func (u *user) mayEnter() *transports.Error {
 	for _, n := range u.networks {
 		rooms += len(n.rooms)
 	}
-	if rooms >= maxRooms {
-		return transports.NewError(transports.Policy, fmt.Sprintf("You are in %d rooms, which is the most. Leave one first.", maxRooms), nil)
+	if rooms >= u.g.opt.Limits.Rooms {
+		return transports.NewError(transports.Policy, fmt.Sprintf("You are in %d rooms, which is the most. Leave one first.", u.g.opt.Limits.Rooms), nil)
 	}
 	return nil
 }

@@ -57,7 +57,7 @@ func TestTooManyRooms(t *testing.T) {
 
 func TestTooManySessions(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(o *Options) { o.MaxSessions = 1 }).connected()
+	w := newWorld(t, func(o *Options) { o.Limits.Sessions = 1 }).connected()
 	alice, bob := w.client("alice@localhost/phone"), w.client("bob@localhost/desk")
 	w.enter(alice)
 	bob.ask(`<presence id='j' to='#go%irc.example@irc.localhost/bob'><x xmlns='http://jabber.org/protocol/muc'/></presence>`,
@@ -65,6 +65,34 @@ func TestTooManySessions(t *testing.T) {
 	alice.ask(`<presence type='unavailable' to='#go%irc.example@irc.localhost/alice'/>`, `<presence type='unavailable'/>`)
 	alice.alive() // the session was closed before this is answered
 	w.enter(bob)
+}
+
+// A client that joins and leaves in a loop is stopped, with words; others are not, and it may go on a minute later.
+func TestTooManyJoins(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *Options) { o.Limits.JoinsPerMinute = 3 }).connected()
+	alice, bob := w.client("alice@localhost/phone"), w.client("bob@localhost/desk")
+	w.enter(bob)
+	join := func(room string) string {
+		return `<presence id='` + room + `' to='#` + room + `%irc.example@irc.localhost/alice'><x xmlns='http://jabber.org/protocol/muc'/></presence>`
+	}
+	for _, room := range []string{"a", "b", "c"} {
+		alice.send(join(room))
+	}
+	s := w.session()
+	for range 3 {
+		next[transports.Join](t, s)
+	}
+	alice.ask(join("d"), `<presence type='error' id='d'><error type='modify'><policy-violation xmlns='`+conditions+`'/><text xmlns='`+conditions+`'>You have joined 3 rooms within a minute*</text></error></presence>`)
+	u, ok := w.gateway.user(transports.Address{Local: "alice", Domain: "localhost"})
+	if !ok {
+		t.Fatal("she is not known")
+	}
+	if _, err := peek(context.Background(), u, func() bool { u.joins.from = u.joins.from.Add(-2 * time.Minute); return true }); err != nil {
+		t.Fatal(err)
+	}
+	alice.send(join("e"))
+	next[transports.Join](t, s)
 }
 
 // The stanzas that wait for one user are bounded in bytes too.
@@ -202,8 +230,8 @@ func TestAskingTooOftenWhoIsThere(t *testing.T) {
 		u.post(func() { f(); close(done) })
 		<-done
 	}
-	change(func() { u.shown = maxShown - 1 })
+	change(func() { u.shown.used = maxShown - 1 })
 	alice.ask(again, `<presence type='error' id='a'><error type='wait'><resource-constraint xmlns='`+conditions+`'/></error></presence>`)
-	change(func() { u.shownFrom = u.shownFrom.Add(-2 * showTime) })
+	change(func() { u.shown.from = u.shown.from.Add(-2 * showTime) })
 	alice.ask(again, `<presence from='#go%irc.example@irc.localhost/bob'/>`)
 }

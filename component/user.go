@@ -54,11 +54,10 @@ type user struct {
 	relations     *relations                       // nil until somebody asks
 	blockWatchers map[transports.Address]time.Time // clients that have the list of blocked addresses, and until when
 	seen          time.Time                        // when it was last written down that he does something
-	invited       int                              // people of XMPP, and declined by them, since invitedFrom
+	invited       quota
 	invitees      []invitee
-	invitedFrom   time.Time
-	shown         int           // presences of occupants, since shownFrom
-	shownFrom     time.Time     // when the count began
+	shown         quota         // presences of occupants that he asked for
+	joins         quota         // of rooms
 	out           *muc.Out      // from outPool while the goroutine runs
 	archivePrefs  *archivePrefs // nil until they are read
 	ctx           context.Context

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"strings"
 )
@@ -93,4 +94,22 @@ func (v validator) prefixes(key string, list []string) []netip.Prefix {
 		}
 	}
 	return all
+}
+
+// limits checks what users may have and do.
+func (v validator) limits(at string, c *IRC) {
+	if key := child(at, "connects_per_second"); v.ok(key) && (!(c.ConnectsPerSecond >= 0) || math.IsInf(c.ConnectsPerSecond, 0)) {
+		v.add(key, "it must not be less than 0", "write the connections per second, such as 10.0, or 0 for no limit")
+	}
+	if key := child(at, "joins_per_minute"); v.ok(key) && c.JoinsPerMinute < 0 {
+		v.add(key, "it must not be less than 0", "write the number of joins, or 0 for no limit")
+	}
+	for _, most := range []struct {
+		name string
+		n    int
+	}{{"max_connections", c.MaxConnections}, {"max_networks", c.MaxNetworks}, {"max_channels", c.MaxChannels}} {
+		if key := child(at, most.name); v.ok(key) && most.n < 1 {
+			v.add(key, "it must be more than 0", "write the largest number that there may be")
+		}
+	}
 }

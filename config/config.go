@@ -73,13 +73,18 @@ type IRC struct {
 	AllowedAddresses []netip.Prefix `toml:"-"`
 	DeniedAddresses  []netip.Prefix `toml:"-"`
 	// AvatarFile is where Avatar was read from; Avatar is empty without.
-	AvatarFile string    `toml:"avatar_file" sample:"irc.png" doc:"A picture of the gateway for contact lists: PNG, JPEG or WebP, at most 64 KiB and 1024 by 1024 pixels. The default is a footbridge."`
-	Avatar     Image     `toml:"-"`
-	Contact    []string  `toml:"contact" sample:"xmpp:admin@example.org" doc:"Whom users may ask about this gateway, as URIs: xmpp:, mailto: or https:. Whoever looks at the gateway is shown them."`
-	Burst      int       `toml:"burst" doc:"How many lines a user may send at once before rate slows them down. 0 means no limit at all."`
-	Rate       float64   `toml:"rate" doc:"How many lines a second after that. Most networks disconnect whoever sends many more."`
-	PasteLines int       `toml:"paste_lines" doc:"How many lines a message may have on IRC. A longer one is uploaded, and its first line is said with the link. 0 means that all of it is said, however long."`
-	Networks   []Network `toml:"network" doc:"A network by name. Write this table once for each."`
+	AvatarFile        string    `toml:"avatar_file" sample:"irc.png" doc:"A picture of the gateway for contact lists: PNG, JPEG or WebP, at most 64 KiB and 1024 by 1024 pixels. The default is a footbridge."`
+	Avatar            Image     `toml:"-"`
+	Contact           []string  `toml:"contact" sample:"xmpp:admin@example.org" doc:"Whom users may ask about this gateway, as URIs: xmpp:, mailto: or https:. Whoever looks at the gateway is shown them."`
+	Burst             int       `toml:"burst" doc:"How many lines a user may send at once before rate slows them down. 0 means no limit at all."`
+	Rate              float64   `toml:"rate" doc:"How many lines a second after that. Most networks disconnect whoever sends many more."`
+	ConnectsPerSecond float64   `toml:"connects_per_second" doc:"How many connections a second are made to one network, of all users. After a restart of that network, or of passerelle, people go back one after the other and are told when it is their turn. 0 means no limit."`
+	MaxConnections    int       `toml:"max_connections" doc:"How many connections to networks there may be at a time, of all users."`
+	MaxNetworks       int       `toml:"max_networks" doc:"How many networks a user may be connected to at a time."`
+	MaxChannels       int       `toml:"max_channels" doc:"How many channels a user may be in at a time, on all networks."`
+	JoinsPerMinute    int       `toml:"joins_per_minute" doc:"How many channels a user may join in a minute. A client that starts joins all of its bookmarks at once. 0 means no limit."`
+	PasteLines        int       `toml:"paste_lines" doc:"How many lines a message may have on IRC. A longer one is uploaded, and its first line is said with the link. 0 means that all of it is said, however long."`
+	Networks          []Network `toml:"network" doc:"A network by name. Write this table once for each."`
 }
 
 // Network is an IRC network that the operator named.
@@ -197,6 +202,11 @@ func (i *IRC) setDefaults() {
 	i.Ports = []int{6697}
 	i.Burst = 10
 	i.Rate = 1
+	i.ConnectsPerSecond = 10
+	i.MaxConnections = 10_000
+	i.MaxNetworks = 32
+	i.MaxChannels = 500
+	i.JoinsPerMinute = 300
 	i.PasteLines = 6
 }
 

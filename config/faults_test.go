@@ -77,6 +77,12 @@ ports = [6697, 0, 70000, "6667"]
 			"6 irc[0].ports[1]: 0 is no port",
 			"6 irc[0].ports[2]: 70000 is no port",
 		}},
+		{"limits", valid + "connects_per_second = -1\njoins_per_minute = -1\nmax_channels = 0\nmax_networks = -1\nmax_connections = 1\n", []string{
+			"4 irc[0].connects_per_second: it must not be less than 0",
+			"5 irc[0].joins_per_minute: it must not be less than 0",
+			"6 irc[0].max_channels: it must be more than 0",
+			"7 irc[0].max_networks: it must be more than 0",
+		}},
 		{"reach without effect", valid + "open = false\nports = []\ndeny_servers = [\"a.b\"]\n[[irc.network]]\nname = \"a.b\"\n", []string{
 			"5 irc[0].ports: the list is empty",
 			"6 irc[0].deny_servers: it has no effect",

@@ -109,6 +109,7 @@ admins = ["carol@localhost"]
 deny_users = ["mallory@localhost"]
 contact = ["xmpp:carol@localhost"]
 burst = 0
+connects_per_second = 0
 
 [[irc.network]]
 name = %q

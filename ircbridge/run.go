@@ -57,6 +57,9 @@ func (s *session) connect() (*conn, *cause) {
 		abort()
 	}
 	s.mu.Unlock()
+	if !s.awaitGate(ctx) {
+		return nil, &cause{refused(transports.Gone, "Closed."), true}
+	}
 	set, err := s.settings(ctx)
 	if err != nil {
 		return nil, &cause{transports.NewError(transports.Internal, "Your settings cannot be read now.", err), false}

@@ -39,6 +39,9 @@ type Options struct {
 	Burst int
 	Rate  float64
 
+	// ConnectRate is how many connections a second are made to one network, of all users; zero means no limit.
+	ConnectRate float64
+
 	Version  string   // answers CTCP VERSION
 	Settings Settings // nil: users cannot configure anything
 
@@ -57,6 +60,7 @@ type Transport struct {
 	byID    map[string]*Network
 	buffers lineBuffers
 	people  people
+	gates   gates
 
 	mu       sync.Mutex
 	closed   bool
@@ -79,8 +83,8 @@ func New(opt Options) (*Transport, error) {
 	if opt.Rate == 0 {
 		opt.Rate = 1
 	}
-	if opt.Burst < 0 || opt.Rate < 0 {
-		return nil, errors.New("irc: burst and rate must be positive")
+	if opt.Burst < 0 || opt.Rate < 0 || opt.ConnectRate < 0 {
+		return nil, errors.New("irc: burst and rates must be positive")
 	}
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
@@ -96,6 +100,9 @@ func New(opt Options) (*Transport, error) {
 		byID:     make(map[string]*Network, len(opt.Networks)),
 		sessions: make(map[sessionKey]*session),
 		leaving:  make(map[sessionKey]<-chan struct{}),
+	}
+	if opt.ConnectRate > 0 {
+		t.gates.every = time.Duration(float64(time.Second) / opt.ConnectRate)
 	}
 	for _, n := range opt.Networks {
 		if !validNetwork(n.ID) {

@@ -109,6 +109,7 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error
 			Upload: component.UploadOptions{
 				OwnDomains: cfg.OwnDomains(c.Domain), Files: keeper, HTTP: safehttp.Options{UserAgent: "passerelle/" + versionString()},
 			},
+			Limits: component.Limits{Networks: c.MaxNetworks, Rooms: c.MaxChannels, Sessions: c.MaxConnections, JoinsPerMinute: c.JoinsPerMinute},
 			Avatar: component.Image(c.Avatar), NetworkAvatars: networkAvatars(c), Contact: c.Contact,
 		})
 		if err != nil {
@@ -296,7 +297,7 @@ func newIRC(c *config.IRC, db *store.DB, registry prometheus.Registerer, log *sl
 		reach.Ports = append(reach.Ports, uint16(port))
 	}
 	return ircbridge.New(ircbridge.Options{
-		Name: c.Name, Networks: networks, Open: c.Open, Reach: reach, Burst: c.Burst, Rate: c.Rate, Version: "passerelle " + versionString(),
+		Name: c.Name, Networks: networks, Open: c.Open, Reach: reach, Burst: c.Burst, Rate: c.Rate, ConnectRate: c.ConnectsPerSecond, Version: "passerelle " + versionString(),
 		Settings: settings{db: db, domain: c.Domain}, Log: log.With("domain", c.Domain),
 		Metrics: prometheus.WrapRegistererWith(prometheus.Labels{"domain": c.Domain}, registry),
 	})
