@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -199,7 +200,7 @@ func (g *Gateway) proceed(ctx context.Context, c transports.Command, call transp
 
 // askPage asks a command for its next page. The step is empty where nothing is left to ask.
 func (g *Gateway) askPage(ctx context.Context, c transports.Command, call transports.Call, asked int) (s step) {
-	defer g.mendPanic(&s)
+	defer g.mendPanic(&s.err)
 	if c.Next == nil {
 		return step{}
 	}
@@ -217,7 +218,7 @@ func (g *Gateway) askPage(ctx context.Context, c transports.Command, call transp
 
 // run runs a command that has nothing left to ask, or gives a page of its table.
 func (g *Gateway) run(ctx context.Context, c transports.Command, call transports.Call, at transports.Page) (s step) {
-	defer g.mendPanic(&s)
+	defer g.mendPanic(&s.err)
 	if c.List == nil {
 		said, err := c.Run(ctx, call)
 		return step{said: said, err: err, ran: true}
@@ -229,18 +230,32 @@ func (g *Gateway) run(ctx context.Context, c transports.Command, call transports
 	return step{table: t, err: err, ran: true}
 }
 
-// mendPanic makes of a panic of a command an error that its user is told.
-func (g *Gateway) mendPanic(s *step) {
+// mendPanic makes of a panic an error that its user is told. It is deferred where somebody waits for the outcome.
+func (g *Gateway) mendPanic(err *error) {
 	if p := recover(); p != nil {
 		g.metrics.panics.Inc()
-		*s = step{err: fmt.Errorf("it panicked: %v", p)}
+		g.log.Error("work for a user panicked", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		*err = fmt.Errorf("it panicked: %v", p)
 	}
 }
 
 // background does work that may wait for the database, away from the user's goroutine, and then what it returned on it. The user
-// is not forgotten meanwhile.
+// is not forgotten meanwhile. It begins once what the user's goroutine has written is on its way: a question that the work asks
+// must not overtake that.
 func (u *user) background(work func(context.Context) func()) {
 	u.awaited++
+	u.begun = append(u.begun, work)
+}
+
+// beginWork starts what background was asked for.
+func (u *user) beginWork() {
+	for _, work := range u.begun {
+		u.goWork(work)
+	}
+	u.begun = nil
+}
+
+func (u *user) goWork(work func(context.Context) func()) {
 	u.g.working.add()
 	go func() {
 		defer u.g.working.done()
@@ -251,7 +266,7 @@ func (u *user) background(work func(context.Context) func()) {
 			defer func() {
 				if p := recover(); p != nil {
 					u.g.metrics.panics.Inc()
-					u.g.log.Error("a command panicked", "panic", fmt.Sprint(p))
+					u.g.log.Error("work for a user panicked", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 				}
 			}()
 			after = work(ctx)

@@ -48,6 +48,7 @@ type user struct {
 	executions    map[string]*execution            // commands that are being filled in, by session id
 	chats         map[transports.Address]*chatForm // those that are filled in by chat, by the JID that is written to
 	awaited       int                              // work in the background
+	begun         []func(context.Context) func()   // of it, what starts with the next flush
 	pastes        int                              // uploads of long messages that run
 	lastRef       transports.Ref
 	listings      map[string]*listing              // rooms of networks, for pages that follow
@@ -267,8 +268,9 @@ func (u *user) guard(f func(), cause *stanza.Element) {
 	u.perform()
 }
 
-// flush hands the output to the stream.
+// flush hands the output to the stream, and starts what has to come after it.
 func (u *user) flush() {
+	defer u.beginWork()
 	if u.out.Stanzas.Len() == 0 {
 		return
 	}
