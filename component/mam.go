@@ -104,7 +104,8 @@ func (p mamPlace) narrow(u *user, q *mamRequest) bool {
 }
 
 // readArchive reads a page, with all that the user heard until now.
-func (g *Gateway) readArchive(ctx context.Context, id store.UserID, p mamPlace, q store.Query) (store.Page, error) {
+func (g *Gateway) readArchive(ctx context.Context, id store.UserID, p mamPlace, q store.Query) (page store.Page, err error) {
+	defer g.mendPanic(&err)
 	if err := g.syncArchive(ctx, id); err != nil {
 		return store.Page{}, err
 	}

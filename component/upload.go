@@ -107,7 +107,8 @@ func (u *uploads) own(domain string, service transports.Address) bool {
 
 // Upload puts a file where everybody who has its link can fetch it, and returns the link. It tries the server of the owner and then the
 // gateway's own place, until ctx ends. The error is a *transports.Error that says why it is at neither.
-func (g *Gateway) Upload(ctx context.Context, owner transports.Address, f transports.File, content io.ReaderAt) (string, error) {
+func (g *Gateway) Upload(ctx context.Context, owner transports.Address, f transports.File, content io.ReaderAt) (link string, err error) {
+	defer g.mendPanic(&err) // a conversation waits for the outcome
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(g.uploads.life, func() { cancel(errStopping) })()
@@ -117,7 +118,7 @@ func (g *Gateway) Upload(ctx context.Context, owner transports.Address, f transp
 	case <-ctx.Done():
 		return "", transports.NewError(transports.Busy, "Too many files are being uploaded. Try again in a moment.", context.Cause(ctx))
 	}
-	link, err := g.uploadToServer(ctx, owner, f, content)
+	link, err = g.uploadToServer(ctx, owner, f, content)
 	if err == nil {
 		return link, nil
 	}
