@@ -17,7 +17,7 @@ type network struct {
 	session transports.Session
 	rooms   map[string]*muc.Room // by Target.ID
 	private map[transports.Ref]privateSend
-	held    map[transports.Target][]transports.Send // what waits for an upload that was said before it, see paste.go
+	held    map[transports.Target][]utterance // what waits for an upload that was said before it, see paste.go
 	taken   []transports.Ref                        // those of private that are taken, oldest first
 	// questions are what was asked for others than rooms.
 	questions map[transports.Ref]question
@@ -132,8 +132,12 @@ func (u *user) request(a muc.Ask) {
 	if recalls(a) {
 		return
 	}
-	if send, ok := a.Request.(transports.Send); ok {
-		n.send(send)
+	switch q := a.Request.(type) {
+	case transports.Send:
+		n.send(q)
+		return
+	case transports.SetSubject:
+		n.utter(utterance{in: q.Room, ref: q.Ref, q: q})
 		return
 	}
 	if err := n.session.Do(u.ctx, a.Request); err != nil {

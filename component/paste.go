@@ -17,20 +17,37 @@ const (
 	maxHeld   = 32 // messages of a conversation behind one, for each session
 )
 
-// send says something, after what was said before it in the conversation. What becomes of it is an event that carries its Ref, or is
-// handed to done.
-func (n *network) send(q transports.Send) {
-	held, waits := n.held[q.To]
+// utterance is something that a user does in a conversation: a message, or a new subject.
+type utterance struct {
+	in  transports.Target
+	ref transports.Ref
+	q   transports.Request // Send or SetSubject
+}
+
+// utter does something in a conversation, after what was said before it there. What becomes of it is an event that carries its Ref, or
+// is handed to done.
+func (n *network) utter(w utterance) {
+	held, waits := n.held[w.in]
 	switch {
 	case !waits:
-		n.sendNow(q)
+		n.utterNow(w)
 	case len(held) >= maxHeld:
-		n.done(transports.Done{Ref: q.Ref, Err: transports.NewError(transports.Busy,
+		n.done(transports.Done{Ref: w.ref, Err: transports.NewError(transports.Busy,
 			"A long message of yours is still being uploaded, and too many wait behind it. Try again in a moment.", nil)})
 	default:
-		n.held[q.To] = append(held, q)
+		n.held[w.in] = append(held, w)
 	}
 }
+
+func (n *network) utterNow(w utterance) {
+	if q, ok := w.q.(transports.Send); ok {
+		n.sendNow(q)
+	} else if err := n.session.Do(n.u.ctx, w.q); err != nil {
+		n.done(transports.Done{Ref: w.ref, Err: err})
+	}
+}
+
+func (n *network) send(q transports.Send) { n.utter(utterance{in: q.To, ref: q.Ref, q: q}) }
 
 // sendNow says something as it is, or begins to upload it.
 func (n *network) sendNow(q transports.Send) {
@@ -47,7 +64,7 @@ func (n *network) sendNow(q transports.Send) {
 		return
 	}
 	if n.held == nil {
-		n.held = make(map[transports.Target][]transports.Send)
+		n.held = make(map[transports.Target][]utterance)
 	}
 	n.held[q.To] = nil
 	u.pastes++
@@ -70,7 +87,7 @@ func (n *network) uploaded(q transports.Send, features transports.Features, link
 	if err == nil {
 		q.Body = downgrade.Excerpt(q.Body, link, features.LineBytes)
 	}
-	if n.wanted(q) {
+	if n.wanted(q.To, q.Ref) {
 		n.hand(q, transports.AsError(err))
 	}
 	for i, next := range held {
@@ -78,25 +95,25 @@ func (n *network) uploaded(q transports.Send, features transports.Features, link
 			n.held[q.To] = held[i:]
 			return
 		}
-		if n.wanted(next) {
-			n.sendNow(next)
+		if n.wanted(next.in, next.ref) {
+			n.utterNow(next)
 		}
 	}
 }
 
-// wanted reports whether a message that waited is still to be said: its sender is in the room still, and has not been told that it was
-// lost with the connection.
-func (n *network) wanted(q transports.Send) bool {
+// wanted reports whether what waited is still to be done: its sender is in the room still, and has not been told that it was lost with
+// the connection.
+func (n *network) wanted(in transports.Target, ref transports.Ref) bool {
 	if n.u.networks[n.id] != n {
-		n.done(transports.Done{Ref: q.Ref, Err: transports.NewError(transports.Offline,
+		n.done(transports.Done{Ref: ref, Err: transports.NewError(transports.Offline,
 			"The connection to "+n.id+" was closed before your message was sent.", nil)})
 		return false
 	}
-	if _, ok := n.private[q.Ref]; ok {
+	if _, ok := n.private[ref]; ok {
 		return true
 	}
-	room := n.rooms[q.To.ID]
-	return q.To.Kind == transports.TargetRoom && room != nil && room.Owns(q.Ref)
+	room := n.rooms[in.ID]
+	return in.Kind == transports.TargetRoom && room != nil && room.Owns(ref)
 }
 
 // hand hands a message to the session. Where it is too long and was not uploaded, unsaved says why not.

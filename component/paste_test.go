@@ -2,6 +2,7 @@ package component
 
 import (
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -104,6 +105,71 @@ func TestPasteOrder(t *testing.T) {
 		if got := next[transports.Send](t, s); !strings.HasPrefix(got.Body, want) {
 			t.Errorf("said = %q, want %q", got.Body, want)
 		}
+	}
+}
+
+// A new subject waits as well, so that it does not overtake what is said before it.
+func TestPasteThenSubject(t *testing.T) {
+	t.Parallel()
+	asked := make(chan struct{}, 8)
+	release := make(chan struct{})
+	up := (&script{slots: []string{scriptedSlot}, puts: []int{201}}).start(t)
+	w := newPasteWorld(t, func(iq *xmpptest.Element) string {
+		if iq.Child(nsUpload, "request") != nil {
+			asked <- struct{}{}
+			<-release
+		}
+		return up.answer(iq)
+	}, nil)
+	alice := w.client("alice@localhost/phone")
+	s := w.enter(alice)
+	alice.send(say(long(4), "1"))
+	<-asked
+	alice.send(`<message type='groupchat' id='2' to='#go%irc.example@irc.localhost'><subject>new</subject></message>`)
+	alice.send(say("behind", "3"))
+	alice.alive()
+	close(release)
+	if q := next[transports.Send](t, s); !strings.HasPrefix(q.Body, "first (4 lines") {
+		t.Errorf("said = %q", q.Body)
+	}
+	if q := next[transports.SetSubject](t, s); q.Subject != "new" {
+		t.Errorf("subject = %q", q.Subject)
+	}
+	if q := next[transports.Send](t, s); q.Body != "behind" {
+		t.Errorf("said = %q", q.Body)
+	}
+}
+
+// An upload that panics holds its conversation up no longer than one that fails.
+func TestPastePanics(t *testing.T) {
+	t.Parallel()
+	w := newPasteWorld(t, nil, func(o *Options) {
+		o.Identity = func(string) slog.Attr { panic("out of cheese") } // asked when there is no place for the upload
+	})
+	alice := w.client("alice@localhost/phone")
+	s := w.enter(alice)
+	alice.send(say(long(4), "1"))
+	alice.send(say("behind", "2"))
+	for _, want := range []string{long(4), "behind"} {
+		if q := next[transports.Send](t, s); q.Body != want {
+			t.Errorf("said = %q, want %q", q.Body, want)
+		}
+	}
+	w.logged("work for a user panicked")
+}
+
+// A subject with the key of an encrypted file would show that to everybody.
+func TestSubjectWithKey(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil).connected()
+	alice := w.client("alice@localhost/phone")
+	w.enter(alice)
+	for _, content := range []string{
+		`<subject>look: aesgcm://files.example/x.jpg#0123</subject>`,
+		`<subject>x</subject><encryption xmlns='urn:xmpp:eme:0' namespace='urn:xmpp:omemo:2'/>`,
+	} {
+		alice.ask(`<message type='groupchat' id='k' to='#go%irc.example@irc.localhost'>`+content+`</message>`,
+			`<message type='error' id='k'><error type='cancel'><feature-not-implemented xmlns='`+conditions+`'/></error></message>`)
 	}
 }
 

@@ -99,6 +99,14 @@ func describe(file *stanza.Element) string {
 // oneWord is an address without what would make it several words.
 func oneWord(s string) string { return strings.Join(strings.Fields(s), "") }
 
+// Secret refuses a subject that would show everybody the key of an encrypted file, or that comes with something encrypted.
+func Secret(m *stanza.Element, subject string) *transports.Error {
+	if keyed.MatchString(subject) {
+		return keyRefused()
+	}
+	return Encrypted(m)
+}
+
 func keyRefused() *transports.Error {
 	return transports.NewError(transports.Unsupported,
 		"This file is encrypted, and to send its link here would show the key to everybody. Switch encryption off here and send the file again.", nil)

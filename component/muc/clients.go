@@ -132,6 +132,10 @@ func (r *Room) Groupchat(from transports.Address, m *stanza.Element, out *Out) {
 	}
 	body := m.Child(stanza.NSComponent, "body")
 	if s := m.Child(stanza.NSComponent, "subject"); s != nil && body == nil {
+		if err := downgrade.Secret(m, s.Text()); err != nil {
+			r.bounce(from, m.Attr("id"), err, out)
+			return
+		}
 		// XEP-0045 §8.1
 		r.ask(out, pending{kind: pendingSubject, client: from, id: m.Attr("id")}, func(ref transports.Ref) transports.Request {
 			return transports.SetSubject{Ref: ref, Room: r.opt.Target, Subject: s.Text()}
