@@ -55,7 +55,7 @@ func ListenPublic(ctx context.Context, o PublicOptions) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open public listener: %w", err)
 	}
-	l = netutil.LimitListener(l, maxPublicConns)
+	l = netutil.LimitListener(limitPerAddress(l), maxPublicConns)
 	if certificates != nil {
 		l = tls.NewListener(l, certificates)
 	}
