@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httputil"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -44,7 +45,6 @@ func build(t testing.TB) string {
 type gateway struct {
 	program string
 	dir     string
-	webAddr string // of its public listener
 	log     logBuffer
 	process *realservers.Process // nil before the first start
 }
@@ -71,11 +71,7 @@ func newGateway(t testing.TB, program string, s *servers) *gateway {
 	if err != nil {
 		t.Fatal(err)
 	}
-	port, err := freeport.Choose()
-	if err != nil {
-		t.Fatal(err)
-	}
-	g := &gateway{program: program, dir: dir, webAddr: freeport.Address(port)}
+	g := &gateway{program: program, dir: dir}
 	t.Cleanup(func() {
 		if g.process != nil {
 			g.process.Kill()
@@ -122,22 +118,57 @@ path = %q
 listen = %q
 
 [web]
-listen = %[8]q
-public_url = "http://%[8]s"
+listen = %q
+public_url = "http://%s"
 
 [log]
 level = "debug"
 identities = true
-`, gatewayDomain, gatewaySecret, s.componentAddr, networkName, network, g.database(), "unix:"+g.socket(), g.webAddr)
+`, gatewayDomain, gatewaySecret, s.componentAddr, networkName, network, g.database(), "unix:"+g.socket(), "unix:"+g.webSocket(), front(t, g.webSocket()))
 	if err := os.WriteFile(g.config(), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return g
 }
 
-func (g *gateway) config() string   { return filepath.Join(g.dir, "passerelle.toml") }
-func (g *gateway) database() string { return filepath.Join(g.dir, "passerelle.db") }
-func (g *gateway) socket() string   { return filepath.Join(g.dir, "admin.sock") }
+func (g *gateway) config() string    { return filepath.Join(g.dir, "passerelle.toml") }
+func (g *gateway) database() string  { return filepath.Join(g.dir, "passerelle.db") }
+func (g *gateway) socket() string    { return filepath.Join(g.dir, "admin.sock") }
+func (g *gateway) webSocket() string { return filepath.Join(g.dir, "web.sock") }
+
+// front stands before the gateway's public listener, as an operator's web server does, and gives its own address. The port is held for
+// as long as the test runs: one that is only chosen for the gateway is somebody else's by the time it starts, now and then.
+func front(t testing.TB, socket string) string {
+	t.Helper()
+	l, err := freeport.Listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := dialSocket(socket)
+	server := &http.Server{ReadHeaderTimeout: readyTime, Handler: &httputil.ReverseProxy{
+		Transport: transport,
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.Out.URL.Scheme, r.Out.URL.Host = "http", "gateway"
+			r.Out.Host = r.In.Host
+		},
+	}}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(l) }()
+	t.Cleanup(func() {
+		if err := errors.Join(server.Close(), <-served); !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
+		transport.CloseIdleConnections()
+	})
+	return l.Addr().String()
+}
+
+// dialSocket makes requests go to a socket, whatever their URLs say.
+func dialSocket(path string) *http.Transport {
+	return &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", path)
+	}}
+}
 
 // Kill ends the gateway as a crash would.
 func (g *gateway) Kill() { g.process.Kill() }
@@ -159,9 +190,7 @@ func (g *gateway) Restart(ctx context.Context) error {
 func (g *gateway) awaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, readyTime, errors.New("the gateway is not ready"))
 	defer cancel()
-	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", g.socket())
-	}}
+	transport := dialSocket(g.socket())
 	defer transport.CloseIdleConnections()
 	return poll(ctx, func() error {
 		select {
