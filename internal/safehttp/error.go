@@ -1,8 +1,11 @@
 package safehttp
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"time"
 )
 
@@ -73,6 +76,9 @@ func asError(err error) *Error {
 	}](err); ok && t.Timeout() {
 		return newError(Slow, nil)
 	}
+	if !ours(err) {
+		return newError(Unreachable, errors.New("its answer is not understood"))
+	}
 	// The error of net/http begins with the URL.
 	for {
 		inner := errors.Unwrap(err)
@@ -81,4 +87,12 @@ func asError(err error) *Error {
 		}
 		err = inner
 	}
+}
+
+// ours reports whether an error says what happened to the connection. Others of net/http quote what the server wrote.
+func ours(err error) bool {
+	_, connection := errors.AsType[*net.OpError](err)
+	_, name := errors.AsType[*net.DNSError](err)
+	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
+	return connection || name || certificate || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
