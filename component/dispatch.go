@@ -26,6 +26,9 @@ func (u *user) stanza(in *inbound) {
 		u.refuse(in, transports.NewError(transports.Busy, stoppingText, nil))
 		return
 	}
+	if lang := root.RawAttr("xml:lang"); len(lang) > 0 {
+		u.lang = text.Known(string(lang))
+	}
 	if u.shutOut(in) {
 		return
 	}
@@ -40,7 +43,7 @@ func (u *user) stanza(in *inbound) {
 	}
 }
 
-// refuse answers a stanza with an error.
+// refuse answers a stanza with an error, in its language where the text is one of the catalogue.
 func (u *user) refuse(in *inbound, err *transports.Error) {
 	root := in.root()
 	if err == nil || !wantsAnswer(root.Name, root.Attr("type")) {
@@ -50,7 +53,15 @@ func (u *user) refuse(in *inbound, err *transports.Error) {
 	if root.Name == "presence" && root.Child(muc.NS, "x") != nil {
 		b.StartNS("x", muc.NS).End() // XEP-0045 §7.2: clients tell a refused join by it
 	}
-	b.Error(err).End()
+	b.Error(u.inWords(root.Attr("xml:lang"), err)).End()
+}
+
+// inWords is an error in a language, or without one in that which the user's clients have last said, where its text is one of the
+// catalogue.
+func (u *user) inWords(lang string, err *transports.Error) *transports.Error {
+	said := *err
+	said.Text = text.Say(cmp.Or(lang, u.lang), err.Text)
+	return &said
 }
 
 // bounced takes an error that came back for something of ours: a client that is gone leaves the room that found out. It stays in

@@ -267,7 +267,7 @@ func (n *network) done(e transports.Done) {
 	if p, ok := n.private[e.Ref]; ok {
 		delete(n.private, e.Ref)
 		if err := transports.AsError(e.Err); err != nil {
-			n.u.out.Stanzas.Start("message").JID("from", p.to).JID("to", p.from).Attr("type", "error").Attr("id", p.id).Error(err).End()
+			n.u.out.Stanzas.Start("message").JID("from", p.to).JID("to", p.from).Attr("type", "error").Attr("id", p.id).Error(n.u.inWords("", err)).End()
 		}
 		return
 	}
@@ -326,5 +326,5 @@ func (u *user) answerIQ(client, entity transports.Address, id string, err *trans
 		b.Attr("type", "result").End()
 		return
 	}
-	b.Attr("type", "error").Error(err).End()
+	b.Attr("type", "error").Error(u.inWords("", err)).End()
 }

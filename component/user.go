@@ -51,6 +51,7 @@ type user struct {
 	begun         []func(context.Context) func()   // of it, what starts with the next flush
 	pastes        int                              // uploads of long messages that run
 	lastRef       transports.Ref
+	lang          string                           // that his clients have last said that he reads
 	listings      map[string]*listing              // rooms of networks, for pages that follow
 	relations     *relations                       // nil until somebody asks
 	blockWatchers map[transports.Address]time.Time // clients that have the list of blocked addresses, and until when
