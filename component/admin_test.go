@@ -200,3 +200,33 @@ func textColumns(ctx context.Context, db *sql.DB) (columns [][2]string, err erro
 	}
 	return columns, rows.Err()
 }
+
+// Who is asked for a user by chat and writes a command instead wants that; a word of French is understood, and answered in French.
+func TestAdminChangesHisMind(t *testing.T) {
+	t.Parallel()
+	w, _, _ := adminWorld(t)
+	root := w.client("root@localhost/desk")
+	for _, say := range [][2]string{
+		{"user", "What is known of somebody*"},
+		{"sessions", "Nobody is connected."},
+		{"cancel", "There is nothing to cancel."},
+		{"user", "What is known of somebody*"},
+		{"nobody@localhost", "nobody@localhost is not known here.*"},
+		{"users", "Nobody is known here."},
+		{"utilisateurs", "Personne n&apos;est connu ici."},
+	} {
+		root.ask(`<message type='chat' to='help@irc.localhost'><body>`+say[0]+`</body></message>`, `<message type='chat'><body>`+say[1]+`</body></message>`)
+	}
+}
+
+// A refusal is in the language of what it refuses, else in that of what its user's clients said before.
+func TestRefusalsInFrench(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil).connected()
+	alice := w.client("alice@localhost/phone")
+	w.enter(alice) // who is nowhere is forgotten
+	for _, lang := range []string{" xml:lang='fr-CA'", ""} {
+		alice.ask(`<message type='groupchat' id='m'`+lang+` to='#other%irc.example@irc.localhost'><body>x</body></message>`,
+			`<message type='error' id='m'><error type='modify'><text xmlns='`+conditions+`'>Vous n&apos;êtes pas dans ce salon*</text></error></message>`)
+	}
+}

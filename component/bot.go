@@ -78,7 +78,12 @@ func (u *user) bot(s said, e entity) {
 	case w.means == meansCancel:
 		u.say(s, text.Say(s.lang, "There is nothing to cancel."))
 	case w.means != meansNothing || !u.chatCommand(s, e, words):
-		u.say(s, u.help(s, e, w.means == meansMore))
+		help := u.help(s, e, w.means == meansMore)
+		if w.means == meansNothing {
+			_, rest, _ := strings.Cut(help, "\n") // what this is he knows
+			help = text.Say(s.lang, "I do not understand %s.", quote(s.body)) + "\n" + rest
+		}
+		u.say(s, help)
 	}
 }
 

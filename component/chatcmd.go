@@ -229,7 +229,7 @@ func (u *user) answerChat(s said, e entity, words []string) bool {
 // answerField takes words as a value for a field of a page. It reports false where they name a command instead.
 func (u *user) answerField(s said, e entity, c *chatForm, words []string) bool {
 	field, _, ok := c.field(words)
-	if !ok {
+	if !ok || field.Type == transports.FieldAddress && len(words) == 1 { // one is hardly ever called like a command
 		if _, err := u.chatNamed(e, words[0], true); err == nil {
 			delete(u.chats, s.to)
 			u.end(c.x)

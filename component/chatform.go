@@ -175,6 +175,8 @@ const secretInChat = "I do not take passwords in chat, where archives keep them.
 func (c *chatForm) take(words []string) (wrong string) {
 	field, value, ok := c.field(words)
 	switch {
+	case !ok && hasSecret(c.form) && namesPassword(words):
+		return secretInChat
 	case !ok:
 		return "I do not understand. Write a number and the new value, such as “1 …”; “ok” when all is right, “cancel” to leave it as it is."
 	case field.Type.Secret():

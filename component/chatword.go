@@ -32,7 +32,7 @@ func readWord(word string) chatWord {
 		if strings.Contains(word, "?") {
 			return chatWord{means: meansHelp}
 		}
-	case "help":
+	case "help", "hi", "hello":
 		return chatWord{means: meansHelp}
 	case "aide", "bonjour", "salut":
 		return chatWord{means: meansHelp, lang: "fr"}
@@ -74,6 +74,25 @@ func readWord(word string) chatWord {
 		return chatWord{command: "configure"}
 	case "configurer", "réglages", "paramètres":
 		return chatWord{command: "configure", lang: "fr"}
+	case "utilisateurs":
+		return chatWord{command: "users", lang: "fr"}
+	case "utilisateur":
+		return chatWord{command: "user", lang: "fr"}
+	case "supprimer":
+		return chatWord{command: "remove-user", lang: "fr"}
+	case "oublier", "oubliez-moi", "oublie-moi":
+		return chatWord{command: "forget-me", lang: "fr"}
 	}
 	return chatWord{}
+}
+
+// namesPassword reports whether somebody begins with that he is about to say a password, whatever the field is called.
+func namesPassword(words []string) bool {
+	said := strings.ToLower(strings.Join(words, " "))
+	for _, name := range []string{"password", "passwd", "pass ", "mot de passe", "mdp"} {
+		if strings.HasPrefix(said, name) {
+			return true
+		}
+	}
+	return false
 }

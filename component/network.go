@@ -18,7 +18,7 @@ type network struct {
 	rooms   map[string]*muc.Room // by Target.ID
 	private map[transports.Ref]privateSend
 	held    map[transports.Target][]utterance // what waits for an upload that was said before it, see paste.go
-	taken   []transports.Ref                        // those of private that are taken, oldest first
+	taken   []transports.Ref                  // those of private that are taken, oldest first
 	// questions are what was asked for others than rooms.
 	questions map[transports.Ref]question
 	// via remembers in which room a private conversation is held, by nick: answers come from the occupant JID that the client

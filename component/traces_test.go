@@ -131,6 +131,8 @@ func TestTraceConfigure(t *testing.T) {
 	say("4 hunter2", "I do not take passwords in chat*")
 	alice.expect(elsewhere)
 	say("gibberish here", "I do not understand*")
+	say("mot de passe hunter2", "I do not take passwords in chat*")
+	alice.expect(elsewhere)
 	say("ok", "Saved.")
 	if c := <-ran; c.Values.Get("nick") != "ally" || c.Values.Get("colour") != "red" || !c.Values.Bool("away") || c.On.Network != "irc.example" || c.User.String() != "alice@localhost" {
 		t.Errorf("the command ran with %+v", c)
@@ -146,7 +148,7 @@ func TestTraceConfigure(t *testing.T) {
 	say("cancel", "There is nothing to cancel.")
 	say("configure", "Which network?*")
 	say("configure not-a-network", "*is not the name of a network.")
-	say("what is this?", "This is Test gateway*Words that I know: configure, forget-me, help, status, version.*Join #channel%irc.example@irc.localhost.*")
+	say("what is this?", "I do not understand “what is this?”.*Words that I know: configure, forget-me, help, status, version.*Join #channel%irc.example@irc.localhost.*")
 	say("conf example", "Your settings (irc.example)*") // the title of the network, and the beginning of the word
 	say("configure #go%irc.example", "“#go%irc.example” is not the name of a network.")
 	say("configure xmpp:irc.example@irc.localhost?join", "Your settings (irc.example)*")
