@@ -3,6 +3,7 @@ package component
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,9 +23,10 @@ const (
 	maxKeeping      = 65_536
 	maxKeepingBytes = 32 << 20
 
-	// maxKept is how many lines share a write: everybody else's writes wait for it, so it is some milliseconds' work. Items that are no
-	// new lines, but say that others heard them too, cost it less.
+	// maxKept and maxKeptBytes are how many lines share a write: everybody else's writes wait for it, so it is some milliseconds' work.
+	// Items that are no new lines, but say that others heard them too, cost it less.
 	maxKept      = 256
+	maxKeptBytes = 1 << 20
 	maxKeptItems = 16 * maxKept
 
 	// fewReaders is for how many users and rooms what they may read is written down along with the lines. With more it is gathered
@@ -105,8 +107,14 @@ func (a *archiver) room(name string) *keptRoom {
 	return r
 }
 
-// offer queues an item, and reports whether there was room.
+// offer queues an item, and reports whether there was room. What the database would not take is not let in, since it would take what
+// it shares a write with along.
 func (a *archiver) offer(item keepItem) bool {
+	if err := item.check(); err != nil {
+		a.metrics.archiveLost.Inc()
+		a.log.Warn("a message is not for the archive", "error", err)
+		return false
+	}
 	size := item.size()
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -128,15 +136,17 @@ func (a *archiver) offer(item keepItem) bool {
 func (a *archiver) take() []keepItem {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	n, lines := 0, 0
-	for n < len(a.queue) && n < maxKeptItems && lines < maxKept {
+	n, lines, bytes := 0, 0, 0
+	for n < len(a.queue) && n < maxKeptItems && lines < maxKept && bytes < maxKeptBytes {
 		item := &a.queue[n]
 		if n++; item.room != nil || item.private != nil {
 			lines++
 		}
-		a.bytes -= item.size()
+		bytes += item.size()
 	}
-	items := a.queue[:n:n]
+	a.bytes -= bytes
+	items := slices.Clone(a.queue[:n])
+	clear(a.queue[:n]) // what is written is not held as long as something waits
 	if a.queue = a.queue[n:]; len(a.queue) == 0 {
 		a.queue = nil
 	}
@@ -152,6 +162,17 @@ func (i *keepItem) size() int {
 		return len(i.private.Stanza)
 	}
 	return 0
+}
+
+// check reports why the database would not take an item.
+func (i *keepItem) check() error {
+	switch {
+	case i.room != nil:
+		return i.room.Check()
+	case i.private != nil:
+		return i.private.Check()
+	}
+	return nil
 }
 
 // sync waits until all that a user heard so far is written, so that he can read it.
@@ -234,7 +255,7 @@ func deafen(room *muc.Room) {
 }
 
 // lostText is what the archive says in place of lines that it could not keep.
-const lostText = "Messages are missing here: the archive could not keep up."
+const lostText = "Messages are missing here: the archive could not keep them."
 
 // Keep implements muc.Archive.
 func (h *hearer) Keep(k muc.Kept) string {

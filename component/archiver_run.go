@@ -186,13 +186,16 @@ func (r *keptRoom) place(number int64, line store.LineID) {
 		r.ids[i] = line
 		return
 	}
+	if number-r.first >= 3*keepPlaces { // a gap that leaves none of them
+		r.ids, r.first = r.ids[:0], number-keepPlaces
+	}
 	for r.first+int64(len(r.ids)) < number {
 		r.ids = append(r.ids, 0)
 	}
 	r.ids = append(r.ids, line)
-	if len(r.ids) == 2*keepPlaces { // half of them at a time
-		r.ids = slices.Delete(r.ids, 0, keepPlaces)
-		r.first += keepPlaces
+	if n := len(r.ids) - keepPlaces; n >= keepPlaces { // many at a time
+		r.ids = slices.Delete(r.ids, 0, n)
+		r.first += int64(n)
 	}
 }
 

@@ -63,15 +63,38 @@ type PrivateLine struct {
 	Stanza   string
 }
 
+// Check reports why the archive would not take the line.
+func (l *RoomLine) Check() error {
+	r := l.row()
+	return r.check()
+}
+
+// Check reports why the archive would not take the line.
+func (l *PrivateLine) Check() error {
+	r := l.row()
+	return r.check()
+}
+
+func (l *RoomLine) row() archiveRow {
+	return archiveRow{
+		archiveKey: archiveKey{archiveRoom, l.Domain, l.Room},
+		id:         l.ID, time: millis(l.Time), who: cleanText(l.Nick), stanza: cleanText(l.Stanza),
+	}
+}
+
+func (l *PrivateLine) row() archiveRow {
+	return archiveRow{
+		archiveKey: archiveKey{archiveUser, l.Owner.Domain, l.Owner.JID},
+		id:         l.ID, time: millis(l.Time), who: cleanText(l.With), outgoing: l.Outgoing, stanza: cleanText(l.Stanza),
+	}
+}
+
 // AppendRoomLines appends lines to the archives of their rooms and returns their numbers in the same order. Nobody may read them
 // yet: see ExtendSeen. Bytes that PostgreSQL or XML would not take are left out of nick and stanza.
 func (tx *Tx) AppendRoomLines(lines []RoomLine) ([]LineID, error) {
 	rows := make([]archiveRow, len(lines))
-	for i, l := range lines {
-		rows[i] = archiveRow{
-			archiveKey: archiveKey{archiveRoom, l.Domain, l.Room},
-			id:         l.ID, time: millis(l.Time), who: cleanText(l.Nick), stanza: cleanText(l.Stanza),
-		}
+	for i := range lines {
+		rows[i] = lines[i].row()
 	}
 	ids, err := tx.appendLines(rows)
 	if err != nil {
@@ -85,14 +108,11 @@ func (tx *Tx) AppendPrivateLines(lines []PrivateLine) ([]LineID, error) {
 	rows := make([]archiveRow, len(lines))
 	var err error
 	var last UserID
-	for i, l := range lines {
-		rows[i] = archiveRow{
-			archiveKey: archiveKey{archiveUser, l.Owner.Domain, l.Owner.JID},
-			id:         l.ID, time: millis(l.Time), who: cleanText(l.With), outgoing: l.Outgoing, stanza: cleanText(l.Stanza),
-		}
-		if err == nil && l.Owner != last {
-			err = tx.addUser(l.Owner)
-			last = l.Owner
+	for i := range lines {
+		rows[i] = lines[i].row()
+		if owner := lines[i].Owner; err == nil && owner != last {
+			err = tx.addUser(owner)
+			last = owner
 		}
 	}
 	var ids []LineID
