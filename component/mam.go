@@ -60,7 +60,7 @@ func (u *user) mamQuery(in *inbound, e entity) {
 				u.answerIQ(r.from, r.to, r.id, u.sayError(err))
 				return
 			}
-			u.sendPage(r, queryID, where, page, q)
+			u.sendPage(r, queryID, where, page)
 		}
 	})
 }
@@ -116,8 +116,7 @@ func (g *Gateway) readArchive(ctx context.Context, id store.UserID, p mamPlace, 
 }
 
 // sendPage sends the lines of a page and its end (XEP-0313 §4.2, §4.3).
-func (u *user) sendPage(r reply, queryID string, p mamPlace, page store.Page, q mamRequest) {
-	cutPage(&page, q.Last || q.PageBefore != "", q.Flip)
+func (u *user) sendPage(r reply, queryID string, p mamPlace, page store.Page) {
 	for i := range page.Lines {
 		u.sendArchived(r, queryID, p, &page.Lines[i])
 	}
@@ -127,35 +126,6 @@ func (u *user) sendPage(r reply, queryID string, p mamPlace, page store.Page, q 
 	}
 	appendSet(b, page.First, page.Last, -1, int(page.Count))
 	b.End().End()
-}
-
-// cutPage cuts a page that has too many bytes, at the end towards which the client reads.
-func cutPage(page *store.Page, backward, flipped bool) {
-	size, n := 0, 0
-	at := func(i int) *store.Line { // the i-th in the order of reading
-		if backward != flipped {
-			i = len(page.Lines) - 1 - i
-		}
-		return &page.Lines[i]
-	}
-	for n < len(page.Lines) && (n == 0 || size+len(at(n).Stanza) <= mamMaxPageBytes) {
-		size += len(at(n).Stanza)
-		n++
-	}
-	if n == len(page.Lines) {
-		return
-	}
-	page.Complete = false
-	if backward {
-		page.First = at(n - 1).ID
-	} else {
-		page.Last = at(n - 1).ID
-	}
-	if backward != flipped {
-		page.Lines = page.Lines[len(page.Lines)-n:]
-	} else {
-		page.Lines = page.Lines[:n]
-	}
 }
 
 // sendArchived sends a line.

@@ -53,6 +53,7 @@ func readMAMQuery(query *stanza.Element) (mamRequest, *transports.Error) {
 	}
 	q := mamRequest{Query: store.Query{
 		Max: page.max, PageAfter: page.after, PageBefore: page.before, Last: page.last, Flip: query.Child(nsMAM, "flip-page") != nil,
+		Bytes: mamMaxPageBytes,
 	}}
 	values, err := readForm(query.Child(nsForm, "x"))
 	if err != nil {

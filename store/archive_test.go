@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -403,7 +404,7 @@ func testArchiveModel(t *testing.T, db *DB, clock *testClock) {
 		if i == 37 || i == 300 {
 			nick = "rare"
 		}
-		l := Line{ID: fmt.Sprintf("%03d", i), Time: testStart.Add(time.Duration(i/7) * time.Second), Who: nick, Stanza: fmt.Sprint(i)}
+		l := Line{ID: fmt.Sprintf("%03d", i), Time: testStart.Add(time.Duration(i/7) * time.Second), Who: nick, Stanza: strings.Repeat("x", r.IntN(10))}
 		all = append(all, l)
 		batch = append(batch, RoomLine{Domain: testDomain, Room: "#a", ID: l.ID, Time: l.Time, Nick: l.Who, Stanza: l.Stanza})
 	}
@@ -446,6 +447,9 @@ func testArchiveModel(t *testing.T, db *DB, clock *testClock) {
 		if q.Last && r.IntN(2) == 0 {
 			q.PageBefore = random()
 		}
+		if r.IntN(2) == 0 {
+			q.Bytes = 1 + r.IntN(60)
+		}
 		want := modelPage(all, readable, q)
 		got, err := db.QueryRoom(t.Context(), RoomQuery{user(1), "#a", q})
 		if err != nil {
@@ -467,13 +471,24 @@ func modelPage(all []Line, readable []bool, q Query) Page {
 			p.Lines = append(p.Lines, l)
 		}
 	}
-	if extra := len(p.Lines) - q.Max; extra > 0 {
-		p.Complete = false
-		if q.Last {
-			p.Lines = p.Lines[extra:]
-		} else {
-			p.Lines = p.Lines[:q.Max]
+	fit := func(lines iter.Seq2[int, Line]) (n int) {
+		size := 0
+		for _, l := range lines {
+			if size += len(l.Stanza); n == q.Max || n > 0 && q.Bytes > 0 && size > q.Bytes {
+				p.Complete = false
+				break
+			}
+			n++
 		}
+		return n
+	}
+	if q.Last {
+		p.Lines = p.Lines[len(p.Lines)-fit(slices.Backward(p.Lines)):]
+	} else {
+		p.Lines = p.Lines[:fit(slices.All(p.Lines))]
+	}
+	if len(p.Lines) == 0 {
+		p.Lines = nil
 	}
 	if n := len(p.Lines); n > 0 {
 		p.First, p.Last = p.Lines[0].ID, p.Lines[n-1].ID

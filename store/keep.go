@@ -193,6 +193,9 @@ type ExportedLine struct {
 	Line
 }
 
+// exportBytes is how much of an archive is held at a time.
+const exportBytes = 1 << 20
+
 // ExportUser returns all lines that a user may read: archive by archive, each in its order. It reads page by page and holds
 // nothing between two of them, so the loop may take its time. An error is the last thing that it yields.
 func (db *DB) ExportUser(ctx context.Context, id UserID) iter.Seq2[ExportedLine, error] {
@@ -205,15 +208,15 @@ func (db *DB) ExportUser(ctx context.Context, id UserID) iter.Seq2[ExportedLine,
 				a.reader, room = &id, a.name
 			}
 			for err == nil {
-				var lines []numbered
-				lines, err = db.readLines(ctx, a.span, MaxPage, false)
-				for _, l := range lines {
+				r := reading{left: MaxPage, bytes: exportBytes}
+				err = db.readLines(ctx, a.span, &r, false)
+				for _, l := range r.lines {
 					if !yield(ExportedLine{room, l.Line}, nil) {
 						return
 					}
 					a.lo = l.id + 1
 				}
-				if len(lines) < MaxPage {
+				if !r.full() {
 					break
 				}
 			}

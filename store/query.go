@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -35,6 +36,8 @@ type Query struct {
 	PageBefore string // the page before this line (§2.3); implies Last
 	Last       bool
 	Flip       bool // the newest line first (XEP-0313 §4.3.4)
+	// Bytes is how many bytes of stanzas the page may have, if it has more than one line; 0: any. A page that it cuts is not complete.
+	Bytes int
 }
 
 // Limits of a query.
@@ -160,11 +163,11 @@ func (db *DB) queryPage(ctx context.Context, key archiveKey, reader *UserID, q Q
 		return db.countPage(ctx, s)
 	}
 	limit := min(q.Max, MaxPage)
-	lines, err := db.readLines(ctx, s, limit+1, q.Last)
-	if err != nil {
+	r := reading{left: limit + 1, bytes: q.bytes()}
+	if err := db.readLines(ctx, s, &r, q.Last); err != nil {
 		return Page{}, err
 	}
-	return makePage(lines, limit, q), nil
+	return makePage(r.lines, limit, q), nil
 }
 
 // archiveSpan is a whole archive.
@@ -300,11 +303,18 @@ func (db *DB) queryIDs(ctx context.Context, whole, s span, q Query) (Page, error
 	return makePage(lines, min(q.Max, MaxPage), q), nil
 }
 
-// makePage makes a page of lines, in the direction of reading; one more than limit means that there are more.
+// bytes is how many bytes a page may have.
+func (q *Query) bytes() int { return cmp.Or(q.Bytes, math.MaxInt) }
+
+// makePage makes a page of lines, in the direction of reading; one more than it may have means that there are more.
 func makePage(lines []numbered, limit int, q Query) Page {
-	p := Page{Count: -1, Complete: len(lines) <= limit}
-	lines = lines[:min(len(lines), limit)]
-	if len(lines) == 0 {
+	n := 0
+	for bytes := q.bytes(); n < min(len(lines), limit) && (n == 0 || len(lines[n].Stanza) <= bytes); n++ {
+		bytes -= len(lines[n].Stanza)
+	}
+	p := Page{Count: -1, Complete: len(lines) == n}
+	lines = lines[:n]
+	if n == 0 {
 		return p
 	}
 	p.Lines = make([]Line, len(lines))
@@ -351,52 +361,69 @@ func (db *DB) countPage(ctx context.Context, s span) (Page, error) {
 	return p, nil
 }
 
-// readLines returns the first lines of a span, n at most, or from its end the last ones, newest first.
-func (db *DB) readLines(ctx context.Context, s span, n int, backward bool) ([]numbered, error) {
+// reading is lines on their way out of the database, until there are enough of them. Nothing is kept of what follows.
+type reading struct {
+	lines []numbered
+	left  int // lines that are still wanted
+	bytes int // of stanzas; the line that exceeds them is the last one, unless it is the first
+}
+
+// errEnough ends the reading of rows.
+var errEnough = errors.New("there are enough lines")
+
+func (r *reading) full() bool { return r.left <= 0 || r.bytes < 0 && len(r.lines) > 1 }
+
+// add takes a line, and returns errEnough where it was the last one.
+func (r *reading) add(line numbered) error {
+	r.lines = append(r.lines, line)
+	r.left--
+	if r.bytes -= len(line.Stanza); r.full() {
+		return errEnough
+	}
+	return nil
+}
+
+// readLines reads the first lines of a span, or from its end the last ones, newest first.
+func (db *DB) readLines(ctx context.Context, s span, r *reading, backward bool) error {
 	switch {
 	case s.reader == nil:
-		return db.readRange(ctx, s, n, backward, nil)
+		return db.readRange(ctx, s, r, backward)
 	case s.who != "":
-		return db.readFrom(ctx, s, n, backward)
+		return db.readFrom(ctx, s, r, backward)
 	}
-	var lines []numbered
 	for {
 		ranges, err := db.seen(ctx, *s.reader, s.lo, s.hi, seenBatch, backward)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		for _, r := range ranges {
-			if lines, err = db.readRange(ctx, span{lo: r.lo, hi: r.hi}, n, backward, lines); err != nil || len(lines) == n {
-				return lines, err
+		for _, seen := range ranges {
+			if err := db.readRange(ctx, span{lo: seen.lo, hi: seen.hi}, r, backward); err != nil || r.full() {
+				return err
 			}
-			s = s.behind(r, backward)
+			s = s.behind(seen, backward)
 		}
 		if len(ranges) < seenBatch {
-			return lines, nil
+			return nil
 		}
 	}
 }
 
 // readFrom is readLines for what one person said. Who reads may have thousands of ranges in which that one said nothing, and that
 // one may have said thousands of lines that he did not hear; so either is looked up only where the other one is.
-func (db *DB) readFrom(ctx context.Context, s span, n int, backward bool) ([]numbered, error) {
-	var lines []numbered
+func (db *DB) readFrom(ctx context.Context, s span, r *reading, backward bool) error {
 	for {
-		said, err := db.readSaid(ctx, s, n, backward)
-		if err != nil {
-			return nil, err
-		}
-		for _, line := range said {
-			if line.heard {
-				if lines = append(lines, line.numbered); len(lines) == n {
-					return lines, nil
-				}
+		n, read := r.left, 0
+		var last saidLine
+		err := db.readSaid(ctx, s, n, backward, func(line saidLine) error {
+			read++
+			if last = line; line.heard {
+				return r.add(line.numbered)
 			}
+			return nil
+		})
+		if err != nil || read < n || r.full() {
+			return err
 		}
-		if len(said) < n {
-			return lines, nil
-		}
-		last := said[len(said)-1]
 		s = s.behind(seenRange{last.id, last.id}, backward)
 		if last.heard {
 			continue
@@ -404,7 +431,7 @@ func (db *DB) readFrom(ctx context.Context, s span, n int, backward bool) ([]num
 		// What was said before his next range need not be read.
 		ranges, err := db.seen(ctx, *s.reader, s.lo, s.hi, 1, backward)
 		if err != nil || len(ranges) == 0 {
-			return lines, err
+			return err
 		}
 		if backward {
 			s.hi = ranges[0].hi
@@ -429,22 +456,30 @@ const (
 	selectSaidBackward = selectSaid + `DESC LIMIT $3`
 )
 
-// readSaid returns the first lines that one person said in a span, n at most, or from its end the last ones, newest first.
-func (db *DB) readSaid(ctx context.Context, s span, n int, backward bool) ([]saidLine, error) {
+// readSaid calls add for the first lines that one person said in a span, n at most, or from its end the last ones, newest first.
+func (db *DB) readSaid(ctx context.Context, s span, n int, backward bool, add func(saidLine) error) error {
 	if s.hi < s.lo {
-		return nil, nil
+		return nil
 	}
 	query := selectSaidForward
 	if backward {
 		query = selectSaidBackward
 	}
-	var lines []saidLine
-	err := db.query(ctx, func(rows *sql.Rows) error {
-		lines = append(lines, saidLine{})
-		l := &lines[len(lines)-1]
-		return l.scan(rows, &l.heard)
-	}, query, int64(s.lo), int64(s.hi), n, s.who, s.reader.Domain, s.reader.JID)
-	return lines, err
+	return enough(db.query(ctx, func(rows *sql.Rows) error {
+		var l saidLine
+		if err := l.scan(rows, &l.heard); err != nil {
+			return err
+		}
+		return add(l)
+	}, query, int64(s.lo), int64(s.hi), n, s.who, s.reader.Domain, s.reader.JID))
+}
+
+// enough is err, unless it says that there are enough lines.
+func enough(err error) error {
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
 }
 
 // behind is what is left of a span when a part of it was read.
@@ -457,17 +492,19 @@ func (s span) behind(r seenRange, backward bool) span {
 	return s
 }
 
-// readRange appends to lines those of a span, whoever may read them, until there are n.
-func (db *DB) readRange(ctx context.Context, s span, n int, backward bool, lines []numbered) ([]numbered, error) {
+// readRange reads the lines of a span, whoever may read them.
+func (db *DB) readRange(ctx context.Context, s span, r *reading, backward bool) error {
 	if s.hi < s.lo {
-		return lines, nil
+		return nil
 	}
-	query, args := pageSQL(s, n-len(lines), backward)
-	err := db.query(ctx, func(rows *sql.Rows) error {
-		lines = append(lines, numbered{})
-		return lines[len(lines)-1].scan(rows)
-	}, query, args...)
-	return lines, err
+	query, args := pageSQL(s, r.left, backward)
+	return enough(db.query(ctx, func(rows *sql.Rows) error {
+		var line numbered
+		if err := line.scan(rows); err != nil {
+			return err
+		}
+		return r.add(line)
+	}, query, args...))
 }
 
 // pageSQL is the statement that reads a page.
