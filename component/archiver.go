@@ -202,7 +202,7 @@ type hearer struct {
 	a    *archiver
 	id   store.UserID
 	room *keptRoom
-	addr transports.Address // the room's bare JID as his clients write it
+	addr transports.Address // the room's bare JID, as Gateway.kept gives it
 	deaf bool
 
 	recall *recall     // the history of the room on its way, see recall.go
@@ -217,12 +217,13 @@ type hearer struct {
 var _ muc.Archive = (*hearer)(nil)
 
 // archive is what takes what is said in a room; nil where nothing is kept.
-func (n *network) archive(room transports.Target, addr transports.Address) muc.Archive {
+func (n *network) archive(room transports.Target) muc.Archive {
 	a := n.u.g.archive
 	if a == nil {
 		return nil
 	}
-	return &hearer{u: n.u, a: a, id: n.u.g.userID(n.u.jid), room: a.room(n.u.g.address(room).Local), addr: addr}
+	addr := n.u.g.address(room)
+	return &hearer{u: n.u, a: a, id: n.u.g.userID(n.u.jid), room: a.room(addr.Local), addr: addr}
 }
 
 // listen notes that the user is in a room now, for the first time or again.
@@ -259,7 +260,13 @@ const lostText = "Messages are missing here: the archive could not keep them."
 
 // Keep implements muc.Archive.
 func (h *hearer) Keep(k muc.Kept) string {
-	if k.How == muc.KeepNot || !h.u.keeps(h.addr) {
+	if k.How == muc.KeepNot {
+		return newID()
+	}
+	if !h.u.keeps(h.addr) {
+		if h.u.archivePrefs == nil { // he may have wanted it
+			h.lost.Store(true)
+		}
 		return newID()
 	}
 	if h.lost.Swap(false) {

@@ -2,11 +2,13 @@ package component
 
 import (
 	"context"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"passerelle/internal/xmpptest"
 	"passerelle/store"
 	"passerelle/transports"
 )
@@ -70,4 +72,109 @@ func holdCommits(t *testing.T, db *store.DB) (release func()) {
 	}()
 	<-held
 	return release
+}
+
+// prefs asks for preferences and returns what the gateway makes of them.
+func (p *person) prefs(content string) *xmpptest.Element {
+	p.t.Helper()
+	p.send(`<iq type='set' id='prefs' to='irc.localhost'><prefs xmlns='urn:xmpp:mam:2' ` + content + `</prefs></iq>`)
+	for {
+		if e := p.receive(); e.Name.Local == "iq" {
+			return e
+		}
+	}
+}
+
+// Who wants a room not to be archived may write its address in any way that leads to it.
+func TestArchivePrefsOfOtherSpellings(t *testing.T) {
+	t.Parallel()
+	w, _ := newArchiveWorld(t)
+	alice := w.client("alice@localhost/phone")
+	w.join(alice, "alice")
+	for _, room := range []string{`#GO%IRC.example@irc.localhost`, `#a\5cb%irc.example@irc.localhost`, "#a\u00a0b%irc.example@irc.localhost"} {
+		if answer := alice.prefs(`default='always'><never><jid>` + room + `</jid></never>`); answer.Get("type") != "result" {
+			t.Errorf("%s: got %s", room, answer)
+		}
+		a, err := transports.ParseAddress(room)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := w.gateway.entity(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		u, _ := w.gateway.user(transports.Address{Local: "alice", Domain: "localhost"})
+		keeps, err := peek(t.Context(), u, func() bool { return u.archivePrefs == nil || u.keeps(w.gateway.address(e.target)) })
+		if err != nil || keeps {
+			t.Errorf("%s is archived all the same (%v)", room, err)
+		}
+	}
+}
+
+// Lists that no setting could hold are refused in words.
+func TestArchivePrefsTooLong(t *testing.T) {
+	t.Parallel()
+	w, _ := newArchiveWorld(t)
+	alice := w.client("alice@localhost/phone")
+	var list strings.Builder
+	for range 90 {
+		list.WriteString(`<jid>` + strings.Repeat("x", 1000) + `@example.org</jid>`)
+	}
+	answer := alice.prefs(`default='always'><never>` + list.String() + `</never>`)
+	if !strings.Contains(answer.String(), "policy-violation") {
+		t.Errorf("got %s", answer)
+	}
+}
+
+// What could not be read before the traffic is read beside it, and the archive says that there is a gap.
+func TestArchivePrefsAreReadAgain(t *testing.T) {
+	t.Parallel()
+	w, _ := newArchiveWorld(t)
+	alice := w.client("alice@localhost/phone")
+	s := w.join(alice, "alice")
+	u, _ := w.gateway.user(transports.Address{Local: "alice", Domain: "localhost"})
+	loaded := func() bool {
+		known, err := peek(t.Context(), u, func() bool { return u.archivePrefs != nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return known
+	}
+	if !loaded() {
+		t.Fatal("they are not read")
+	}
+	if _, err := peek(t.Context(), u, func() bool { u.archivePrefs = nil; return true }); err != nil { // as if it had failed
+		t.Fatal(err)
+	}
+	s.emit(t, roomLine("bob", "lost"))
+	alice.receive()
+	for deadline := time.Now().Add(testWait); !loaded(); runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatal("they are not read again")
+		}
+	}
+	s.emit(t, roomLine("bob", "kept"))
+	alice.receive()
+	wantLines(t, spoken(alice.page(goJID, "")), ": "+lostText, "bob: kept")
+}
+
+// The year 1 is a time as any other, and before all messages.
+func TestArchiveOfTheYear1(t *testing.T) {
+	t.Parallel()
+	w, _ := newArchiveWorld(t)
+	alice := w.client("alice@localhost/phone")
+	s := w.join(alice, "alice")
+	s.emit(t, roomLine("bob", "hello"))
+	alice.receive()
+	for _, c := range []struct {
+		field, at string
+		want      []string
+	}{
+		{"end", "0001-01-01T00:00:00Z", nil}, {"start", "0001-01-01T00:00:00Z", []string{"bob: hello"}},
+		{"end", "0000-01-01T00:00:00Z", nil}, {"end", "9999-12-31T23:59:59.999-14:00", []string{"bob: hello"}},
+		{"start", "9999-12-31T23:59:59.999-14:00", nil}, {"start", "0000-01-01T00:00:00+14:00", []string{"bob: hello"}},
+	} {
+		got := alice.page(goJID, `<x xmlns='jabber:x:data' type='submit'><field var='`+c.field+`'><value>`+c.at+`</value></field></x>`)
+		wantLines(t, spoken(got), c.want...)
+	}
 }

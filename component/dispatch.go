@@ -201,7 +201,7 @@ func (u *user) openRoom(t transports.Target, addr transports.Address) (*muc.Room
 		return nil, err
 	}
 	room := muc.New(muc.Options{
-		Archive: n.archive(t, addr), Address: addr, Target: t, RealJID: n.realJID, Whom: n.whom, MaskJID: n.maskJID, MayShow: u.mayShow, NextRef: u.nextRef, Now: now, NewID: newID,
+		Archive: n.archive(t), Address: addr, Target: t, RealJID: n.realJID, Whom: n.whom, MaskJID: n.maskJID, MayShow: u.mayShow, NextRef: u.nextRef, Now: now, NewID: newID,
 		OccupantID: func(p *transports.Person) string { return u.g.occupantIDs.id(t, p) },
 	})
 	if n.rooms == nil {

@@ -91,16 +91,13 @@ func (p mamPlace) narrow(u *user, q *mamRequest) bool {
 		q.With = p.with
 		return true
 	case p.room != "":
-		if q.with.Bare() != p.addr {
-			return false
-		}
 		q.With = q.with.Resource
-		return true
-	case q.with.Domain != u.g.domain.Domain || p.with != "" && q.with.Local != p.with:
+		return u.g.kept(q.with) == u.g.kept(p.addr)
+	case q.with.Domain != u.g.domain.Domain:
 		return false
 	}
-	q.With = q.with.Local
-	return q.With != ""
+	q.With = u.g.kept(q.with).Local
+	return q.With != "" && (p.with == "" || q.With == p.with)
 }
 
 // readArchive reads a page, with all that the user heard until now.

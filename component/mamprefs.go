@@ -22,10 +22,13 @@ const (
 	prefAlways     = "always"
 )
 
-// maxPrefJIDs bounds each list of addresses that a user makes exceptions for.
-const maxPrefJIDs = 100
+// Bounds of each list of addresses that a user makes exceptions for.
+const (
+	maxPrefJIDs  = 100
+	maxPrefBytes = 60 << 10 // what a setting can hold
+)
 
-// archivePrefs is what a user wants to be archived. It is not changed once it is made.
+// archivePrefs is what a user wants to be archived, with addresses as Gateway.kept gives them. It is not changed once it is made.
 type archivePrefs struct {
 	never         bool // by default
 	always, nobut []transports.Address
@@ -34,7 +37,7 @@ type archivePrefs struct {
 // keepsAll is what those want who said nothing.
 var keepsAll = &archivePrefs{}
 
-// keeps reports whether what is said at a bare address is archived.
+// keeps reports whether what is said at an address is archived.
 func (p *archivePrefs) keeps(a transports.Address) bool {
 	switch {
 	case p == keepsAll:
@@ -47,12 +50,22 @@ func (p *archivePrefs) keeps(a transports.Address) bool {
 	return !p.never
 }
 
-// prefsWait bounds the reading of preferences, which holds the user up.
-const prefsWait = time.Second
+const (
+	// prefsWait bounds the reading of preferences, which holds the user up.
+	prefsWait = time.Second
 
-// keeps reports whether the user wants what is said at a bare address to be archived. Where the database does not say, nothing is.
+	// prefsAgain is how long they are not asked for again where they could not be read.
+	prefsAgain = 10 * time.Second
+)
+
+// keeps reports whether the user wants what is said at a bare address, as Gateway.kept gives it, to be archived. Where the database
+// does not say, nothing is, and it is asked again.
 func (u *user) keeps(a transports.Address) bool {
-	return u.archivePrefs != nil && u.archivePrefs.keeps(a)
+	if u.archivePrefs == nil {
+		u.reloadArchivePrefs()
+		return false
+	}
+	return u.archivePrefs.keeps(a)
 }
 
 // loadArchivePrefs reads what the user wants to be archived, before anything can be said to him.
@@ -63,27 +76,58 @@ func (u *user) loadArchivePrefs() {
 	ctx, cancel := context.WithTimeout(u.ctx, prefsWait)
 	defer cancel()
 	set, err := u.g.opt.Store.Settings(ctx, u.g.userID(u.jid), archiveScope)
-	if err != nil {
-		u.g.log.Error("what a user wants to be archived could not be read, so nothing is", u.logID(), "error", err)
-		return
-	}
-	u.archivePrefs = readArchivePrefs(set)
+	u.loadedArchivePrefs(set, err)
 }
 
-func readArchivePrefs(set map[string]string) *archivePrefs {
+// reloadArchivePrefs reads them beside the traffic, since they could not be read before it.
+func (u *user) reloadArchivePrefs() {
+	if now().Sub(u.prefsFailed) < prefsAgain || u.awaited >= maxAwaited {
+		return
+	}
+	u.prefsFailed = now() // so that it is not done twice
+	u.background(func(ctx context.Context) func() {
+		set, err := u.g.opt.Store.Settings(ctx, u.g.userID(u.jid), archiveScope)
+		return func() {
+			if u.archivePrefs == nil {
+				u.loadedArchivePrefs(set, err)
+			}
+		}
+	})
+}
+
+func (u *user) loadedArchivePrefs(set map[string]string, err error) {
+	if err != nil {
+		u.g.log.Error("what a user wants to be archived could not be read, so nothing is for now", u.logID(), "error", err)
+		u.prefsFailed = now()
+		return
+	}
+	u.archivePrefs = u.g.readArchivePrefs(set)
+}
+
+// kept is the address under which what is said at an address is archived: one's own may be written in several ways.
+func (g *Gateway) kept(a transports.Address) transports.Address {
+	if a.Domain == g.domain.Domain && a.Local != "" {
+		if e, err := g.entity(a); err == nil && e.kind != entityBot {
+			return g.address(e.target)
+		}
+	}
+	return a.Bare()
+}
+
+func (g *Gateway) readArchivePrefs(set map[string]string) *archivePrefs {
 	p := &archivePrefs{never: set[archiveDefault] == prefNever}
-	p.always, p.nobut = prefAddresses(strings.Fields(set[archiveAlways])), prefAddresses(strings.Fields(set[archiveNever]))
+	p.always, p.nobut = g.prefAddresses(set[archiveAlways]), g.prefAddresses(set[archiveNever])
 	if !p.never && len(p.nobut) == 0 && len(p.always) == 0 {
 		return keepsAll
 	}
 	return p
 }
 
-func prefAddresses(jids []string) []transports.Address {
+func (g *Gateway) prefAddresses(jids string) []transports.Address {
 	var out []transports.Address
-	for _, jid := range jids {
+	for jid := range strings.SplitSeq(jids, "\n") { // a channel's name may have spaces of other kinds
 		if a, err := transports.ParseAddress(jid); err == nil {
-			out = append(out, a.Bare())
+			out = append(out, g.kept(a))
 		}
 	}
 	return out
@@ -98,7 +142,7 @@ func (u *user) archivePrefsIQ(in *inbound, _ entity) {
 	if root.AttrIs("type", "get") {
 		u.background(func(ctx context.Context) func() {
 			set, err := u.g.opt.Store.Settings(ctx, id, archiveScope)
-			return func() { u.answerPrefs(r, readArchivePrefs(set), err) }
+			return func() { u.answerPrefs(r, u.g.readArchivePrefs(set), err) }
 		})
 		return
 	}
@@ -127,7 +171,7 @@ func (u *user) archivePrefsIQ(in *inbound, _ entity) {
 			return nil
 		})
 		return func() {
-			p := readArchivePrefs(set)
+			p := u.g.readArchivePrefs(set)
 			if err == nil {
 				u.archivePrefs = p
 			}
@@ -138,14 +182,17 @@ func (u *user) archivePrefsIQ(in *inbound, _ entity) {
 
 func readPrefList(list *stanza.Element) ([]string, *transports.Error) {
 	var jids []string
+	size := 0
 	for c := range list.Children() {
 		a, err := transports.ParseAddress(c.Text())
 		if !c.Is(nsMAM, "jid") || err != nil {
 			return nil, transports.NewError(transports.BadRequest, "The list has something that is no address.", err)
 		}
-		if jids = append(jids, a.Bare().String()); len(jids) > maxPrefJIDs {
+		jid := a.Bare().String()
+		if jids = append(jids, jid); len(jids) > maxPrefJIDs || size+len(jid) >= maxPrefBytes {
 			return nil, transports.NewError(transports.TooLarge, "The list has too many addresses.", nil)
 		}
+		size += len(jid) + 1
 	}
 	return jids, nil
 }

@@ -76,10 +76,10 @@ func (q *mamRequest) field(name string, values transports.Values) *transports.Er
 	case "with":
 		q.with, err = transports.ParseAddress(value)
 	case "start":
-		q.Start, err = time.Parse(time.RFC3339, value) // XEP-0082 §3.2
+		q.Start, err = mamTime(value)
 		hint = timeHint
 	case "end":
-		q.End, err = time.Parse(time.RFC3339, value)
+		q.End, err = mamTime(value)
 		hint = timeHint
 	case "before-id":
 		q.BeforeID = value
@@ -96,6 +96,15 @@ func (q *mamRequest) field(name string, values transports.Values) *transports.Er
 		return transports.NewError(transports.BadRequest, "The field \""+name+"\" has no such value: "+hint+".", err)
 	}
 	return nil
+}
+
+// mamTime reads a time (XEP-0082 §3.2). What is before all messages is the same to them, but for Go's zero time, which is no limit.
+func mamTime(s string) (time.Time, error) {
+	t, err := time.Parse(time.RFC3339, s)
+	if err == nil && t.IsZero() {
+		t = t.Add(1)
+	}
+	return t, err
 }
 
 const timeHint = "a time is written like 2026-11-25T18:30:00Z"

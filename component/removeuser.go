@@ -164,6 +164,7 @@ func (g *Gateway) forgetUser(ctx context.Context, jid transports.Address) error 
 // leaveEverything takes the user out of every room, ends his sessions and gives up what he was filling in.
 func (u *user) leaveEverything(reason string) {
 	clear(u.restoring)
+	u.archivePrefs = nil // who comes back begins anew
 	for _, x := range u.executions {
 		if !x.busy { // what is busy may be what asked for this
 			u.end(x)

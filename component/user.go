@@ -62,6 +62,7 @@ type user struct {
 	joins         quota         // of rooms
 	out           *muc.Out      // from outPool while the goroutine runs
 	archivePrefs  *archivePrefs // nil until they are read
+	prefsFailed   time.Time     // when they could not be
 	ctx           context.Context
 }
 
