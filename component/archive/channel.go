@@ -10,6 +10,10 @@ const (
 	// copies of its own.
 	Window = 256
 
+	// spare is how many lines go when the window is full: each session is asked what it waits for then, which at each line would be
+	// too often while one of them hears nothing.
+	spare = 64
+
 	// maxSkew is how much the clocks of a network's servers may differ for a line to be the same by order.
 	maxSkew = 10 * time.Second
 
@@ -149,14 +153,17 @@ func (c *Channel) first() int64 { return c.next - int64(len(c.lines)) }
 
 func (c *Channel) at(n int64) *entry { return &c.lines[n-c.first()] }
 
-// forget drops the oldest lines: those that nobody waits for, and one of a window that is full.
+// forget drops the oldest lines: those that nobody waits for, and some of a window that is full.
 func (c *Channel) forget() {
 	keep := c.next
 	for _, l := range c.sessions {
 		keep = min(keep, c.awaited(l))
 	}
-	drop := max(int(keep-c.first()), len(c.lines)-Window+1)
-	c.lines = slices.Delete(c.lines, 0, max(drop, 0))
+	drop := int(keep - c.first())
+	if len(c.lines) >= Window {
+		drop = max(drop, spare)
+	}
+	c.lines = slices.Delete(c.lines, 0, drop)
 	c.enough = min(Window, max(minForget, 2*len(c.lines)))
 	for _, l := range c.sessions {
 		l.forget(c.first())

@@ -132,8 +132,8 @@ func TestWindow(t *testing.T) {
 			t.Fatalf("line %d: got %+v", n, h)
 		}
 	}
-	if h := c.Hear(&slow, text(lines-archive.Window+1)); h.New {
-		t.Errorf("the oldest line of the window: got %+v, want it to be known", h)
+	if h := c.Hear(&slow, text(lines-archive.Window*3/4+1)); h.New {
+		t.Errorf("a line of the window: got %+v, want it to be known", h)
 	}
 	if h := c.Hear(&slower, text(lines-archive.Window)); !h.New {
 		t.Errorf("a line that fell out of the window: got %+v, want a new one", h)
@@ -152,5 +152,23 @@ func BenchmarkHear(b *testing.B) {
 		line := archive.Line{Nick: "x", Text: strconv.Itoa(n / len(sessions) % 7)}
 		c.Hear(&sessions[n%len(sessions)], line)
 		n++
+	}
+}
+
+// BenchmarkHearBeside lets sessions hear what one beside them does not, whose connection is lost or whose user keeps nothing.
+func BenchmarkHearBeside(b *testing.B) {
+	c := newChannel()
+	var deaf archive.Session
+	c.Enter(&deaf)
+	sessions := make([]archive.Session, 1000)
+	for i := range sessions {
+		c.Enter(&sessions[i])
+	}
+	at := time.Unix(1_700_000_000, 0)
+	for n := 0; b.Loop(); n++ {
+		l := archive.Line{Nick: "x", Text: strconv.Itoa(n), Time: at.Add(time.Duration(n) * time.Second)}
+		for i := range sessions {
+			c.Hear(&sessions[i], l)
+		}
 	}
 }
