@@ -34,8 +34,9 @@ const (
 	fewReaders  = 64
 	readersWait = time.Second
 
-	// keepAgain is how long the archiver waits after a write that failed.
-	keepAgain = time.Second
+	// keepAgain is how long the archiver waits after a write that failed, and keepTrying how long it tries to write the same lines.
+	keepAgain  = time.Second
+	keepTrying = 15 * time.Second
 )
 
 // archiver keeps what is said on one domain. Its exported side is safe to call from any goroutine; run is its goroutine.
@@ -57,6 +58,7 @@ type archiver struct {
 	// Of the goroutine: who may read lines that are written, without its being written who may, and since when.
 	pending []*hearer
 	since   time.Time
+	failing time.Time // since when lines cannot be written; zero while they can
 }
 
 // keptRoom is a room with all sessions that listen to it.

@@ -20,7 +20,9 @@ func (a *archiver) run(stop <-chan struct{}) {
 		case <-a.wake:
 		case <-timer.C:
 		case <-stop:
-			a.drain()
+			if !a.drain() {
+				a.giveUp()
+			}
 			a.settle(store.UserID{})
 			return
 		}
@@ -40,7 +42,7 @@ func (a *archiver) run(stop <-chan struct{}) {
 	}
 }
 
-// drain writes what is queued, and reports false where something could not be written; the rest still waits then.
+// drain writes what is queued, and reports false where something could not be written; it still waits then, unless it was given up.
 func (a *archiver) drain() bool {
 	for {
 		items := a.take()
@@ -62,7 +64,15 @@ func (a *archiver) process(items []keepItem) bool {
 			n++
 		}
 		if n > 0 {
-			ok = a.keep(items[:n]) && ok
+			if a.keep(items[:n]) {
+				a.failing = time.Time{}
+			} else if a.tryAgain() {
+				a.putBack(items)
+				return false
+			} else {
+				a.lose(items[:n])
+				ok = false
+			}
 			items = items[n:]
 			continue
 		}
@@ -108,7 +118,6 @@ func (a *archiver) keep(items []keepItem) bool {
 		return errors.Join(writeSeen(tx, a.pending), writeFresh(tx, touched))
 	})
 	if err != nil {
-		a.metrics.archiveLost.Add(float64(len(rooms) + len(private)))
 		a.log.Error("messages could not be written to the archive", "lines", len(rooms)+len(private), "error", err)
 		unplace(items, touched)
 		return false
@@ -153,22 +162,55 @@ func place(items []keepItem, ids []store.LineID) (touched []*hearer) {
 	return touched
 }
 
-// unplace undoes place for lines that could not be written. The archive says so with the next line of each who heard them.
+// unplace undoes place for lines that could not be written.
 func unplace(items []keepItem, touched []*hearer) {
 	for i := range items {
-		h := items[i].hearer
-		if h == nil {
-			continue
-		}
-		if items[i].room != nil && items[i].number != 0 {
-			h.room.place(items[i].number, 0)
-		}
-		if items[i].heard {
-			h.lost.Store(true)
+		if item := &items[i]; item.room != nil && item.number != 0 {
+			item.hearer.room.place(item.number, 0)
 		}
 	}
 	for _, h := range touched {
 		h.fresh.Reset()
+	}
+}
+
+// tryAgain reports whether what could not be written just now is to be tried again. A database that is started again is back in
+// time; one that is in trouble for longer takes what has just been said rather than nothing.
+func (a *archiver) tryAgain() bool {
+	if a.failing.IsZero() {
+		a.failing = time.Now()
+	}
+	return time.Since(a.failing) < keepTrying
+}
+
+// putBack queues items again that were taken, in front of all others.
+func (a *archiver) putBack(items []keepItem) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for i := range items {
+		a.bytes += items[i].size()
+	}
+	a.queue = append(items, a.queue...)
+}
+
+// lose gives items up. The archive says so with the next line of each who heard them.
+func (a *archiver) lose(items []keepItem) {
+	for i := range items {
+		item := &items[i]
+		if item.room != nil || item.private != nil {
+			a.metrics.archiveLost.Inc()
+		}
+		if item.heard {
+			item.hearer.lost.Store(true)
+		}
+	}
+}
+
+// giveUp gives up all that is queued.
+func (a *archiver) giveUp() {
+	for items := a.take(); len(items) > 0; items = a.take() {
+		a.lose(items)
+		a.log.Error("messages are lost to the archive at the end", "items", len(items))
 	}
 }
 

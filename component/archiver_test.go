@@ -2,12 +2,15 @@ package component
 
 import (
 	"context"
+	"log/slog"
 	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"passerelle/internal/realservers"
+	"passerelle/internal/realservers/realtest"
 	"passerelle/internal/xmpptest"
 	"passerelle/store"
 	"passerelle/transports"
@@ -177,4 +180,31 @@ func TestArchiveOfTheYear1(t *testing.T) {
 		got := alice.page(goJID, `<x xmlns='jabber:x:data' type='submit'><field var='`+c.field+`'><value>`+c.at+`</value></field></x>`)
 		wantLines(t, spoken(got), c.want...)
 	}
+}
+
+// While the database is away for a moment nothing of what is said is lost.
+func TestArchiveWaitsForTheDatabase(t *testing.T) {
+	t.Parallel()
+	server := realtest.Postgres(t, realservers.PostgresOptions{Fast: true})
+	db, err := store.Open(t.Context(), store.Options{URL: server.URL, Key: make([]byte, 32), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	w := archiveWorld(t, db)
+	alice := w.client("alice@localhost/phone")
+	s := w.join(alice, "alice")
+	s.emit(t, roomLine("bob", "before"))
+	alice.receive()
+	wantLines(t, spoken(alice.page(goJID, "")), "bob: before")
+	server.Kill()
+	s.emit(t, roomLine("bob", "meanwhile"))
+	alice.receive() // at once
+	w.logged("messages could not be written to the archive")
+	if err := server.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.emit(t, roomLine("bob", "after"))
+	alice.receive()
+	wantLines(t, spoken(alice.page(goJID, "")), "bob: before", "bob: meanwhile", "bob: after")
 }
