@@ -3,6 +3,7 @@ package component
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"passerelle/component/muc"
 	"passerelle/component/stanza"
@@ -50,14 +51,11 @@ func (u *user) mamQuery(in *inbound, e entity) {
 		page := store.Page{Complete: true, Count: 0}
 		var err error
 		if !none {
-			if page, err = u.g.readArchive(ctx, id, where, q.Query); errors.Is(err, store.ErrNoSuchLine) {
-				// XEP-0313 §4.1.3, §4.3.2
-				err = transports.NewError(transports.NotFound, "The archive has no such message.", err)
-			}
+			page, err = u.g.readArchive(ctx, id, where, q.Query)
 		}
 		return func() {
 			if err != nil {
-				u.answerIQ(r.from, r.to, r.id, u.sayError(err))
+				u.answerIQ(r.from, r.to, r.id, u.sayError(archiveError(err)))
 				return
 			}
 			u.sendPage(r, queryID, where, page)
@@ -160,7 +158,7 @@ func (u *user) mamMetadata(in *inbound, e entity) {
 		ends, err := u.g.archiveEnds(ctx, id, p)
 		return func() {
 			if err != nil {
-				u.answerIQ(r.from, r.to, r.id, u.sayError(err))
+				u.answerIQ(r.from, r.to, r.id, u.sayError(archiveError(err)))
 				return
 			}
 			b := u.out.Stanzas.Start("iq").JID("from", r.to).JID("to", r.from).Attr("type", "result").Attr("id", r.id).StartNS("metadata", nsMAM)
@@ -186,7 +184,18 @@ func (g *Gateway) archiveEnds(ctx context.Context, id store.UserID, p mamPlace) 
 // syncArchive waits until the user can read all that he heard until now.
 func (g *Gateway) syncArchive(ctx context.Context, id store.UserID) error {
 	if err := g.archive.sync(ctx, id); err != nil {
-		return transports.NewError(transports.Busy, "The archive is busy. Try again in a moment.", err)
+		return fmt.Errorf("wait for the archive: %w", err)
 	}
 	return nil
+}
+
+// archiveError is an error of the archive for who asked.
+func archiveError(err error) error {
+	switch {
+	case errors.Is(err, store.ErrNoSuchLine): // XEP-0313 §4.1.3, §4.3.2
+		return transports.NewError(transports.NotFound, "The archive has no such message.", err)
+	case errors.Is(err, context.DeadlineExceeded):
+		return transports.NewError(transports.Busy, "The archive is busy. Try again in a moment.", err)
+	}
+	return err
 }

@@ -61,6 +61,10 @@ func holdSlixmpp(p *party) {
 	irc(">", "PRIVMSG #go :your turn")
 	expect(`{"event": "message", "nick": "bob", "body": "your turn"}`)
 	expect(`{"event": "archived", "said": [["alice", "hello from slixmpp"], ["bob", "your turn"]]}`)
+	for i := range 300 {
+		irc(">", fmt.Sprintf("PRIVMSG #go :line %d", i))
+	}
+	expect(`{"event": "pages", "lines": 300, "ordered": true, "same": true}`)
 	irc("<", ":alice!* NICK *alice2")
 	expect(`{"event": "nick", "left": [110, 303], "came": [100, 110], "roster": ["alice2", "bob"]}`)
 	expect(`{"event": "left", "codes": [110]}`)

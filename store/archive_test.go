@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"iter"
@@ -27,6 +28,7 @@ var archiveContract = []behaviour{
 	{"an archive is empty", testArchiveEmpty},
 	{"a failed append leaves nothing", testArchiveFailed},
 	{"pages are what a slice would give", testArchiveModel},
+	{"pages leave a connection to others", testArchiveReaders},
 }
 
 // appendRoom appends lines to #a of the test domain. Each stanza says its id.
@@ -497,4 +499,26 @@ func modelPage(all []Line, readable []bool, q Query) Page {
 		slices.Reverse(p.Lines)
 	}
 	return p
+}
+
+// Whoever reads a page waits for a place, and leaves a connection to those who read something else.
+func testArchiveReaders(t *testing.T, db *DB, _ *testClock) {
+	for range maxPages {
+		db.pages <- struct{}{}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := db.QueryPrivate(ctx, PrivateQuery{User: user(1)}); !errors.Is(err, context.Canceled) {
+		t.Errorf("without a place: got the error %v", err)
+	}
+	if _, err := db.Settings(t.Context(), user(1), "scope"); err != nil {
+		t.Error(err)
+	}
+	<-db.pages
+	if _, err := db.QueryPrivate(t.Context(), PrivateQuery{User: user(1)}); err != nil {
+		t.Error(err)
+	}
+	if n := min(sqliteReaders, postgresReaders); n <= maxPages {
+		t.Errorf("%d connections are too few for %d pages and others", n, maxPages)
+	}
 }

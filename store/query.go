@@ -44,6 +44,10 @@ type Query struct {
 const (
 	MaxPage = 500 // lines
 	MaxIDs  = 100
+
+	// maxPages is how many pages are read at a time, fewer than there are connections to read: nobody who wants his settings waits
+	// for somebody who looks through years.
+	maxPages = 3
 )
 
 // RoomQuery asks for lines of a room that the user may read.
@@ -146,6 +150,12 @@ func (db *DB) queryPage(ctx context.Context, key archiveKey, reader *UserID, q Q
 	q.Last = q.Last || q.PageBefore != ""
 	if len(q.IDs) > MaxIDs {
 		return Page{}, fmt.Errorf("%d ids were asked for, more than %d", len(q.IDs), MaxIDs)
+	}
+	select {
+	case db.pages <- struct{}{}:
+		defer func() { <-db.pages }()
+	case <-ctx.Done():
+		return Page{}, fmt.Errorf("wait for others who read: %w", context.Cause(ctx))
 	}
 	s, err := db.archiveSpan(ctx, key)
 	if err != nil {

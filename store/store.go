@@ -45,6 +45,7 @@ type DB struct {
 	dialect dialect
 	hot     map[string]*sql.Stmt // of write, see prepared.go
 
+	pages   chan struct{}   // one for each page of an archive that is read, see maxPages
 	queue   chan *operation // bounded; a full queue makes writers wait
 	closing chan struct{}   // closed when Close begins
 	stopped chan struct{}   // closed when the committer gave its last answer
@@ -91,6 +92,7 @@ func Open(ctx context.Context, opts Options) (*DB, error) {
 		box:     box,
 		pool:    pool,
 		dialect: d,
+		pages:   make(chan struct{}, maxPages),
 		queue:   make(chan *operation, maxQueue),
 		closing: make(chan struct{}),
 		stopped: make(chan struct{}),

@@ -107,6 +107,19 @@ class Conversation(slixmpp.ClientXMPP):
         messages = [m["mam_result"]["forwarded"]["stanza"] for m in answer["mam"]["results"]]
         show("archived", said=[[m["from"].resource, m["body"]] for m in messages if m["body"]])
 
+    async def paged(self, backward=False):
+        """The bodies that the room's archive has, page by page from one end to the other (XEP-0059 §2.2, §2.3)."""
+        lines = self["xep_0313"].iterate(jid=self.room, reverse=backward, rsm={"max": "70"})
+        said = [m["mam_result"]["forwarded"]["stanza"]["body"] async for m in lines]
+        return said[::-1] if backward else said
+
+    async def read_all(self):
+        """Reads a long archive in both directions."""
+        await self.message("line 299")
+        forward, backward = await self.paged(), await self.paged(backward=True)
+        lines = [b for b in forward if b.startswith("line ")]
+        show("pages", lines=len(lines), ordered=lines == [f"line {i}" for i in range(300)], same=forward == backward)
+
     async def talk(self):
         self.send_presence()
         gateway = slixmpp.JID(self.room).domain
@@ -128,6 +141,7 @@ class Conversation(slixmpp.ClientXMPP):
         show("message", nick=m["mucnick"], body=m["body"])
 
         await self.archived()
+        await self.read_all()
 
         new = self.nick + "2"
         self.send_presence(pto=f"{self.room}/{new}")
