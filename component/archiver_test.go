@@ -173,9 +173,12 @@ func TestArchiveOfTheYear1(t *testing.T) {
 		field, at string
 		want      []string
 	}{
-		{"end", "0001-01-01T00:00:00Z", nil}, {"start", "0001-01-01T00:00:00Z", []string{"bob: hello"}},
-		{"end", "0000-01-01T00:00:00Z", nil}, {"end", "9999-12-31T23:59:59.999-14:00", []string{"bob: hello"}},
-		{"start", "9999-12-31T23:59:59.999-14:00", nil}, {"start", "0000-01-01T00:00:00+14:00", []string{"bob: hello"}},
+		{"end", "0001-01-01T00:00:00Z", nil},
+		{"start", "0001-01-01T00:00:00Z", []string{"bob: hello"}},
+		{"end", "0000-01-01T00:00:00Z", nil},
+		{"end", "9999-12-31T23:59:59.999-14:00", []string{"bob: hello"}},
+		{"start", "9999-12-31T23:59:59.999-14:00", nil},
+		{"start", "0000-01-01T00:00:00+14:00", []string{"bob: hello"}},
 	} {
 		got := alice.page(goJID, `<x xmlns='jabber:x:data' type='submit'><field var='`+c.field+`'><value>`+c.at+`</value></field></x>`)
 		wantLines(t, spoken(got), c.want...)

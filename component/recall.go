@@ -13,8 +13,13 @@ import (
 // A client that enters a room which none of the user's is in gets the history (XEP-0045 §7.2.14) from the archive: the last of what the
 // user heard there before. It has to be there when the network lets him in, so the network is asked a little later for it.
 
-// recallWait bounds how much later; then there is no history.
-const recallWait = time.Second
+const (
+	// recallWait bounds how much later; then there is no history.
+	recallWait = time.Second
+
+	// maxRecalled bounds the stanzas of it, which each room holds from then on, in bytes.
+	maxRecalled = 128 << 10
+)
 
 // recall is the history of a room on its way.
 type recall struct {
@@ -31,7 +36,7 @@ func (u *user) recallHistory(room *muc.Room) {
 	u.background(func(ctx context.Context) func() {
 		ctx, cancel := context.WithTimeout(ctx, recallWait)
 		defer cancel()
-		page, err := u.g.readArchive(ctx, h.id, mamPlace{addr: h.addr, room: h.room.name}, store.Query{Max: muc.KeepHistory, Last: true})
+		page, err := u.g.readArchive(ctx, h.id, mamPlace{addr: h.addr, room: h.room.name}, store.Query{Max: muc.KeepHistory, Last: true, Bytes: maxRecalled})
 		return func() {
 			if err != nil {
 				u.g.log.Warn("the history of a room could not be read", u.logID(), "error", err)
