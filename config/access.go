@@ -63,6 +63,31 @@ func (v validator) reach(at string, c *IRC) {
 	}
 }
 
+// source checks where the connections of users come from.
+func (v validator) source(at string, c *IRC) {
+	key := child(at, "source_prefix")
+	if !v.ok(key) || c.SourcePrefix == "" {
+		return
+	}
+	p, err := netip.ParsePrefix(c.SourcePrefix)
+	if err != nil {
+		v.add(key, fmt.Sprintf("%q is no network", c.SourcePrefix), "write it as 2001:db8:1:2::/64")
+		return
+	}
+	c.Source = p.Masked()
+}
+
+// identd checks the listener for ident.
+func (v validator) identd(c *Identd) {
+	const key = "identd.listen"
+	if !v.ok(key) || c.Listen == "" || c.Listen == "systemd" {
+		return
+	}
+	if err := checkAddress(c.Listen, 0); err != nil {
+		v.add(key, fmt.Sprintf("%q is not an address: %s", c.Listen, err), "write 0.0.0.0:113 or [::]:113, or systemd")
+	}
+}
+
 // servers checks names of servers, and folds them as those in addresses are.
 func (v validator) servers(key string, list []string) {
 	for i, name := range list {

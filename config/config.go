@@ -38,6 +38,7 @@ type Config struct {
 	Archive Archive  `toml:"archive" doc:"What was said, kept for users to read later: in rooms what their own sessions heard, and private messages."`
 	Admin   Admin    `toml:"admin" doc:"The listener for the operator: /metrics, /healthz and /readyz. Whoever reaches it may read all of that."`
 	Web     Web      `toml:"web" doc:"The listener for everybody: one-time links and files. Without it there is none of that."`
+	Identd  Identd   `toml:"identd" doc:"The listener for IRC networks that ask who connects (ident, RFC 1413). Each user is known there by a token that is always the same and says nothing of who he is."`
 	Files   Files    `toml:"files" doc:"Files that users share. They go to the upload service of the user's XMPP server; where that has none, or refuses, passerelle keeps them and serves them under the public URL of [web], if there is one."`
 	Log     Log      `toml:"log" doc:"What is logged, on standard error."`
 
@@ -69,6 +70,8 @@ type IRC struct {
 	AllowAddresses []string `toml:"allow_addresses" sample:"10.11.0.0/16" doc:"Addresses of such servers that may be connected to though they are not of the public internet: networks in CIDR notation. Without it nothing behind your firewall can be reached by naming a server."`
 	DenyAddresses  []string `toml:"deny_addresses" sample:"198.51.100.0/24" doc:"Addresses that may not be connected to, whatever a server is called."`
 	Ports          []int    `toml:"ports" sample:"6697" doc:"The ports of such servers, tried in turn. All are spoken to over TLS."`
+	// Source is SourcePrefix; the zero Prefix without.
+	Source netip.Prefix `toml:"-"`
 	// AllowedAddresses and DeniedAddresses are AllowAddresses and DenyAddresses.
 	AllowedAddresses []netip.Prefix `toml:"-"`
 	DeniedAddresses  []netip.Prefix `toml:"-"`
@@ -83,6 +86,8 @@ type IRC struct {
 	MaxNetworks       int       `toml:"max_networks" doc:"How many networks a user may be connected to at a time."`
 	MaxChannels       int       `toml:"max_channels" doc:"How many channels a user may be in at a time, on all networks."`
 	JoinsPerMinute    int       `toml:"joins_per_minute" doc:"How many channels a user may join in a minute. A client that starts joins all of its bookmarks at once. 0 means no limit."`
+	OwnNames          bool      `toml:"own_names" doc:"Whether users may set a user name and a real name for each network. If false, and where they set none, the user name is a token that is always the same for a user, the real name is his nick, and neither says who he is; passerelle command run find-user tells you."`
+	SourcePrefix      string    `toml:"source_prefix" sample:"2001:db8:1:2::/64" doc:"A network of this machine, in which each user connects from an address of his own, so that he can be told from the others and banned alone. The machine must take all of it for itself: ip -6 route add local 2001:db8:1:2::/64 dev lo. Servers without such an address are reached from the machine's own."`
 	PasteLines        int       `toml:"paste_lines" doc:"How many lines a message may have on IRC. A longer one is uploaded, and its first line is said with the link. 0 means that all of it is said, however long."`
 	Networks          []Network `toml:"network" doc:"A network by name. Write this table once for each."`
 }
@@ -96,11 +101,12 @@ type Network struct {
 	CAFile       string   `toml:"ca_file" sample:"network-ca.pem" doc:"Certificate authorities (PEM) to trust for this network besides those of the system."`
 	AvatarFile   string   `toml:"avatar_file" sample:"libera.png" doc:"A picture of the network, shown for its rooms as well. The same files will do as for the gateway."`
 	PasswordFile string   `toml:"password_file" sample:"network.password" doc:"A file with the password of the server itself (PASS), with mode 0600. Few networks have one."`
+	WebIRCFile   string   `toml:"webirc_password_file" sample:"webirc.password" doc:"A file with the password that the network gave you for WEBIRC, with mode 0600. Each user has a host and an address of his own there, made of his token: ask the network to trust this machine."`
 
 	// Roots are the system's authorities and those of CAFile, nil without CAFile.
 	Roots *x509.CertPool `toml:"-"`
-	// Password was read from PasswordFile.
-	Password Secret `toml:"-"`
+	// Password was read from PasswordFile, WebIRC from WebIRCFile.
+	Password, WebIRC Secret `toml:"-"`
 	// Avatar was read from AvatarFile, empty without.
 	Avatar Image `toml:"-"`
 }
@@ -142,6 +148,11 @@ type Web struct {
 
 	// URL is PublicURL, without a slash at its end; nil without a listener.
 	URL *url.URL `toml:"-"`
+}
+
+// Identd is the listener for networks that ask who connects.
+type Identd struct {
+	Listen string `toml:"listen" sample:"0.0.0.0:113" doc:"Host and port; networks ask at port 113 of the address that they see. Or systemd, for the socket of passerelle.socket, since only root may listen there. Without it networks get no answer, and mark user names with a tilde."`
 }
 
 // Files says where the files go that users share.
@@ -207,6 +218,7 @@ func (i *IRC) setDefaults() {
 	i.MaxNetworks = 32
 	i.MaxChannels = 500
 	i.JoinsPerMinute = 300
+	i.OwnNames = true
 	i.PasteLines = 6
 }
 

@@ -77,6 +77,10 @@ ports = [6697, 0, 70000, "6667"]
 			"6 irc[0].ports[1]: 0 is no port",
 			"6 irc[0].ports[2]: 70000 is no port",
 		}},
+		{"identity", valid + "source_prefix = \"2001:db8::1\"\n[identd]\nlisten = \"113\"\n", []string{
+			"4 irc[0].source_prefix: \"2001:db8::1\" is no network",
+			"6 identd.listen: \"113\" is not an address",
+		}},
 		{"limits", valid + "connects_per_second = -1\njoins_per_minute = -1\nmax_channels = 0\nmax_networks = -1\nmax_connections = 1\n", []string{
 			"4 irc[0].connects_per_second: it must not be less than 0",
 			"5 irc[0].joins_per_minute: it must not be less than 0",

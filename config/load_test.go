@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // describe is a fault as the tests write it.
@@ -100,7 +102,7 @@ public_url = "https://gateway.example.org/irc/"
 			Component: Component{Domain: "irc.bücher.example", Server: "127.0.0.1:5347", Secret: NewSecret("hunter2"), SecretFile: filepath.Join(dir, "good")},
 			Name:      "IRC gateway",
 			Open:      true,
-			Rate:      2, ConnectsPerSecond: 10, MaxConnections: 10_000, MaxNetworks: 32, MaxChannels: 500, JoinsPerMinute: 300, PasteLines: 6, Ports: []int{6697},
+			Rate:      2, ConnectsPerSecond: 10, MaxConnections: 10_000, MaxNetworks: 32, MaxChannels: 500, JoinsPerMinute: 300, OwnNames: true, PasteLines: 6, Ports: []int{6697},
 			Networks: []Network{
 				{Name: "irc.libera.chat", Title: "irc.libera.chat", Addresses: []string{"irc.libera.chat:6697"}, TLS: true},
 				{Name: "inside", Title: "Inside", Addresses: []string{"inside:6667"}, PasswordFile: filepath.Join(dir, "good"), Password: NewSecret("hunter2")},
@@ -109,7 +111,7 @@ public_url = "https://gateway.example.org/irc/"
 		}, {
 			// A credential is readable by a group where systemd gives access by ACL.
 			Component: Component{Domain: "bücher.example", Server: "127.0.0.1:5347", Secret: NewSecret("hunter2"), SecretCredential: "shared"},
-			Name:      "IRC gateway", Open: true, Burst: 10, Rate: 1, ConnectsPerSecond: 10, MaxConnections: 10_000, MaxNetworks: 32, MaxChannels: 500, JoinsPerMinute: 300, PasteLines: 6, Ports: []int{6697},
+			Name:      "IRC gateway", Open: true, Burst: 10, Rate: 1, ConnectsPerSecond: 10, MaxConnections: 10_000, MaxNetworks: 32, MaxChannels: 500, JoinsPerMinute: 300, OwnNames: true, PasteLines: 6, Ports: []int{6697},
 		}},
 		Store:   Store{Path: filepath.Join(dir, "data/passerelle.db"), KeyFile: filepath.Join(dir, "data/passerelle.key")},
 		Archive: Archive{Days: 30},
@@ -121,7 +123,7 @@ public_url = "https://gateway.example.org/irc/"
 		Files: Files{Path: filepath.Join(dir, "data/files"), Days: 30, MaxSize: 16, UserQuota: 64, Quota: 2048},
 		Log:   Log{Level: "info", Format: "text"},
 	}
-	if diff := cmp.Diff(want, c, cmp.Comparer(sameSecret), cmp.AllowUnexported(Config{})); diff != "" {
+	if diff := cmp.Diff(want, c, cmp.Comparer(sameSecret), cmp.AllowUnexported(Config{}), cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
 		t.Errorf("config (-want +got):\n%s", diff)
 	}
 }

@@ -188,6 +188,13 @@ func (r resolver) network(at string, n *Network) {
 		n.PasswordFile = r.path(n.PasswordFile)
 		n.Password = r.file(key, n.PasswordFile)
 	}
+	if key := child(at, "webirc_password_file"); r.has(key) && r.ok(key) {
+		n.WebIRCFile = r.path(n.WebIRCFile)
+		n.WebIRC = r.file(key, n.WebIRCFile)
+		if r.ok(key) && strings.ContainsAny(n.WebIRC.Reveal(), " :\x00") { // it stands in the middle of a line
+			r.add(key, "there is a space or a colon in the password, which no WEBIRC password has", "write the password alone into the file")
+		}
+	}
 	n.Avatar = r.avatar(child(at, "avatar_file"), &n.AvatarFile)
 	key := child(at, "ca_file")
 	if !r.has(key) || !r.ok(key) || !n.TLS {

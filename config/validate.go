@@ -37,6 +37,7 @@ func (v validator) config(c *Config) {
 	v.archive(&c.Archive)
 	v.admin(&c.Admin)
 	v.web(&c.Web)
+	v.identd(&c.Identd)
 	v.files(&c.Files)
 }
 
@@ -161,6 +162,7 @@ func (v validator) irc(at string, c *IRC) {
 		v.add(key, "it must not be less than 0", "write the number of lines, or 0 for no limit")
 	}
 	v.limits(at, c)
+	v.source(at, c)
 	v.reach(at, c)
 	if !c.Open && len(c.Networks) == 0 && v.ok(child(at, "network")) {
 		v.add(child(at, "open"), "users can join nothing: open is false and no network is listed", "add an [[irc.network]] table, or write open = true")

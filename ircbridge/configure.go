@@ -33,6 +33,9 @@ func (t *Transport) configureForm(ctx context.Context, call transports.Call) (*t
 		Instructions: "They take effect when you connect the next time. An empty password leaves the one that is set. With an account you are never connected without being logged in.",
 	}
 	for _, s := range networkSettings() {
+		if t.opt.Identity.Fixed && (s.field.Name == SettingUsername || s.field.Name == SettingRealname) {
+			continue
+		}
 		field, value := s.field, values[s.field.Name]
 		if value != "" && !field.Type.Secret() {
 			field.Values = []string{value}

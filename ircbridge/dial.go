@@ -25,10 +25,10 @@ type cause struct {
 	final bool // trying again would not help
 }
 
-// dial connects to the first address of n that takes us. It shows a certificate where the network asks for one.
-func (t *Transport) dial(ctx context.Context, n *Network, shown []tls.Certificate) (conn net.Conn, why *cause) {
+// dial connects somebody to the first address of n that takes us. It shows a certificate where the network asks for one.
+func (t *Transport) dial(ctx context.Context, user transports.Address, n *Network, shown []tls.Certificate) (conn net.Conn, why *cause) {
 	for _, address := range n.Addresses {
-		if conn, why = t.dialAddress(ctx, n, address, shown); why == nil {
+		if conn, why = t.dialAddress(ctx, user, n, address, shown); why == nil {
 			break
 		}
 	}
@@ -36,10 +36,10 @@ func (t *Transport) dial(ctx context.Context, n *Network, shown []tls.Certificat
 }
 
 // dialAddress connects to an address of n and verifies whom it talks to.
-func (t *Transport) dialAddress(ctx context.Context, n *Network, address string, shown []tls.Certificate) (net.Conn, *cause) {
+func (t *Transport) dialAddress(ctx context.Context, user transports.Address, n *Network, address string, shown []tls.Certificate) (net.Conn, *cause) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	conn, err := t.dialer(n)(ctx, "tcp", address)
+	conn, err := t.opt.Identity.known(user, func() (net.Conn, error) { return t.dialer(user, n)(ctx, "tcp", address) })
 	if err != nil {
 		return nil, dialFault(n, err)
 	}
@@ -59,7 +59,7 @@ func (t *Transport) dialAddress(ctx context.Context, n *Network, address string,
 
 // dialer is the operator's own where he gave one. The system's checks the address of a server that a user named once its
 // name is resolved, so that no name leads to what stands behind our firewall.
-func (t *Transport) dialer(n *Network) func(ctx context.Context, network, address string) (net.Conn, error) {
+func (t *Transport) dialer(user transports.Address, n *Network) func(ctx context.Context, network, address string) (net.Conn, error) {
 	if t.opt.Dial != nil {
 		return t.opt.Dial
 	}
@@ -69,7 +69,19 @@ func (t *Transport) dialer(n *Network) func(ctx context.Context, network, addres
 			return t.opt.Reach.check(address)
 		}
 	}
-	return d.DialContext
+	source := t.opt.Identity.Source
+	if !source.IsValid() {
+		return d.DialContext
+	}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		own := *d
+		own.LocalAddr = &net.TCPAddr{IP: t.opt.Identity.address(user, source).AsSlice()}
+		conn, err := own.DialContext(ctx, network, address)
+		if _, ok := errors.AsType[*net.AddrError](err); ok { // the server has no address of that kind
+			return d.DialContext(ctx, network, address)
+		}
+		return conn, err
+	}
 }
 
 // dialFault says in words why there is no connection.

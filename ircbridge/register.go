@@ -25,14 +25,12 @@ func (s *session) register(c *conn, set map[string]string) {
 		s.nick = sanitizeNick(nick, maxNickName)
 	}
 	c.asked = s.nick
-	username, realname := set[SettingUsername], set[SettingRealname]
-	if username == "" {
-		username = s.nick
+	username, realname := s.t.opt.Identity.names(s.user, s.nick, set)
+	var lines []string
+	if s.net.WebIRC != "" { // before anything else
+		lines = append(lines, s.t.opt.Identity.webirc(s.net.WebIRC, s.user, !s.net.Plain))
 	}
-	if realname == "" {
-		realname = s.nick
-	}
-	lines := []string{"CAP LS 302"}
+	lines = append(lines, "CAP LS 302")
 	if password := cmp.Or(set[SettingPassword], s.net.Password); password != "" {
 		lines = append(lines, "PASS :"+cutControls(password))
 	}

@@ -72,7 +72,7 @@ func (s *session) connect() (*conn, *cause) {
 	if why != nil {
 		return nil, why
 	}
-	nc, why := s.t.dial(ctx, s.net, shown)
+	nc, why := s.t.dial(ctx, s.user, s.net, shown)
 	if why != nil {
 		return nil, why
 	}

@@ -24,6 +24,7 @@ type Network struct {
 	Plain     bool           // without TLS
 	RootCAs   *x509.CertPool // whom to trust; the system's where it is nil
 	Password  string         // of the server (PASS), for users who set none of their own
+	WebIRC    string         // the password that it trusts the gateway by, see Identity; empty where it does not
 
 	configured bool
 }
@@ -38,6 +39,8 @@ type Options struct {
 	// Burst lines are sent at once, Rate lines a second from then on. A Burst of zero means no limit at all, a Rate of zero means 1.
 	Burst int
 	Rate  float64
+
+	Identity Identity
 
 	// ConnectRate is how many connections a second are made to one network, of all users; zero means no limit.
 	ConnectRate float64

@@ -20,6 +20,7 @@ import (
 	"passerelle/component"
 	"passerelle/config"
 	"passerelle/internal/files"
+	"passerelle/internal/identd"
 	"passerelle/internal/logging"
 	"passerelle/internal/onetime"
 	"passerelle/internal/operator"
@@ -90,6 +91,7 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error
 	}
 	checks := []web.Check{{Name: "database", Run: db.Ready}}
 	metrics := component.NewMetrics(registry)
+	idents := identd.NewTable()
 	var gateways []*component.Gateway
 	var transports []*ircbridge.Transport
 	var pages []web.Page // of the public listener
@@ -98,14 +100,18 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error
 	}
 	for i := range cfg.IRC {
 		c := &cfg.IRC[i]
-		t, err := newIRC(c, db, registry, log)
+		identity := ircbridge.Identity{Key: derivedKey(key, forIdentities, c.Domain), Domain: c.Domain, Fixed: !c.OwnNames, Source: c.Source}
+		if cfg.Identd.Listen != "" {
+			identity.Ident = idents
+		}
+		t, err := newIRC(c, identity, db, registry, log)
 		if err != nil {
 			return fmt.Errorf("irc gateway %s: %w", c.Domain, err)
 		}
 		g, err := component.New(component.Options{
 			Domain: c.Domain, Secret: c.Secret.Reveal(), Server: c.Server, Version: versionString(), Transport: t, Store: db,
 			Archive: cfg.Archive.Enabled, Admins: c.Admins, Access: component.Access{Allow: c.AllowUsers, Deny: c.DenyUsers}, LinkURL: linkURL(cfg), PasteLines: c.PasteLines,
-			Log: log, Metrics: metrics, Identity: identities.User, OccupantKey: occupantKey(key, c.Domain),
+			Log: log, Metrics: metrics, Identity: identities.User, OccupantKey: derivedKey(key, forOccupants, c.Domain),
 			Upload: component.UploadOptions{
 				OwnDomains: cfg.OwnDomains(c.Domain), Files: keeper, HTTP: safehttp.Options{UserAgent: "passerelle/" + versionString()},
 			},
@@ -162,6 +168,14 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error
 		}
 		log.Info("listening for everybody", "address", public.Addr(), "url", cfg.Web.PublicURL)
 		start(public.Serve)
+	}
+	if cfg.Identd.Listen != "" {
+		ident, err := identd.Listen(ctx, identd.Options{Listen: cfg.Identd.Listen, Table: idents, Log: log})
+		if err != nil {
+			return fmt.Errorf("[identd] listen = %q: %w", cfg.Identd.Listen, err)
+		}
+		log.Info("listening for ident", "address", ident.Addr())
+		start(ident.Serve)
 	}
 	if keeper != nil {
 		start(keeper.Run)
@@ -285,11 +299,12 @@ func networkAvatars(c *config.IRC) map[string]component.Image {
 }
 
 // newIRC makes the transport of an IRC gateway.
-func newIRC(c *config.IRC, db *store.DB, registry prometheus.Registerer, log *slog.Logger) (*ircbridge.Transport, error) {
+func newIRC(c *config.IRC, identity ircbridge.Identity, db *store.DB, registry prometheus.Registerer, log *slog.Logger) (*ircbridge.Transport, error) {
 	var networks []ircbridge.Network
 	for _, n := range c.Networks {
 		networks = append(networks, ircbridge.Network{
 			ID: n.Name, Name: n.Title, Addresses: n.Addresses, Plain: !n.TLS, RootCAs: n.Roots, Password: n.Password.Reveal(),
+			WebIRC: n.WebIRC.Reveal(),
 		})
 	}
 	reach := ircbridge.Reach{Allow: c.AllowServers, Deny: c.DenyServers, AllowAddresses: c.AllowedAddresses, DenyAddresses: c.DeniedAddresses}
@@ -297,7 +312,7 @@ func newIRC(c *config.IRC, db *store.DB, registry prometheus.Registerer, log *sl
 		reach.Ports = append(reach.Ports, uint16(port))
 	}
 	return ircbridge.New(ircbridge.Options{
-		Name: c.Name, Networks: networks, Open: c.Open, Reach: reach, Burst: c.Burst, Rate: c.Rate, ConnectRate: c.ConnectsPerSecond, Version: "passerelle " + versionString(),
+		Name: c.Name, Networks: networks, Open: c.Open, Reach: reach, Burst: c.Burst, Rate: c.Rate, ConnectRate: c.ConnectsPerSecond, Version: "passerelle " + versionString(), Identity: identity,
 		Settings: settings{db: db, domain: c.Domain}, Log: log.With("domain", c.Domain),
 		Metrics: prometheus.WrapRegistererWith(prometheus.Labels{"domain": c.Domain}, registry),
 	})

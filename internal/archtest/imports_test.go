@@ -26,7 +26,7 @@ type row struct {
 func importTable() []row {
 	return []row{
 		{
-			pkgs: []string{"store", "config", "internal/c2s", "internal/logging", "internal/safehttp", "internal/text"},
+			pkgs: []string{"store", "config", "internal/c2s", "internal/identd", "internal/logging", "internal/safehttp", "internal/text"},
 			why:  "foundations depend on nothing of ours",
 		},
 		{

@@ -18,6 +18,8 @@ type InspircdOptions struct {
 	Name     string    // the server's name, with a dot in it; "irc.test.example" if empty
 	TLS      bool      // it listens with TLS too
 	Services bool      // it lets services join, see StartAtheme
+	Ident    bool      // it asks whose a connection is (RFC 1413)
+	WebIRC   string    // the password of gateways on this machine that it trusts, if not empty
 	Log      io.Writer // what it writes, if not nil; used by another goroutine
 }
 
@@ -46,7 +48,7 @@ func StartInspircd(ctx context.Context, o InspircdOptions) (*Inspircd, error) {
 		n.Name = "irc.test.example"
 	}
 	n.life = life{name: "inspircd", user: nobody, log: o.Log, listen: []*string{&n.Addr}, prepare: func() (launch, error) {
-		return n.launch(path, o.TLS)
+		return n.launch(path, o)
 	}}
 	if o.TLS {
 		n.listen = append(n.listen, &n.TLSAddr)
@@ -60,14 +62,14 @@ func StartInspircd(ctx context.Context, o InspircdOptions) (*Inspircd, error) {
 	return n, nil
 }
 
-func (n *Inspircd) launch(path string, tls bool) (launch, error) {
+func (n *Inspircd) launch(path string, o InspircdOptions) (launch, error) {
 	l := launch{
 		// It would also write its log and its number to places where it is the only one of its kind.
 		cmd: exec.Command(path, "--config", filepath.Join(n.dir, "inspircd.conf"), "--nofork", "--nolog", "--nopid"),
 		// It says so, and goes on, where a port is taken.
 		ready: []string{"InspIRCd is now running as"}, busy: "address already in use", addrs: []string{n.Addr},
 	}
-	if tls {
+	if o.TLS {
 		l.addrs = append(l.addrs, n.TLSAddr)
 		if n.Authority == "" {
 			ca, err := newAuthority()
@@ -89,9 +91,11 @@ func (n *Inspircd) launch(path string, tls bool) (launch, error) {
 		Dir, Name, Port, TLSPort         string
 		Services, ServicesPort, Password string
 		Modules                          []string
+		Ident                            bool
+		WebIRC                           string
 	}{
 		n.dir, n.Name, freeport.Port(n.Addr), freeport.Port(n.TLSAddr), ServicesName, freeport.Port(n.servicesAddr), servicesPassword,
-		strings.Fields(inspircdModules),
+		strings.Fields(inspircdModules), o.Ident, o.WebIRC,
 	}); err != nil {
 		return launch{}, err
 	}
@@ -104,7 +108,7 @@ const inspircdModules = `
 	ircv3_capnotify ircv3_chghost ircv3_ctctags ircv3_echomessage ircv3_invitenotify ircv3_labeledresponse ircv3_msgid
 	ircv3_servertime knock monitor muteban namesx noctcp nonicks sasl services_account setname uhnames watch`
 
-// inspircdConfig takes a struct with Dir, Name, Port, TLSPort, Services, ServicesPort, Password and Modules. The defaults allow three connections from an address
+// inspircdConfig takes a struct with Dir, Name, Port, TLSPort, Services, ServicesPort, Password, Modules, Ident and WebIRC. The defaults allow three connections from an address
 // and twenty channels for a user, delay those who say much, and look up names and idents before anybody may come in.
 var inspircdConfig = template.Must(template.New("inspircd.conf").Parse(`<config format="xml">
 <server name="{{.Name}}" description="test server" network="Test" id="0TS">
@@ -112,7 +116,7 @@ var inspircdConfig = template.Must(template.New("inspircd.conf").Parse(`<config 
 <bind address="127.0.0.1" port="{{.Port}}" type="clients">
 <connect name="all" allow="*" timeout="60" pingfreq="120" hardsendq="16M" softsendq="8M" recvq="1M" localmax="100000"
 	globalmax="100000" limit="100000" maxchans="10000" threshold="100000" commandrate="1000000" fakelag="no" maxconnwarn="no"
-	resolvehostnames="no" useident="no">
+	resolvehostnames="no" useident="{{if .Ident}}yes{{else}}no{{end}}">
 <dns server="127.0.0.1" enabled="no">
 <performance quietbursts="yes" nouserdns="yes">
 <limits maxnick="30" maxchan="64" maxmodes="20" maxtopic="390" maxquit="255" maxkick="255">
@@ -122,7 +126,10 @@ var inspircdConfig = template.Must(template.New("inspircd.conf").Parse(`<config 
 {{end}}<customprefix name="founder" letter="q" prefix="~" rank="50000" ranktoset="50000">
 <customprefix name="admin" letter="a" prefix="&amp;" rank="40000" ranktoset="50000">
 <customprefix name="halfop" letter="h" prefix="%" rank="20000" ranktoset="30000">
-{{if .TLSPort}}<module name="ssl_gnutls">
+{{if .Ident}}<module name="ident">
+{{end}}{{if .WebIRC}}<module name="cgiirc">
+<cgihost type="webirc" password="{{.WebIRC}}" mask="127.0.0.0/8">
+{{end}}{{if .TLSPort}}<module name="ssl_gnutls">
 <sslprofile name="clients" provider="gnutls" certfile="{{.Dir}}/cert.pem" keyfile="{{.Dir}}/key.pem" hash="sha256">
 <bind address="127.0.0.1" port="{{.TLSPort}}" type="clients" sslprofile="clients">
 {{end}}{{if .ServicesPort}}<module name="spanningtree">

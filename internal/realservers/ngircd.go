@@ -12,8 +12,9 @@ import (
 
 // NgircdOptions say how ngIRCd is set up.
 type NgircdOptions struct {
-	Name string    // the server's name, with a dot in it; "irc.test.example" if empty
-	Log  io.Writer // what it writes, if not nil; used by another goroutine
+	Name   string    // the server's name, with a dot in it; "irc.test.example" if empty
+	WebIRC string    // the password of gateways that it trusts, if not empty
+	Log    io.Writer // what it writes, if not nil; used by another goroutine
 }
 
 // Ngircd is an IRC server without any limit that tests could run into. Its methods are safe to call from any goroutine.
@@ -39,7 +40,7 @@ func StartNgircd(ctx context.Context, o NgircdOptions) (*Ngircd, error) {
 		n.Name = "irc.test.example"
 	}
 	n.life = life{name: "ngircd", user: nobody, log: o.Log, listen: []*string{&n.Addr}, prepare: func() (launch, error) {
-		if err := n.write("ngircd.conf", fmt.Sprintf(ngircdConfig, n.Name, freeport.Port(n.Addr))); err != nil {
+		if err := n.write("ngircd.conf", fmt.Sprintf(ngircdConfig, n.Name, freeport.Port(n.Addr), o.WebIRC)); err != nil {
 			return launch{}, err
 		}
 		return launch{
@@ -53,7 +54,7 @@ func StartNgircd(ctx context.Context, o NgircdOptions) (*Ngircd, error) {
 	return n, nil
 }
 
-// ngircdConfig takes the name and the port. Debian's defaults allow ten connections from an address and ten channels for a user,
+// ngircdConfig takes the name, the port, and the password of WEBIRC. Debian's defaults allow ten connections from an address and ten channels for a user,
 // delay those who say much, and ask DNS, ident and PAM before anybody may come in.
 const ngircdConfig = `; written by a test
 [Global]
@@ -76,6 +77,7 @@ const ngircdConfig = `; written by a test
 [Options]
 	DNS = no
 	Ident = no
+	WebircPassword = %s
 	PAM = no
 	OperCanUseMode = no
 	SyslogFacility = user
