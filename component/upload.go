@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -35,7 +36,7 @@ type UploadOptions struct {
 
 // Limits of uploads.
 const (
-	maxUploads    = 16 // at a time, of all users
+	maxUploads    = 16 // at a time, of the operator's own users, and as many of all others
 	uploadTries   = 3
 	uploadWait    = time.Second
 	maxUploadWait = 10 * time.Second // a server that asks for more patience is given up
@@ -55,7 +56,9 @@ type uploads struct {
 	outside, inside *safehttp.Client
 	life            context.Context // ends with the gateway
 	stop            context.CancelFunc
-	running         chan struct{} // holds a token for each that runs; who comes beyond its capacity waits for as long as his context
+	// ours and strangers hold a token for each upload that runs; who comes beyond the capacity waits for as long as his context. Servers
+	// of strangers may be as slow as they like, and nobody but strangers is to wait for them.
+	ours, strangers chan struct{}
 
 	mu    sync.Mutex
 	known map[string]knownServices // by domain
@@ -82,7 +85,7 @@ func newUploads(o UploadOptions) *uploads {
 	return &uploads{
 		life: life, stop: stop,
 		opt: o, outside: safehttp.New(o.HTTP), inside: safehttp.New(inside),
-		running: make(chan struct{}, maxUploads), known: make(map[string]knownServices),
+		ours: make(chan struct{}, maxUploads), strangers: make(chan struct{}, maxUploads), known: make(map[string]knownServices),
 	}
 }
 
@@ -97,12 +100,27 @@ func (u *uploads) close() {
 
 // own reports whether a service is the operator's own: at his domain or below it, and named by that.
 func (u *uploads) own(domain string, service transports.Address) bool {
-	for _, d := range u.opt.OwnDomains {
-		if domain == d && (service.Domain == d || strings.HasSuffix(service.Domain, "."+d)) {
-			return true
-		}
+	return slices.Contains(u.opt.OwnDomains, domain) && below(domain, service)
+}
+
+// stolen reports whether a service is the operator's own and named by a domain that is not: its users would use up what the gateway
+// may upload there.
+func (u *uploads) stolen(domain string, service transports.Address) bool {
+	return !slices.Contains(u.opt.OwnDomains, domain) &&
+		slices.ContainsFunc(u.opt.OwnDomains, func(own string) bool { return below(own, service) })
+}
+
+// below reports whether a service is at a domain or below it.
+func below(domain string, service transports.Address) bool {
+	return service.Domain == domain || strings.HasSuffix(service.Domain, "."+domain)
+}
+
+// lane is where the uploads of a domain's users wait for their turn.
+func (u *uploads) lane(domain string) chan struct{} {
+	if slices.Contains(u.opt.OwnDomains, domain) {
+		return u.ours
 	}
-	return false
+	return u.strangers
 }
 
 // Upload puts a file where everybody who has its link can fetch it, and returns the link. It tries the server of the owner and then the
@@ -112,9 +130,10 @@ func (g *Gateway) Upload(ctx context.Context, owner transports.Address, f transp
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(g.uploads.life, func() { cancel(errStopping) })()
+	lane := g.uploads.lane(owner.Domain)
 	select {
-	case g.uploads.running <- struct{}{}:
-		defer func() { <-g.uploads.running }()
+	case lane <- struct{}{}:
+		defer func() { <-lane }()
 	case <-ctx.Done():
 		return "", transports.NewError(transports.Busy, "Too many files are being uploaded. Try again in a moment.", context.Cause(ctx))
 	}

@@ -79,13 +79,19 @@ func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // newUploadWorld is a world whose server has an upload service.
 func newUploadWorld(t *testing.T, service xmpptest.Service, change func(*Options)) *world {
 	t.Helper()
+	services := make(map[string]xmpptest.Service)
+	if service != nil {
+		services["upload.localhost"] = service
+	}
+	return newServicesWorld(t, services, change)
+}
+
+// newServicesWorld is a world whose server answers for some domains.
+func newServicesWorld(t *testing.T, services map[string]xmpptest.Service, change func(*Options)) *world {
+	t.Helper()
 	w := &world{t: t, transport: newScripted(), log: newLogBuffer()}
 	w.transport.features = transports.Features{LineBytes: 400}
-	options := xmpptest.Options{Components: map[string]string{testDomain: "s3cret"}}
-	if service != nil {
-		options.Services = map[string]xmpptest.Service{"upload.localhost": service}
-	}
-	w.xmpp = xmpptest.New(t, options)
+	w.xmpp = xmpptest.New(t, xmpptest.Options{Components: map[string]string{testDomain: "s3cret"}, Services: services})
 	w.start(w.options(func(o *Options) {
 		o.Upload.OwnDomains, o.Upload.FirstWait = []string{"localhost"}, time.Millisecond
 		if change != nil {
@@ -339,4 +345,34 @@ func FuzzUploadAnswer(f *testing.F) {
 		}
 		_ = slotRefused(readIQError(st.Root)).Error()
 	})
+}
+
+// Users of another server do not upload to the operator's own one, whatever theirs says is its service.
+func TestUploadOfStranger(t *testing.T) {
+	t.Parallel()
+	s := (&script{slots: []string{scriptedSlot}, puts: []int{201}}).start(t)
+	w := newServicesWorld(t, map[string]xmpptest.Service{"upload.localhost": s.answer, "evil.example": func(*xmpptest.Element) string {
+		return `<iq type='result'><query xmlns='` + nsDiscoItems + `'><item jid='upload.localhost'/></query></iq>`
+	}}, nil)
+	link, err := w.gateway.Upload(t.Context(), transports.Address{Local: "mallory", Domain: "evil.example"},
+		transports.File{Name: "a.txt", Size: 1}, strings.NewReader("x"))
+	if e := transports.AsError(err); e == nil || e.Kind != transports.Unsupported || !strings.Contains(e.Text, "no place for uploads") {
+		t.Errorf("link = %q, error = %v", link, err)
+	}
+	if len(s.asked) > 0 {
+		t.Errorf("the operator's server was asked for %s", s.asked[0])
+	}
+}
+
+// However slow the servers of strangers are, the operator's own users do not wait for them.
+func TestUploadsOfStrangersRunApart(t *testing.T) {
+	t.Parallel()
+	s := (&script{slots: []string{scriptedSlot}, puts: []int{201}}).start(t)
+	w := newUploadWorld(t, s.answer, nil)
+	for range maxUploads {
+		w.gateway.uploads.lane("evil.example") <- struct{}{}
+	}
+	if _, err := w.upload("hello"); err != nil {
+		t.Error(err)
+	}
 }

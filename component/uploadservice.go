@@ -32,7 +32,9 @@ func (g *Gateway) uploadServices(ctx context.Context, domain string) ([]uploadSe
 		return nil, tryAgain{transports.NewError(transports.Offline, "Your XMPP server does not answer where uploads go.", err), 0}
 	}
 	// XEP-0363 §3: "the entity may be the server itself or one of its items".
-	candidates := append([]transports.Address{host}, items...)
+	candidates := slices.DeleteFunc(append([]transports.Address{host}, items...), func(jid transports.Address) bool {
+		return g.uploads.stolen(domain, jid)
+	})
 	found := make([]*uploadService, len(candidates))
 	silent := false
 	var asking sync.WaitGroup
