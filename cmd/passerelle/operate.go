@@ -67,8 +67,18 @@ func (o *operation) client() (c *operator.Client, code int, done bool) {
 
 // failed says why nothing was done.
 func (o *operation) failed(err error) int {
-	printf(o.env.stderr, "passerelle %s: %v\n", o.command.name, err)
+	printf(o.env.stderr, "passerelle %s: %s\n", o.command.name, printable(err.Error()))
 	return exitFailed
+}
+
+// refused says why the process did nothing, and where to read how it is asked where that is the reason.
+func (o *operation) refused(e *operator.Error) int {
+	code := o.failed(errors.New(e.Text))
+	if e.Usage {
+		printf(o.env.stderr, "`passerelle help %s` says how it is asked, `passerelle command list` for what.\n", o.command.name)
+		code = exitUsage
+	}
+	return code
 }
 
 // pageRows is how many rows of a table are asked for at a time.
@@ -91,11 +101,7 @@ func (o *operation) run(ctx context.Context) int {
 		case a.Form != nil:
 			return o.printForm(a)
 		case a.Error != nil:
-			code := o.failed(errors.New(a.Error.Text))
-			if a.Error.Usage {
-				code = exitUsage
-			}
-			return code
+			return o.refused(a.Error)
 		case a.Table == nil && table == nil:
 			return o.printSaid(a.Said)
 		}

@@ -46,12 +46,14 @@ func runUser(ctx context.Context, env *environment, args []string) int {
 		o.request.Command = "user"
 		o.request.Values = map[string][]string{"user": jids}
 	case verb == "remove" && len(jids) == 1:
-		if !yes && !o.sure(jids[0]) {
-			printf(env.stderr, "Nothing was done.\n")
-			return exitFailed
-		}
 		o.request.Command = "remove-user"
-		o.request.Values = map[string][]string{"user": jids, "sure": {"true"}}
+		o.request.Values = map[string][]string{"user": jids}
+		if !yes {
+			if code, sure := o.sure(ctx); !sure {
+				return code
+			}
+		}
+		o.request.Values["sure"] = []string{"true"}
 	case verb == "show" || verb == "remove":
 		return usageError(env, o.command, errors.New("one JID is needed"))
 	case verb == "":
@@ -62,13 +64,30 @@ func runUser(ctx context.Context, env *environment, args []string) int {
 	return o.run(ctx)
 }
 
-// sure asks whether somebody is to be removed.
-func (o *operation) sure(jid string) bool {
-	printf(o.env.stderr, "Everything that is kept of %s is deleted. Continue? [y/N] ", printable(jid))
+// sure asks whether somebody is to be removed, once the process has said that there is such a user.
+func (o *operation) sure(ctx context.Context) (code int, sure bool) {
+	c, code, done := o.client()
+	if done {
+		return code, false
+	}
+	defer c.Close()
+	a, err := c.Run(ctx, o.request)
+	switch {
+	case err != nil:
+		return o.failed(err), false
+	case a.Form == nil && a.Error != nil:
+		return o.refused(a.Error), false
+	case a.Form == nil:
+		return o.printSaid(a.Said), false
+	case a.Form.Instructions == "": // it asks once more for whom
+		return o.printForm(a), false
+	}
+	printf(o.env.stderr, "%s Continue? [y/N] ", printable(a.Form.Instructions))
 	answer, _ := bufio.NewReader(o.env.stdin).ReadString('\n') // an end of input is no yes
 	switch strings.ToLower(strings.TrimSpace(answer)) {
 	case "y", "yes":
-		return true
+		return exitOK, true
 	}
-	return false
+	printf(o.env.stderr, "Nothing was done.\n")
+	return exitFailed, false
 }

@@ -145,7 +145,7 @@ func (h *Handler) submit(w http.ResponseWriter, r *http.Request, p page, token s
 	if o.Form != nil {
 		said := ""
 		if e := transports.AsError(err); e != nil {
-			said = e.Text + " "
+			said = text.Say(p.Lang, e.Text) + " "
 		}
 		if slices.ContainsFunc(o.Form.Fields, func(f transports.Field) bool { return f.Type.Secret() }) {
 			said += text.Say(p.Lang, "Write passwords once more: they are not kept here.")
@@ -164,7 +164,7 @@ func (h *Handler) failed(w http.ResponseWriter, p page, err error) {
 		p.show(w, http.StatusInternalServerError, text.Say(p.Lang, "That did not work: something went wrong in the gateway. Its operator finds it in the log."))
 		return
 	}
-	p.show(w, http.StatusServiceUnavailable, e.Text)
+	p.show(w, http.StatusServiceUnavailable, text.Say(p.Lang, e.Text))
 }
 
 // Bounds of what a form may hold, as in XMPP.
