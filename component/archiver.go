@@ -247,14 +247,19 @@ func deafen(room *muc.Room) {
 		return
 	}
 	h.deaf = true
-	h.room.mu.Lock()
-	h.room.channel.Leave(&h.session)
-	h.room.mu.Unlock()
+	h.leave()
 	h.a.mu.Lock()
 	defer h.a.mu.Unlock()
 	if h.room.users--; h.room.users == 0 && h.a.rooms[h.room.name] == h.room {
 		delete(h.a.rooms, h.room.name)
 	}
+}
+
+// leave notes that he hears nothing more, as far as the archive is concerned.
+func (h *hearer) leave() {
+	h.room.mu.Lock()
+	defer h.room.mu.Unlock()
+	h.room.channel.Leave(&h.session)
 }
 
 // lostText is what the archive says in place of lines that it could not keep.
@@ -269,6 +274,7 @@ func (h *hearer) Keep(k muc.Kept) string {
 		if h.u.archivePrefs == nil { // he may have wanted it
 			h.lost.Store(true)
 		}
+		h.leave() // nothing is remembered for who does not hear it; he enters again with the first line that he wants to be kept
 		return newID()
 	}
 	if h.lost.Swap(false) {

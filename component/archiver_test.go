@@ -211,3 +211,36 @@ func TestArchiveWaitsForTheDatabase(t *testing.T) {
 	alice.receive()
 	wantLines(t, spoken(alice.page(goJID, "")), "bob: before", "bob: meanwhile", "bob: after")
 }
+
+// For who wants nothing to be kept no lines are remembered, and when he changes his mind he reads what he hears from then on.
+func TestArchiveOfWhoKeepsNothing(t *testing.T) {
+	t.Parallel()
+	w, _ := newArchiveWorld(t)
+	alice, carol := w.client("alice@localhost/phone"), w.client("carol@localhost/phone")
+	a, c := w.join(alice, "alice"), w.join(carol, "carol")
+	say := func(body string) {
+		t.Helper()
+		c.emit(t, roomLine("bob", body))
+		carol.receive()
+		a.emit(t, roomLine("bob", body))
+		alice.receive()
+	}
+	say("one")
+	alice.prefs(`default='never'>`)
+	say("two")
+	kept := w.gateway.archive.room("#go%irc.example")
+	kept.mu.Lock()
+	if !kept.channel.Alone() {
+		t.Error("somebody listens who hears nothing")
+	}
+	kept.mu.Unlock()
+	alice.prefs(`default='always'>`)
+	say("three")
+	wantLines(t, spoken(alice.page(goJID, "")), "bob: one", "bob: three")
+	say("four")
+	ofAlice, ofCarol := alice.page(goJID, ""), carol.page(goJID, "")
+	wantLines(t, spoken(ofCarol), "bob: one", "bob: two", "bob: three", "bob: four")
+	if ofAlice[len(ofAlice)-1] != ofCarol[len(ofCarol)-1] {
+		t.Errorf("what both heard is kept twice:\n%s\n%s", ofAlice, ofCarol)
+	}
+}
