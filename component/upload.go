@@ -149,8 +149,11 @@ func (g *Gateway) Upload(ctx context.Context, owner transports.Address, f transp
 	user := store.UserID{Domain: g.opt.Domain, JID: owner.Bare().String()}
 	link, errOwn := g.uploads.opt.Files.Keep(ctx, user, f, io.NewSectionReader(content, 0, f.Size))
 	if errOwn != nil {
-		g.log.Info("a file could not be uploaded", id, "error", err, "own_error", errOwn)
 		e, own := transports.AsError(err), transports.AsError(errOwn)
+		if own.Kind == transports.Internal { // the disk or the database, not what the user wants of them
+			g.log.Error("a file could not be kept", id, "error", errOwn)
+		}
+		g.log.Info("a file could not be uploaded", id, "error", err, "own_error", errOwn)
 		return "", transports.NewError(e.Kind, strings.TrimSpace(e.Text+" "+own.Text), errors.Join(err, errOwn))
 	}
 	g.log.Debug("a file is kept by the gateway, because the server of its owner has no place for it", id, "error", err)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -104,7 +105,11 @@ func newServicesWorld(t *testing.T, services map[string]xmpptest.Service, change
 // ownFiles is a place for files of the gateway itself.
 func ownFiles(t *testing.T, quota int64) *files.Keeper {
 	t.Helper()
-	dir := t.TempDir()
+	return ownFilesIn(t, t.TempDir(), quota)
+}
+
+func ownFilesIn(t *testing.T, dir string, quota int64) *files.Keeper {
+	t.Helper()
 	k, err := files.New(t.Context(), files.Options{
 		Dir: filepath.Join(dir, "files"), URL: "https://gateway.example", Keep: time.Hour, MaxSize: quota, UserQuota: quota, Quota: quota,
 		Store: openStore(t, filepath.Join(dir, "db")), Log: slog.New(slog.DiscardHandler),
@@ -375,4 +380,18 @@ func TestUploadsOfStrangersRunApart(t *testing.T) {
 	if _, err := w.upload("hello"); err != nil {
 		t.Error(err)
 	}
+}
+
+// A disk that takes no files is the operator's business: it is in the log as an error.
+func TestUploadToBrokenDisk(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	w := newUploadWorld(t, nil, func(o *Options) { o.Upload.Files = ownFilesIn(t, dir, 100) })
+	if err := os.RemoveAll(filepath.Join(dir, "files")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.upload("hello"); err == nil {
+		t.Error("it was uploaded")
+	}
+	w.logged("level=ERROR msg=\"a file could not be kept")
 }
