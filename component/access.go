@@ -3,6 +3,7 @@ package component
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"passerelle/component/muc"
 	"passerelle/internal/text"
@@ -18,6 +19,9 @@ type Access struct {
 // access answers who may use the gateway. Safe to call from any goroutine.
 type access struct {
 	admins, allow, deny map[string]struct{}
+
+	mu     sync.Mutex
+	denied map[string]struct{} // by administrators, see deny.go
 }
 
 func newAccess(opt *Options) *access {
@@ -28,16 +32,35 @@ func newAccess(opt *Options) *access {
 		}
 		return m
 	}
-	return &access{admins: set(opt.Admins), allow: set(opt.Access.Allow), deny: set(opt.Access.Deny)}
+	return &access{admins: set(opt.Admins), allow: set(opt.Access.Allow), deny: set(opt.Access.Deny), denied: set(nil)}
 }
 
 // admits reports whether somebody may use the gateway.
 func (a *access) admits(jid transports.Address) bool {
 	jid = jid.Bare()
-	if _, admin := a.admins[jid.String()]; admin {
+	if a.isAdmin(jid) {
 		return true
 	}
-	return !matches(a.deny, jid) && (len(a.allow) == 0 || matches(a.allow, jid))
+	a.mu.Lock()
+	_, denied := a.denied[jid.String()]
+	a.mu.Unlock()
+	return !denied && !matches(a.deny, jid) && (len(a.allow) == 0 || matches(a.allow, jid))
+}
+
+func (a *access) isAdmin(jid transports.Address) bool {
+	_, admin := a.admins[jid.Bare().String()]
+	return admin
+}
+
+// setDenied notes that an administrator has denied somebody the gateway, or has taken that back.
+func (a *access) setDenied(jid string, denied bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if denied {
+		a.denied[jid] = struct{}{}
+	} else {
+		delete(a.denied, jid)
+	}
 }
 
 // matches reports whether a set of JIDs, domains and what is below domains has somebody.

@@ -58,8 +58,13 @@ type step struct {
 
 // commandsOf are the commands of a gateway: those of its transport, and its own.
 func (g *Gateway) commandsOf(t transports.Transport) []transports.Command {
-	return append(slices.Clone(t.Commands()), g.statusCommand(), g.forgetMeCommand(),
-		g.usersCommand(), g.userCommand(), g.sessionsCommand(), g.removeUserCommand())
+	all := append(slices.Clone(t.Commands()), g.statusCommand(), g.forgetMeCommand(),
+		g.usersCommand(), g.userCommand(), g.sessionsCommand(), g.removeUserCommand(),
+		g.denyUserCommand(), g.allowUserCommand(), g.deniedUsersCommand())
+	if w, ok := t.(witness); ok {
+		all = append(all, g.findUserCommand(w))
+	}
+	return all
 }
 
 // commandKind is the kind of target that commands on an entity have. It is false for what has no commands.
@@ -80,7 +85,7 @@ func (u *user) commands(e entity) []transports.Command {
 }
 
 // isAdmin reports whether the user is one of the operator's administrators.
-func (u *user) isAdmin() bool { return slices.Contains(u.g.opt.Admins, u.jid.String()) }
+func (u *user) isAdmin() bool { return u.g.access.isAdmin(u.jid) }
 
 // findCommand finds a command by its node. The error says why the user has none of that name there.
 func (u *user) findCommand(e entity, name, lang string) (transports.Command, *transports.Error) {

@@ -151,6 +151,9 @@ func (g *Gateway) Domain() string { return g.opt.Domain }
 // Run connects, serves and connects again until ctx ends; then it tells everybody, closes the sessions and the stream cleanly and
 // returns. It returns an error only for what no waiting mends.
 func (g *Gateway) Run(ctx context.Context) error {
+	if err := g.loadDenied(ctx); err != nil {
+		return err
+	}
 	stopRecorder := make(chan struct{})
 	var recorder sync.WaitGroup
 	recorder.Go(func() { g.recordOccupancy(stopRecorder) })

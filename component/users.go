@@ -97,16 +97,24 @@ func askUser(title string) func(context.Context, transports.Call) (*transports.F
 	}
 }
 
+// calledUser is the JID that a command was given.
+func calledUser(call transports.Call) (transports.Address, error) {
+	jid, err := transports.ParseAddress(call.Values.Get("user"))
+	if err != nil {
+		return jid, transports.Faults{{Field: "user", Text: text.Say(call.Lang, "This is not an address.")}}.AsError()
+	}
+	return jid.Bare(), nil
+}
+
 // known finds the user that a command asks for.
 func (g *Gateway) known(ctx context.Context, call transports.Call) (store.User, transports.Address, error) {
 	if g.opt.Store == nil {
 		return store.User{}, transports.Address{}, errNoStore(call.Lang)
 	}
-	jid, err := transports.ParseAddress(call.Values.Get("user"))
+	jid, err := calledUser(call)
 	if err != nil {
-		return store.User{}, transports.Address{}, transports.Faults{{Field: "user", Text: text.Say(call.Lang, "This is not an address.")}}.AsError()
+		return store.User{}, jid, err
 	}
-	jid = jid.Bare()
 	u, ok, err := g.opt.Store.User(ctx, g.userID(jid))
 	if err == nil && !ok {
 		err = transports.Faults{{Field: "user", Text: text.Say(call.Lang, "%s is not known here.", jid.String())}}.AsError()

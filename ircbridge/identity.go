@@ -75,10 +75,19 @@ func (i *Identity) names(user transports.Address, nick string, set map[string]st
 	if len(i.Key) > 0 {
 		username = i.token(user)
 	}
-	if !i.Fixed {
-		username, realname = cmp.Or(set[SettingUsername], username), cmp.Or(set[SettingRealname], realname)
+	if i.Fixed {
+		return username, realname
 	}
-	return username, realname
+	if own := set[SettingUsername]; own != "" && (len(i.Key) == 0 || !isToken(own)) { // nobody takes another's token
+		username = own
+	}
+	return username, cmp.Or(set[SettingRealname], realname)
+}
+
+// isToken reports whether a name looks like a token, wherever a network may cut it.
+func isToken(name string) bool {
+	rest, ok := strings.CutPrefix(strings.ToLower(name), "u")
+	return ok && len(rest) >= tokenLetters && !strings.ContainsFunc(rest[:tokenLetters], func(r rune) bool { return (r < 'a' || r > 'z') && (r < '2' || r > '7') })
 }
 
 // known makes a connection that Ident knows of.

@@ -46,6 +46,7 @@ func TestAddressesOfUsers(t *testing.T) {
 func TestNames(t *testing.T) {
 	t.Parallel()
 	key := []byte("key")
+	theirs := map[string]string{SettingUsername: (&Identity{Key: key}).token(bob) + "x"}
 	token := (&Identity{Key: key}).token(alice)
 	set := map[string]string{SettingUsername: "al", SettingRealname: "Alice A."}
 	for _, test := range []struct {
@@ -58,6 +59,7 @@ func TestNames(t *testing.T) {
 		{Identity{Key: key}, nil, token, "nick"},
 		{Identity{Key: key}, set, "al", "Alice A."},
 		{Identity{Key: key, Fixed: true}, set, token, "nick"},
+		{Identity{Key: key}, theirs, token, "nick"},
 	} {
 		if username, real := test.i.names(alice, "nick", test.set); username != test.username || real != test.real {
 			t.Errorf("%+v with %v: %q, %q", test.i, test.set, username, real)
