@@ -8,7 +8,8 @@ import (
 	"passerelle/transports"
 )
 
-// Private conversations are kept in the archive of the user, under the contact, also where they are held in a room.
+// Private conversations are kept in the archive of the user, under the contact, also where they are held in a room; what is said to
+// services of the network and by them is not, since passwords are among it.
 
 // keepSent prepares a message of the user for the archive; nil where it is not to be kept.
 func (n *network) keepSent(to transports.Target, m *stanza.Element) *store.PrivateLine {
@@ -31,7 +32,7 @@ func (n *network) keepSent(to transports.Target, m *stanza.Element) *store.Priva
 // keepHeard keeps what somebody said to the user alone, under the id that it is shown with. It reports whether it is kept.
 func (n *network) keepHeard(e transports.Message, id, body string) bool {
 	contact := n.contactAddress(e.From.Nick)
-	if n.u.g.archive == nil || !n.u.keeps(contact) {
+	if n.u.g.archive == nil || e.Services || !n.u.keeps(contact) {
 		return false
 	}
 	at := e.Time

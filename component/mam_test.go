@@ -351,3 +351,21 @@ func TestArchiveIsHistory(t *testing.T) {
 	alice.expect(`<presence from='` + goJID + `/alice'/>`)
 	alice.expect(`<message type='groupchat'><subject/></message>`)
 }
+
+// What is said to services and by them is not kept: passwords are among it.
+func TestArchiveHasNoPasswords(t *testing.T) {
+	t.Parallel()
+	w, _ := newArchiveWorld(t)
+	alice := w.client("alice@localhost/phone")
+	s := w.join(alice, "alice")
+	say := func(to, body string, services bool) {
+		alice.send(`<message type='chat' id='m' to='` + to + `%irc.example@irc.localhost'><body>` + body + `</body></message>`)
+		send := next[transports.Send](t, s)
+		s.emit(t, transports.Message{Ref: send.Ref, Part: 1, Of: 1, From: &transports.Person{Nick: "alice"}, To: send.To, Body: send.Body, Services: services})
+		s.emit(t, transports.Message{From: &transports.Person{Nick: to}, Body: "so be it", Services: services})
+		alice.receive()
+	}
+	say("nickserv", "IDENTIFY hunter2", true)
+	say("bob", "hello", false)
+	wantLines(t, spoken(alice.page(testDomain, "")), "alice: hello", "bob%irc.example: so be it")
+}

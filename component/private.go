@@ -73,15 +73,15 @@ func (u *user) sendPrivate(in *inbound, e entity) {
 const keepTaken = 16
 
 // takenPrivate notes that the network took a message.
-func (n *network) takenPrivate(ref transports.Ref) {
-	p, ok := n.private[ref]
+func (n *network) takenPrivate(e transports.Message) {
+	p, ok := n.private[e.Ref]
 	if !ok {
 		return
 	}
 	p.taken = true
-	n.private[ref] = p
+	n.private[e.Ref] = p
 	n.change(p.text)
-	if p.kept != nil {
+	if p.kept != nil && !e.Services {
 		p.kept.Time = now()
 		n.u.g.archive.offer(keepItem{private: p.kept})
 	}
@@ -94,7 +94,7 @@ func (n *network) takenPrivate(ref transports.Ref) {
 		b.StartNS("store", nsHints).End() // XEP-0184 §5.5: a client that is offline learns it later
 		b.End()
 	}
-	n.taken = append(n.taken, ref)
+	n.taken = append(n.taken, e.Ref)
 	if len(n.taken) > keepTaken {
 		delete(n.private, n.taken[0])
 		n.taken = slices.Delete(n.taken, 0, 1)
@@ -116,7 +116,7 @@ func (n *network) privateMessage(e transports.Message) {
 	u := n.u
 	if e.Ref != 0 {
 		if e.Part == e.Of {
-			n.takenPrivate(e.Ref)
+			n.takenPrivate(e)
 		}
 		return // one's own words to a person are not reflected
 	}

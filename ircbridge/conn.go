@@ -186,6 +186,7 @@ func (p *sentPart) message(from *transports.Person, at time.Time) transports.Mes
 		m.Room = p.to
 	} else {
 		m.To = p.to
+		m.Services = isServices(p.to.ID)
 	}
 	return m
 }

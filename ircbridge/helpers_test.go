@@ -95,6 +95,9 @@ func describe(e transports.Event) string {
 		if e.Unplaced {
 			s += " unplaced"
 		}
+		if e.Services {
+			s += " services"
+		}
 		return s
 	case transports.Joined:
 		return fmt.Sprintf("Joined room=%q %s role=%d", e.Room.ID, person(*e.Member.Person), e.Member.Role)

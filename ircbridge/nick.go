@@ -52,3 +52,10 @@ func alternateNick(want string, n, limit int) string {
 	// RFC 2812 §1.2.1: nine characters fit everywhere.
 	return want[:min(len(want), 5)] + fmt.Sprintf("%04d", rand.IntN(10000))
 }
+
+// isServices reports whether a nick is one of services, which people log in to: NickServ and its kin, by custom called …Serv, and the
+// Q of QuakeNet and X of Undernet.
+func isServices(nick string) bool {
+	nick = lowerASCII(nick)
+	return strings.HasSuffix(nick, "serv") || nick == "q" || nick == "x"
+}

@@ -176,6 +176,7 @@ func (t translator) message(dst []transports.Event, e *girc.Event) []transports.
 		m.Room = room
 	case self: // IRCv3 echo-message
 		m.To = transports.Target{Kind: transports.TargetContact, Network: t.network, ID: lowerASCII(to)}
+		m.Services = isServices(to)
 	case m.Notice && m.Body[0] == '[':
 		// Services greet with "[#channel] …": that belongs into the channel.
 		if name, greeting, ok := strings.Cut(m.Body[1:], "] "); ok {
@@ -185,6 +186,7 @@ func (t translator) message(dst []transports.Event, e *girc.Event) []transports.
 		}
 	}
 	m.From = t.person(who)
+	m.Services = m.Services || m.Room == transports.Target{} && isServices(who.Nick)
 	return append(dst, m)
 }
 

@@ -23,6 +23,8 @@ type Message struct {
 	ID       string
 	Clocked  bool
 	Unplaced bool
+	// Services says that it went to services of the network or came from them: passwords are said there, so nothing of it is kept.
+	Services bool
 }
 
 // Done answers the request Ref: it succeeded where Err is nil, and where the request has no event of its own. Err is an *Error.
