@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,9 +33,10 @@ const (
 
 // The kinds of archives.
 const (
-	archiveRoom = "room"
-	archiveUser = "user"
-	archiveGone = "gone"
+	archiveRoom  = "room"
+	archiveUser  = "user"
+	archiveGone  = "gone"
+	archiveAside = "aside" // see aside.go
 )
 
 // archiveBase is the number before the first line of an archive.
@@ -173,12 +175,8 @@ func (tx *Tx) appendLines(rows []archiveRow) ([]LineID, error) {
 	for i := range rows {
 		ids[i] = rows[i].line
 	}
-	for len(rows) > 0 {
-		n := min(len(rows), tx.maxInsert)
-		if err := tx.insertLines(rows[:n]); err != nil {
-			return nil, err
-		}
-		rows = rows[n:]
+	if err := tx.insertLines(rows); err != nil {
+		return nil, err
 	}
 	return ids, nil
 }
@@ -218,31 +216,49 @@ const (
 )
 
 func (tx *Tx) insertLines(rows []archiveRow) error {
-	args := make([]any, 0, len(rows)*lineColumns)
+	args := make([]any, 0, len(rows)*lineInsert.columns)
 	for i := range rows {
 		r := &rows[i]
 		args = append(args, int64(r.line), r.id, r.time, r.who, r.outgoing, r.stanza)
 	}
-	return tx.exec(insertLinesSQL(len(rows)), args...)
+	return tx.insertMany(lineInsert, args)
 }
 
-const lineColumns = 6
+// manyInsert is a statement that inserts rows, up to its list of values.
+type manyInsert struct {
+	into    string
+	columns int
+}
 
-// insertLinesSQL is the statement that inserts n lines.
-func insertLinesSQL(n int) string {
-	var query strings.Builder
-	query.WriteString(`INSERT INTO archive_lines (line, id, time, who, outgoing, stanza) VALUES `)
-	for i := range n * lineColumns {
+var lineInsert = manyInsert{`INSERT INTO archive_lines (line, id, time, who, outgoing, stanza) VALUES `, 6}
+
+// sql is the statement that inserts n rows.
+func (m manyInsert) sql(n int) string { return m.into + placeholders(n, m.columns) }
+
+// insertMany inserts rows, whose columns follow one another in args.
+func (tx *Tx) insertMany(m manyInsert, args []any) error {
+	for some := range slices.Chunk(args, tx.maxInsert*m.columns) {
+		if err := tx.exec(m.sql(len(some)/m.columns), some...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// placeholders are those of rows: ($1, $2), ($3, $4).
+func placeholders(rows, columns int) string {
+	var b strings.Builder
+	for i := range rows * columns {
 		switch {
 		case i == 0:
-			query.WriteString("($")
-		case i%lineColumns == 0:
-			query.WriteString("), ($")
+			b.WriteString("($")
+		case i%columns == 0:
+			b.WriteString("), ($")
 		default:
-			query.WriteString(", $")
+			b.WriteString(", $")
 		}
-		query.WriteString(strconv.Itoa(i + 1))
+		b.WriteString(strconv.Itoa(i + 1))
 	}
-	query.WriteString(")")
-	return query.String()
+	b.WriteString(")")
+	return b.String()
 }

@@ -6,7 +6,7 @@
 
 CREATE TABLE archives (
 	archive   BIGINT PRIMARY KEY,
-	kind      TEXT   NOT NULL, -- 'room', 'user', or 'gone' when the user was removed and his lines wait for the collection
+	kind      TEXT   NOT NULL, -- 'room', 'user', 'aside' while a room gets older lines, or 'gone' when the user was removed and his lines wait for the collection
 	domain    TEXT   NOT NULL,
 	name      TEXT   NOT NULL, -- local part of the room's JID, bare JID of the user
 	last      BIGINT NOT NULL, -- number of the newest line, also when it was deleted
