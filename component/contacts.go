@@ -27,7 +27,7 @@ func (u *user) subscribe(in *inbound, e entity) {
 		accept()
 	case u.hides(e, contact):
 		u.refuseBlocked(in)
-	case len(known.contacts) >= maxContacts:
+	case len(known.contacts) >= MaxContacts:
 		u.refuse(in, transports.NewError(transports.Policy, text.Say(in.root().Attr("xml:lang"), "You have as many contacts here as can be kept. Remove some first."), nil))
 	default:
 		r := reply{from: in.from, to: in.to, id: in.root().Attr("id")}
@@ -92,7 +92,7 @@ func (u *user) probe(in *inbound, e entity) {
 		return
 	}
 	contact, known := in.to.Bare(), u.known()
-	if _, there := known.contacts[contact.Local]; !there && len(known.contacts) < maxContacts {
+	if _, there := known.contacts[contact.Local]; !there && len(known.contacts) < MaxContacts {
 		u.addContact(e, contact, func(err error) {
 			if err != nil {
 				u.g.log.Error("a contact could not be written", u.logID(), "error", err)

@@ -154,7 +154,7 @@ func TestContactFlood(t *testing.T) {
 		t.Error("everything was taken")
 	}
 	contacts, err := w.gateway.opt.Store.AllContacts(t.Context(), testDomain)
-	if err != nil || len(contacts) > maxContacts+1 || len(contacts) < 2 {
+	if err != nil || len(contacts) > MaxContacts+1 || len(contacts) < 2 {
 		t.Errorf("%d contacts are kept, %v", len(contacts), err)
 	}
 	alice.alive()

@@ -58,7 +58,11 @@ func (g *Gateway) entity(a transports.Address) (entity, error) {
 	return entity{}, transports.NewError(transports.NotFound, "There is nothing at this address.", errors.New("a target of no kind"))
 }
 
-// address is the bare JID of a target, folded as servers fold it: nicks are written in any case.
+// address is the bare JID of a target.
 func (g *Gateway) address(t transports.Target) transports.Address {
-	return transports.Address{Local: strings.ToLower(escape(g.opt.Transport.Format(t))), Domain: g.domain.Domain}
+	return transports.Address{Local: LocalPart(g.opt.Transport.Format(t)), Domain: g.domain.Domain}
 }
+
+// LocalPart is the local part of a JID, as a transport has formatted its target; the archive of a room is kept under it too. It is folded
+// as servers fold it: nicks are written in any case.
+func LocalPart(formatted string) string { return strings.ToLower(escape(formatted)) }

@@ -50,6 +50,28 @@ func (p *archivePrefs) keeps(a transports.Address) bool {
 	return !p.never
 }
 
+// ArchiveChoice is what a user wants to be archived, by bare JIDs of rooms.
+type ArchiveChoice struct {
+	Never       bool     // if nothing else is said
+	Always, But []string // always, and never
+}
+
+// Settings are what is kept of a choice, and the scope where.
+func (c ArchiveChoice) Settings() (scope string, values map[string]string) {
+	def := prefAlways
+	if c.Never {
+		def = prefNever
+	}
+	return archiveScope, map[string]string{
+		archiveDefault: def, archiveAlways: strings.Join(c.Always, "\n"), archiveNever: strings.Join(c.But, "\n"),
+	}
+}
+
+// Fits reports whether a user may have so many exceptions of a kind.
+func (ArchiveChoice) Fits(jids []string) bool {
+	return len(jids) <= maxPrefJIDs && len(strings.Join(jids, "\n")) < maxPrefBytes
+}
+
 const (
 	// prefsWait bounds the reading of preferences, which holds the user up.
 	prefsWait = time.Second

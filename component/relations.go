@@ -10,7 +10,7 @@ import (
 
 // Bounds of what a user may keep of people, and of the changes that wait to be written.
 const (
-	maxContacts  = 1000
+	MaxContacts  = 1000
 	maxBlocked   = 1000
 	maxUnwritten = 2000
 )

@@ -19,9 +19,9 @@ const (
 // modeless "+" and the safe "!" channels are left out as biboumi leaves them out: no network of today has them.
 const channelStarts = "#&"
 
-// parseLocal reads the addresses of biboumi: "#chan%network", "nick%network", "network". The last "%" separates, since a
+// ParseTarget reads the addresses of biboumi: "#chan%network", "nick%network", "network". The last "%" separates, since a
 // channel name may have others.
-func parseLocal(local string) (transports.Target, error) {
+func ParseTarget(local string) (transports.Target, error) {
 	id, network := "", local
 	i := strings.LastIndexByte(local, '%')
 	if i >= 0 {
@@ -53,8 +53,8 @@ func parseLocal(local string) (transports.Target, error) {
 	return t, nil
 }
 
-// formatTarget is the inverse of parseLocal.
-func formatTarget(t transports.Target) string {
+// FormatTarget is the inverse of ParseTarget.
+func FormatTarget(t transports.Target) string {
 	if t.Kind == transports.TargetNetwork {
 		return t.Network
 	}

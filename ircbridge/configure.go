@@ -24,7 +24,7 @@ func (t *Transport) configureForm(ctx context.Context, call transports.Call) (*t
 	if call.Values != nil {
 		return nil, nil // one page is all
 	}
-	values, err := t.opt.Settings.Load(ctx, call.User.Bare(), scopeOf(call.On.Network))
+	values, err := t.opt.Settings.Load(ctx, call.User.Bare(), Scope(call.On.Network))
 	if err != nil {
 		return nil, fmt.Errorf("load settings: %w", err)
 	}
@@ -51,7 +51,7 @@ func (t *Transport) configureForm(ctx context.Context, call transports.Call) (*t
 }
 
 func (t *Transport) configureRun(ctx context.Context, call transports.Call) (string, error) {
-	scope := scopeOf(call.On.Network)
+	scope := Scope(call.On.Network)
 	old, err := t.opt.Settings.Load(ctx, call.User.Bare(), scope)
 	if err != nil {
 		return "", fmt.Errorf("load settings: %w", err)

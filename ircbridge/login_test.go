@@ -29,7 +29,7 @@ func pemOf(t testing.TB, conf *tls.Config) string {
 
 // withSettings is a store in which alice has set something on the network.
 func withSettings(set map[string]string) *memorySettings {
-	return &memorySettings{values: map[string]map[string]string{alice.String() + " " + scopeOf(testNet): maps.Clone(set)}}
+	return &memorySettings{values: map[string]map[string]string{alice.String() + " " + Scope(testNet): maps.Clone(set)}}
 }
 
 // TestLogin logs in to a server that computes its side itself.
@@ -363,7 +363,7 @@ func TestLoginAgainWhenServicesAreBack(t *testing.T) {
 	withClock(t, Options{Settings: set}, func(t *testing.T, n *pipeNet, s transports.Session, h *recorder) {
 		p := joined(t, n, s, h)
 		now := map[string]string{SettingAccount: "alice", SettingAccountPassword: "sesame"}
-		if err := set.Save(t.Context(), alice, scopeOf(testNet), now); err != nil {
+		if err := set.Save(t.Context(), alice, Scope(testNet), now); err != nil {
 			t.Fatal(err)
 		}
 		_ = p.Conn.Close() // the cable is cut

@@ -98,7 +98,7 @@ func (s *session) settings(ctx context.Context) (map[string]string, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	set, err := s.t.opt.Settings.Load(ctx, s.user, scopeOf(s.net.ID))
+	set, err := s.t.opt.Settings.Load(ctx, s.user, Scope(s.net.ID))
 	if err != nil {
 		return nil, fmt.Errorf("load settings: %w", err)
 	}

@@ -47,7 +47,8 @@ const (
 	maxCertificate     = 8 << 10
 )
 
-func scopeOf(network string) string { return "network:" + network }
+// Scope is where the settings of a network are kept.
+func Scope(network string) string { return "network:" + network }
 
 // Setting is one of the settings that a user has on a network.
 type Setting struct {
@@ -62,6 +63,12 @@ func AllSettings() []Setting {
 		all = append(all, Setting{Name: s.field.Name, Secret: s.field.Type.Secret()})
 	}
 	return all
+}
+
+// AcceptsSetting reports whether a user may set that, for who takes over settings from elsewhere.
+func AcceptsSetting(name, value string) bool {
+	i := slices.IndexFunc(networkSettings(), func(s setting) bool { return s.field.Name == name })
+	return i >= 0 && value != "" && networkSettings()[i].check("", value) == ""
 }
 
 // setting is one of the settings on a network, as the form asks for it.

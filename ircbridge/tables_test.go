@@ -230,12 +230,12 @@ func FuzzAddr(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, local string) {
-		target, err := parseLocal(local)
+		target, err := ParseTarget(local)
 		if err != nil {
 			wantKind(t, err, transports.BadRequest)
 			return
 		}
-		again, err := parseLocal(formatTarget(target))
+		again, err := ParseTarget(FormatTarget(target))
 		if err != nil || again != target {
 			t.Errorf("%q: %+v became %+v, %v", local, target, again, err)
 		}

@@ -156,7 +156,7 @@ func (t *Transport) Describe() transports.Description {
 
 // Parse says what a local part stands for: "#channel%network", "nick%network" or "network".
 func (t *Transport) Parse(local string) (transports.Target, error) {
-	target, err := parseLocal(local)
+	target, err := ParseTarget(local)
 	if err != nil {
 		return transports.Target{}, err
 	}
@@ -167,7 +167,7 @@ func (t *Transport) Parse(local string) (transports.Target, error) {
 }
 
 // Format is the inverse of Parse.
-func (t *Transport) Format(target transports.Target) string { return formatTarget(target) }
+func (t *Transport) Format(target transports.Target) string { return FormatTarget(target) }
 
 // network finds a network that the operator configured, or makes one of what a user named where that is allowed.
 func (t *Transport) network(id string) (*Network, error) {
