@@ -43,6 +43,21 @@ func runScenario(t testing.TB, steps []step, program string, s *servers) {
 // runOn runs the steps with a gateway that was not started yet.
 func runOn(t testing.TB, steps []step, s *servers, g *gateway) {
 	t.Helper()
+	r := newRunner(t, s, g)
+	if err := r.gateway.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if !slices.ContainsFunc(steps, func(s step) bool { return s.actor == actorXMPP }) && streamEnded.MatchString(r.gateway.log.String()) {
+			t.Error("the gateway's stream to the XMPP server has ended in between")
+		}
+	})
+	r.play(t, steps)
+}
+
+// newRunner prepares a scenario with a gateway that was not started yet.
+func newRunner(t testing.TB, s *servers, g *gateway) *runner {
+	t.Helper()
 	r := &runner{
 		servers: s, gateway: g,
 		xmpp: make(map[string]*xmppActor), irc: make(map[string]*ircActor),
@@ -54,14 +69,22 @@ func runOn(t testing.TB, steps []step, s *servers, g *gateway) {
 			t.Errorf("close the clients: %v", err)
 		}
 	})
-	if err := r.gateway.Restart(t.Context()); err != nil {
+	return r
+}
+
+// playScript plays a part of a test whose parts are written for themselves.
+func (r *runner) playScript(t testing.TB, script string) {
+	t.Helper()
+	steps, err := parseScript(script)
+	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if !slices.ContainsFunc(steps, func(s step) bool { return s.actor == actorXMPP }) && streamEnded.MatchString(r.gateway.log.String()) {
-			t.Error("the gateway's stream to the XMPP server has ended in between")
-		}
-	})
+	r.play(t, steps)
+}
+
+// play takes the steps, one after the other.
+func (r *runner) play(t testing.TB, steps []step) {
+	t.Helper()
 	for _, s := range steps {
 		ctx, cancel := context.WithTimeoutCause(t.Context(), stepTime, errors.New("it has not come in time"))
 		err := r.run(ctx, s)

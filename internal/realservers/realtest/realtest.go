@@ -36,6 +36,12 @@ func Ejabberd(t testing.TB, o realservers.EjabberdOptions) *realservers.Ejabberd
 	return start(t, realservers.StartEjabberd, o)
 }
 
+// Biboumi starts the gateway that people come from, which stops at the end of the test.
+func Biboumi(t testing.TB, o realservers.BiboumiOptions) *realservers.Biboumi {
+	t.Helper()
+	return start(t, realservers.StartBiboumi, o)
+}
+
 // Ngircd starts an IRC server that stops at the end of the test.
 func Ngircd(t testing.TB, o realservers.NgircdOptions) *realservers.Ngircd {
 	t.Helper()
