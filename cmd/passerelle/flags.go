@@ -12,21 +12,31 @@ import (
 // parseFlags reads the flags of a command that takes no other arguments. Define adds them. If done is true, the command ends
 // with that exit code.
 func parseFlags(env *environment, c command, args []string, define func(*flag.FlagSet)) (code int, done bool) {
+	rest, code, done := parseArgs(env, c, args, define)
+	if !done && len(rest) > 0 {
+		return usageError(env, c, errors.New("too many arguments: "+strings.Join(rest, " "))), true
+	}
+	return code, done
+}
+
+// parseArgs is parseFlags for a command that takes other arguments, in any order.
+func parseArgs(env *environment, c command, args []string, define func(*flag.FlagSet)) (rest []string, code int, done bool) {
 	set := flag.NewFlagSet(c.name, flag.ContinueOnError)
 	set.SetOutput(io.Discard) // The package's own messages have another form than ours.
 	define(set)
-	err := set.Parse(args)
-	if errors.Is(err, flag.ErrHelp) {
-		printCommand(env.stdout, c)
-		return exitOK, true
+	for {
+		err := set.Parse(args)
+		switch {
+		case errors.Is(err, flag.ErrHelp):
+			printCommand(env.stdout, c)
+			return nil, exitOK, true
+		case err != nil:
+			return nil, usageError(env, c, err), true
+		case set.NArg() == 0:
+			return rest, exitOK, false
+		}
+		rest, args = append(rest, set.Arg(0)), set.Args()[1:]
 	}
-	if err == nil && set.NArg() > 0 {
-		err = errors.New("too many arguments: " + strings.Join(set.Args(), " "))
-	}
-	if err != nil {
-		return usageError(env, c, err), true
-	}
-	return exitOK, false
 }
 
 // usageError says how a command is used.

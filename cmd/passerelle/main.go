@@ -47,6 +47,7 @@ func commands() []command {
 		configCommand(),
 		userCommand(),
 		commandCommand(),
+		importBiboumiCommand(),
 		versionCommand(),
 	}
 }

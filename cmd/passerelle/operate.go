@@ -33,23 +33,10 @@ func (o *operation) flags(set *flag.FlagSet) {
 
 // parse reads flags and other arguments in any order. If done is true, the command ends with that exit code.
 func (o *operation) parse(args []string, define func(*flag.FlagSet)) (rest []string, code int, done bool) {
-	set := flag.NewFlagSet(o.command.name, flag.ContinueOnError)
-	set.SetOutput(io.Discard) // as in parseFlags
-	o.flags(set)
-	define(set)
-	for {
-		err := set.Parse(args)
-		switch {
-		case errors.Is(err, flag.ErrHelp):
-			printCommand(o.env.stdout, o.command)
-			return nil, exitOK, true
-		case err != nil:
-			return nil, usageError(o.env, o.command, err), true
-		case set.NArg() == 0:
-			return rest, exitOK, false
-		}
-		rest, args = append(rest, set.Arg(0)), set.Args()[1:]
-	}
+	return parseArgs(o.env, o.command, args, func(set *flag.FlagSet) {
+		o.flags(set)
+		define(set)
+	})
 }
 
 // client finds the running process.

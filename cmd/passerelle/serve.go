@@ -80,6 +80,9 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close(), unlock()) }()
+	if err := importsEnded(ctx, cfg, db); err != nil {
+		return err
+	}
 
 	identities, err := newIdentities(cfg)
 	if err != nil {

@@ -75,6 +75,11 @@ func importTable() []row {
 			why: "a bridge knows its network and the waist, neither XMPP nor another bridge",
 		},
 		{
+			pkgs: []string{"internal/biboumi"},
+			may:  []string{"transports", "store", "component", "component/stanza", "ircbridge"},
+			why:  "it brings users from one gateway to another, and says in whose words",
+		},
+		{
 			pkgs: []string{"internal/onetime"},
 			may:  []string{"transports", "store", "internal/text"},
 			why:  "it shows forms on the web, whatever they are for",

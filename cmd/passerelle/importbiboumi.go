@@ -1,0 +1,346 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/mattn/go-isatty"
+
+	"passerelle/config"
+	"passerelle/internal/biboumi"
+	"passerelle/internal/logging"
+	"passerelle/store"
+)
+
+func importBiboumiCommand() command {
+	return command{
+		name:  "import-biboumi",
+		usage: "config|data [FILE]",
+		short: "take over from biboumi",
+		long: `
+"config" reads biboumi's configuration FILE (default /etc/biboumi/biboumi.cfg) and
+prints one for passerelle, with comments on what differs:
+
+  passerelle import-biboumi config -o /etc/passerelle/passerelle.toml
+
+"data" reads biboumi's database and writes what passerelle keeps into its own: the
+settings of users on networks with passwords sealed, what is to be archived,
+contacts, and the archives, each to be read by the user it belongs to. FILE is
+biboumi's configuration, which says where the database is, or the file of an
+SQLite database. Neither gateway may run meanwhile:
+
+  passerelle import-biboumi data -dry-run
+  passerelle import-biboumi data
+
+Nothing of biboumi's is changed. What users have set in passerelle already stays.
+An import that was interrupted goes on when it is run again, and passerelle does
+not start before that. Run again later it brings only new messages. Flags:
+
+  -o FILE          write the configuration there, and the secret into irc.secret
+                   beside it; both must not be there yet
+  -config FILE     the configuration of passerelle (default
+                   /etc/passerelle/passerelle.toml)
+  -domain DOMAIN   the gateway, where FILE does not say it and there are several
+  -dry-run         write nothing, only count
+  -skip-old        leave out messages that are older than the archive keeps`,
+		run: runImportBiboumi,
+	}
+}
+
+// biboumiConfig is where biboumi's configuration is with Debian's package.
+const biboumiConfig = "/etc/biboumi/biboumi.cfg"
+
+// biboumiImport is a command line of import-biboumi.
+type biboumiImport struct {
+	env             *environment
+	file, out       string
+	config, domain  string
+	dryRun, skipOld bool
+}
+
+func runImportBiboumi(ctx context.Context, env *environment, args []string) int {
+	c := importBiboumiCommand()
+	i := &biboumiImport{env: env, file: biboumiConfig}
+	rest, code, done := parseArgs(env, c, args, func(set *flag.FlagSet) {
+		configFlag(&i.config)(set)
+		set.StringVar(&i.out, "o", "", "")
+		set.StringVar(&i.domain, "domain", "", "")
+		set.BoolVar(&i.dryRun, "dry-run", false, "")
+		set.BoolVar(&i.skipOld, "skip-old", false, "")
+	})
+	if done {
+		return code
+	}
+	if len(rest) == 2 {
+		i.file = rest[1]
+	}
+	var err error
+	switch {
+	case len(rest) == 0:
+		return usageError(env, c, errors.New("config or data is missing"))
+	case len(rest) > 2:
+		return usageError(env, c, errors.New("too many arguments: "+strings.Join(rest[2:], " ")))
+	case rest[0] == "config":
+		err = i.convert()
+	case rest[0] == "data":
+		cfg, code, done := loadConfig(env, i.config)
+		if done {
+			return code
+		}
+		err = i.data(ctx, cfg)
+	default:
+		return usageError(env, c, fmt.Errorf("there is no %q", rest[0]))
+	}
+	if err != nil {
+		printf(env.stderr, "passerelle import-biboumi: %v\n", err)
+		return exitFailed
+	}
+	return exitOK
+}
+
+// convert makes a configuration of biboumi's.
+func (i *biboumiImport) convert() error {
+	from, err := biboumi.ReadConfig(i.file, i.env.getenv)
+	if err != nil {
+		return err
+	}
+	if i.out == "" {
+		if _, err := i.env.stdout.Write(from.TOML()); err != nil {
+			return fmt.Errorf("write the configuration: %w", err)
+		}
+		printf(i.env.stderr, "The secret is not in it: put what biboumi's password is into a file %s beside it, with mode 0600.\n", biboumi.SecretFile)
+		return nil
+	}
+	secret := filepath.Join(filepath.Dir(i.out), biboumi.SecretFile)
+	if err := writeNew(secret, []byte(from.Password()+"\n"), 0o600); err != nil {
+		return fmt.Errorf("write the secret: %w", err)
+	}
+	if err := writeNew(i.out, from.TOML(), 0o644); err != nil {
+		return fmt.Errorf("write the configuration: %w", errors.Join(err, os.Remove(secret)))
+	}
+	printf(i.env.stdout, "Wrote %s and %s.\nRead the comments, then run\n  passerelle check-config -config %[1]s\n  passerelle import-biboumi data -config %[1]s -dry-run\n", i.out, secret)
+	return nil
+}
+
+// writeNew writes a file that is not there yet.
+func writeNew(path string, data []byte, mode os.FileMode) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Close())
+}
+
+// source finds biboumi's database, and the domain where the file says it.
+func (i *biboumiImport) source() (database, domain string, err error) {
+	f, err := os.Open(i.file)
+	if err != nil {
+		return "", "", err
+	}
+	head := make([]byte, 16)
+	n, err := io.ReadFull(f, head)
+	if err := errors.Join(f.Close(), ignoreShort(err)); err != nil {
+		return "", "", err
+	}
+	if bytes.HasPrefix(head[:n], []byte("SQLite format 3")) {
+		return i.file, i.domain, nil
+	}
+	from, err := biboumi.ReadConfig(i.file, i.env.getenv)
+	if err != nil {
+		return "", "", err
+	}
+	return from.Database(i.env.getenv), cmp.Or(i.domain, from.Hostname()), nil
+}
+
+// ignoreShort is err unless it says that a file is short.
+func ignoreShort(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil
+	}
+	return err
+}
+
+// gateway finds the gateway of ours that users are brought to.
+func gateway(cfg *config.Config, domain string) (*config.IRC, error) {
+	if domain == "" && len(cfg.IRC) == 1 {
+		return &cfg.IRC[0], nil
+	}
+	var domains []string
+	for i := range cfg.IRC {
+		if strings.EqualFold(cfg.IRC[i].Domain, domain) {
+			return &cfg.IRC[i], nil
+		}
+		domains = append(domains, cfg.IRC[i].Domain)
+	}
+	if domain == "" {
+		return nil, fmt.Errorf("which gateway? Give -domain with one of: %s", strings.Join(domains, ", "))
+	}
+	return nil, fmt.Errorf("the configuration has no gateway to IRC of the domain %s, but: %s", domain, strings.Join(domains, ", "))
+}
+
+// data takes biboumi's database over.
+func (i *biboumiImport) data(ctx context.Context, cfg *config.Config) (err error) {
+	name, domain, err := i.source()
+	if err != nil {
+		return err
+	}
+	to, err := gateway(cfg, domain)
+	if err != nil {
+		return err
+	}
+	from, err := biboumi.Open(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, from.Close()) }()
+	log := logging.New(i.env.stderr, logging.Options{Level: slog.LevelInfo})
+	o := biboumi.Options{From: from, Domain: to.Domain, Lines: cfg.Archive.Enabled, SkipOld: i.skipOld, Progress: i.progress()}
+	if cfg.Archive.Days > 0 {
+		o.OldestLine = time.Now().AddDate(0, 0, -cfg.Archive.Days)
+	}
+	if !i.dryRun {
+		db, _, unlock, err := openStore(ctx, cfg, log)
+		if err != nil {
+			return err
+		}
+		o.Store = db
+		defer func() { err = errors.Join(err, db.Close(), unlock()) }()
+	}
+	began := time.Now()
+	s, err := biboumi.Import(ctx, o)
+	if old, ok := errors.AsType[*biboumi.TooOldError](err); ok {
+		return fmt.Errorf("%w, and passerelle would delete at once what is older than %d days ([archive] days). "+
+			"Set days = 0 to keep everything, or give -skip-old to leave it out", old, cfg.Archive.Days)
+	}
+	if errors.Is(err, context.Canceled) && s != nil {
+		return fmt.Errorf("interrupted after %s messages: run it again and it goes on from there", thousands(s.Lines))
+	}
+	if err != nil {
+		return err
+	}
+	i.report(s, to.Domain, cfg, time.Since(began))
+	if !i.dryRun {
+		i.warn(name)
+	}
+	return nil
+}
+
+// importsEnded refuses to run a gateway whose rooms have only a part of their past: what is said now would come in between.
+func importsEnded(ctx context.Context, cfg *config.Config, db *store.DB) error {
+	for i := range cfg.IRC {
+		unfinished, err := biboumi.Unfinished(ctx, db, cfg.IRC[i].Domain)
+		if err != nil {
+			return err
+		}
+		if unfinished {
+			return fmt.Errorf("the import from biboumi into %s was interrupted: run passerelle import-biboumi data again, it goes on from there", cfg.IRC[i].Domain)
+		}
+	}
+	return nil
+}
+
+// progressEvery is how often the bar moves.
+const progressEvery = 200 * time.Millisecond
+
+// progress draws a bar, where somebody sees it.
+func (i *biboumiImport) progress() func(done, all int64) {
+	f, ok := i.env.stderr.(*os.File)
+	if !ok || !isatty.IsTerminal(f.Fd()) {
+		return nil
+	}
+	began := time.Now()
+	var last time.Time
+	return func(done, all int64) {
+		if done < all && time.Since(last) < progressEvery {
+			return
+		}
+		last = time.Now()
+		const width = 30
+		full := int(width * done / max(all, 1))
+		printf(f, "\r[%s%s] %3d %%  %s of %s messages, %s a second ", strings.Repeat("#", full), strings.Repeat(".", width-full),
+			100*done/max(all, 1), thousands(int(done)), thousands(int(all)), thousands(int(float64(done)/max(time.Since(began).Seconds(), 0.001))))
+		if done == all {
+			printf(f, "\n")
+		}
+	}
+}
+
+// report says what was done.
+func (i *biboumiImport) report(s *biboumi.Summary, domain string, cfg *config.Config, took time.Duration) {
+	out := i.env.stdout
+	switch {
+	case i.dryRun:
+		printf(out, "Nothing was written. An import into %s would bring:\n", domain)
+	case s.Again:
+		printf(out, "Brought to %s, besides what was there from before:\n", domain)
+	default:
+		printf(out, "Brought to %s:\n", domain)
+	}
+	printf(out, "  %s users\n", thousands(s.Users()))
+	printf(out, "  %s settings on networks, %s of them passwords, which are sealed here\n", thousands(s.Settings), thousands(s.Sealed))
+	printf(out, "  %s choices of what is to be archived\n", thousands(s.Choices))
+	printf(out, "  %s contacts\n", thousands(s.Contacts))
+	if cfg.Archive.Enabled {
+		printf(out, "  %s messages of %s rooms, in %s\n", thousands(s.Lines), thousands(s.Rooms()), took.Round(time.Second/10))
+	} else {
+		printf(out, "  no messages, because [archive] enabled = false\n")
+	}
+	if s.Kept > 0 {
+		printf(out, "Kept, because users have set something here already: %s settings\n", thousands(s.Kept))
+	}
+	counts(out, "Left out or changed:", s.Skipped())
+	counts(out, "What users have set and this version has nothing for, with how many users:", s.Left())
+	if n := s.Networks(); len(n) > 0 {
+		printf(out, "Networks that users reach at other servers than by their name. Put those that you trust into [[irc.network]]:\n")
+		for _, network := range n[:min(len(n), maxNetworksShown)] {
+			printf(out, "  %s: %s\n", network.Name, printable(strings.Join(network.Servers[:min(len(network.Servers), maxNetworksShown)], ", ")))
+		}
+		if more := len(n) - maxNetworksShown; more > 0 {
+			printf(out, "  and %d more\n", more)
+		}
+	}
+}
+
+// maxNetworksShown bounds the list of networks, and that of servers of each.
+const maxNetworksShown = 20
+
+func counts(out io.Writer, title string, all []biboumi.Count) {
+	if len(all) == 0 {
+		return
+	}
+	printf(out, "%s\n", title)
+	for _, c := range all {
+		printf(out, "  %7s  %s\n", thousands(c.N), c.Text)
+	}
+}
+
+// warn says that the passwords are still where they were.
+func (i *biboumiImport) warn(database string) {
+	printf(i.env.stdout, "\nbiboumi's database still has the passwords of users in clear text, and its configuration the secret. Keep the database until all is\n"+
+		"as you want it, then destroy it:\n")
+	if biboumi.IsPostgres(database) {
+		printf(i.env.stdout, "  DROP DATABASE, and its backups\n")
+		return
+	}
+	printf(i.env.stdout, "  shred -u %s\n", database)
+}
+
+// thousands writes a number with commas.
+func thousands(n int) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
