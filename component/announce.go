@@ -2,78 +2,113 @@ package component
 
 import (
 	"context"
-	"maps"
-	"slices"
+	"errors"
+	"fmt"
 
 	"passerelle/component/stanza"
+	"passerelle/store"
 	"passerelle/transports"
 )
 
-// audience is those who have the gateway or something of it in their contact list, each with the local parts; who registered has the
-// domain itself.
-type audience struct {
-	contacts   map[transports.Address]map[string]struct{}
-	registered map[transports.Address]bool
-}
+// audiencePage is how many rows of those who are to be told of the gateway's presence are in memory at a time.
+const audiencePage = 500
 
-// audience reads who is to be told of the gateway's presence.
-func (g *Gateway) audience() audience {
-	l := audience{make(map[transports.Address]map[string]struct{}), make(map[transports.Address]bool)}
+// eachAudience calls do for everybody who has something of the gateway in his contact list, with the local parts. Who has so many that
+// they are on two pages comes twice.
+func (g *Gateway) eachAudience(ctx context.Context, do func(user transports.Address, contacts []string)) error {
 	if g.opt.Store == nil {
-		return l
+		return nil
 	}
-	note := func(user, contact string) (transports.Address, bool) {
-		jid, err := transports.ParseAddress(user)
-		if err != nil || !g.access.admits(jid) {
-			return jid, false
-		}
-		set := l.contacts[jid]
-		add(&set, contact)
-		l.contacts[jid] = set
-		return jid, true
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
-	defer cancel()
-	users, err := g.opt.Store.UsersWith(ctx, g.opt.Domain, registerScope, registerName)
-	if err == nil {
-		for _, user := range users {
-			if jid, ok := note(user, ""); ok {
-				l.registered[jid] = true
+	after := store.Contact{UserID: store.UserID{Domain: g.opt.Domain}}
+	return inPages(ctx, func(ctx context.Context) (int, error) {
+		page, err := g.opt.Store.ContactsAfter(ctx, after, audiencePage)
+		for i := 0; i < len(page) && ctx.Err() == nil; {
+			after = page[i]
+			var contacts []string
+			for ; i < len(page) && page[i].JID == after.JID; i++ {
+				contacts = append(contacts, page[i].Contact)
+			}
+			after = page[i-1]
+			if jid, err := transports.ParseAddress(after.JID); err == nil && g.access.admits(jid) {
+				do(jid, contacts)
 			}
 		}
-		contacts, errContacts := g.opt.Store.AllContacts(ctx, g.opt.Domain)
-		for _, c := range contacts {
-			note(c.JID, c.Contact)
+		return len(page), err
+	})
+}
+
+// eachRegistered calls do for everybody who registered.
+func (g *Gateway) eachRegistered(ctx context.Context, do func(user transports.Address)) error {
+	if g.opt.Store == nil {
+		return nil
+	}
+	after := ""
+	return inPages(ctx, func(ctx context.Context) (int, error) {
+		page, err := g.opt.Store.UsersWith(ctx, g.opt.Domain, registerScope, registerName, after, audiencePage)
+		for _, after = range page {
+			if jid, err := transports.ParseAddress(after); err == nil && g.access.admits(jid) && ctx.Err() == nil {
+				do(jid)
+			}
 		}
-		err = errContacts
+		return len(page), err
+	})
+}
+
+// inPages reads pages until one is not full.
+func inPages(ctx context.Context, read func(context.Context) (int, error)) error {
+	for {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		n, err := read(ctx)
+		if err != nil || n < audiencePage {
+			return err
+		}
 	}
-	if err != nil {
-		g.log.Error("not everybody can be told of the gateway's presence: contacts could not be read", "error", err)
+}
+
+// on runs f on a user's goroutine, waits for it, and reports whether it ran.
+func (g *Gateway) on(ctx context.Context, jid transports.Address, f func(u *user)) bool {
+	for {
+		u, ok := g.user(jid)
+		if !ok {
+			return false
+		}
+		_, err := peek(ctx, u, func() struct{} {
+			f(u)
+			return struct{}{}
+		})
+		if !errors.Is(err, errRetired) {
+			return err == nil
+		}
 	}
-	return l
 }
 
 // tellComing tells everybody who has the gateway in his contact list that it is there, and asks those who registered whether they are
-// (XEP-0100 §4.4). At the first start all else is shown as it is too: an earlier process may have died and left it as available.
-func (g *Gateway) tellComing(first bool) {
-	all := g.audience()
-	for to, contacts := range all.contacts {
-		u, ok := g.user(to)
-		if !ok {
-			return
-		}
-		u.post(func() {
-			for _, local := range slices.Sorted(maps.Keys(contacts)) {
+// (XEP-0100 §4.4). At the first start all else is shown as it is too: an earlier process may have died and left it as available. One
+// user follows the other, at the pace of the stream. It reports whether it came to the end.
+func (g *Gateway) tellComing(ctx context.Context, first bool) bool {
+	err := g.eachAudience(ctx, func(to transports.Address, contacts []string) {
+		g.on(ctx, to, func(u *user) {
+			for _, local := range contacts {
 				a := transports.Address{Local: local, Domain: g.domain.Domain}
-				if e, err := g.entity(a); err == nil && (first || e.kind&(entityGateway|entityBot) != 0) {
+				if e, err := g.entity(a); err == nil && !u.stopped && (first || e.kind&(entityGateway|entityBot) != 0) {
 					u.showTo(e, a, to)
 				}
 			}
-			if all.registered[to] {
+		})
+	})
+	if err == nil {
+		err = g.eachRegistered(ctx, func(to transports.Address) {
+			g.on(ctx, to, func(u *user) {
 				u.out.Stanzas.Start("presence").JID("from", g.domain).JID("to", to).Attr("type", "probe").End()
-			}
+			})
 		})
 	}
+	if err != nil && ctx.Err() == nil {
+		g.log.Error("not everybody could be told of the gateway's presence", "error", fmt.Errorf("read contacts: %w", err))
+	}
+	return err == nil
 }
 
 // tellGoing tells everybody who has the gateway in his contact list that it goes (XEP-0100 §4.5); networks and people go with their
@@ -82,10 +117,12 @@ func (g *Gateway) tellGoing() {
 	if !g.Connected() {
 		return
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
+	defer cancel()
 	var b stanza.Builder
-	for to, contacts := range g.audience().contacts {
-		for _, local := range []string{"", botLocal} {
-			if _, there := contacts[local]; there {
+	err := g.eachAudience(ctx, func(to transports.Address, contacts []string) {
+		for _, local := range contacts {
+			if local == "" || local == botLocal {
 				b.Start("presence").JID("from", transports.Address{Local: local, Domain: g.domain.Domain}).JID("to", to).Attr("type", "unavailable").End()
 			}
 		}
@@ -93,6 +130,9 @@ func (g *Gateway) tellGoing() {
 			g.offer(&b)
 			b.Reset()
 		}
+	})
+	if err != nil {
+		g.log.Error("not everybody could be told that the gateway goes", "error", fmt.Errorf("read contacts: %w", err))
 	}
 	if b.Len() > 0 {
 		g.offer(&b)

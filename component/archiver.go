@@ -271,9 +271,6 @@ func (h *hearer) Keep(k muc.Kept) string {
 		return newID()
 	}
 	if !h.u.keeps(h.addr) {
-		if h.u.archivePrefs == nil { // he may have wanted it
-			h.lost.Store(true)
-		}
 		h.leave() // nothing is remembered for who does not hear it; he enters again with the first line that he wants to be kept
 		return newID()
 	}

@@ -3,7 +3,6 @@ package component
 import (
 	"context"
 	"log/slog"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -107,7 +106,7 @@ func TestArchivePrefsOfOtherSpellings(t *testing.T) {
 			t.Fatal(err)
 		}
 		u, _ := w.gateway.user(transports.Address{Local: "alice", Domain: "localhost"})
-		keeps, err := peek(t.Context(), u, func() bool { return u.archivePrefs == nil || u.keeps(w.gateway.address(e.target)) })
+		keeps, err := peek(t.Context(), u, func() bool { return u.relations == nil || u.keeps(w.gateway.address(e.target)) })
 		if err != nil || keeps {
 			t.Errorf("%s is archived all the same (%v)", room, err)
 		}
@@ -127,38 +126,6 @@ func TestArchivePrefsTooLong(t *testing.T) {
 	if !strings.Contains(answer.String(), "policy-violation") {
 		t.Errorf("got %s", answer)
 	}
-}
-
-// What could not be read before the traffic is read beside it, and the archive says that there is a gap.
-func TestArchivePrefsAreReadAgain(t *testing.T) {
-	t.Parallel()
-	w, _ := newArchiveWorld(t)
-	alice := w.client("alice@localhost/phone")
-	s := w.join(alice, "alice")
-	u, _ := w.gateway.user(transports.Address{Local: "alice", Domain: "localhost"})
-	loaded := func() bool {
-		known, err := peek(t.Context(), u, func() bool { return u.archivePrefs != nil })
-		if err != nil {
-			t.Fatal(err)
-		}
-		return known
-	}
-	if !loaded() {
-		t.Fatal("they are not read")
-	}
-	if _, err := peek(t.Context(), u, func() bool { u.archivePrefs = nil; return true }); err != nil { // as if it had failed
-		t.Fatal(err)
-	}
-	s.emit(t, roomLine("bob", "lost"))
-	alice.receive()
-	for deadline := time.Now().Add(testWait); !loaded(); runtime.Gosched() {
-		if time.Now().After(deadline) {
-			t.Fatal("they are not read again")
-		}
-	}
-	s.emit(t, roomLine("bob", "kept"))
-	alice.receive()
-	wantLines(t, spoken(alice.page(goJID, "")), ": "+lostText, "bob: kept")
 }
 
 // The year 1 is a time as any other, and before all messages.

@@ -20,10 +20,18 @@ func (u *user) subscribe(in *inbound, e entity) {
 		u.out.Stanzas.Start("presence").JID("from", contact).JID("to", u.jid).Attr("type", "subscribed").End()
 		u.showTo(e, contact, u.jid)
 	}
-	known := u.known()
+	if e.kind&contactKinds == 0 {
+		accept()
+		return
+	}
+	known, err := u.related()
+	if err != nil {
+		u.refuse(in, err)
+		return
+	}
 	_, there := known.contacts[contact.Local]
 	switch {
-	case e.kind&contactKinds == 0 || there:
+	case there:
 		accept()
 	case u.hides(e, contact):
 		u.refuseBlocked(in)
@@ -31,27 +39,29 @@ func (u *user) subscribe(in *inbound, e entity) {
 		u.refuse(in, transports.NewError(transports.Policy, text.Say(in.root().Attr("xml:lang"), "You have as many contacts here as can be kept. Remove some first."), nil))
 	default:
 		r := reply{from: in.from, to: in.to, id: in.root().Attr("id")}
-		u.addContact(e, contact, func(err error) {
+		u.addContact(known, e, contact, func(err error) {
 			if err != nil {
 				u.out.Stanzas.Start("presence").JID("from", r.to).JID("to", r.from).Attr("type", "error").Attr("id", r.id).Error(u.sayError(err)).End()
 				return
 			}
-			accept()
+			if u.inContacts(contact) { // else he has gone back on it meanwhile, and was told
+				accept()
+			}
 		})
 	}
 }
 
 // addContact notes that an address is in the user's contact list.
-func (u *user) addContact(e entity, contact transports.Address, done func(error)) {
-	add(&u.known().contacts, contact.Local)
-	u.change(relationChange{
+func (u *user) addContact(known *relations, e entity, contact transports.Address, done func(error)) {
+	add(&known.contacts, contact.Local)
+	u.change(known, relationChange{
 		write: func(tx *store.Tx, id store.UserID) error {
 			return tx.AddContact(store.Contact{UserID: id, Contact: contact.Local})
 		},
 		done: func(err error) {
 			if err != nil {
-				delete(u.known().contacts, contact.Local)
-			} else if n := u.networks[e.target.Network]; n != nil && e.kind == entityContact {
+				delete(known.contacts, contact.Local)
+			} else if n := u.networks[e.target.Network]; n != nil && e.kind == entityContact && u.inContacts(contact) {
 				n.watch(false, e.target)
 			}
 			done(err)
@@ -62,10 +72,13 @@ func (u *user) addContact(e entity, contact transports.Address, done func(error)
 // unsubscribe takes an address of ours out of a user's contact list (RFC 6121 §3.3.3, XEP-0100 §5.3). The registration stays: who
 // tidies up his list does not want to lose his settings.
 func (u *user) unsubscribe(e entity, contact transports.Address) {
-	known := u.known()
-	if _, there := known.contacts[contact.Local]; there {
+	known, err := u.related()
+	if err != nil {
+		// He is not asked twice, and what he does not have any more may be shown to him until the next time.
+		u.g.log.Error("that a contact was removed could not be written", u.logID(), "error", err)
+	} else if _, there := known.contacts[contact.Local]; there {
 		delete(known.contacts, contact.Local)
-		u.change(relationChange{
+		u.change(known, relationChange{
 			write: func(tx *store.Tx, id store.UserID) error {
 				return tx.RemoveContact(store.Contact{UserID: id, Contact: contact.Local})
 			},
@@ -91,9 +104,9 @@ func (u *user) probe(in *inbound, e entity) {
 	if e.kind&contactKinds == 0 {
 		return
 	}
-	contact, known := in.to.Bare(), u.known()
-	if _, there := known.contacts[contact.Local]; !there && len(known.contacts) < MaxContacts {
-		u.addContact(e, contact, func(err error) {
+	contact := in.to.Bare()
+	if known, err := u.related(); err == nil && !u.inContacts(contact) && len(known.contacts) < MaxContacts {
+		u.addContact(known, e, contact, func(err error) {
 			if err != nil {
 				u.g.log.Error("a contact could not be written", u.logID(), "error", err)
 			}
@@ -144,9 +157,9 @@ func (u *user) appendWhat(b *stanza.Builder, e entity) {
 }
 
 // inList are the user's contacts on a network.
-func (n *network) inList() []transports.Target {
+func (n *network) inList(known *relations) []transports.Target {
 	var who []transports.Target
-	for _, local := range slices.Sorted(maps.Keys(n.u.known().contacts)) { // where there are too many it is always the same ones
+	for _, local := range slices.Sorted(maps.Keys(known.contacts)) { // where there are too many it is always the same ones
 		if local == "" {
 			continue
 		}
@@ -172,7 +185,7 @@ func (n *network) watch(stop bool, who ...transports.Target) {
 // presence takes how somebody in the contact list is.
 func (n *network) presence(e transports.Presence) {
 	contact := n.u.g.address(e.Who)
-	if _, there := n.u.known().contacts[contact.Local]; !there || n.present[e.Who.ID] == e {
+	if !n.u.inContacts(contact) || n.present[e.Who.ID] == e {
 		return
 	}
 	if e.Online {
@@ -217,8 +230,13 @@ func (n *network) setOnline(online bool) {
 	}
 }
 
+// inContacts reports whether the user is known to have an address in his contact list.
 func (u *user) inContacts(a transports.Address) bool {
-	_, there := u.known().contacts[a.Local]
+	r, err := u.related()
+	if err != nil {
+		return false
+	}
+	_, there := r.contacts[a.Local]
 	return there
 }
 

@@ -178,7 +178,7 @@ func (u *user) available(in *inbound, e entity) {
 
 // unavailable takes a client out of a room. Its server tells each room that it was in when it goes offline (RFC 6121 §4.6.3).
 func (u *user) unavailable(in *inbound, e entity) {
-	delete(u.blockWatchers, in.from)
+	u.unwatchBlocklist(in.from)
 	if e.kind != entityOccupant && e.kind != entityRoom {
 		return
 	}

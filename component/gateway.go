@@ -97,11 +97,13 @@ type Gateway struct {
 	stopping bool
 	working  workCount // user goroutines
 
-	sessions  atomic.Int64 // on networks, of all users
-	connected atomic.Bool
-	downSince atomic.Int64   // Unix nanoseconds; 0 while the stream is up or was never up
-	occupancy chan *occupied // changes for the recorder
-	archive   *archiver      // nil where nothing is kept
+	sessions      atomic.Int64 // on networks, of all users
+	blockWatchers atomic.Int64 // clients that are told of changes of the list of blocked addresses, of all users
+	connected     atomic.Bool
+	shown         atomic.Bool    // since the start everybody was told of all that is there
+	downSince     atomic.Int64   // Unix nanoseconds; 0 while the stream is up or was never up
+	occupancy     chan *occupied // changes for the recorder
+	archive       *archiver      // nil where nothing is kept
 }
 
 // New makes the gateway of a domain. Run makes it work.
@@ -168,8 +170,11 @@ func (g *Gateway) Run(ctx context.Context) error {
 			if first {
 				g.restore(back)
 			}
-			g.tellComing(first)
 			first = false
+		}, func(ctx context.Context) {
+			if g.tellComing(ctx, !g.shown.Load()) {
+				g.shown.Store(true)
+			}
 		})
 		if ctx.Err() != nil {
 			break
@@ -190,8 +195,8 @@ func (g *Gateway) Run(ctx context.Context) error {
 	return nil
 }
 
-// serve connects once and serves the stream until it ends. It calls up once the stream stands.
-func (g *Gateway) serve(ctx context.Context, wait *backoff, up func()) error {
+// serve connects once and serves the stream until it ends. It calls up once the stream stands, and tell beside the traffic.
+func (g *Gateway) serve(ctx context.Context, wait *backoff, up func(), tell func(context.Context)) error {
 	s, err := dial(ctx, g.opt.Server, g.opt.Domain, g.opt.Secret)
 	if err != nil {
 		return err
@@ -207,6 +212,9 @@ func (g *Gateway) serve(ctx context.Context, wait *backoff, up func()) error {
 	defer wg.Wait()
 	watch, stopWatch := context.WithCancel(life)
 	defer stopWatch()
+	telling, stopTelling := context.WithCancel(ctx)
+	defer stopTelling()
+	wg.Go(func() { tell(telling) })
 	wg.Go(func() {
 		if err := g.watch(watch, s); err != nil {
 			end(err)

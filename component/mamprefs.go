@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 
 	"passerelle/component/stanza"
 	"passerelle/internal/text"
@@ -72,58 +71,10 @@ func (ArchiveChoice) Fits(jids []string) bool {
 	return len(jids) <= maxPrefJIDs && len(strings.Join(jids, "\n")) < maxPrefBytes
 }
 
-const (
-	// prefsWait bounds the reading of preferences, which holds the user up.
-	prefsWait = time.Second
-
-	// prefsAgain is how long they are not asked for again where they could not be read.
-	prefsAgain = 10 * time.Second
-)
-
-// keeps reports whether the user wants what is said at a bare address, as Gateway.kept gives it, to be archived. Where the database
-// does not say, nothing is, and it is asked again.
+// keeps reports whether the user, who has a session, wants what is said at a bare address, as Gateway.kept gives it, to be archived.
 func (u *user) keeps(a transports.Address) bool {
-	if u.archivePrefs == nil {
-		u.reloadArchivePrefs()
-		return false
-	}
-	return u.archivePrefs.keeps(a)
-}
-
-// loadArchivePrefs reads what the user wants to be archived, before anything can be said to him.
-func (u *user) loadArchivePrefs() {
-	if u.g.archive == nil || u.archivePrefs != nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(u.ctx, prefsWait)
-	defer cancel()
-	set, err := u.g.opt.Store.Settings(ctx, u.g.userID(u.jid), archiveScope)
-	u.loadedArchivePrefs(set, err)
-}
-
-// reloadArchivePrefs reads them beside the traffic, since they could not be read before it.
-func (u *user) reloadArchivePrefs() {
-	if now().Sub(u.prefsFailed) < prefsAgain || u.awaited >= maxAwaited {
-		return
-	}
-	u.prefsFailed = now() // so that it is not done twice
-	u.background(func(ctx context.Context) func() {
-		set, err := u.g.opt.Store.Settings(ctx, u.g.userID(u.jid), archiveScope)
-		return func() {
-			if u.archivePrefs == nil {
-				u.loadedArchivePrefs(set, err)
-			}
-		}
-	})
-}
-
-func (u *user) loadedArchivePrefs(set map[string]string, err error) {
-	if err != nil {
-		u.g.log.Error("what a user wants to be archived could not be read, so nothing is for now", u.logID(), "error", err)
-		u.prefsFailed = now()
-		return
-	}
-	u.archivePrefs = u.g.readArchivePrefs(set)
+	r, err := u.related()
+	return err == nil && r.archive.keeps(a)
 }
 
 // kept is the address under which what is said at an address is archived: one's own may be written in several ways.
@@ -160,8 +111,8 @@ func (u *user) archivePrefsIQ(in *inbound, _ entity) {
 	root := in.root()
 	lang := root.Attr("xml:lang")
 	r := reply{from: in.from, to: in.to, id: root.Attr("id")}
-	id := u.g.userID(u.jid)
 	if root.AttrIs("type", "get") {
+		id := u.g.userID(u.jid)
 		u.background(func(ctx context.Context) func() {
 			set, err := u.g.opt.Store.Settings(ctx, id, archiveScope)
 			return func() { u.answerPrefs(r, u.g.readArchivePrefs(set), err) }
@@ -183,22 +134,19 @@ func (u *user) archivePrefsIQ(in *inbound, _ entity) {
 		}
 		set[name] = strings.Join(jids, "\n")
 	}
-	u.background(func(ctx context.Context) func() {
-		err := u.g.opt.Store.Write(ctx, func(tx *store.Tx) error {
-			for _, name := range []string{archiveDefault, archiveAlways, archiveNever} {
-				if err := tx.Set(id, archiveScope, name, set[name]); err != nil {
-					return err
-				}
+	u.write(func(tx *store.Tx, id store.UserID) error {
+		for _, name := range []string{archiveDefault, archiveAlways, archiveNever} {
+			if err := tx.Set(id, archiveScope, name, set[name]); err != nil {
+				return err
 			}
-			return nil
-		})
-		return func() {
-			p := u.g.readArchivePrefs(set)
-			if err == nil {
-				u.archivePrefs = p
-			}
-			u.answerPrefs(r, p, err)
 		}
+		return nil
+	}, func(err error) {
+		p := u.g.readArchivePrefs(set)
+		if err == nil && u.relations != nil {
+			u.relations.archive = p
+		}
+		u.answerPrefs(r, p, err)
 	})
 }
 

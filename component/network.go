@@ -59,7 +59,10 @@ func (u *user) network(id string) (*network, error) {
 	if err := u.mayOpen(); err != nil {
 		return nil, err
 	}
-	u.loadArchivePrefs()
+	known, unread := u.related()
+	if unread != nil {
+		return nil, unread
+	}
 	n := &network{u: u, id: id}
 	s, err := u.g.opt.Transport.Open(u.ctx, u.jid, id, n)
 	if err != nil {
@@ -72,7 +75,7 @@ func (u *user) network(id string) (*network, error) {
 	u.networks[id] = n
 	u.g.sessions.Add(1)
 	u.g.metrics.sessions.Inc()
-	n.watch(false, n.inList()...)
+	n.watch(false, n.inList(known)...)
 	return n, nil
 }
 

@@ -181,6 +181,10 @@ func (u *user) restore(r restoring) {
 	if _, there := u.restoring[r]; !there || u.stopped {
 		return // the next start tries again
 	}
+	if _, unread := u.related(); unread != nil {
+		u.after(relationsAgain, func() { u.restore(r) })
+		return
+	}
 	delete(u.restoring, r)
 	addr := u.roomAddress(r)
 	e, err := u.g.entity(addr)

@@ -26,9 +26,9 @@ func (u *user) register(in *inbound, _ entity) {
 	root := in.root()
 	lang := root.Attr("xml:lang")
 	r := reply{from: in.from, to: in.to, id: root.Attr("id")}
-	id := u.g.userID(u.jid)
 	switch query := root.Child(nsRegister, "query"); {
 	case root.AttrIs("type", "get"):
+		id := u.g.userID(u.jid)
 		u.background(func(ctx context.Context) func() {
 			set, err := u.g.opt.Store.Settings(ctx, id, registerScope)
 			return func() {
@@ -42,36 +42,39 @@ func (u *user) register(in *inbound, _ entity) {
 	case query.Child(nsRegister, "remove") != nil:
 		// XEP-0077 §3.2, XEP-0100 §4.3.
 		u.background(func(ctx context.Context) func() {
-			contacts, err := u.g.removeUser(ctx, u.jid, text.Say(lang, "You are no longer registered here."))
+			finish, err := u.g.removeUser(ctx, u.jid, text.Say(lang, "You are no longer registered here."))
 			return func() {
 				if err != nil {
 					u.answerIQ(r.from, r.to, r.id, u.sayError(err))
 					return
 				}
 				u.answerIQ(r.from, r.to, r.id, nil)
-				u.sayRemoved(contacts)
+				finish()
 			}
 		})
 	case query.Child(nsForm, "x").AttrIs("type", "cancel"):
 		u.answerIQ(r.from, r.to, r.id, nil)
 	default:
-		u.background(func(ctx context.Context) func() {
-			err := u.g.opt.Store.Write(ctx, func(tx *store.Tx) error {
-				if err := tx.TouchUser(id); err != nil {
-					return err
-				}
-				return tx.Set(id, registerScope, registerName, "1")
-			})
-			return func() {
-				if err != nil {
-					u.answerIQ(r.from, r.to, r.id, u.sayError(err))
-					return
-				}
-				u.answerIQ(r.from, r.to, r.id, nil)
-				// XEP-0100 §4.1.1: the gateway shows itself.
-				u.showTo(entity{kind: entityGateway}, u.g.domain, u.jid)
-				u.background(u.enlist(r.from))
+		u.write(func(tx *store.Tx, id store.UserID) error {
+			if err := tx.TouchUser(id); err != nil {
+				return err
 			}
+			if err := tx.AddContact(store.Contact{UserID: id, Contact: u.g.domain.Local}); err != nil {
+				return err
+			}
+			return tx.Set(id, registerScope, registerName, "1")
+		}, func(err error) {
+			if err != nil {
+				u.answerIQ(r.from, r.to, r.id, u.sayError(err))
+				return
+			}
+			if u.relations != nil {
+				add(&u.relations.contacts, u.g.domain.Local)
+			}
+			u.answerIQ(r.from, r.to, r.id, nil)
+			// XEP-0100 §4.1.1: the gateway shows itself.
+			u.showTo(entity{kind: entityGateway}, u.g.domain, u.jid)
+			u.background(u.enlist(r.from))
 		})
 	}
 }
@@ -97,12 +100,17 @@ func (u *user) enlist(client transports.Address) func(context.Context) func() {
 
 // listSuggestions notes that the gateway and its bot are in the user's contact list, and shows the bot.
 func (u *user) listSuggestions() {
+	known, err := u.related()
+	if err != nil {
+		u.g.log.Error("a contact could not be written", u.logID(), "error", err)
+		return // his server asks about it
+	}
 	for _, s := range u.g.suggestions() {
 		e, err := u.g.entity(s.jid)
 		if err != nil {
 			continue
 		}
-		u.addContact(e, s.jid, func(err error) {
+		u.addContact(known, e, s.jid, func(err error) {
 			if err != nil {
 				u.g.log.Error("a contact could not be written", u.logID(), "error", err)
 			}

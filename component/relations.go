@@ -15,15 +15,24 @@ const (
 	maxUnwritten = 2000
 )
 
-// relationsWait is how long a user waits for the database to say whom he knows.
-const relationsWait = 5 * time.Second
+// What the database says of a user is waited for relationsWait at most, which holds up nobody but him; then it is not asked again for
+// relationsAgain.
+const (
+	relationsWait  = 2 * time.Second
+	relationsAgain = 5 * time.Second
+)
 
-// relations are what a user has to do with people, as far as the database knows. It belongs to the user's goroutine.
+// relations are what his traffic depends on of what the database knows of a user: whom he has to do with, and what he wants to be
+// archived. It belongs to the user's goroutine.
 type relations struct {
 	contacts map[string]struct{} // local parts of those that are in his contact list; "" is the domain
 	blocked  map[string]struct{} // JIDs that he wants to hear nothing from
-	changes  []relationChange    // that wait to be written
+	archive  *archivePrefs
+
+	changes  []relationChange // that wait to be written
 	writing  bool
+	blocking int // addresses on their way into blocked
+	requests int // to block or unblock, on their way
 }
 
 // relationChange is a change on its way into the database. done is told what became of it.
@@ -32,27 +41,53 @@ type relationChange struct {
 	done  func(err error)
 }
 
-// known reads what the user has to do with people, once as long as he is remembered. Where the database does not answer, nobody is
-// known, and the next one who asks looks again.
-func (u *user) known() *relations {
+// related reads the user's relations, once as long as he is remembered. It is the first thing that a session does, and none is opened
+// where the database does not answer: who is not known to be blocked would get through, and what nobody wants to be kept would be.
+// What is open already goes on without the database.
+func (u *user) related() (*relations, *transports.Error) {
 	if u.relations != nil {
-		return u.relations
+		return u.relations, nil
 	}
-	r := &relations{}
 	if u.g.opt.Store == nil {
-		u.relations = r
-		return r
+		u.relations = &relations{archive: keepsAll}
+		return u.relations, nil
 	}
-	ctx, cancel := context.WithTimeout(u.ctx, relationsWait)
-	defer cancel()
-	contacts, err := u.g.opt.Store.Contacts(ctx, u.g.userID(u.jid))
-	var blocked []string
-	if err == nil {
-		blocked, err = u.g.opt.Store.Blocks(ctx, u.g.userID(u.jid))
+	if now().Before(u.relatedAt) {
+		return nil, errUnread(nil)
 	}
+	r, err := u.g.readRelations(u.ctx, u.jid)
 	if err != nil {
-		u.g.log.Error("whom a user knows could not be read", u.logID(), "error", err)
-		return r
+		u.relatedAt = now().Add(relationsAgain)
+		u.g.log.Error("what is known of a user could not be read", u.logID(), "error", err)
+		return nil, errUnread(err)
+	}
+	u.relations = r
+	return r, nil
+}
+
+func errUnread(err error) *transports.Error {
+	return transports.NewError(transports.Busy, "What you have set up here cannot be read just now. Try again in a moment.", err)
+}
+
+func (g *Gateway) readRelations(ctx context.Context, jid transports.Address) (*relations, error) {
+	ctx, cancel := context.WithTimeout(ctx, relationsWait)
+	defer cancel()
+	id := g.userID(jid)
+	contacts, err := g.opt.Store.Contacts(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	blocked, err := g.opt.Store.Blocks(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	r := &relations{archive: keepsAll}
+	if g.archive != nil {
+		set, err := g.opt.Store.Settings(ctx, id, archiveScope)
+		if err != nil {
+			return nil, err
+		}
+		r.archive = g.readArchivePrefs(set)
 	}
 	for _, c := range contacts {
 		add(&r.contacts, c)
@@ -60,8 +95,7 @@ func (u *user) known() *relations {
 	for _, b := range blocked {
 		add(&r.blocked, b)
 	}
-	u.relations = r
-	return r
+	return r, nil
 }
 
 // add puts s into a set that is nil as long as it is empty: most users have no contacts here and block nobody.
@@ -73,8 +107,7 @@ func add(set *map[string]struct{}, s string) {
 }
 
 // change writes a change down, and says what became of it. Those that come while the database is busy go there together.
-func (u *user) change(c relationChange) {
-	r := u.known()
+func (u *user) change(r *relations, c relationChange) {
 	if len(r.changes) >= maxUnwritten {
 		c.done(transports.NewError(transports.Busy, "", nil))
 		return
@@ -88,26 +121,45 @@ func (u *user) writeRelations(r *relations) {
 		return
 	}
 	r.writing = true
-	changes, id := r.changes, u.g.userID(u.jid)
+	changes := r.changes
 	r.changes = nil
-	u.background(func(ctx context.Context) func() {
-		var err error
-		if u.g.opt.Store != nil {
-			err = u.g.opt.Store.Write(ctx, func(tx *store.Tx) error {
-				for _, c := range changes {
-					if err := c.write(tx, id); err != nil {
-						return err
-					}
-				}
-				return nil
-			})
-		}
-		return func() {
-			r.writing = false
-			for _, c := range changes {
-				c.done(err)
+	u.write(func(tx *store.Tx, id store.UserID) error {
+		for _, c := range changes {
+			if err := c.write(tx, id); err != nil {
+				return err
 			}
-			u.writeRelations(r)
+		}
+		return nil
+	}, func(err error) {
+		r.writing = false
+		for _, c := range changes {
+			c.done(err)
+		}
+		u.writeRelations(r)
+	})
+}
+
+// write writes something of the user down in the background, and says what became of it. While he is being removed nothing is: it would
+// bring him back.
+func (u *user) write(write func(tx *store.Tx, id store.UserID) error, done func(err error)) {
+	switch {
+	case u.removing > 0:
+		done(transports.NewError(transports.Gone, "You are being removed from this gateway.", nil))
+		return
+	case u.g.opt.Store == nil:
+		done(nil)
+		return
+	}
+	id := u.g.userID(u.jid)
+	u.writes++
+	u.background(func(ctx context.Context) func() {
+		err := u.g.opt.Store.Write(ctx, func(tx *store.Tx) error { return write(tx, id) })
+		return func() {
+			if u.writes--; u.writes == 0 && u.quiet != nil {
+				close(u.quiet)
+				u.quiet = nil
+			}
+			done(err)
 		}
 	})
 }
@@ -115,21 +167,24 @@ func (u *user) writeRelations(r *relations) {
 // blocks reports whether the user wants to hear nothing from an address of ours (XEP-0191 §2): it, its bare form, the network that it is
 // on, or the domain.
 func (u *user) blocks(a transports.Address) bool {
-	blocked := u.known().blocked
-	if len(blocked) == 0 {
+	r, err := u.related()
+	if err != nil {
+		return true // nobody asks without a session, which has read them
+	}
+	if len(r.blocked) == 0 {
 		return false
 	}
-	is := func(s string) bool { _, ok := blocked[s]; return ok }
+	is := func(s string) bool { _, ok := r.blocked[s]; return ok }
 	if is(a.String()) || is(a.Bare().String()) || is(a.Domain) {
 		return true
 	}
-	e, err := u.g.entity(a)
-	return err == nil && e.target.Network != "" && is(u.g.address(transports.Target{Kind: transports.TargetNetwork, Network: e.target.Network}).String())
+	e, errEntity := u.g.entity(a)
+	return errEntity == nil && e.target.Network != "" && is(u.g.address(transports.Target{Kind: transports.TargetNetwork, Network: e.target.Network}).String())
 }
 
 // hears reports whether the user wants to hear from somebody of a network who writes to him from an address.
 func (n *network) hears(nick string, from transports.Address) bool {
-	if len(n.u.known().blocked) == 0 {
+	if r, err := n.u.related(); err == nil && len(r.blocked) == 0 {
 		return true
 	}
 	contact := n.contactAddress(nick)

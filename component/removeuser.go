@@ -84,32 +84,86 @@ func sureField() transports.Field {
 	return transports.Field{Name: sure, Label: "Yes, delete it", Type: transports.FieldBool, Values: []string{"false"}}
 }
 
-// removeUser forgets everything about a user: his sessions end with the reason, and nothing of him is left in the database. It returns
-// what of ours is in his contact list, for sayRemoved. It must not be called on his goroutine, which it waits for.
-func (g *Gateway) removeUser(ctx context.Context, jid transports.Address, reason string) ([]transports.Address, error) {
+// removeUser forgets everything about a user: his sessions end with the reason, and nothing of him is left in the database. What it
+// returns is to be called on his goroutine once he was answered, and takes his contacts back. It must not be called on that
+// goroutine, which it waits for.
+func (g *Gateway) removeUser(ctx context.Context, jid transports.Address, reason string) (finish func(), err error) {
 	u, ok := g.user(jid)
 	if !ok {
 		return nil, transports.NewError(transports.Busy, stoppingText, nil)
 	}
-	contacts, err := peek(ctx, u, func() []transports.Address {
-		u.leaveEverything(reason)
-		return u.contactAddresses()
+	var late *removal
+	begun, err := peek(ctx, u, func() *removal {
+		late = u.beginRemoval(reason)
+		return late
 	})
-	if err != nil {
+	switch {
+	case err != nil:
+		u.post(func() { // it may have begun all the same, or begin yet
+			if late != nil && late.err == nil {
+				u.endRemoval()
+			}
+		})
 		return nil, err
+	case begun.err != nil:
+		return nil, begun.err
 	}
-	if err := g.forgetUser(ctx, jid); err != nil {
+	if err := g.forgetQuiet(ctx, jid, begun.quiet); err != nil {
+		u.post(u.endRemoval)
 		return nil, err
 	}
 	// Where the server does not let us, what sayRemoved says takes the subscriptions back.
-	g.removeContacts(ctx, jid, contacts)
-	return contacts, nil
+	g.removeContacts(ctx, jid, begun.contacts)
+	return func() {
+		u.sayRemoved(begun.contacts)
+		u.endRemoval()
+	}, nil
+}
+
+// removal is one that has begun: what of ours is in the contact list, and what tells that nothing of the user is on its way into the
+// database, nil where nothing is.
+type removal struct {
+	contacts []transports.Address
+	quiet    <-chan struct{}
+	err      *transports.Error
+}
+
+// beginRemoval ends what the user does, and lets nothing of him into the database until endRemoval.
+func (u *user) beginRemoval(reason string) *removal {
+	known, err := u.related()
+	if err != nil {
+		return &removal{err: err}
+	}
+	u.removing++
+	u.awaited++ // so that he is not taken for another one meanwhile
+	u.leaveEverything(reason)
+	if u.writes > 0 && u.quiet == nil {
+		u.quiet = make(chan struct{})
+	}
+	return &removal{contacts: u.contactAddresses(known), quiet: u.quiet}
+}
+
+func (u *user) endRemoval() {
+	u.removing--
+	u.awaited--
+}
+
+// forgetQuiet waits for quiet and deletes what the database has of a user.
+func (g *Gateway) forgetQuiet(ctx context.Context, jid transports.Address, quiet <-chan struct{}) error {
+	if quiet != nil {
+		select {
+		case <-quiet:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return g.forgetUser(ctx, jid)
 }
 
 // contactAddresses are what of ours the user has in his contact list, the gateway in any case.
-func (u *user) contactAddresses() []transports.Address {
+func (u *user) contactAddresses(known *relations) []transports.Address {
 	all := []transports.Address{u.g.domain}
-	for _, local := range slices.Sorted(maps.Keys(u.known().contacts)) {
+	for _, local := range slices.Sorted(maps.Keys(known.contacts)) {
 		if local != "" {
 			all = append(all, transports.Address{Local: local, Domain: u.g.domain.Domain})
 		}
@@ -119,12 +173,12 @@ func (u *user) contactAddresses() []transports.Address {
 
 // removeByCommand removes a user for whom no request of registration is to be answered first.
 func (g *Gateway) removeByCommand(ctx context.Context, jid transports.Address, reason string) error {
-	contacts, err := g.removeUser(ctx, jid, reason)
+	finish, err := g.removeUser(ctx, jid, reason)
 	if err != nil {
 		return err
 	}
 	if u, ok := g.user(jid); ok {
-		u.post(func() { u.sayRemoved(contacts) })
+		u.post(finish)
 	}
 	return nil
 }
@@ -136,7 +190,7 @@ func (u *user) sayRemoved(contacts []transports.Address) {
 			u.out.Stanzas.Start("presence").JID("from", contact).JID("to", u.jid).Attr("type", typ).End()
 		}
 	}
-	u.relations = nil // the database has none any more
+	u.relations = &relations{archive: keepsAll} // the database has none any more
 }
 
 // forgetUser deletes what the database has of a user, behind the messages and the changes of rooms that wait to be written: one of
@@ -164,7 +218,6 @@ func (g *Gateway) forgetUser(ctx context.Context, jid transports.Address) error 
 // leaveEverything takes the user out of every room, ends his sessions and gives up what he was filling in.
 func (u *user) leaveEverything(reason string) {
 	clear(u.restoring)
-	u.archivePrefs = nil // who comes back begins anew
 	for _, x := range u.executions {
 		if !x.busy { // what is busy may be what asked for this
 			u.end(x)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -200,6 +201,9 @@ func (w *world) connected() *world {
 	defer cancel()
 	if err := w.xmpp.WaitConnected(ctx, testDomain); err != nil {
 		w.t.Fatalf("%v\nlog:\n%s", err, w.log.String())
+	}
+	for !w.gateway.shown.Load() && ctx.Err() == nil { // who comes into a contact list meanwhile would be told twice how he is
+		runtime.Gosched()
 	}
 	return w
 }

@@ -51,18 +51,20 @@ type user struct {
 	begun         []func(context.Context) func()   // of it, what starts with the next flush
 	pastes        int                              // uploads of long messages that run
 	lastRef       transports.Ref
-	lang          string                           // that his clients have last said that he reads
-	listings      map[string]*listing              // rooms of networks, for pages that follow
-	relations     *relations                       // nil until somebody asks
-	blockWatchers map[transports.Address]time.Time // clients that have the list of blocked addresses, and until when
-	seen          time.Time                        // when it was last written down that he does something
+	lang          string                             // that his clients have last said that he reads
+	listings      map[string]*listing                // rooms of networks, for pages that follow
+	relations     *relations                         // nil until they are read
+	relatedAt     time.Time                          // not to be read again before
+	writes        int                                // on their way into the database
+	quiet         chan struct{}                      // closed once there is none; nil while nobody waits
+	removing      int                                // removals of his on their way
+	blockWatchers map[transports.Address]*time.Timer // clients that have the list of blocked addresses, and for how long
+	seen          time.Time                          // when it was last written down that he does something
 	invited       quota
 	invitees      []invitee
-	shown         quota         // presences of occupants that he asked for
-	joins         quota         // of rooms
-	out           *muc.Out      // from outPool while the goroutine runs
-	archivePrefs  *archivePrefs // nil until they are read
-	prefsFailed   time.Time     // when they could not be
+	shown         quota    // presences of occupants that he asked for
+	joins         quota    // of rooms
+	out           *muc.Out // from outPool while the goroutine runs
 	ctx           context.Context
 }
 
@@ -333,6 +335,6 @@ func (u *user) sayInRooms(text string) {
 }
 
 // after posts work once d has passed.
-func (u *user) after(d time.Duration, f func()) {
-	time.AfterFunc(d, func() { u.post(f) })
+func (u *user) after(d time.Duration, f func()) *time.Timer {
+	return time.AfterFunc(d, func() { u.post(f) })
 }

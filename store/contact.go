@@ -45,17 +45,18 @@ func (db *DB) Contacts(ctx context.Context, id UserID) ([]string, error) {
 	return contacts, nil
 }
 
-// AllContacts returns the contacts of all users of a domain, sorted by user.
-func (db *DB) AllContacts(ctx context.Context, domain string) ([]Contact, error) {
+// ContactsAfter returns the next contacts behind one, which need not be there, of all users of its domain, ordered by user and contact.
+func (db *DB) ContactsAfter(ctx context.Context, after Contact, n int) ([]Contact, error) {
 	var contacts []Contact
 	err := db.query(ctx, func(rows *sql.Rows) error {
-		c := Contact{UserID: UserID{Domain: domain}}
+		c := Contact{UserID: UserID{Domain: after.Domain}}
 		if err := rows.Scan(&c.JID, &c.Contact); err != nil {
 			return err
 		}
 		contacts = append(contacts, c)
 		return nil
-	}, `SELECT jid, contact FROM contacts WHERE domain = $1 ORDER BY jid, contact`, domain)
+	}, `SELECT jid, contact FROM contacts WHERE domain = $1 AND (jid, contact) > ($2, $3) ORDER BY jid, contact LIMIT $4`,
+		after.Domain, after.JID, after.Contact, n)
 	if err != nil {
 		return nil, fmt.Errorf("read the contacts of everybody: %w", err)
 	}

@@ -89,9 +89,10 @@ func (db *DB) Secret(ctx context.Context, id UserID, scope, name string) (Secret
 	return secret, true, nil
 }
 
-// UsersWith returns the bare JIDs of those who have a setting in a scope, in no particular order.
-func (db *DB) UsersWith(ctx context.Context, domain, scope, name string) ([]string, error) {
-	jids, err := db.strings(ctx, `SELECT jid FROM settings WHERE domain = $1 AND scope = $2 AND name = $3`, domain, scope, name)
+// UsersWith returns the next users behind a bare JID who have a setting in a scope, ordered by JID.
+func (db *DB) UsersWith(ctx context.Context, domain, scope, name, after string, n int) ([]string, error) {
+	jids, err := db.strings(ctx, `SELECT jid FROM settings WHERE domain = $1 AND scope = $2 AND name = $3 AND jid > $4 ORDER BY jid LIMIT $5`,
+		domain, scope, name, after, n)
 	if err != nil {
 		return nil, fmt.Errorf("read who has the setting %s: %w", name, err)
 	}
