@@ -1,6 +1,7 @@
 package ircbridge
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -24,6 +25,8 @@ type watch struct {
 	people    []*watched          // in the order in which they were asked for
 	byNick    map[string]*watched // as the network folds nicks; nil while there is no connection
 	monitored int
+	toDrop    map[string]struct{} // nicks that the network is to be told not to tell of any more; at most maxWatched
+	toAdd     []*watched          // people of whom it is to be told, behind that
 	asked     [][]*watched // lines of ISON that are not answered yet
 	again     bool         // somebody is to be asked for once they are
 	nextPoll  time.Time    // zero where nobody is asked for
@@ -32,7 +35,8 @@ type watch struct {
 // watched is somebody who is watched, and what the network said of him.
 type watched struct {
 	target    transports.Target
-	monitored bool
+	monitored bool // the network was told, or will be
+	told      bool
 	online    bool
 	away      bool
 	text      string
@@ -92,10 +96,47 @@ func (s *session) unwatch(gone []transports.Target) {
 		delete(w.byNick, s.conn.isup.casemap.fold(t.ID))
 		if p.monitored {
 			w.monitored--
-			s.conn.enqueue(outLine{text: "MONITOR - " + t.ID}) // beyond the bound of the queue, once for each who was watched
+			w.toAdd = slices.DeleteFunc(w.toAdd, func(a *watched) bool { return a == p })
+		}
+		if p.told {
+			if w.toDrop == nil {
+				w.toDrop = make(map[string]struct{})
+			}
+			w.toDrop[t.ID] = struct{}{}
 			s.startWriter(s.conn)
 		}
 	}
+}
+
+// tellMonitor puts a line for the network's list behind what waits, when there is nothing else to say: so who comes and goes as fast as he
+// can, in a contact list, costs no more lines than the network takes, and messages go first.
+func (s *session) tellMonitor(c *conn) {
+	w := s.watching
+	if w == nil || len(c.queue) > 0 || s.closed || s.phase != phaseOnline {
+		return
+	}
+	if len(w.toDrop) > 0 {
+		lines := joinNicks("MONITOR - ", ",", slices.Sorted(maps.Keys(w.toDrop)), maxWatched)
+		c.enqueue(outLine{text: lines[0]})
+		for nick := range strings.SplitSeq(strings.TrimPrefix(lines[0], "MONITOR - "), ",") {
+			delete(w.toDrop, nick)
+		}
+		return
+	}
+	if len(w.toAdd) == 0 {
+		return
+	}
+	var nicks []string
+	for _, p := range w.toAdd {
+		nicks = append(nicks, p.target.ID)
+	}
+	line := joinNicks("MONITOR + ", ",", nicks, maxWatched)[0]
+	c.enqueue(outLine{text: line})
+	n := strings.Count(line, ",") + 1 // no nick has one
+	for _, p := range w.toAdd[:n] {
+		p.told = true
+	}
+	w.toAdd = w.toAdd[n:]
 }
 
 // watchAll begins to watch on a fresh connection.
@@ -109,6 +150,7 @@ func (s *session) watchAll(c *conn) {
 		*p = watched{target: p.target}
 	}
 	w.monitored, w.asked, w.again, w.nextPoll = 0, nil, false, time.Time{}
+	w.toDrop, w.toAdd = nil, nil
 	s.begin(c, w.people)
 }
 
@@ -118,17 +160,13 @@ func (s *session) begin(c *conn, people []*watched) {
 	if w.byNick == nil {
 		w.byNick = make(map[string]*watched)
 	}
-	var nicks []string
 	for _, p := range people {
 		w.byNick[c.isup.casemap.fold(p.target.ID)] = p
 		if w.monitored < c.isup.monitor {
 			p.monitored = true
 			w.monitored++
-			nicks = append(nicks, p.target.ID)
+			w.toAdd = append(w.toAdd, p)
 		}
-	}
-	for _, line := range joinNicks("MONITOR + ", ",", nicks, len(nicks)) {
-		c.enqueue(outLine{text: line}) // bounded by maxWatched
 	}
 	s.startWriter(c)
 	s.pollBy(c, time.Now())
@@ -213,8 +251,8 @@ func (s *session) watchNumeric(c *conn, e *girc.Event) bool {
 		if len(e.Params) > 2 {
 			c.isup.monitor = 0
 			for nick := range strings.SplitSeq(e.Params[2], ",") {
-				if p := s.watched(c, nick); p != nil && p.monitored {
-					p.monitored = false
+				if p := s.watched(c, nick); p != nil && p.told {
+					p.monitored, p.told = false, false
 					s.watching.monitored--
 				}
 			}

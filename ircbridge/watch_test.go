@@ -152,3 +152,51 @@ func TestWatchHostile(t *testing.T) {
 	do(t, s, transports.Watch{Who: many, Stop: true})
 	do(t, s, transports.Watch{Stop: true})
 }
+
+// Somebody who comes into a contact list and goes out of it as fast as he can fills no queue: in the end the network is told what holds.
+func TestWatchFlood(t *testing.T) {
+	t.Parallel()
+	server, s, h := entered(t, ircd.Options{Monitor: 10})
+	bob, carol := contact("bob"), contact("carol")
+	ircd.Dial(t, server.Addr(), "bob")
+	ircd.Dial(t, server.Addr(), "carol")
+	for range 5_000 {
+		do(t, s, transports.Watch{Who: []transports.Target{bob}})
+		do(t, s, transports.Watch{Who: []transports.Target{bob}, Stop: true})
+		if n := len(waiting(s)); n > 2 {
+			t.Fatalf("%d lines wait", n)
+		}
+	}
+	do(t, s, transports.Watch{Who: []transports.Target{carol}})
+	await(t, h, func(e transports.Presence) bool { return e == transports.Presence{Who: carol, Online: true} })
+	do(t, s, transports.Watch{Who: []transports.Target{bob}})
+	await(t, h, func(e transports.Presence) bool { return e == transports.Presence{Who: bob, Online: true} })
+}
+
+// waiting are the lines of a session that wait to be written.
+func waiting(s transports.Session) []outLine {
+	own := s.(*session)
+	own.mu.Lock()
+	defer own.mu.Unlock()
+	return own.conn.queue
+}
+
+// The network may name any limit, which is not to be taken at its word, nor its letters.
+func TestMonitorLimits(t *testing.T) {
+	t.Parallel()
+	for token, want := range map[string]int{
+		"MONITOR=0": 0, "MONITOR=-1": 0, "MONITOR=9999999": maxWatched, "MONITOR=99999999999999999999": 0, "MONITOR": maxWatched,
+		"MONITOR=": maxWatched, "MONITOR=x": 0, "-MONITOR": 0, "MONITOR=7": 7, "MONITORS=7": 0,
+	} {
+		isup := defaultISupport()
+		if isup.apply([]string{token}); isup.monitor != want {
+			t.Errorf("%s: got %d, want %d", token, isup.monitor, want)
+		}
+	}
+	long := strings.Repeat("x", maxNickName)
+	for _, line := range joinNicks("MONITOR + ", ",", []string{long, long + "y", "z"}, maxWatched) {
+		if len(line) > watchLine {
+			t.Errorf("a line of %d bytes", len(line))
+		}
+	}
+}
