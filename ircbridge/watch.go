@@ -27,9 +27,9 @@ type watch struct {
 	monitored int
 	toDrop    map[string]struct{} // nicks that the network is to be told not to tell of any more; at most maxWatched
 	toAdd     []*watched          // people of whom it is to be told, behind that
-	asked     [][]*watched // lines of ISON that are not answered yet
-	again     bool         // somebody is to be asked for once they are
-	nextPoll  time.Time    // zero where nobody is asked for
+	asked     [][]*watched        // lines of ISON that are not answered yet
+	again     bool                // somebody is to be asked for once they are
+	nextPoll  time.Time           // zero where nobody is asked for
 }
 
 // watched is somebody who is watched, and what the network said of him.
