@@ -6,6 +6,8 @@ var french = map[string]string{
 	"Only addresses of this gateway can be blocked here; others are for your own server.":                      "Seules les adresses de cette passerelle peuvent être bloquées ici ; les autres regardent votre propre serveur.",
 	"You have blocked this address. Unblock it to write to it.":                                                "Vous avez bloqué cette adresse. Débloquez-la pour lui écrire.",
 	"You have as many contacts here as can be kept. Remove some first.":                                        "Vous avez ici autant de contacts qu'il est possible d'en garder. Retirez-en d'abord.",
+	"What you have set up here cannot be read just now. Try again in a moment.":                                "Vos réglages ne peuvent pas être lus pour l'instant. Réessayez dans un moment.",
+	"You are being removed from this gateway.":                                                                 "Vous êtes en train d'être retiré de cette passerelle.",
 	"The request says nobody.":              "La demande ne désigne personne.",
 	"This is too many addresses at a time.": "C'est trop d'adresses à la fois.",
 	"%s invites you to %s.":                 "%s vous invite dans %s.",
