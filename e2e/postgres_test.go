@@ -57,7 +57,7 @@ func TestScenariosOnPostgres(t *testing.T) {
 		t.Fatal(err)
 	}
 	program := build(t)
-	for _, name := range []string{"blocking", "configure-chat", "contact-presence", "history", "long-message-gateway", "register", "status"} {
+	for _, name := range []string{"blocking", "configure-chat", "contact-presence", "find-user", "history", "long-message-gateway", "register", "status"} {
 		files = append(files, "scenarios/"+name+".txtar")
 	}
 	for i, file := range slices.Sorted(slices.Values(files)) {

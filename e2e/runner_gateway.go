@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -52,13 +53,31 @@ type gateway struct {
 // onPostgres has the gateway keep its data in a PostgreSQL database.
 func (g *gateway) onPostgres(t testing.TB, url string) {
 	t.Helper()
-	file := filepath.Join(g.dir, "postgresql.url")
+	g.configure(t, "[store]", "url_file = "+g.secret(t, "postgresql.url", url))
+}
+
+// secret writes a file for the configuration, and returns its name in quotes.
+func (g *gateway) secret(t testing.TB, name, text string) string {
+	t.Helper()
+	file := filepath.Join(g.dir, name)
+	if err := os.WriteFile(file, []byte(text+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return strconv.Quote(file)
+}
+
+// configure adds a line to the configuration, behind the line of a table.
+func (g *gateway) configure(t testing.TB, table, line string) {
+	t.Helper()
 	config, err := os.ReadFile(g.config())
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := strings.Replace(string(config), "[store]\n", fmt.Sprintf("[store]\nurl_file = %q\n", file), 1)
-	if err := errors.Join(os.WriteFile(file, []byte(url+"\n"), 0o600), os.WriteFile(g.config(), []byte(text), 0o600)); err != nil {
+	text := strings.Replace(string(config), table+"\n", table+"\n"+line+"\n", 1)
+	if text == string(config) {
+		t.Fatalf("there is no %s in the configuration", table)
+	}
+	if err := os.WriteFile(g.config(), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -120,6 +139,8 @@ listen = %q
 [web]
 listen = %q
 public_url = "http://%s"
+
+[identd]
 
 [log]
 level = "debug"
