@@ -142,20 +142,25 @@ func TestBiboumi(t *testing.T) {
 	program := build(t)
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
-		fromBiboumi(t, program, "")
+		fromBiboumi(t, program, "", "")
 	})
 	t.Run("postgresql", func(t *testing.T) {
 		t.Parallel()
-		fromBiboumi(t, program, realtest.Postgres(t, realservers.PostgresOptions{Fast: true}).URL)
+		o := realservers.PostgresOptions{Fast: true}
+		fromBiboumi(t, program, realtest.Postgres(t, o).URL, realtest.Postgres(t, o).URL)
 	})
 }
 
-func fromBiboumi(t *testing.T, program, database string) {
+// fromBiboumi has both gateways keep their data in these PostgreSQL databases, or in files of SQLite.
+func fromBiboumi(t *testing.T, program, database, ours string) {
 	t.Helper()
 	s := xmppServer(t, "prosody", false)
 	n := realtest.Ngircd(t, realservers.NgircdOptions{Name: networkName})
 	s.irc, s.ircAddr = n, n.Addr
 	r := newRunner(t, s, newGateway(t, program, s))
+	if ours != "" {
+		r.gateway.onPostgres(t, ours)
+	}
 	b := realtest.Biboumi(t, realservers.BiboumiOptions{
 		Dir: t.TempDir(), Component: realservers.Component{Domain: gatewayDomain, Secret: gatewaySecret}, ComponentAddr: s.componentAddr,
 		Database: database,

@@ -52,7 +52,9 @@ not start before that. Run again later it brings only new messages. Flags:
                    /etc/passerelle/passerelle.toml)
   -domain DOMAIN   the gateway, where FILE does not say it and there are several
   -dry-run         write nothing, only count
-  -skip-old        leave out messages that are older than the archive keeps`,
+  -skip-old        leave out messages that are older than the archive keeps
+  -give-up         end an import that was interrupted and cannot go on, with what
+                   it has brought`,
 		run: runImportBiboumi,
 	}
 }
@@ -62,10 +64,10 @@ const biboumiConfig = "/etc/biboumi/biboumi.cfg"
 
 // biboumiImport is a command line of import-biboumi.
 type biboumiImport struct {
-	env             *environment
-	file, out       string
-	config, domain  string
-	dryRun, skipOld bool
+	env                     *environment
+	file, out               string
+	config, domain          string
+	dryRun, skipOld, giveUp bool
 }
 
 func runImportBiboumi(ctx context.Context, env *environment, args []string) int {
@@ -77,6 +79,7 @@ func runImportBiboumi(ctx context.Context, env *environment, args []string) int 
 		set.StringVar(&i.domain, "domain", "", "")
 		set.BoolVar(&i.dryRun, "dry-run", false, "")
 		set.BoolVar(&i.skipOld, "skip-old", false, "")
+		set.BoolVar(&i.giveUp, "give-up", false, "")
 	})
 	if done {
 		return code
@@ -97,7 +100,11 @@ func runImportBiboumi(ctx context.Context, env *environment, args []string) int 
 		if done {
 			return code
 		}
-		err = i.data(ctx, cfg)
+		if i.giveUp {
+			err = i.end(ctx, cfg)
+		} else {
+			err = i.data(ctx, cfg)
+		}
 	default:
 		return usageError(env, c, fmt.Errorf("there is no %q", rest[0]))
 	}
@@ -236,6 +243,24 @@ func (i *biboumiImport) data(ctx context.Context, cfg *config.Config) (err error
 	return nil
 }
 
+// end gives an import up.
+func (i *biboumiImport) end(ctx context.Context, cfg *config.Config) (err error) {
+	to, err := gateway(cfg, i.domain)
+	if err != nil {
+		return err
+	}
+	db, _, unlock, err := openStore(ctx, cfg, logging.New(i.env.stderr, logging.Options{Level: slog.LevelInfo}))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close(), unlock()) }()
+	if err := biboumi.GiveUp(ctx, db, to.Domain); err != nil {
+		return err
+	}
+	printf(i.env.stdout, "The import into %s is over. Run again it would go on from where it was, and what it brings then would stand behind what is said until then.\n", to.Domain)
+	return nil
+}
+
 // importsEnded refuses to run a gateway whose rooms have only a part of their past: what is said now would come in between.
 func importsEnded(ctx context.Context, cfg *config.Config, db *store.DB) error {
 	for i := range cfg.IRC {
@@ -244,7 +269,8 @@ func importsEnded(ctx context.Context, cfg *config.Config, db *store.DB) error {
 			return err
 		}
 		if unfinished {
-			return fmt.Errorf("the import from biboumi into %s was interrupted: run passerelle import-biboumi data again, it goes on from there", cfg.IRC[i].Domain)
+			return fmt.Errorf("the import from biboumi into %s was interrupted: run passerelle import-biboumi data again, it goes on from there, "+
+				"or with -give-up to leave it at that", cfg.IRC[i].Domain)
 		}
 	}
 	return nil

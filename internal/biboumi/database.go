@@ -52,7 +52,7 @@ func Open(ctx context.Context, name string) (*Database, error) {
 	}
 	if err == nil {
 		if err = d.check(ctx); err != nil {
-			err = errors.Join(err, d.Close())
+			err = errors.Join(explain(err), d.Close())
 		}
 	}
 	if err != nil {
@@ -63,6 +63,25 @@ func Open(ctx context.Context, name string) (*Database, error) {
 
 // Close closes it.
 func (d *Database) Close() error { return d.db.Close() }
+
+// Result codes of SQLite, without what is in their upper bits.
+const (
+	sqliteBusy     = 5
+	sqliteReadOnly = 8
+)
+
+// explain says in the operator's words what SQLite says in its own.
+func explain(err error) error {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		switch e.Code() & 0xff {
+		case sqliteBusy:
+			return fmt.Errorf("biboumi is writing to it, so stop it first: %w", err)
+		case sqliteReadOnly: // a journal must be rolled back, which is a write
+			return fmt.Errorf("biboumi has died in the middle of a write, so start it and stop it once: %w", err)
+		}
+	}
+	return err
+}
 
 func openSQLite(path string) (*Database, error) {
 	if _, err := os.Stat(path); err != nil { // SQLite's own message does not say why

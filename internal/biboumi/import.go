@@ -155,11 +155,24 @@ func (i *importer) end(ctx context.Context) error {
 	if i.Store == nil {
 		return nil
 	}
-	if err := i.Store.PutRoomsBack(ctx, i.Domain); err != nil {
+	return finish(ctx, i.Store, i.Domain, i.progress)
+}
+
+// GiveUp ends an import that began and cannot go on, with what came so far.
+func GiveUp(ctx context.Context, db *store.DB, domain string) error {
+	p, err := readProgress(ctx, db, domain)
+	if err == nil && p.Source != "" {
+		err = finish(ctx, db, domain, p)
+	}
+	return err
+}
+
+func finish(ctx context.Context, db *store.DB, domain string, p progress) error {
+	if err := db.PutRoomsBack(ctx, domain); err != nil {
 		return err
 	}
-	i.progress.Done = true
-	return i.write(ctx, func(*store.Tx) error { return nil })
+	p.Done = true
+	return db.Write(ctx, func(tx *store.Tx) error { return p.write(tx, domain) })
 }
 
 // write makes a write together with the progress that it is. A write is not given up half-way.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -361,6 +362,65 @@ func TestTooOld(t *testing.T) {
 	o.SkipOld = true
 	if s := mustImport(t, o); s.Lines != 1 {
 		t.Errorf("%d lines", s.Lines)
+	}
+}
+
+// TestGiveUp: an import that cannot go on leaves what came, and rooms as they were.
+func TestGiveUp(t *testing.T) {
+	t.Parallel()
+	to := openStore(t)
+	from := makeBiboumi(t, schema, fmt.Sprintf(manyLines, 2*linesAtOnce))
+	ctx, cancel := context.WithCancel(t.Context())
+	o := bring(from, to)
+	o.Progress = func(int64, int64) { cancel() }
+	if _, err := Import(ctx, o); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := GiveUp(t.Context(), to, domain); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if unfinished, err := Unfinished(t.Context(), to, domain); unfinished || err != nil {
+		t.Errorf("unfinished: %t, %v", unfinished, err)
+	}
+	if s := mustImport(t, bring(from, to)); s.Lines != linesAtOnce {
+		t.Errorf("the rest has %d lines", s.Lines)
+	}
+	if err := GiveUp(t.Context(), to, "other.example"); err != nil {
+		t.Errorf("nothing to give up: %v", err)
+	}
+}
+
+// TestUnreadable: the operator is told what to do about a database that biboumi did not leave in order.
+func TestUnreadable(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "b.sqlite")
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	for _, s := range []string{schema, `PRAGMA cache_size = 5`, `BEGIN`, fmt.Sprintf(manyLines, 5000)} { // more than fits the cache
+		if _, err := db.ExecContext(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dead := filepath.Join(t.TempDir(), "dead.sqlite")
+	for _, suffix := range []string{"", "-journal"} {
+		data, err := os.ReadFile(path + suffix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(dead+suffix, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for path, want := range map[string]string{path: "stop it first", dead: "start it and stop it once"} {
+		if _, err := Open(t.Context(), path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
 	}
 }
 
