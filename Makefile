@@ -89,7 +89,7 @@ demo: build deps ## show the gateway at work with real servers; ARGS=… for the
 	$(GO) build -o bin/demo ./e2e/demo
 	bin/demo $(ARGS)
 
-# The tests start servers of their own. policy-rc.d keeps Debian from starting the packaged ones as well, and update-rc.d from
+# The tests start servers of their own. policy-rc.d keeps Debian from starting the packaged ones as well, and the other two from
 # doing so at the next boot; one that is there already is the operator's and stays.
 .PHONY: deps
 deps: ## install the Debian packages that the tests need
@@ -114,7 +114,11 @@ deps: ## install the Debian packages that the tests need
 	$$sudo apt-get update -qq
 	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0 $$missing
 	for p in $$missing; do
-		if [ -e "/etc/init.d/$$p" ]; then $$sudo /usr/sbin/update-rc.d "$$p" disable; fi
+		if [ -e "/etc/init.d/$$p" ]; then
+			$$sudo /usr/sbin/update-rc.d "$$p" disable
+		elif command -v systemctl >/dev/null && [ -e "/lib/systemd/system/$$p.service" ]; then
+			$$sudo systemctl --root=/ disable "$$p.service"
+		fi
 	done
 
 .PHONY: clean
