@@ -105,14 +105,18 @@ func BenchmarkArchivePage(b *testing.B) {
 		_, conn := startBenchGateway(b, tr, db)
 		enterBench(b, conn, tr, "user0@localhost/phone")
 		middle := archiveID(lines / 2)
+		with := func(nick string) string {
+			return `<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>urn:xmpp:mam:2</value></field><field var='with'><value>` +
+				goJID + `/` + nick + `</value></field></x><set xmlns='http://jabber.org/protocol/rsm'><max>100</max><before/></set>`
+		}
 		for _, c := range []struct{ name, query string }{
 			{"first", `<set xmlns='http://jabber.org/protocol/rsm'><max>100</max></set>`},
 			{"last", `<set xmlns='http://jabber.org/protocol/rsm'><max>100</max><before/></set>`},
 			{"after", `<set xmlns='http://jabber.org/protocol/rsm'><max>100</max><after>` + middle + `</after></set>`},
 			{"start", `<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>urn:xmpp:mam:2</value></field><field var='start'><value>` +
 				archiveTime(lines/2).Format(time.RFC3339) + `</value></field></x><set xmlns='http://jabber.org/protocol/rsm'><max>100</max></set>`},
-			{"with", `<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>urn:xmpp:mam:2</value></field><field var='with'><value>` +
-				goJID + `/nick7</value></field></x><set xmlns='http://jabber.org/protocol/rsm'><max>100</max><before/></set>`},
+			{"with", with("nick7")},
+			{"with-rare", with("rare")},
 		} {
 			b.Run("page="+c.name, func(b *testing.B) {
 				request := `<iq type='set' id='q' from='user0@localhost/phone' to='` + goJID + `'><query xmlns='urn:xmpp:mam:2'>` + c.query + `</query></iq>`
@@ -136,15 +140,20 @@ func archiveTime(n int) time.Time { return archiveStart.Add(time.Duration(n) * t
 
 func archiveID(n int) string { return fmt.Sprintf("line%020d", n) }
 
-// fillArchive makes an archive of a room, a line a second by a hundred people, of which a user may read forty of every fifty.
+// fillArchive makes an archive of a room, a line a second by a hundred people, each ten thousandth by one more, of which a user may read
+// forty of every fifty.
 func fillArchive(b *testing.B, db *store.DB, id store.UserID, room string, lines int) {
 	b.Helper()
 	body := `<body>` + strings.Repeat("some words ", 8) + `</body>`
 	for from := 0; from < lines; from += 10_000 {
 		batch := make([]store.RoomLine, 0, 10_000)
 		for n := from; n < min(from+10_000, lines); n++ {
+			nick := "nick" + strconv.Itoa(n*7919%100)
+			if n%10_000 == 0 {
+				nick = "rare"
+			}
 			batch = append(batch, store.RoomLine{
-				Domain: testDomain, Room: room, ID: archiveID(n), Time: archiveTime(n), Nick: "nick" + strconv.Itoa(n*7919%100),
+				Domain: testDomain, Room: room, ID: archiveID(n), Time: archiveTime(n), Nick: nick,
 				Stanza: `<message id='` + archiveID(n) + `' type='groupchat'>` + body + `</message>`,
 			})
 		}
