@@ -89,7 +89,7 @@ demo: build deps ## show the gateway at work with real servers; ARGS=… for the
 	$(GO) build -o bin/demo ./e2e/demo
 	bin/demo $(ARGS)
 
-# The tests start servers of their own. policy-rc.d keeps Debian from starting the packaged ones as well, and the other two from
+# The tests start servers of their own. policy-rc.d keeps Debian from starting the packaged ones as well, and what follows from
 # doing so at the next boot; one that is there already is the operator's and stays.
 .PHONY: deps
 deps: ## install the Debian packages that the tests need

@@ -3,7 +3,7 @@
 // ejabberd, each with ngIRCd and InspIRCd. A scenario cannot tell the difference. It is not in charge of anything inside the program.
 //
 // Other tests hold conversations with clients that people use: the library slixmpp, Profanity on a screen of its own, and the
-// command line of Libervia.
+// command line of Libervia. And one has users come from biboumi, which runs in the gateway's place before.
 //
 // # Running
 //
