@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -55,7 +56,11 @@ func Listen(ctx context.Context, opt Options) (*Server, error) {
 func listen(ctx context.Context, address string) (net.Listener, error) {
 	if address != systemdListen {
 		var lc net.ListenConfig
-		return lc.Listen(ctx, "tcp", address)
+		l, err := lc.Listen(ctx, "tcp", address)
+		if errors.Is(err, fs.ErrPermission) {
+			err = fmt.Errorf("%w: ports as low as this one are root's; enable passerelle.socket, and write systemd instead", err)
+		}
+		return l, err
 	}
 	// sd_listen_fds(3): the sockets start with descriptor 3, and are meant for us only if the number is ours.
 	const firstFD = 3
