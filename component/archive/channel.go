@@ -1,18 +1,19 @@
 package archive
 
 import (
+	"hash/maphash"
 	"slices"
 	"time"
 )
 
 const (
-	// Window is how many lines a channel remembers for sessions that are behind the others. A session that is further behind gets
-	// copies of its own.
-	Window = 256
+	// Window is how many lines a channel remembers for sessions that are behind the others: what a flood puts into sockets and queues on
+	// the way to one that is slower. A session that is further behind gets copies of its own.
+	Window = 1024
 
 	// spare is how many lines go when the window is full: each session is asked what it waits for then, which at each line would be
 	// too often while one of them hears nothing.
-	spare = 64
+	spare = Window / 4
 
 	// maxSkew is how much the clocks of a network's servers may differ for a line to be the same by order.
 	maxSkew = 10 * time.Second
@@ -46,17 +47,23 @@ type Channel struct {
 	lines    []entry // the last ones, oldest first, Window at most
 	next     int64   // number of the next line
 	enough   int     // lines, after which to forget some
+
+	seed  maphash.Seed
+	last  map[uint64]int64 // number of the last line of each sum
+	alike []int64          // of find, kept for its memory
 }
 
 // entry is a line that is remembered.
 type entry struct {
 	Line
-	id string
+	id   string
+	sum  uint64 // of what makes two lines different
+	prev int64  // number of the line before that has the same sum; it may be forgotten
 }
 
 // NewChannel makes a channel without sessions. newID makes stanza ids: unique and unpredictable (XEP-0359 §4).
 func NewChannel(newID func() string) *Channel {
-	return &Channel{newID: newID, next: 1, enough: minForget}
+	return &Channel{newID: newID, next: 1, enough: minForget, seed: maphash.MakeSeed()}
 }
 
 // Enter notes that a session entered the channel: it hears what comes from now on. Who entered before begins anew.
@@ -89,9 +96,10 @@ func (c *Channel) Hear(me *Session, l Line) Heard {
 	if me.place == 0 {
 		c.Enter(me)
 	}
-	n, found := c.find(me, l)
+	sum := maphash.String(c.seed, l.Nick)*31 + maphash.String(c.seed, l.Text)
+	n, found := c.find(me, l, sum)
 	if !found {
-		n = c.add(l)
+		n = c.add(l, sum)
 	}
 	e := c.at(n)
 	if e.MsgID == "" { // who said it did not learn that
@@ -105,9 +113,13 @@ func (c *Channel) Hear(me *Session, l Line) Heard {
 }
 
 // find returns the line that a session hears as l, if it is one that is remembered.
-func (c *Channel) find(me *Session, l Line) (int64, bool) {
+func (c *Channel) find(me *Session, l Line, sum uint64) (int64, bool) {
+	c.alike = c.alike[:0]
+	for n := c.last[sum]; n >= c.first(); n = c.at(n).prev {
+		c.alike = append(c.alike, n)
+	}
 	var byTime, byOrder int64
-	for n := c.first(); n < c.next; n++ {
+	for _, n := range slices.Backward(c.alike) {
 		e := c.at(n)
 		if e.Nick != l.Nick || e.Text != l.Text {
 			continue // whatever its msgid: a network may say one thing to one session and another to the next
@@ -139,13 +151,18 @@ func (c *Channel) find(me *Session, l Line) (int64, bool) {
 }
 
 // add remembers a new line.
-func (c *Channel) add(l Line) int64 {
+func (c *Channel) add(l Line, sum uint64) int64 {
 	if len(c.lines) >= c.enough {
 		c.forget()
 	}
-	c.lines = append(c.lines, entry{l, c.newID()})
+	if c.last == nil {
+		c.last = make(map[uint64]int64)
+	}
+	n := c.next
+	c.lines = append(c.lines, entry{l, c.newID(), sum, c.last[sum]})
+	c.last[sum] = n
 	c.next++
-	return c.next - 1
+	return n
 }
 
 // first is the number of the oldest line that is remembered.
@@ -162,6 +179,11 @@ func (c *Channel) forget() {
 	drop := int(keep - c.first())
 	if len(c.lines) >= Window {
 		drop = max(drop, spare)
+	}
+	for i := range c.lines[:drop] {
+		if e := &c.lines[i]; c.last[e.sum] == c.first()+int64(i) {
+			delete(c.last, e.sum)
+		}
 	}
 	c.lines = slices.Delete(c.lines, 0, drop)
 	c.enough = min(Window, max(minForget, 2*len(c.lines)))
