@@ -159,7 +159,7 @@ func startForBench(b *testing.B, xmpp, irc string) *realservers.Process {
 		b.Fatalf("build: %v\n%s", err, out)
 	}
 	file := filepath.Join(dir, "passerelle.toml")
-	text := fmt.Sprintf("[[irc]]\ndomain = %q\nsecret = %q\nserver = %q\n[[irc.network]]\nname = %q\naddresses = [%q]\ntls = false\n[store]\npath = %q\n[admin]\nlisten = \"\"\n",
+	text := fmt.Sprintf("[[irc]]\ndomain = %q\nsecret = %q\nserver = %q\nconnects_per_second = 0\n[[irc.network]]\nname = %q\naddresses = [%q]\ntls = false\n[store]\npath = %q\n[admin]\nlisten = \"\"\n",
 		"irc.localhost", "s", xmpp, "irc.bench", irc, filepath.Join(dir, "p.db"))
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		b.Fatal(err)
