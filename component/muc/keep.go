@@ -53,7 +53,12 @@ func (r *Room) keep(how KeepHow, e *transports.Message, l *line) string {
 	if r.opt.Archive == nil {
 		return r.opt.NewID()
 	}
-	return r.opt.Archive.Keep(Kept{How: how, Event: e, room: r, line: l})
+	return r.keepIt(how, *e, *l)
+}
+
+// keepIt is apart from keep, so that a room without an archive does not pay for copies.
+func (r *Room) keepIt(how KeepHow, e transports.Message, l line) string {
+	return r.opt.Archive.Keep(Kept{How: how, Event: &e, room: r, line: &l})
 }
 
 // sameForAll reports whether a message that went out as text shows no more than the text to those who get all of it, so that the line
