@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -63,14 +62,6 @@ func TestScenariosOnPostgres(t *testing.T) {
 	for i, file := range slices.Sorted(slices.Values(files)) {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			t.Parallel()
-			data, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			steps, err := parseScenario(data)
-			if err != nil {
-				t.Fatalf("%s: %v", file, err)
-			}
 			schema := fmt.Sprintf("scenario%d", i)
 			if _, err := db.ExecContext(t.Context(), "CREATE SCHEMA "+schema); err != nil {
 				t.Fatal(err)
@@ -78,7 +69,7 @@ func TestScenariosOnPostgres(t *testing.T) {
 			s := fakeServers(t)
 			g := newGateway(t, program, s)
 			g.onPostgres(t, withParameter(server.URL, "search_path", schema))
-			runOn(t, steps, s, g)
+			runOn(t, readScenario(t, file), s, g)
 		})
 	}
 }

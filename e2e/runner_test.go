@@ -38,17 +38,22 @@ func TestScenarios(t *testing.T) {
 			for _, file := range files {
 				t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 					t.Parallel()
-					data, err := os.ReadFile(file)
-					if err != nil {
-						t.Fatal(err)
-					}
-					steps, err := parseScenario(data)
-					if err != nil {
-						t.Fatalf("%s: %v", file, err)
-					}
-					runScenario(t, steps, program, c.start(t))
+					runScenario(t, readScenario(t, file), program, c.start(t))
 				})
 			}
 		})
 	}
+}
+
+func readScenario(t *testing.T, file string) []step {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps, err := parseScenario(data)
+	if err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	return steps
 }
