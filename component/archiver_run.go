@@ -115,7 +115,7 @@ func (a *archiver) keep(items []keepItem) bool {
 			return nil
 		}
 		settled = true
-		return errors.Join(writeSeen(tx, a.pending), writeFresh(tx, touched))
+		return errors.Join(extend(tx, a.pending, seenSpans), extend(tx, touched, freshSpans))
 	})
 	if err != nil {
 		a.log.Error("messages could not be written to the archive", "lines", len(rooms)+len(private), "error", err)
@@ -278,7 +278,7 @@ func (a *archiver) settle(user store.UserID) bool {
 	if len(of) == 0 {
 		return true
 	}
-	if err := a.db.Write(context.Background(), func(tx *store.Tx) error { return writeSeen(tx, of) }); err != nil {
+	if err := a.db.Write(context.Background(), func(tx *store.Tx) error { return extend(tx, of, seenSpans) }); err != nil {
 		a.log.Error("what users may read of the archive could not be written", "error", err)
 		return false
 	}
@@ -297,30 +297,18 @@ func (a *archiver) drop(user store.UserID) {
 	})
 }
 
-func writeSeen(tx *store.Tx, of []*hearer) error {
+// extend writes down the lines that users may read, of each the spans.
+func extend(tx *store.Tx, of []*hearer, spans func(*hearer) []archive.Span) error {
 	for _, h := range of {
-		if err := h.extend(tx, h.seen.Spans()); err != nil {
-			return err
+		for _, s := range spans(h) {
+			err := tx.ExtendSeen(h.id, h.room.name, store.LineID(s.From), store.LineID(s.To))
+			if err != nil && !errors.Is(err, store.ErrNoSuchLine) { // somebody deleted them, and the others go on
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-func writeFresh(tx *store.Tx, of []*hearer) error {
-	for _, h := range of {
-		if err := h.extend(tx, h.fresh.Spans()); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (h *hearer) extend(tx *store.Tx, spans []archive.Span) error {
-	for _, s := range spans {
-		err := tx.ExtendSeen(h.id, h.room.name, store.LineID(s.From), store.LineID(s.To))
-		if err != nil && !errors.Is(err, store.ErrNoSuchLine) { // somebody deleted them, and the others go on
-			return err
-		}
-	}
-	return nil
-}
+func seenSpans(h *hearer) []archive.Span  { return h.seen.Spans() }
+func freshSpans(h *hearer) []archive.Span { return h.fresh.Spans() }
