@@ -15,14 +15,7 @@ func (v validator) users(key string, list []string) {
 	if v.has(key) && len(list) == 0 {
 		v.add(key, "the list is empty", "write whom it is about, or remove the line")
 	}
-	for i, who := range list {
-		folded, ok := foldUsers(who)
-		if !ok {
-			v.add(element(key, i), fmt.Sprintf("%q stands for nobody", who), "write name@example.org, example.org, or *.example.org for everything below it")
-			continue
-		}
-		list[i] = folded
-	}
+	v.fold(key, list, foldUsers, "%q stands for nobody", "write name@example.org, example.org, or *.example.org for everything below it")
 }
 
 // foldUsers checks what stands for users: the JID of a person, a domain, or all domains below one.

@@ -71,16 +71,20 @@ func (v validator) component(at string, c *Component, domains map[string]string)
 
 // admins checks the JIDs of people, and folds them as JIDs that the server delivers are.
 func (v validator) admins(key string, jids []string) {
-	if !v.ok(key) {
-		return
+	if v.ok(key) {
+		v.fold(key, jids, foldPerson, "%q is not the JID of a person", "write it as name@example.org, without a resource")
 	}
-	for i, jid := range jids {
-		folded, ok := foldPerson(jid)
+}
+
+// fold brings each entry of a list into the form in which it is compared. What is none is a fault, whose text has a place for it.
+func (v validator) fold(key string, list []string, fold func(string) (string, bool), fault, fix string) {
+	for i, entry := range list {
+		folded, ok := fold(entry)
 		if !ok {
-			v.add(element(key, i), fmt.Sprintf("%q is not the JID of a person", jid), "write it as name@example.org, without a resource")
+			v.add(element(key, i), fmt.Sprintf(fault, entry), fix)
 			continue
 		}
-		jids[i] = folded
+		list[i] = folded
 	}
 }
 
