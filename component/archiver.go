@@ -81,6 +81,7 @@ type keepItem struct {
 	number  int64              // of the line in its channel; 0 of one that is for the user alone
 	room    *store.RoomLine    // a new one; nil for one that another user heard before
 	private *store.PrivateLine // instead of all that
+	refused string             // id of one that was queued before, which the network did not deliver after all: it goes
 	heard   bool               // the user may read it
 	barrier *barrier
 }

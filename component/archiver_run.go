@@ -92,8 +92,11 @@ func (a *archiver) process(items []keepItem) bool {
 func (a *archiver) keep(items []keepItem) bool {
 	var rooms []store.RoomLine
 	var private []store.PrivateLine
+	var refused []string
 	for i := range items {
 		switch {
+		case items[i].refused != "":
+			refused = append(refused, items[i].refused)
 		case items[i].private != nil:
 			private = append(private, *items[i].private)
 		case items[i].room != nil:
@@ -108,6 +111,9 @@ func (a *archiver) keep(items []keepItem) bool {
 			return err
 		}
 		if _, err = tx.AppendPrivateLines(private); err != nil {
+			return err
+		}
+		if err = tx.DeletePrivateLines(refused); err != nil {
 			return err
 		}
 		touched = place(items, ids)
@@ -139,10 +145,10 @@ func (a *archiver) keep(items []keepItem) bool {
 func place(items []keepItem, ids []store.LineID) (touched []*hearer) {
 	for i := range items {
 		item := &items[i]
-		if item.private != nil {
+		h := item.hearer
+		if h == nil { // it is private
 			continue
 		}
-		h := item.hearer
 		var line store.LineID
 		if item.room != nil {
 			line, ids = ids[0], ids[1:]

@@ -369,3 +369,22 @@ func TestArchiveHasNoPasswords(t *testing.T) {
 	say("bob", "hello", false)
 	wantLines(t, spoken(alice.page(testDomain, "")), "alice: hello", "bob%irc.example: so be it")
 }
+
+// What the network says after the fact that it did not deliver is not what was said.
+func TestArchiveOfRefusedPrivateMessages(t *testing.T) {
+	t.Parallel()
+	w, _ := newArchiveWorld(t)
+	alice := w.client("alice@localhost/phone")
+	s := w.join(alice, "alice")
+	for _, id := range []string{"m1", "m2"} {
+		alice.send(`<message type='chat' id='` + id + `' to='bob%irc.example@irc.localhost'><body>` + id + `</body></message>`)
+		m := next[transports.Send](t, s)
+		s.emit(t, transports.Message{Ref: m.Ref, Part: 1, Of: 1, To: m.To, Body: m.Body})
+		if id == "m1" {
+			wantLines(t, spoken(alice.page("bob%irc.example@irc.localhost", "")), "alice: m1")
+			s.emit(t, transports.Done{Ref: m.Ref, Err: transports.NewError(transports.NotFound, "No such nick.", nil)})
+			alice.expect(`<message type='error' id='m1'/>`)
+		}
+	}
+	wantLines(t, spoken(alice.page("bob%irc.example@irc.localhost", "")), "alice: m2")
+}

@@ -127,6 +127,16 @@ func (tx *Tx) AppendPrivateLines(lines []PrivateLine) ([]LineID, error) {
 	return ids, nil
 }
 
+// DeletePrivateLines deletes private lines by their ids. Those that are not there are passed over.
+func (tx *Tx) DeletePrivateLines(ids []string) error {
+	for _, id := range ids {
+		if err := tx.exec(`DELETE FROM archive_lines WHERE id = $1`, id); err != nil {
+			return fmt.Errorf("delete private lines: %w", err)
+		}
+	}
+	return nil
+}
+
 // archiveKey says which archive.
 type archiveKey struct{ kind, domain, name string }
 
