@@ -1,7 +1,6 @@
 package component
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"net"
@@ -52,15 +51,12 @@ func (u *user) sendLink(s said, x *execution) {
 	if x.call.On.Kind != transports.TargetDomain {
 		link.Target = u.g.opt.Transport.Format(x.call.On)
 	}
-	u.background(func(ctx context.Context) func() {
-		err := u.g.opt.Store.Write(ctx, func(tx *store.Tx) error { return tx.AddLink(store.Secret(token), link) })
-		return func() {
-			if err != nil {
-				u.say(s, u.sayError(err).Text)
-				return
-			}
-			u.sayOnce(s, text.Say(s.lang, "For passwords, open this page. It works once, within 10 minutes:")+"\n"+strings.TrimSuffix(u.g.opt.LinkURL, "/")+"/"+token)
+	u.write(func(tx *store.Tx, _ store.UserID) error { return tx.AddLink(store.Secret(token), link) }, func(err error) {
+		if err != nil {
+			u.say(s, text.Say(s.lang, u.sayError(err).Text))
+			return
 		}
+		u.sayOnce(s, text.Say(s.lang, "For passwords, open this page. It works once, within 10 minutes:")+"\n"+strings.TrimSuffix(u.g.opt.LinkURL, "/")+"/"+token)
 	})
 }
 

@@ -144,7 +144,7 @@ func (u *user) writeRelations(r *relations) {
 func (u *user) write(write func(tx *store.Tx, id store.UserID) error, done func(err error)) {
 	switch {
 	case u.removing > 0:
-		done(transports.NewError(transports.Gone, "You are being removed from this gateway.", nil))
+		done(errRemoving())
 		return
 	case u.g.opt.Store == nil:
 		done(nil)
@@ -155,13 +155,51 @@ func (u *user) write(write func(tx *store.Tx, id store.UserID) error, done func(
 	u.background(func(ctx context.Context) func() {
 		err := u.g.opt.Store.Write(ctx, func(tx *store.Tx) error { return write(tx, id) })
 		return func() {
-			if u.writes--; u.writes == 0 && u.quiet != nil {
-				close(u.quiet)
-				u.quiet = nil
-			}
+			u.wrote()
 			done(err)
 		}
 	})
+}
+
+// wrote notes that a write is over.
+func (u *user) wrote() {
+	if u.writes--; u.writes == 0 && u.quiet != nil {
+		close(u.quiet)
+		u.quiet = nil
+	}
+}
+
+// writing is write for work that runs in the background already: it may write something of the user down until it calls done.
+func (g *Gateway) writing(ctx context.Context, jid transports.Address) (done func(), err error) {
+	begun, removing := false, false // both of the user's goroutine
+	jid = jid.Bare()
+	ok := g.on(ctx, jid, func(u *user) {
+		if removing = u.removing > 0; !removing {
+			begun = true
+			u.writes++
+			u.awaited++
+		}
+	})
+	done = func() {
+		g.onUser(jid, func(u *user) {
+			if begun {
+				u.awaited--
+				u.wrote()
+			}
+		})
+	}
+	switch {
+	case !ok:
+		done() // it may have begun all the same, or begin yet
+		return nil, transports.NewError(transports.Busy, stoppingText, context.Cause(ctx))
+	case removing:
+		return nil, errRemoving()
+	}
+	return done, nil
+}
+
+func errRemoving() *transports.Error {
+	return transports.NewError(transports.Gone, "You are being removed from this gateway.", nil)
 }
 
 // blocks reports whether the user wants to hear nothing from an address of ours (XEP-0191 §2): it, its bare form, the network that it is

@@ -232,3 +232,36 @@ func TestManyContactsAtStart(t *testing.T) {
 		c.alive()
 	}
 }
+
+// Work in the background that writes a user down is waited for by his removal, and refused once that has begun.
+func TestRemovalBehindBackgroundWork(t *testing.T) {
+	t.Parallel()
+	w := contactWorld(t)
+	alice := w.client("alice@localhost/phone")
+	jid := transports.Address{Local: "alice", Domain: "localhost"}
+	db, id := w.gateway.opt.Store, w.gateway.userID(jid)
+	done, err := w.gateway.writing(t.Context(), jid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	alice.send(`<iq type='set' id='d' to='irc.localhost'><query xmlns='jabber:iq:register'><remove/></query></iq>`)
+	refused := func() bool {
+		other, err := w.gateway.writing(t.Context(), jid)
+		if err == nil {
+			other()
+		}
+		return err != nil
+	}
+	for !refused() {
+	}
+	if err := db.Write(t.Context(), func(tx *store.Tx) error { return tx.TouchUser(id) }); err != nil {
+		t.Fatal(err)
+	}
+	done()
+	alice.expect(`<iq type='result' id='d'/>`)
+	if _, known, err := db.User(t.Context(), id); err != nil || known {
+		t.Errorf("he is known: %v, %v", known, err)
+	}
+	for refused() { // until the end of the removal
+	}
+}

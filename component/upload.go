@@ -15,7 +15,6 @@ import (
 	"passerelle/component/stanza"
 	"passerelle/internal/files"
 	"passerelle/internal/safehttp"
-	"passerelle/store"
 	"passerelle/transports"
 )
 
@@ -146,8 +145,7 @@ func (g *Gateway) Upload(ctx context.Context, owner transports.Address, f transp
 		g.log.Info("a file could not be uploaded", id, "error", err)
 		return "", err
 	}
-	user := store.UserID{Domain: g.opt.Domain, JID: owner.Bare().String()}
-	link, errOwn := g.uploads.opt.Files.Keep(ctx, user, f, io.NewSectionReader(content, 0, f.Size))
+	link, errOwn := g.keepFile(ctx, owner, f, content)
 	if errOwn != nil {
 		e, own := transports.AsError(err), transports.AsError(errOwn)
 		if own.Kind == transports.Internal { // the disk or the database, not what the user wants of them
@@ -158,6 +156,16 @@ func (g *Gateway) Upload(ctx context.Context, owner transports.Address, f transp
 	}
 	g.log.Debug("a file is kept by the gateway, because the server of its owner has no place for it", id, "error", err)
 	return link, nil
+}
+
+// keepFile has the gateway keep a file of a user itself.
+func (g *Gateway) keepFile(ctx context.Context, owner transports.Address, f transports.File, content io.ReaderAt) (link string, err error) {
+	done, err := g.writing(ctx, owner)
+	if err != nil {
+		return "", err
+	}
+	defer done()
+	return g.uploads.opt.Files.Keep(ctx, g.userID(owner), f, io.NewSectionReader(content, 0, f.Size))
 }
 
 // tryAgain is an error of a try that another one may not meet.

@@ -118,6 +118,20 @@ func (u *user) post(f func()) bool {
 	return true
 }
 
+// onUser posts work for the user of a bare JID. It reports false when the gateway stops, and the work is not done.
+func (g *Gateway) onUser(jid transports.Address, f func(u *user)) bool {
+	for {
+		u, ok := g.user(jid)
+		if !ok {
+			return false
+		}
+		if u.post(func() { f(u) }) {
+			return true
+		}
+		// The user was removed while we looked; look again.
+	}
+}
+
 // peek has the user's goroutine look at something, and waits for it. The caller is on no user's goroutine.
 func peek[T any](ctx context.Context, u *user, look func() T) (T, error) {
 	seen := make(chan T, 1)

@@ -29,7 +29,7 @@ func (tx *Tx) AddLink(token Secret, l Link) error {
 		err = checkFields(field{"command", l.Command, maxName}, field{"target", l.Target, maxPart})
 	}
 	if err == nil {
-		err = tx.exec(`DELETE FROM links WHERE expires_at <= $1`, tx.now)
+		err = tx.exec(`DELETE FROM links WHERE abs(expires_at) <= $1`, tx.now)
 	}
 	if err == nil {
 		err = tx.exec(`DELETE FROM links WHERE hash IN (SELECT hash FROM links WHERE domain = $1 AND jid = $2
@@ -45,13 +45,22 @@ func (tx *Tx) AddLink(token Secret, l Link) error {
 	return nil
 }
 
-// TakeLink ends a link, and reports whether it worked until now: of those who use it at the same time, one gets true.
+// TakeLink ends a link, and reports whether it worked until now: of those who use it at the same time, one gets true. Until its time
+// is over the row stays, with the time below zero: see ReturnLink.
 func (tx *Tx) TakeLink(token Secret) (bool, error) {
-	n, err := tx.count(`DELETE FROM links WHERE hash = $1 AND expires_at > $2`, hashToken(token), tx.now)
+	n, err := tx.count(`UPDATE links SET expires_at = -expires_at WHERE hash = $1 AND expires_at > $2`, hashToken(token), tx.now)
 	if err != nil {
 		return false, fmt.Errorf("take a link: %w", err)
 	}
 	return n == 1, nil
+}
+
+// ReturnLink makes a link work again that was taken for nothing, unless its user was removed meanwhile.
+func (tx *Tx) ReturnLink(token Secret) error {
+	if err := tx.exec(`UPDATE links SET expires_at = -expires_at WHERE hash = $1 AND expires_at < 0`, hashToken(token)); err != nil {
+		return fmt.Errorf("return a link: %w", err)
+	}
+	return nil
 }
 
 // Link returns a link, and whether it works.

@@ -34,7 +34,18 @@ func testLinks(t *testing.T, db *DB, clock *testClock) {
 	if !works("one") || !take("one") || works("one") || take("one") {
 		t.Error("it does not work just once")
 	}
-	// What was taken for nothing is put back.
+	// What was taken for nothing is put back, whatever came meanwhile, unless its user was removed.
+	write(t, db, func(tx *Tx) error { return tx.AddLink("other", link(2)) })
+	back := func() { write(t, db, func(tx *Tx) error { return tx.ReturnLink("one") }) }
+	back()
+	back()
+	if !works("one") || !take("one") {
+		t.Error("it was put back and does not work")
+	}
+	write(t, db, func(tx *Tx) error { return tx.RemoveUser(user(1)) })
+	if back(); works("one") {
+		t.Error("a link of somebody who was removed works")
+	}
 	write(t, db, func(tx *Tx) error { return tx.AddLink("one", want) })
 	clock.advance(10 * time.Minute)
 	if works("one") || take("one") {

@@ -137,7 +137,7 @@ func (h *Handler) submit(w http.ResponseWriter, r *http.Request, p page, token s
 		return
 	}
 	if taken {
-		back := func(tx *store.Tx) error { return tx.AddLink(token, link) }
+		back := func(tx *store.Tx) error { return tx.ReturnLink(token) }
 		if err := h.db.Write(context.WithoutCancel(ctx), back); err != nil {
 			h.log.Error("a one-time link that was used for nothing could not be put back", "error", err)
 		}
