@@ -77,13 +77,19 @@ func cells() []cell {
 // realServers are real servers of these names. They end with the test.
 func realServers(t testing.TB, xmpp, irc string) *servers {
 	t.Helper()
+	return limitedServers(t, xmpp, irc, realservers.IRCLimits{})
+}
+
+// limitedServers are realServers with limits for those on IRC.
+func limitedServers(t testing.TB, xmpp, irc string, limits realservers.IRCLimits) *servers {
+	t.Helper()
 	s := xmppServer(t, xmpp, false)
 	switch irc {
 	case "ngircd":
-		n := realtest.Ngircd(t, realservers.NgircdOptions{Name: networkName})
+		n := realtest.Ngircd(t, realservers.NgircdOptions{Name: networkName, Limits: limits})
 		s.irc, s.ircAddr = n, n.Addr
 	case "inspircd":
-		inspircd(t, s, realservers.InspircdOptions{})
+		inspircd(t, s, realservers.InspircdOptions{Limits: limits})
 	}
 	return s
 }

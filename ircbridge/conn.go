@@ -3,7 +3,6 @@ package ircbridge
 import (
 	"fmt"
 	"net"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -100,13 +99,7 @@ func (c *conn) refuse(err *transports.Error, final bool) {
 }
 
 // lastWords keeps what a server says before it closes the connection.
-func (c *conn) lastWords(text string) { c.words = strings.TrimSuffix(text, ".") }
-
-// banned finds the words of servers that turn somebody away for good.
-var banned = regexp.MustCompile(`(?i)\b([kgdzx][-:]?lined?|akill(ed)?|auto-?kill(ed)?|banned|blacklisted)\b`)
-
-// throttled finds the words of servers that count how often an address connects.
-var throttled = regexp.MustCompile(`(?i)throttl|too fast|too many .*(connections|clients|sessions|hosts)|(session|connection) limit`)
+func (c *conn) lastWords(text string) { c.words = text }
 
 // lost is why a connection on which reading failed with err is gone.
 func (c *conn) lost(n *Network, err error) *cause {
@@ -114,14 +107,9 @@ func (c *conn) lost(n *Network, err error) *cause {
 	case c.fault != nil:
 		return c.fault
 	case c.words != "":
-		kind, final := transports.Offline, banned.MatchString(c.words)
-		switch {
-		case final:
-			kind = transports.Denied
-		case throttled.MatchString(c.words):
-			kind = transports.Full
-		}
-		return &cause{transports.NewError(kind, fmt.Sprintf("%s closed the connection: %s.", n.Name, c.words), err), final}
+		return n.turnedOut(c.words, err)
+	case !c.registered:
+		return n.hungUp(err)
 	default:
 		return &cause{transports.NewError(transports.Offline, fmt.Sprintf("The connection to %s was lost.", n.Name), err), false}
 	}

@@ -6,9 +6,12 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"syscall"
 	"time"
+
+	"github.com/lrstanley/girc"
 
 	"passerelle/transports"
 )
@@ -110,11 +113,17 @@ func dialFault(n *Network, err error) *cause {
 		}
 		return fault(transports.Offline, false, "The certificate of %s is not trusted.", n.ID)
 	}
-	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+	if plain, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		if string(plain.RecordHeader[:]) == girc.ERROR { // RFC 2812 §3.7.4, where it was not to be said
+			return n.hungUp(err)
+		}
 		return fault(transports.Offline, false, "%s does not speak TLS on this port.", n.ID)
 	}
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		return fault(transports.Offline, false, "%s refused the connection.", n.ID)
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+		return n.hungUp(err)
 	}
 	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded) {
 		return fault(transports.Offline, false, "%s does not answer.", n.ID)

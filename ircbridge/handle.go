@@ -52,7 +52,11 @@ func (s *session) handle(c *conn, line string) {
 		return
 	case "FAIL": // IRCv3 standard replies: command, code, context, description
 		if c.label(e) != "" && s.sendFailed(c, e, "", refused(transports.Denied, "%s does not take the message: %s.",
-			s.net.Name, strings.TrimSuffix(plain(e.Last()), "."))) {
+			s.net.Name, sentence(e))) {
+			return
+		}
+		if _, r := s.subject(e.Params); r != nil && r.state == roomJoining && e.Params[0] == girc.JOIN {
+			s.refuse(r, s.joinRefusal(c, e, r))
 			return
 		}
 	case girc.JOIN:

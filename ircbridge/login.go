@@ -274,7 +274,7 @@ func (s *session) loginNumeric(c *conn, e *girc.Event) bool {
 		}
 		s.loggedIn(c)
 	case "902": // ERR_NICKLOCKED
-		s.refuseLogin(c, true, "%s does not let %s in: %s.", l.who(), strings.TrimSuffix(plain(e.Last()), "."))
+		s.refuseLogin(c, true, "%s does not let %s in: %s.", l.who(), sentence(e))
 	case girc.ERR_SASLFAIL:
 		s.loginRefused(c)
 	case girc.ERR_SASLTOOLONG:

@@ -205,7 +205,7 @@ func (s *session) invite(q transports.Invite) *transports.Error {
 
 // changeRefusal says why a channel or who is in it stays as it is; nil for numerics that do not say so.
 func changeRefusal(e *girc.Event, r *room, network string) *transports.Error {
-	why := strings.TrimSuffix(plain(e.Last()), ".")
+	why := sentence(e)
 	switch e.Command {
 	case girc.ERR_CHANOPRIVSNEEDED:
 		return refused(transports.Denied, "Only operators of %s may do this.", r.name)

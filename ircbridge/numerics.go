@@ -70,7 +70,8 @@ func (s *session) numeric(c *conn, e *girc.Event) {
 	case girc.ERR_PASSWDMISMATCH: // RFC 2812 §3.1.1
 		c.refuse(refused(transports.NeedPassword, "%s does not accept the password: set it with the command configure.", s.net.Name), true)
 	case girc.ERR_YOUREBANNEDCREEP:
-		c.refuse(refused(transports.Denied, "%s has banned you: %s.", s.net.Name, strings.TrimSuffix(plain(e.Last()), ".")), true)
+		why := s.net.bans(sentence(e))
+		c.refuse(why.err, why.final)
 	case girc.RPL_CHANNELMODEIS:
 		s.modesAre(c, e.Params)
 	case girc.RPL_BANLIST:
@@ -99,9 +100,13 @@ func (s *session) failure(c *conn, e *girc.Event) {
 		s.nickRefused(c, e)
 		return
 	}
-	why := strings.TrimSuffix(plain(e.Last()), ".")
+	why := sentence(e)
+	notThere := e.Command == girc.ERR_NOTONCHANNEL || e.Command == girc.ERR_NOSUCHCHANNEL
+	if r != nil && notThere && (r.state == roomLeaving || r.parts > 0) && s.leftAlready(c, r.name) {
+		return
+	}
 	if r != nil && r.state == roomJoining {
-		if err := joinRefusal(e.Command, r.name, s.net.Name, why); err != nil {
+		if err := s.joinRefusal(c, e, r); err != nil {
 			s.refuse(r, err)
 			return
 		}
@@ -111,9 +116,6 @@ func (s *session) failure(c *conn, e *girc.Event) {
 	}
 	switch e.Command {
 	case girc.ERR_NOTONCHANNEL, girc.ERR_NOSUCHCHANNEL:
-		if r != nil && (r.state == roomLeaving || r.parts > 0) && s.leftAlready(c, r.name) {
-			return
-		}
 		if r != nil && s.requestFailed(r, "", refused(transports.NotJoined, "You are not in %s.", r.name)) ||
 			r == nil && s.sendFailed(c, e, name, refused(transports.NotFound, "There is no %s on %s.", name, s.net.Name)) {
 			return
@@ -155,37 +157,6 @@ func (s *session) subject(params []string) (string, *room) {
 		return plain(params[1]), nil
 	}
 	return "", nil
-}
-
-// joinRefusal says why a channel cannot be entered, and what one can do; nil for numerics that do not say so.
-func joinRefusal(code, channel, network, why string) *transports.Error {
-	switch code {
-	case girc.ERR_NOSUCHCHANNEL:
-		return refused(transports.NotFound, "%s has no channel called %s.", network, channel)
-	case girc.ERR_TOOMANYCHANNELS:
-		return refused(transports.Policy, "%s lets you be in no more channels: leave one before you join %s.", network, channel)
-	case girc.ERR_UNAVAILRESOURCE:
-		return refused(transports.Busy, "%s on %s cannot be entered just now: try again in a few minutes.", channel, network)
-	case girc.ERR_CHANNELISFULL:
-		return refused(transports.Full, "%s on %s is full: try again later.", channel, network)
-	case girc.ERR_INVITEONLYCHAN:
-		return refused(transports.NotRegistered, "%s on %s is for invited people only: ask somebody inside to invite you.", channel, network)
-	case girc.ERR_BANNEDFROMCHAN:
-		return refused(transports.Denied, "You are banned from %s on %s: only its operators can change that.", channel, network)
-	case girc.ERR_BADCHANNELKEY:
-		return refused(transports.NeedPassword, "%s on %s needs a password, and this was not it.", channel, network)
-	case girc.ERR_BADCHANMASK, "479", "448": // 479, 448: the name has characters that this network refuses
-		return refused(transports.BadRequest, "%s takes no channel called %s.", network, channel)
-	case "477":
-		return refused(transports.NotRegistered, "%s on %s is for registered nicks only: register yours with the network and identify.", channel, network)
-	case "489", "490": // secure connections only
-		return refused(transports.Denied, "%s on %s is for people whose connection is encrypted.", channel, network)
-	case "470":
-		return refused(transports.Denied, "%s does not let you into %s and forwards you to another channel: %s.", network, channel, why)
-	case "480", "485", "495", "500", "519", "520": // throttled, unwanted, rejoin too soon, too many joins, for staff
-		return refused(transports.Denied, "%s does not let you into %s: %s.", network, channel, why)
-	}
-	return nil
 }
 
 // requestFailed ends the pending request that an error answers: on a room, or about a nick.

@@ -161,42 +161,6 @@ func TestRefusedSend(t *testing.T) {
 	}
 }
 
-func TestRefusedJoins(t *testing.T) {
-	t.Parallel()
-	for _, tc := range []struct {
-		numeric string
-		kind    transports.Kind
-	}{
-		{"403", transports.NotFound},
-		{"405", transports.Policy},
-		{"437", transports.Busy},
-		{"471", transports.Full},
-		{"473", transports.NotRegistered},
-		{"474", transports.Denied},
-		{"475", transports.NeedPassword},
-		{"476", transports.BadRequest},
-		{"477", transports.NotRegistered},
-		{"489", transports.Denied},
-		{"520", transports.Denied},
-	} {
-		t.Run(tc.numeric, func(t *testing.T) {
-			t.Parallel()
-			script := ircd.NewScript(t, nil)
-			s, h := open(t, newTransport(t, Options{Networks: plainNet(script.Addr)}), alice)
-			do(t, s, transports.Join{Ref: 5, Room: roomOf("#test"), Nick: "alice"})
-			p := script.Accept(t)
-			p.Welcome(t, "alice")
-			p.Expect(t, "JOIN #test")
-			p.Send(t, ":irc.test "+tc.numeric+" alice #Test :Cannot join channel")
-			d := await[transports.Done](t, h)
-			if e := wantKind(t, d.Err, tc.kind); d.Ref != 5 || !strings.Contains(e.Text, "#test") || !strings.Contains(e.Text, testNet) {
-				t.Errorf("got ref %d, text %q: want 5 and the names of channel and network", d.Ref, e.Text)
-			}
-			wantKind(t, s.Do(context.Background(), transports.Send{To: roomOf("#test"), Body: "x"}), transports.NotJoined)
-		})
-	}
-}
-
 func TestRealRefusals(t *testing.T) {
 	t.Parallel()
 	server := startServer(t, ircd.Options{})

@@ -200,8 +200,11 @@ func (s *Server) nick(c *client, params []string) {
 	}
 }
 
+// channelLen is RFC 2812 §1.3.
+const channelLen = 50
+
 func (s *Server) join(c *client, name, key string) {
-	if !strings.HasPrefix(name, "#") && !strings.HasPrefix(name, "&") {
+	if !strings.HasPrefix(name, "#") && !strings.HasPrefix(name, "&") || len(name) > channelLen {
 		c.numeric("403", name+" :No such channel")
 		return
 	}

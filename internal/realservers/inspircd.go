@@ -1,6 +1,7 @@
 package realservers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,15 +16,16 @@ import (
 
 // InspircdOptions say how InspIRCd is set up.
 type InspircdOptions struct {
-	Name     string    // the server's name, with a dot in it; "irc.test.example" if empty
-	TLS      bool      // it listens with TLS too
-	Services bool      // it lets services join, see StartAtheme
-	Ident    bool      // it asks whose a connection is (RFC 1413)
-	WebIRC   string    // the password of gateways on this machine that it trusts, if not empty
+	Name     string // the server's name, with a dot in it; "irc.test.example" if empty
+	TLS      bool   // it listens with TLS too
+	Services bool   // it lets services join, see StartAtheme
+	Ident    bool   // it asks whose a connection is (RFC 1413)
+	WebIRC   string // the password of gateways on this machine that it trusts, if not empty
+	Limits   IRCLimits
 	Log      io.Writer // what it writes, if not nil; used by another goroutine
 }
 
-// Inspircd is an IRC server with what IRCv3 adds and the ranks of large networks, without any limit that tests could run into.
+// Inspircd is an IRC server with what IRCv3 adds and the ranks of large networks.
 // Its methods are safe to call from any goroutine.
 type Inspircd struct {
 	life
@@ -93,9 +95,12 @@ func (n *Inspircd) launch(path string, o InspircdOptions) (launch, error) {
 		Modules                          []string
 		Ident                            bool
 		WebIRC                           string
+		Connections, Channels            int
+		OperName, OperPassword           string
 	}{
 		n.dir, n.Name, freeport.Port(n.Addr), freeport.Port(n.TLSAddr), ServicesName, freeport.Port(n.servicesAddr), servicesPassword,
 		strings.Fields(inspircdModules), o.Ident, o.WebIRC,
+		cmp.Or(o.Limits.Connections, 100_000), cmp.Or(o.Limits.Channels, 10_000), OperName, OperPassword,
 	}); err != nil {
 		return launch{}, err
 	}
@@ -104,23 +109,28 @@ func (n *Inspircd) launch(path string, o InspircdOptions) (launch, error) {
 
 // inspircdModules are what networks have on top of the core. The one for SASL offers it only while services are there.
 const inspircdModules = `
-	banexception botmode callerid cap chghost customprefix hidechans inviteexception ircv3 ircv3_accounttag ircv3_batch
+	banexception botmode callerid cap cban chghost customprefix hidechans inviteexception ircv3 ircv3_accounttag ircv3_batch
 	ircv3_capnotify ircv3_chghost ircv3_ctctags ircv3_echomessage ircv3_invitenotify ircv3_labeledresponse ircv3_msgid
-	ircv3_servertime knock monitor muteban namesx noctcp nonicks sasl services_account setname uhnames watch`
+	ircv3_servertime joinflood kicknorejoin knock monitor muteban namesx noctcp nonicks operchans redirect sasl services_account setname
+	uhnames watch`
 
-// inspircdConfig takes a struct with Dir, Name, Port, TLSPort, Services, ServicesPort, Password, Modules, Ident and WebIRC. The defaults allow three connections from an address
-// and twenty channels for a user, delay those who say much, and look up names and idents before anybody may come in.
+// inspircdConfig takes the struct of launch. The defaults allow three connections from an address and twenty channels for a user, delay
+// those who say much, and look up names and idents before anybody may come in.
 var inspircdConfig = template.Must(template.New("inspircd.conf").Parse(`<config format="xml">
 <server name="{{.Name}}" description="test server" network="Test" id="0TS">
 <admin name="test" nick="test" email="test@example.org">
 <bind address="127.0.0.1" port="{{.Port}}" type="clients">
-<connect name="all" allow="*" timeout="60" pingfreq="120" hardsendq="16M" softsendq="8M" recvq="1M" localmax="100000"
-	globalmax="100000" limit="100000" maxchans="10000" threshold="100000" commandrate="1000000" fakelag="no" maxconnwarn="no"
+<connect name="all" allow="*" timeout="60" pingfreq="120" hardsendq="16M" softsendq="8M" recvq="1M" localmax="{{.Connections}}"
+	globalmax="{{.Connections}}" limit="100000" maxchans="{{.Channels}}" threshold="100000" commandrate="1000000" fakelag="no" maxconnwarn="no"
 	resolvehostnames="no" useident="{{if .Ident}}yes{{else}}no{{end}}">
 <dns server="127.0.0.1" enabled="no">
 <performance quietbursts="yes" nouserdns="yes">
 <limits maxnick="30" maxchan="64" maxmodes="20" maxtopic="390" maxquit="255" maxkick="255">
 <options defaultmodes="o">
+<class name="oper" commands="*" usermodes="*" chanmodes="*">
+<type name="oper" classes="oper">
+<oper name="{{.OperName}}" password="{{.OperPassword}}" host="*@*" type="oper">
+<joinflood bootwait="0">
 <sasl target="{{.Services}}" requiressl="no">
 {{range .Modules}}<module name="{{.}}">
 {{end}}<customprefix name="founder" letter="q" prefix="~" rank="50000" ranktoset="50000">

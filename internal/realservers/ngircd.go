@@ -12,12 +12,25 @@ import (
 
 // NgircdOptions say how ngIRCd is set up.
 type NgircdOptions struct {
-	Name   string    // the server's name, with a dot in it; "irc.test.example" if empty
-	WebIRC string    // the password of gateways that it trusts, if not empty
+	Name   string // the server's name, with a dot in it; "irc.test.example" if empty
+	WebIRC string // the password of gateways that it trusts, if not empty
+	Limits IRCLimits
 	Log    io.Writer // what it writes, if not nil; used by another goroutine
 }
 
-// Ngircd is an IRC server without any limit that tests could run into. Its methods are safe to call from any goroutine.
+// IRCLimits are those of an IRC server; without them there is none that tests could run into.
+type IRCLimits struct {
+	Connections int // from an address
+	Channels    int // that somebody may be in
+}
+
+// Who may become an operator of the IRC servers.
+const (
+	OperName     = "oper"
+	OperPassword = "sesame"
+)
+
+// Ngircd is an IRC server. Its methods are safe to call from any goroutine.
 type Ngircd struct {
 	life
 
@@ -40,7 +53,7 @@ func StartNgircd(ctx context.Context, o NgircdOptions) (*Ngircd, error) {
 		n.Name = "irc.test.example"
 	}
 	n.life = life{name: "ngircd", user: nobody, log: o.Log, listen: []*string{&n.Addr}, prepare: func() (launch, error) {
-		if err := n.write("ngircd.conf", fmt.Sprintf(ngircdConfig, n.Name, freeport.Port(n.Addr), o.WebIRC)); err != nil {
+		if err := n.write("ngircd.conf", fmt.Sprintf(ngircdConfig, n.Name, freeport.Port(n.Addr), o.Limits.Connections, o.Limits.Channels, o.WebIRC, OperName, OperPassword)); err != nil {
 			return launch{}, err
 		}
 		return launch{
@@ -54,8 +67,9 @@ func StartNgircd(ctx context.Context, o NgircdOptions) (*Ngircd, error) {
 	return n, nil
 }
 
-// ngircdConfig takes the name, the port, and the password of WEBIRC. Debian's defaults allow ten connections from an address and ten channels for a user,
-// delay those who say much, and ask DNS, ident and PAM before anybody may come in.
+// ngircdConfig takes the name, the port, the limits, the password of WEBIRC, and name and password of the operator. Debian's defaults
+// allow ten connections from an address and ten channels for a user, delay those who say much, and ask DNS, ident and PAM before anybody
+// may come in.
 const ngircdConfig = `; written by a test
 [Global]
 	Name = %s
@@ -67,8 +81,8 @@ const ngircdConfig = `; written by a test
 	MotdPhrase = A server for tests
 [Limits]
 	MaxConnections = 0
-	MaxConnectionsIP = 0
-	MaxJoins = 0
+	MaxConnectionsIP = %d
+	MaxJoins = %d
 	MaxNickLength = 30
 	MaxPenaltyTime = 0
 	MaxListSize = 0
@@ -79,6 +93,9 @@ const ngircdConfig = `; written by a test
 	Ident = no
 	WebircPassword = %s
 	PAM = no
-	OperCanUseMode = no
+	OperCanUseMode = yes
 	SyslogFacility = user
+[Operator]
+	Name = %s
+	Password = %s
 `
