@@ -113,7 +113,9 @@ func (u *user) help(s said, e entity, rest bool) string {
 	}
 	names := []string{"help", "version"}
 	for _, c := range u.chatCommands(e) {
-		names = append(names, c.Name)
+		if readWord(c.Name).means == meansNothing { // “hello” is answered with help
+			names = append(names, c.Name)
+		}
 	}
 	slices.Sort(names)
 	lines = append(lines, text.Say(s.lang, "Words that I know: %s.", strings.Join(slices.Compact(names), ", ")))

@@ -86,6 +86,9 @@ func (u *user) chatCommand(s said, e entity, words []string) bool {
 		}
 		// Values in the same line: “configure NETWORK nick=bob”.
 		c := u.chat(s, x, next.form)
+		if name := onlyRequired(next.form); name != "" && !strings.Contains(args[0], "=") { // “find-user trouble”
+			args[0] = name + "=" + args[0]
+		}
 		for _, pair := range pairs(args) {
 			if wrong := c.take(pair); wrong != "" {
 				u.sayWrong(s, c, wrong)
@@ -95,6 +98,21 @@ func (u *user) chatCommand(s said, e entity, words []string) bool {
 		u.advance(x, c.changes, func(next step) { u.chatAnswer(s, x, next) })
 	})
 	return true
+}
+
+// onlyRequired is the name of the field of a form that has to be filled in, empty where there is none or several.
+func onlyRequired(f *transports.Form) string {
+	name := ""
+	for i := range f.Fields {
+		switch {
+		case !f.Fields[i].Required:
+		case name != "":
+			return ""
+		default:
+			name = f.Fields[i].Name
+		}
+	}
+	return name
 }
 
 // pairs groups words as name=value, where a value may have several words.

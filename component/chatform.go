@@ -22,6 +22,9 @@ type chatForm struct {
 // chatFields is how many lines between title and instructions are shown at a time.
 const chatFields = chatLines - 2
 
+// chatOptions is how many values of a choice are shown.
+const chatOptions = 20
+
 // chat remembers that the user is filling in a page.
 func (u *user) chat(s said, x *execution, f *transports.Form) *chatForm {
 	if u.chats == nil {
@@ -136,6 +139,10 @@ func (c *chatForm) explain(lang, number string, field transports.Field) string {
 	}
 	lines := []string{text.Say(lang, "%s: write “%s” and one of these numbers.", text.Say(lang, field.Label), number)}
 	for i, o := range field.Options {
+		if i == chatOptions {
+			lines = append(lines, "…") // the others are chosen by their names
+			break
+		}
 		lines = append(lines, strconv.Itoa(i+1)+" "+text.Say(lang, o.Label))
 	}
 	return strings.Join(lines, "\n")

@@ -45,14 +45,6 @@ func (g *Gateway) denyUser(ctx context.Context, jid transports.Address, lang str
 	return text.Say(lang, "%s may not use the gateway any more.", jid.String()), nil
 }
 
-// disconnectUser takes somebody out of everything that he has here. He may come back.
-func (g *Gateway) disconnectUser(ctx context.Context, jid transports.Address, lang string) (string, error) {
-	if _, err := g.expel(ctx, jid, "An administrator of this gateway has ended your connections."); err != nil {
-		return "", err
-	}
-	return text.Say(lang, "The connections of %s have ended.", jid.String()), nil
-}
-
 // expel ends all that somebody has here, and has his goroutine see whether he may use the gateway.
 func (g *Gateway) expel(ctx context.Context, jid transports.Address, reason string) (struct{}, error) {
 	u, ok := g.user(jid)

@@ -132,7 +132,8 @@ func (g *Gateway) findUserRun(ctx context.Context, w witness, call transports.Ca
 		said := ""
 		switch call.Values.Get("action") {
 		case actDisconnect:
-			said, err = g.disconnectUser(ctx, user, call.Lang)
+			_, err = g.expel(ctx, user, "An administrator of this gateway has ended your connections.")
+			said = text.Say(call.Lang, "The connections of %s have ended.", user.String())
 		case actDeny:
 			said, err = g.denyUser(ctx, user, call.Lang)
 		default:

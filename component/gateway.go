@@ -296,6 +296,13 @@ func (g *Gateway) logDown(err error, again time.Duration) {
 	g.log.Error("lost the stream to the XMPP server", append(attrs, "error", err)...)
 }
 
+// met finds somebody who has something here at the moment, nil where he has nothing.
+func (g *Gateway) met(jid transports.Address) *user {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.users[jid]
+}
+
 // everybody is a snapshot of the users.
 func (g *Gateway) everybody() []*user {
 	g.mu.Lock()

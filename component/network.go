@@ -27,6 +27,8 @@ type network struct {
 	// online says that the network let the user in. While it did not, why is the last reason, empty for a first try.
 	online bool
 	why    string
+	nick   string          // that he is online by, and
+	link   transports.Link // by what
 	// present are those of the user's contacts who are there, by Target.ID.
 	present map[string]transports.Presence
 	// talk is the end of the private conversations, for messages that refer to others.
@@ -217,6 +219,9 @@ func (u *user) event(ev networkEvent) {
 			delete(n.via, e.Old)
 			n.via[e.New] = v
 		}
+		if e.Self {
+			n.nick = e.New
+		}
 		n.toRooms(e)
 	case transports.RoleChanged:
 		n.toRoom(e.Room, e)
@@ -295,7 +300,7 @@ func (n *network) done(e transports.Done) {
 func (n *network) state(e transports.State) {
 	over := !e.Online && e.Retry == 0
 	n.setOnline(e.Online)
-	n.why = ""
+	n.nick, n.link, n.why = e.Nick, e.Link, ""
 	if e.Err != nil {
 		n.why = transports.AsError(e.Err).Text
 	}

@@ -224,10 +224,15 @@ func (u *user) leaveEverything(reason string) {
 		}
 	}
 	for _, n := range u.networks {
-		for _, room := range n.rooms {
-			room.Shutdown(reason, u.out)
-		}
-		n.failQuestions(transports.NewError(transports.Gone, reason, nil))
-		n.close(reason)
+		n.end(reason)
 	}
+}
+
+// end takes the user out of every room of the network and ends his session there.
+func (n *network) end(reason string) {
+	for _, room := range n.rooms {
+		room.Shutdown(reason, n.u.out)
+	}
+	n.failQuestions(transports.NewError(transports.Gone, reason, nil))
+	n.close(reason)
 }

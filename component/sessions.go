@@ -30,10 +30,8 @@ func (g *Gateway) listSessions(ctx context.Context, call transports.Call, at tra
 			{Name: "rooms", Label: "Rooms"},
 		},
 	}
-	users := g.everybody()
-	slices.SortFunc(users, func(a, b *user) int { return strings.Compare(a.jid.String(), b.jid.String()) })
 	from, _, _ := strings.Cut(at.After, " ")
-	for _, u := range users {
+	for _, u := range g.sorted() {
 		// Only as many are asked as fill the page.
 		if u.jid.String() < from {
 			continue
@@ -48,6 +46,13 @@ func (g *Gateway) listSessions(ctx context.Context, call transports.Call, at tra
 		}
 	}
 	return t.Cut(transports.Page{Max: at.Max}), nil
+}
+
+// sorted are the users in the order of their JIDs.
+func (g *Gateway) sorted() []*user {
+	users := g.everybody()
+	slices.SortFunc(users, func(a, b *user) int { return strings.Compare(a.jid.String(), b.jid.String()) })
+	return users
 }
 
 // sessionRows are the rows of one user, in the order of networks. No JID and no network has a space in it.

@@ -14,22 +14,30 @@ type connection struct {
 	network string
 	online  bool
 	why     string // it is not online
+	nick    string
+	link    transports.Link
 	rooms   []occupiedRoom
 }
 
 // occupiedRoom is a room that a user is in, or on his way to.
 type occupiedRoom struct {
-	id   string
-	nick string // empty while he is on his way
+	id      string
+	nick    string   // empty while he is on his way
+	clients []string // their resources
 }
 
 // connections are the sessions of the user.
 func (u *user) connections() []connection {
 	var all []connection
 	for _, n := range u.networks {
-		c := connection{network: n.id, online: n.online, why: n.why}
+		c := connection{network: n.id, online: n.online, why: n.why, nick: n.nick, link: n.link}
 		for _, r := range n.rooms {
-			c.rooms = append(c.rooms, occupiedRoom{id: r.Target().ID, nick: r.Nick()})
+			room := occupiedRoom{id: r.Target().ID, nick: r.Nick()}
+			for client := range r.Clients() {
+				room.clients = append(room.clients, client.Resource)
+			}
+			slices.Sort(room.clients)
+			c.rooms = append(c.rooms, room)
 		}
 		slices.SortFunc(c.rooms, func(a, b occupiedRoom) int { return strings.Compare(a.id, b.id) })
 		all = append(all, c)
@@ -40,9 +48,7 @@ func (u *user) connections() []connection {
 
 // connectionsOf are the sessions of somebody who may be unknown.
 func (g *Gateway) connectionsOf(ctx context.Context, jid transports.Address) ([]connection, error) {
-	g.mu.Lock()
-	u := g.users[jid]
-	g.mu.Unlock()
+	u := g.met(jid)
 	if u == nil {
 		return nil, nil
 	}

@@ -2,8 +2,10 @@ package ircbridge
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -58,6 +60,18 @@ func (t *Transport) dialAddress(ctx context.Context, user transports.Address, n 
 		return nil, dialFault(n, errors.Join(fmt.Errorf("tls handshake: %w", err), conn.Close()))
 	}
 	return secured, nil
+}
+
+// linkOf says what a connection is like.
+func linkOf(nc net.Conn, since time.Time) transports.Link {
+	l := transports.Link{Address: nc.RemoteAddr().String(), Since: since}
+	if secured, ok := nc.(*tls.Conn); ok {
+		state := secured.ConnectionState()
+		l.TLS = tls.VersionName(state.Version) + ", " + tls.CipherSuiteName(state.CipherSuite)
+		sum := sha256.Sum256(state.PeerCertificates[0].Raw) // servers have one
+		l.Fingerprint = hex.EncodeToString(sum[:])
+	}
+	return l
 }
 
 // dialer is the operator's own where he gave one. The system's checks the address of a server that a user named once its

@@ -152,13 +152,22 @@ type RoomList struct {
 	Cut   bool
 }
 
-// State says that the session is connected to its network (Online, as Nick) or not. Where it is not, Err says why and Retry
+// State says that the session is connected to its network (Online, as Nick, by Link) or not. Where it is not, Err says why and Retry
 // when it will try again; with Retry zero the session is over, takes no further requests and emits no further events.
 type State struct {
 	Online bool
 	Nick   string
+	Link   Link
 	Err    error
 	Retry  time.Duration
+}
+
+// Link is a connection to a network.
+type Link struct {
+	Address     string // of the server: host and port
+	TLS         string // version and cipher for people; empty where the connection is not encrypted
+	Fingerprint string // of the server's certificate: SHA-256 in hexadecimal
+	Since       time.Time
 }
 
 func (Message) event()      {}

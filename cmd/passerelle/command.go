@@ -22,7 +22,8 @@ runs one, with the values that it asks for:
   passerelle command run configure -user alice@example.org \
       -on irc.libera.chat nick=alice -file account-password=-
 
-Without values it shows what the command asks for. Flags:
+Without values it shows what the command asks for. For several values of a list,
+write its name once for each. Flags:
 
   -config FILE     the configuration of the process (default
                    /etc/passerelle/passerelle.toml)

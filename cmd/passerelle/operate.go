@@ -108,7 +108,9 @@ func (o *operation) printSaid(said string) int {
 	if o.json {
 		return o.printJSON(map[string]string{"said": said})
 	}
-	printf(o.env.stdout, "%s\n", printable(said))
+	for line := range strings.SplitSeq(said, "\n") {
+		printf(o.env.stdout, "%s\n", printable(line))
+	}
 	return exitOK
 }
 
@@ -203,16 +205,17 @@ func printable(s string) string {
 // maxInput is how long a value from a file may be, in bytes.
 const maxInput = 32 << 10
 
-// values reads NAME=VALUE arguments, and NAME=FILE ones of -file, where "-" stands for standard input.
+// values reads NAME=VALUE arguments, and NAME=FILE ones of -file, where "-" stands for standard input. A list has its name once for
+// each of its values.
 func (o *operation) values(plain, files []string) error {
 	o.request.Values = make(map[string][]string)
 	set := func(pair, want string, value func(string) (string, error)) error {
 		name, text, ok := strings.Cut(pair, "=")
-		if _, twice := o.request.Values[name]; !ok || name == "" || twice {
-			return fmt.Errorf("%q is no %s, or its name was given before", pair, want)
+		if !ok || name == "" {
+			return fmt.Errorf("%q is no %s", pair, want)
 		}
 		text, err := value(text)
-		o.request.Values[name] = []string{text}
+		o.request.Values[name] = append(o.request.Values[name], text)
 		return err
 	}
 	for _, pair := range plain {
