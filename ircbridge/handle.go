@@ -225,7 +225,7 @@ func (s *session) selfParted(e transports.Parted) {
 	if r.enter != nil {
 		r.enter.fail(s, refused(transports.Denied, "You were removed from %s.", r.name))
 	}
-	if r.entered {
+	if r.entered || r.lasting {
 		s.post(e)
 	}
 	s.dropPending(r)

@@ -54,17 +54,18 @@ func (s *session) join(q transports.Join) *transports.Error {
 		return s.sameChannel(q.Room, s.twin(q.Room))
 	case r == nil:
 		r = &room{target: q.Room, name: q.Room.ID}
-		if err := s.mayJoin(); err != nil {
+		if err := s.mayJoin(q); err != nil {
 			return err
 		}
 		s.rooms = append(s.rooms, r)
 	case r.enter != nil && len(r.enter.refs) >= maxWaiting:
 		return s.busy()
 	default:
-		if err := s.mayJoin(); err != nil {
+		if err := s.mayJoin(q); err != nil {
 			return err
 		}
 	}
+	r.lasting = r.lasting || q.Lasting
 	if q.Password != "" {
 		r.key = q.Password
 	}
@@ -78,6 +79,9 @@ func (s *session) join(q transports.Join) *transports.Error {
 	case phaseIdle:
 		s.start(q.Nick)
 	case phaseWaiting:
+		if q.Lasting {
+			break // it waits like the others
+		}
 		select {
 		case s.hurry <- struct{}{}:
 		default: // it was asked already
@@ -101,8 +105,10 @@ func (s *session) sameChannel(t transports.Target, twin *room) *transports.Error
 }
 
 // mayJoin reports why no channel can be joined at the moment.
-func (s *session) mayJoin() *transports.Error {
+func (s *session) mayJoin(q transports.Join) *transports.Error {
 	switch {
+	case q.Lasting: // nobody could ask again; there is one such line per room
+		return nil
 	case s.phase == phaseWaiting && (s.patient || time.Since(s.lastTry) < joinAgainAfter):
 		return s.offline()
 	case s.phase == phaseOnline && s.conn.full(2):
@@ -162,7 +168,7 @@ func (s *session) leave(q transports.Leave) *transports.Error {
 		s.removeRoom(r)
 		return nil
 	}
-	r.state, r.entered = roomLeaving, false
+	r.state, r.entered, r.lasting = roomLeaving, false, false
 	line := "PART " + r.name
 	if reason := oneLine(q.Reason, maxSetting); reason != "" {
 		line += " :" + reason

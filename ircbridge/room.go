@@ -29,6 +29,7 @@ type room struct {
 	key     string
 	state   roomState
 	entered bool      // the host was told so: after a lost link it is joined again
+	lasting bool      // so it is if he was not told yet
 	parts   int       // answers to earlier PARTs that are still to come
 	enter   *entering // what was told so far, while somebody waits for Entered
 	banned  *lastBan
@@ -196,7 +197,7 @@ func (s *session) refuse(r *room, err *transports.Error) {
 	if r.state == roomIn {
 		return // it was only asked again who is there
 	}
-	if r.entered {
+	if r.entered || r.lasting {
 		s.post(transports.Parted{Room: r.target, Nick: s.nick, Self: true, How: transports.PartLost, Err: err})
 	}
 	s.removeRoom(r)
@@ -209,7 +210,7 @@ func (s *session) joinTimedOut(c *conn, r *room) {
 		fmt.Sprintf("%s did not answer the request to join %s: try again later.", s.net.Name, r.name), nil))
 	if state != roomIn {
 		// The answer may still come: it must find a room that we are leaving.
-		r.state, r.entered = roomLeaving, false
+		r.state, r.entered, r.lasting = roomLeaving, false, false
 		s.rooms = append(s.rooms, r)
 		c.enqueue(outLine{text: "PART " + r.name})
 		s.startWriter(c)

@@ -315,7 +315,7 @@ func (s *session) disconnected(c *conn, why *cause) time.Duration {
 	}
 	keep := s.rooms[:0:0]
 	for _, r := range s.rooms {
-		if r.entered {
+		if r.entered || r.lasting {
 			r.state, r.enter, r.parts = roomLost, nil, 0
 			keep = append(keep, r)
 		}

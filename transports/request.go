@@ -22,11 +22,15 @@ type Send struct {
 
 // Join enters a room. Where the session is not connected yet, it connects first, with Nick. It is answered by Entered, or by
 // Done with the error. Joining a room one is in again is answered by a fresh Entered.
+//
+// Lasting says that nobody waits for an answer who could ask again: where there is no network the session goes on trying, until it is in the
+// room and says Entered, or is not let in and says Parted with PartLost.
 type Join struct {
 	Ref      Ref
 	Room     Target
 	Nick     string
 	Password string
+	Lasting  bool
 }
 
 // Leave leaves a room, silently: no event answers it.
