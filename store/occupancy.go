@@ -9,7 +9,7 @@ import (
 )
 
 // Occupancy is a room that a client of a user is in. It is what lets rooms come back after the process died: the user's client
-// believes that it is still inside.
+// believes that it is still inside. One without a resource is a room that the user stays in while no client of his is there.
 type Occupancy struct {
 	UserID
 	Resource  string // of the client
@@ -70,6 +70,15 @@ func (tx *Tx) VacateUser(id UserID) error {
 // Occupancies returns who is in which room of the domain, in the order of entering. Rows whose password does not open are left out
 // and counted in the error, and the others are returned beside it: one damaged row should not cost everybody their rooms.
 func (db *DB) Occupancies(ctx context.Context, domain string) ([]Occupancy, error) {
+	return db.occupancies(ctx, domain, `WHERE domain = $1`, domain)
+}
+
+// Stays returns the rooms that a user stays in while no client of his is there, as Occupancies does.
+func (db *DB) Stays(ctx context.Context, id UserID) ([]Occupancy, error) {
+	return db.occupancies(ctx, id.Domain, `WHERE domain = $1 AND jid = $2 AND resource = ''`, id.Domain, id.JID)
+}
+
+func (db *DB) occupancies(ctx context.Context, domain, where string, args ...any) ([]Occupancy, error) {
 	var (
 		occupancies []Occupancy
 		damaged     int
@@ -92,8 +101,7 @@ func (db *DB) Occupancies(ctx context.Context, domain string) ([]Occupancy, erro
 		}
 		occupancies = append(occupancies, o)
 		return nil
-	}, `SELECT jid, resource, room, nick, password, entered_at FROM occupancies
-		WHERE domain = $1 ORDER BY entered_at, jid, resource, room`, domain)
+	}, `SELECT jid, resource, room, nick, password, entered_at FROM occupancies `+where+` ORDER BY entered_at, jid, resource, room`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read occupancies: %w", err)
 	}

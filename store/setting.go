@@ -70,6 +70,21 @@ func (db *DB) Settings(ctx context.Context, id UserID, scope string) (map[string
 	return settings, nil
 }
 
+// SettingScopes returns the values of a plain setting that a user has in several scopes, by scope.
+func (db *DB) SettingScopes(ctx context.Context, id UserID, name string) (map[string]string, error) {
+	values := map[string]string{}
+	err := db.query(ctx, func(rows *sql.Rows) error {
+		var scope, value string
+		err := rows.Scan(&scope, &value)
+		values[scope] = value
+		return err
+	}, `SELECT scope, value FROM settings WHERE domain = $1 AND jid = $2 AND name = $3 AND value IS NOT NULL`, id.Domain, id.JID, name)
+	if err != nil {
+		return nil, fmt.Errorf("read the setting %q: %w", name, err)
+	}
+	return values, nil
+}
+
 // Secret returns a secret setting and whether it is set. It fails where the stored value does not open.
 func (db *DB) Secret(ctx context.Context, id UserID, scope, name string) (Secret, bool, error) {
 	var sealed []byte
