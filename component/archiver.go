@@ -208,8 +208,7 @@ type hearer struct {
 	addr transports.Address // the room's bare JID, as Gateway.kept gives it
 	deaf bool
 
-	recall *recall     // the history of the room on its way, see recall.go
-	lost   atomic.Bool // lines are missing in the archive, and nothing says so yet
+	lost atomic.Bool // lines are missing in the archive, and nothing says so yet
 
 	session archive.Session // under room.mu
 
@@ -262,6 +261,9 @@ func (h *hearer) leave() {
 	defer h.room.mu.Unlock()
 	h.room.channel.Leave(&h.session)
 }
+
+// Keeps implements muc.Archive.
+func (h *hearer) Keeps() bool { return h.u.keeps(h.addr) }
 
 // lostText is what the archive says in place of lines that it could not keep.
 const lostText = "Messages are missing here: the archive could not keep them."

@@ -58,7 +58,7 @@ type step struct {
 
 // commandsOf are the commands of a gateway: those of its transport, and its own.
 func (g *Gateway) commandsOf(t transports.Transport) []transports.Command {
-	all := append(slices.Clone(t.Commands()), g.statusCommand(), g.forgetMeCommand(),
+	all := append(slices.Clone(t.Commands()), g.statusCommand(), g.leaveCommand(), g.forgetMeCommand(),
 		g.usersCommand(), g.userCommand(), g.sessionsCommand(), g.removeUserCommand(),
 		g.denyUserCommand(), g.allowUserCommand(), g.deniedUsersCommand())
 	if w, ok := t.(witness); ok {
@@ -229,6 +229,9 @@ func (g *Gateway) run(ctx context.Context, c transports.Command, call transports
 	defer g.mendPanic(&s.err)
 	if c.List == nil {
 		said, err := c.Run(ctx, call)
+		if err == nil && !call.User.IsZero() {
+			g.settingsChanged(call.User)
+		}
 		return step{said: said, err: err, ran: true}
 	}
 	t, err := c.List(ctx, call, at)

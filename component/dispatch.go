@@ -33,6 +33,7 @@ func (u *user) stanza(in *inbound) {
 		return
 	}
 	u.saw()
+	u.comeBack(root.Name, typ)
 	switch root.Name {
 	case "iq":
 		u.iq(in, e)
@@ -164,13 +165,13 @@ func (u *user) available(in *inbound, e entity) {
 				u.refuse(in, transports.AsError(err))
 				return
 			}
-			if muc.WantsHistory(root) {
-				u.recallHistory(room)
-			}
 		}
 		if room == nil {
 			u.refuse(in, transports.NewError(transports.NotJoined, "You are no longer in this room. Join it again.", nil))
 			return
+		}
+		if muc.WantsHistory(root) {
+			u.recallHistory(room)
 		}
 		room.Presence(in.from, in.to.Resource, root, u.out)
 	}
@@ -201,7 +202,7 @@ func (u *user) openRoom(t transports.Target, addr transports.Address) (*muc.Room
 		return nil, err
 	}
 	room := muc.New(muc.Options{
-		Archive: n.archive(t), Address: addr, Target: t, RealJID: n.realJID, Whom: n.whom, MaskJID: n.maskJID, MayShow: u.mayShow, NextRef: u.nextRef, Now: now, NewID: newID,
+		Archive: n.archive(t), Address: addr, Target: t, Bot: u.g.botAddress().String(), RealJID: n.realJID, Whom: n.whom, MaskJID: n.maskJID, MayShow: u.mayShow, NextRef: u.nextRef, Now: now, NewID: newID,
 		OccupantID: func(p *transports.Person) string { return u.g.occupantIDs.id(t, p) },
 	})
 	if n.rooms == nil {

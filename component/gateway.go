@@ -46,6 +46,7 @@ type Options struct {
 	// PasteLines is how many lines a message may have on a network before it is uploaded and only its link is said; 0 for any number.
 	PasteLines int
 	Limits     Limits
+	AlwaysOn   AlwaysOn
 }
 
 // Timing are the waiting times of a gateway; zero fields take the defaults.
@@ -56,6 +57,7 @@ type Timing struct {
 	Silence     time.Duration // of the server until it is pinged
 	PingTimeout time.Duration
 	RestoreWait time.Duration // between telling a client that it is restored and joining for it
+	ComeBack    time.Duration // until somebody who lost rooms that he stays in is brought back
 }
 
 func (t *Timing) setDefaults() {
@@ -70,6 +72,7 @@ func (t *Timing) setDefaults() {
 	set(&t.Silence, 30*time.Second)
 	set(&t.PingTimeout, 10*time.Second)
 	set(&t.RestoreWait, 2*time.Second)
+	set(&t.ComeBack, comeBackAfter)
 }
 
 // Gateway serves one virtual domain: its stream, its users, its transport. Safe to call from any goroutine.
@@ -94,6 +97,7 @@ type Gateway struct {
 
 	mu       sync.Mutex
 	users    map[transports.Address]*user
+	absent   map[transports.Address]time.Time // who has rooms to come back to, and since when
 	stopping bool
 	working  workCount // user goroutines
 
@@ -114,6 +118,7 @@ func New(opt Options) (*Gateway, error) {
 	}
 	opt.Timing.setDefaults()
 	opt.Limits.setDefaults()
+	opt.AlwaysOn.setDefaults()
 	if opt.Identity == nil {
 		opt.Identity = func(string) slog.Attr { return slog.String("user", "…") }
 	}
@@ -133,6 +138,7 @@ func New(opt Options) (*Gateway, error) {
 		out:         newSendQueue(sendQueueBytes),
 		uploads:     newUploads(opt.Upload),
 		users:       make(map[transports.Address]*user),
+		absent:      make(map[transports.Address]time.Time),
 		occupancy:   make(chan *occupied, occupancyQueue),
 		working:     workCount{zero: make(chan struct{}, 1)},
 	}

@@ -134,9 +134,6 @@ func (u *user) request(a muc.Ask) {
 		n.leave(leave)
 		return
 	}
-	if recalls(a) {
-		return
-	}
 	switch q := a.Request.(type) {
 	case transports.Send:
 		n.send(q)
@@ -145,10 +142,16 @@ func (u *user) request(a muc.Ask) {
 		n.utter(utterance{in: q.Room, ref: q.Ref, q: q})
 		return
 	}
-	if err := n.session.Do(u.ctx, a.Request); err != nil {
-		a.Room.Done(a.Ref, err, u.out)
-		n.tidy(a.Room)
+	err := n.session.Do(u.ctx, a.Request)
+	if err == nil {
+		return
 	}
+	if join, ok := a.Request.(transports.Join); ok && join.Lasting {
+		n.feed(a.Room, transports.Parted{Room: join.Room, Self: true, How: transports.PartLost, Err: err})
+	} else {
+		a.Room.Done(a.Ref, err, u.out)
+	}
+	n.tidy(a.Room)
 }
 
 // leave takes the user out of a room that none of his clients is in any more. With the last room the session ends.
@@ -205,6 +208,7 @@ func (u *user) event(ev networkEvent) {
 	case transports.Entered:
 		listen(n.rooms[e.Room.ID])
 		n.toRoom(e.Room, e)
+		n.settle(n.rooms[e.Room.ID])
 	case transports.Joined:
 		n.toRoom(e.Room, e)
 	case transports.Parted:
@@ -251,7 +255,7 @@ func (u *user) event(ev networkEvent) {
 
 func (n *network) toRoom(t transports.Target, e transports.Event) {
 	if room := n.rooms[t.ID]; room != nil {
-		room.Event(e, n.u.out)
+		n.feed(room, e)
 		if room.Empty() {
 			n.tidy(room)
 		}
@@ -304,11 +308,17 @@ func (n *network) state(e transports.State) {
 	if e.Err != nil {
 		n.why = transports.AsError(e.Err).Text
 	}
+	lost := false
 	for _, room := range n.rooms {
+		stayed := room.Stays()
 		room.Event(e, n.u.out)
+		lost = lost || stayed && !room.Stays()
 		if room.Empty() {
 			n.remove(room)
 		}
+	}
+	if lost {
+		n.sayLost(n.why)
 	}
 	if !e.Online {
 		err := transports.AsError(e.Err)

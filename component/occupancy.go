@@ -11,7 +11,7 @@ import (
 )
 
 // Who is in which room is written down, so that after a crash of the process its users are back in their rooms without their
-// clients, which know of no crash, doing anything.
+// clients, which know of no crash, doing anything; and those who stay in rooms are back in them after any end of it.
 
 // occupancyQueue bounds the changes that wait to be written. Live traffic never waits for the disk: what does not fit is lost for
 // the next crash, and logged.
@@ -26,8 +26,9 @@ type occupied struct {
 	password string
 	in       bool
 	seen     bool // he was only seen
-	// forgotten asks for everything of the user to be deleted instead, and is told what became of that.
-	forgotten chan<- error
+	forgot   bool // everything of him is to be deleted instead
+	// done is told once that is written, or what it was that went wrong; nil where nobody waits.
+	done chan<- error
 }
 
 // record notes that a client entered or left a room.
@@ -85,8 +86,8 @@ func (g *Gateway) recordOccupancy(stop <-chan struct{}) {
 			g.log.Error("who is in which room could not be written", "error", err)
 		}
 		for _, o := range batch {
-			if o.forgotten != nil {
-				o.forgotten <- err // capacity 1, sent once
+			if o.done != nil {
+				o.done <- err // capacity 1, sent once
 			}
 		}
 	}
@@ -97,7 +98,7 @@ func (g *Gateway) writeOccupancy(tx *store.Tx, batch []*occupied) error {
 		id := g.userID(o.user)
 		var err error
 		switch {
-		case o.forgotten != nil:
+		case o.forgot:
 			err = tx.RemoveUser(id)
 		case o.seen:
 			err = tx.SawUser(id)
@@ -141,8 +142,8 @@ const restoreSpread = 20 * time.Millisecond
 
 // restoring is a client on its way back into a room.
 type restoring struct {
-	client         transports.Address
-	room           string // local part
+	client         transports.Address // bare where the user stays in the room
+	room           string             // local part
 	nick, password string
 }
 
@@ -167,6 +168,9 @@ func (u *user) announceRestore(r restoring) {
 		u.restoring = make(map[restoring]struct{})
 	}
 	u.restoring[r] = struct{}{}
+	if r.client.IsBare() {
+		return
+	}
 	u.out.Stanzas.Start("message").JID("from", u.roomAddress(r)).JID("to", r.client).Attr("type", "groupchat").Attr("id", newID()).
 		Start("body").Text("The gateway was restarted. Going back into this room.").End().
 		End()
@@ -191,11 +195,19 @@ func (u *user) restore(r restoring) {
 	if err == nil && e.kind != entityRoom {
 		err = errors.New("it is no room any more")
 	}
+	if r.client.IsBare() && err == nil && !u.persists(e.target) {
+		u.forgetOccupancy(r) // he has changed his mind, or the operator
+		return
+	}
 	var room *muc.Room
 	if err == nil {
 		room, err = u.openRoom(e.target, addr)
 	}
-	if err != nil {
+	switch {
+	case r.client.IsBare():
+		u.returnTo(r, room, transports.AsError(err))
+		return
+	case err != nil:
 		u.g.log.Warn("a user could not be brought back into a room", u.logID(), "error", err)
 		u.forgetOccupancy(r)
 		u.sayNotBack(r, transports.AsError(err))

@@ -111,7 +111,8 @@ func (n *network) forgetVia(contact string) {
 }
 
 // privateMessage delivers what somebody said to the user alone: where the conversation is held in a room, from the occupant and
-// to all of the user's clients in it; else from the contact, to all clients.
+// to all of the user's clients in it; else from the contact, to all clients or, where there are none, into what his server keeps for later
+// (RFC 6121 §8.5.2.2).
 func (n *network) privateMessage(e transports.Message) {
 	u := n.u
 	if e.Ref != 0 {
@@ -132,7 +133,7 @@ func (n *network) privateMessage(e transports.Message) {
 	}
 	from, room := n.contactAddress(e.From.Nick), n.via[e.From.Nick]
 	if room != nil {
-		if occupant, there := room.OccupantJID(e.From.Nick); there {
+		if occupant, there := room.OccupantJID(e.From.Nick); there && !room.Alone() {
 			from = occupant
 		} else {
 			room = nil

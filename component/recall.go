@@ -7,11 +7,10 @@ import (
 	"passerelle/component/muc"
 	"passerelle/component/stanza"
 	"passerelle/store"
-	"passerelle/transports"
 )
 
 // A client that enters a room which none of the user's is in gets the history (XEP-0045 §7.2.14) from the archive: the last of what the
-// user heard there before. It has to be there when the network lets him in, so the network is asked a little later for it.
+// user heard there before. It has to be there when he is let in, so he is a little later for it.
 
 const (
 	// recallWait bounds how much later; then there is no history.
@@ -21,18 +20,12 @@ const (
 	maxRecalled = 128 << 10
 )
 
-// recall is the history of a room on its way.
-type recall struct {
-	join *muc.Ask // what the network is to be asked afterwards; nil until the room asks for it
-}
-
-// recallHistory fills the history of a room that nobody is in yet.
+// recallHistory fills the history of a room, where that is in the archive.
 func (u *user) recallHistory(room *muc.Room) {
 	h, ok := room.Archive().(*hearer)
-	if !ok {
+	if !ok || !room.Recall() {
 		return
 	}
-	h.recall = &recall{}
 	u.background(func(ctx context.Context) func() {
 		ctx, cancel := context.WithTimeout(ctx, recallWait)
 		defer cancel()
@@ -47,27 +40,11 @@ func (u *user) recallHistory(room *muc.Room) {
 					past = append(past, p)
 				}
 			}
-			room.Remember(past)
-			join := h.recall.join
-			h.recall = nil
-			if join != nil && u.networks[room.Target().Network].room(room.Target().ID) == room {
-				u.request(*join)
+			if u.networks[room.Target().Network].room(room.Target().ID) == room {
+				room.Remember(past, u.out)
 			}
 		}
 	})
-}
-
-// recalls reports whether a request has to wait for the history of its room, and keeps it then.
-func recalls(a muc.Ask) bool {
-	if _, ok := a.Request.(transports.Join); !ok {
-		return false
-	}
-	h, ok := a.Room.Archive().(*hearer)
-	if !ok || h.recall == nil {
-		return false
-	}
-	h.recall.join = &a
-	return true
 }
 
 // pastMessage reads a line of the archive. Changes of the subject are no history.

@@ -22,12 +22,13 @@ const (
 	relationsAgain = 5 * time.Second
 )
 
-// relations are what his traffic depends on of what the database knows of a user: whom he has to do with, and what he wants to be
-// archived. It belongs to the user's goroutine.
+// relations are what his traffic depends on of what the database knows of a user: whom he has to do with, what he wants to be archived,
+// and where he wants to stay. It belongs to the user's goroutine.
 type relations struct {
 	contacts map[string]struct{} // local parts of those that are in his contact list; "" is the domain
 	blocked  map[string]struct{} // JIDs that he wants to hear nothing from
 	archive  *archivePrefs
+	persists map[string]bool // by scope, see stay.go
 
 	changes  []relationChange // that wait to be written
 	writing  bool
@@ -88,6 +89,9 @@ func (g *Gateway) readRelations(ctx context.Context, jid transports.Address) (*r
 			return nil, err
 		}
 		r.archive = g.readArchivePrefs(set)
+	}
+	if r.persists, err = g.readPersists(ctx, id); err != nil {
+		return nil, err
 	}
 	for _, c := range contacts {
 		add(&r.contacts, c)

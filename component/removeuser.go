@@ -201,9 +201,15 @@ func (g *Gateway) forgetUser(ctx context.Context, jid transports.Address) error 
 			return err
 		}
 	}
+	return g.recorded(ctx, &occupied{user: jid, forgot: true})
+}
+
+// recorded waits until something is written, behind the changes of rooms that wait to be.
+func (g *Gateway) recorded(ctx context.Context, o *occupied) error {
 	done := make(chan error, 1)
+	o.done = done
 	select {
-	case g.occupancy <- &occupied{user: jid, forgotten: done}:
+	case g.occupancy <- o:
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
@@ -228,10 +234,11 @@ func (u *user) leaveEverything(reason string) {
 	}
 }
 
-// end takes the user out of every room of the network and ends his session there.
+// end takes the user out of every room of the network, those too in which he stays while he is away, and ends his session there.
 func (n *network) end(reason string) {
 	for _, room := range n.rooms {
 		room.Shutdown(reason, n.u.out)
+		room.Unstay(n.u.out)
 	}
 	n.failQuestions(transports.NewError(transports.Gone, reason, nil))
 	n.close(reason)

@@ -24,6 +24,7 @@ type occupiedRoom struct {
 	id      string
 	nick    string   // empty while he is on his way
 	clients []string // their resources
+	stays   bool     // also while there are none
 }
 
 // connections are the sessions of the user.
@@ -32,7 +33,7 @@ func (u *user) connections() []connection {
 	for _, n := range u.networks {
 		c := connection{network: n.id, online: n.online, why: n.why, nick: n.nick, link: n.link}
 		for _, r := range n.rooms {
-			room := occupiedRoom{id: r.Target().ID, nick: r.Nick()}
+			room := occupiedRoom{id: r.Target().ID, nick: r.Nick(), stays: r.Stays()}
 			for client := range r.Clients() {
 				room.clients = append(room.clients, client.Resource)
 			}
@@ -105,8 +106,11 @@ func (g *Gateway) listStatus(ctx context.Context, call transports.Call, at trans
 				continue
 			}
 			state := text.Say(call.Lang, "entered")
-			if r.nick == "" {
+			switch {
+			case r.nick == "":
 				state = text.Say(call.Lang, "entering")
+			case r.stays:
+				state = text.Say(call.Lang, "entered, also while you are away")
 			}
 			t.Rows = append(t.Rows, transports.Row{Key: c.network + " " + r.id, Cells: []string{r.id, r.nick, state}})
 		}

@@ -42,6 +42,7 @@ type user struct {
 
 	// What follows belongs to the running goroutine.
 	denied        bool // may not use the gateway, see access.go
+	absent        bool // has rooms to come back to, see stay.go
 	stopped       bool // with the gateway: nothing is begun any more
 	networks      map[string]*network
 	restoring     map[restoring]struct{}           // clients on their way back after a restart
@@ -77,8 +78,10 @@ type networkEvent struct {
 	e transports.Event
 }
 
+// newUser makes a user; the caller holds Gateway.mu.
 func newUser(g *Gateway, jid transports.Address) *user {
-	return &user{g: g, jid: jid, ctx: context.Background(), denied: !g.access.admits(jid)}
+	_, absent := g.absent[jid]
+	return &user{g: g, jid: jid, ctx: context.Background(), denied: !g.access.admits(jid), absent: absent}
 }
 
 // offerResult is what became of a stanza that was offered to a user.

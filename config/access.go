@@ -125,7 +125,7 @@ func (v validator) limits(at string, c *IRC) {
 	for _, most := range []struct {
 		name string
 		n    int
-	}{{"max_connections", c.MaxConnections}, {"max_networks", c.MaxNetworks}, {"max_channels", c.MaxChannels}} {
+	}{{"max_connections", c.MaxConnections}, {"max_networks", c.MaxNetworks}, {"max_channels", c.MaxChannels}, {"always_on_networks", c.AlwaysOnNetworks}, {"always_on_channels", c.AlwaysOnChannels}} {
 		if key := child(at, most.name); v.ok(key) && most.n < 1 {
 			v.add(key, "it must be more than 0", "write the largest number that there may be")
 		}

@@ -86,6 +86,9 @@ type IRC struct {
 	MaxNetworks       int       `toml:"max_networks" doc:"How many networks a user may be connected to at a time."`
 	MaxChannels       int       `toml:"max_channels" doc:"How many channels a user may be in at a time, on all networks."`
 	JoinsPerMinute    int       `toml:"joins_per_minute" doc:"How many channels a user may join in a minute. A client that starts joins all of its bookmarks at once. 0 means no limit."`
+	AlwaysOn          string    `toml:"always_on" enum:"never allowed default" doc:"Whether users stay in channels while none of their clients is there, as with a bouncer: never, where they want to (allowed), or unless they say that they do not want to (default). What is said meanwhile is in the archive. They choose with the setting persistent of a channel, of a network or of the gateway, and leave such a channel with the command leave."`
+	AlwaysOnNetworks  int       `toml:"always_on_networks" doc:"On how many networks a user may stay so."`
+	AlwaysOnChannels  int       `toml:"always_on_channels" doc:"In how many channels, on all networks."`
 	OwnNames          bool      `toml:"own_names" doc:"Whether users may set a user name and a real name for each network. If false, and where they set none, the user name is a token that is always the same for a user, the real name is his nick, and neither says who he is; passerelle command run find-user tells you."`
 	SourcePrefix      string    `toml:"source_prefix" sample:"2001:db8:1:2::/64" doc:"A network of this machine, in which each user connects from an address of his own, so that he can be told from the others and banned alone. The machine must take all of it for itself: ip -6 route add local 2001:db8:1:2::/64 dev lo. Servers without such an address are reached from the machine's own."`
 	PasteLines        int       `toml:"paste_lines" doc:"How many lines a message may have on IRC. A longer one is uploaded, and its first line is said with the link. 0 means that all of it is said, however long."`
@@ -218,6 +221,9 @@ func (i *IRC) setDefaults() {
 	i.MaxNetworks = 32
 	i.MaxChannels = 500
 	i.JoinsPerMinute = 300
+	i.AlwaysOn = "allowed"
+	i.AlwaysOnNetworks = 8
+	i.AlwaysOnChannels = 100
 	i.OwnNames = true
 	i.PasteLines = 6
 }

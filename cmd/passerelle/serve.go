@@ -118,8 +118,9 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error
 			Upload: component.UploadOptions{
 				OwnDomains: cfg.OwnDomains(c.Domain), Files: keeper, HTTP: safehttp.Options{UserAgent: "passerelle/" + versionString()},
 			},
-			Limits: component.Limits{Networks: c.MaxNetworks, Rooms: c.MaxChannels, Sessions: c.MaxConnections, JoinsPerMinute: c.JoinsPerMinute},
-			Avatar: component.Image(c.Avatar), NetworkAvatars: networkAvatars(c), Contact: c.Contact,
+			Limits:   component.Limits{Networks: c.MaxNetworks, Rooms: c.MaxChannels, Sessions: c.MaxConnections, JoinsPerMinute: c.JoinsPerMinute},
+			AlwaysOn: component.AlwaysOn{Policy: stayPolicy(c.AlwaysOn), Networks: c.AlwaysOnNetworks, Rooms: c.AlwaysOnChannels},
+			Avatar:   component.Image(c.Avatar), NetworkAvatars: networkAvatars(c), Contact: c.Contact,
 		})
 		if err != nil {
 			return fmt.Errorf("irc gateway %s: %w", c.Domain, err)
@@ -288,6 +289,17 @@ func newIdentities(cfg *config.Config) (*logging.Identities, error) {
 		return nil, fmt.Errorf("make a key for the log: %w", err)
 	}
 	return logging.NewIdentities(key, cfg.Log.Identities), nil
+}
+
+// stayPolicy is what a word of always_on stands for.
+func stayPolicy(word string) component.StayPolicy {
+	switch word {
+	case "allowed":
+		return component.StayAllowed
+	case "default":
+		return component.StayDefault
+	}
+	return component.StayNever
 }
 
 // networkAvatars are the pictures of the networks of a gateway that have one.

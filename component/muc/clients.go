@@ -55,7 +55,7 @@ func (r *Room) Restore(from transports.Address, nick, password string, out *Out)
 }
 
 func (r *Room) join(c client, password string, out *Out) {
-	if r.entered {
+	if r.entered && !r.recalling {
 		c.in = true
 		r.clients = append(r.clients, c)
 		r.welcome(&r.clients[len(r.clients)-1], out)
@@ -65,12 +65,21 @@ func (r *Room) join(c client, password string, out *Out) {
 	r.clients = append(r.clients, c)
 	// On its way is remembered too: after a crash the answer is still owed.
 	out.Changes = append(out.Changes, Change{Room: r, Client: c.addr, In: true, Nick: c.want, Password: password})
-	if !first {
+	if !first || r.entered {
 		return
 	}
-	r.password = password
+	if password != "" || !r.stays { // else the one that he came in with before
+		r.password = password
+	}
+	if !r.recalling {
+		r.askIn(&c, out)
+	}
+}
+
+// askIn asks the network to let the user in, for a client of his.
+func (r *Room) askIn(c *client, out *Out) {
 	r.ask(out, pending{kind: pendingJoin, client: c.addr, nick: c.want}, func(ref transports.Ref) transports.Request {
-		return transports.Join{Ref: ref, Room: r.opt.Target, Nick: c.want, Password: password}
+		return transports.Join{Ref: ref, Room: r.opt.Target, Nick: c.want, Password: r.password}
 	})
 }
 
@@ -84,9 +93,13 @@ func (r *Room) Unavailable(from transports.Address, status string, out *Out) {
 	if !c.in {
 		nick = c.want // the answer to its join as well: there is no other
 	}
+	said := status
+	if r.stays && len(r.clients) == 1 {
+		said = r.howToLeave() // whether it leaves on purpose or goes offline looks the same
+	}
 	b := r.startPresence(out, c.addr, nick, "unavailable", "")
-	if status != "" {
-		b.Start("status").Text(status).End()
+	if said != "" {
+		b.Start("status").Text(said).End()
 	}
 	r.user(out, r.occupants[nick], itemExtra{none: true}, statusSelf)
 	b.End()
@@ -111,16 +124,21 @@ func (r *Room) Bounced(from transports.Address, errElem *stanza.Element, out *Ou
 	}
 }
 
-// leaveIfEmpty tells the network when the last client went.
+// leaveIfEmpty tells the network when the last client went, unless the user stays.
 func (r *Room) leaveIfEmpty(reason string, out *Out) {
-	if len(r.clients) == 0 {
-		for ref, p := range r.pending {
-			if p.kind == pendingAdmin || p.kind == pendingBans { // the network's answer finds nobody, and each request is answered (RFC 6120 §8.2.3)
-				r.Done(ref, transports.NewError(transports.NotJoined, "You left this room.", nil), out)
-			}
-		}
-		out.Requests = append(out.Requests, Ask{Room: r, Request: transports.Leave{Room: r.opt.Target, Reason: reason}})
+	if len(r.clients) > 0 {
+		return
 	}
+	for ref, p := range r.pending {
+		if p.kind == pendingAdmin || p.kind == pendingBans { // the network's answer finds nobody, and each request is answered (RFC 6120 §8.2.3)
+			r.Done(ref, transports.NewError(transports.NotJoined, "You left this room.", nil), out)
+		}
+	}
+	if r.stays {
+		r.shed()
+		return
+	}
+	out.Requests = append(out.Requests, Ask{Room: r, Request: transports.Leave{Room: r.opt.Target, Reason: reason}})
 }
 
 // Groupchat takes a message of type groupchat that a client sent to the room.

@@ -1,6 +1,7 @@
 package muc
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -71,14 +72,11 @@ func (r *Room) enter(e transports.Entered, out *Out) {
 	newSubject := subject{text: e.Subject, by: e.SubjectBy, time: e.SubjectTime}
 	if !r.entered {
 		r.entered, r.subject = true, newSubject
-		for i := range r.clients {
-			c := &r.clients[i]
-			c.in = true
-			r.welcome(c, out)
-			if c.restored {
-				c.restored = false
-				r.sayTo(c, "The gateway was restarted, and you are back in this room. What was said here meanwhile is not shown.", out)
-			}
+		if !r.stays && len(r.clients) > 0 {
+			r.wish = r.clients[0].want
+		}
+		if !r.recalling {
+			r.letIn(out)
 		}
 		return
 	}
@@ -90,6 +88,22 @@ func (r *Room) enter(e transports.Entered, out *Out) {
 		}
 	}
 	r.Say("You are back in this room.", out)
+}
+
+// letIn welcomes the clients that wait.
+func (r *Room) letIn(out *Out) {
+	for i := range r.clients {
+		c := &r.clients[i]
+		if c.in {
+			continue
+		}
+		c.in = true
+		r.welcome(c, out)
+		if c.restored {
+			c.restored = false
+			r.sayTo(c, "The gateway was restarted, and you are back in this room. What was said here meanwhile is not shown.", out)
+		}
+	}
 }
 
 // refresh shows the difference between the occupants that clients know and those that are there.
@@ -163,8 +177,13 @@ func (r *Room) refuseJoins(e *transports.Error, out *Out) {
 	}
 }
 
-// lost ends the user's stay: he was kicked, or could not be let in again.
+// lost ends the user's time in the room: he was kicked, or could not be let in again. Who stayed and was not thrown out comes back when the
+// network lets him.
 func (r *Room) lost(e transports.Parted, out *Out) {
+	if r.stays && e.How != transports.PartLost {
+		out.Changes = append(out.Changes, Change{Room: r})
+	}
+	r.stays = false
 	if !r.entered {
 		r.refuseJoins(transports.AsError(e.Err), out)
 		return
@@ -175,10 +194,12 @@ func (r *Room) lost(e transports.Parted, out *Out) {
 	}
 	for len(r.clients) > 0 {
 		c := r.clients[0]
-		switch e.How {
-		case transports.PartKicked, transports.PartBanned:
+		switch {
+		case !c.in: // it waits for the history
+			r.refuse(c.addr, c.want, c.join, transports.NewError(transports.Denied, cmp.Or(reason, "You are not in this room any more."), e.Err), out)
+		case e.How == transports.PartKicked, e.How == transports.PartBanned:
 			r.sendKicked(&c, r.nick, r.occupants[r.nick], e, reason, out)
-		case transports.PartLost:
+		case e.How == transports.PartLost:
 			r.sendRemoved(&c, r.nick, statusFault, reason, out)
 		default:
 			r.sendRemoved(&c, r.nick, 0, reason, out)
@@ -192,11 +213,7 @@ func (r *Room) lost(e transports.Parted, out *Out) {
 func (r *Room) Shutdown(text string, out *Out) {
 	for len(r.clients) > 0 {
 		c := r.clients[0]
-		nick := r.nick
-		if nick == "" {
-			nick = c.want
-		}
-		r.sendRemoved(&c, nick, statusShutdown, text, out)
+		r.sendRemoved(&c, r.nickFor(&c), statusShutdown, text, out)
 		r.drop(c.addr, out)
 	}
 }
@@ -286,7 +303,11 @@ func (r *Room) message(e transports.Message, out *Out) {
 
 // deliver sends a line to the clients that are in, and remembers it and what it makes of others.
 func (r *Room) deliver(l line, t downgrade.Text, out *Out) {
-	if !t.Passing {
+	switch {
+	case t.Passing:
+	case len(r.clients) == 0 && r.stays && r.opt.Archive != nil && r.opt.Archive.Keeps():
+		r.forgot = true // whoever comes reads it there
+	default:
 		r.history.add(l, t)
 	}
 	for i := range r.clients {
@@ -344,6 +365,10 @@ func (r *Room) renamed(e transports.Renamed, out *Out) {
 	r.occupants[e.New] = o
 	if self {
 		r.nick = e.New
+		if e.Ref != 0 {
+			r.wish = e.New
+			r.recordStay(out)
+		}
 	}
 	for i := range r.clients {
 		c := &r.clients[i]

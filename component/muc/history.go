@@ -1,6 +1,7 @@
 package muc
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -50,6 +51,11 @@ func (h *history) add(l line, t downgrade.Text) {
 	if t.Said != l.body {
 		l.since = &since{said: t.Said}
 	}
+	h.push(l)
+}
+
+// push puts a line behind the others, of which the oldest goes.
+func (h *history) push(l line) {
 	if len(h.lines) == KeepHistory {
 		copy(h.lines, h.lines[1:])
 		h.lines[KeepHistory-1] = l
@@ -103,10 +109,11 @@ func parseHistoryRequest(x *stanza.Element) historyRequest {
 	return req
 }
 
-// WantsHistory reports whether a client that joins asks for more than nothing.
-func WantsHistory(join *stanza.Element) bool {
-	req := parseHistoryRequest(join.Child(NS, "x"))
-	return req.stanzas != 0 && req.chars != 0
+// WantsHistory reports whether a presence is that of a client that joins and asks for more than nothing.
+func WantsHistory(p *stanza.Element) bool {
+	x := p.Child(NS, "x")
+	req := parseHistoryRequest(x)
+	return x != nil && req.stanzas != 0 && req.chars != 0
 }
 
 // pick gives the lines that a request asks for, oldest first.
@@ -147,14 +154,35 @@ type Past struct {
 	Time                         time.Time
 }
 
-// Remember gives a room that nobody was in yet its history, oldest message first.
-func (r *Room) Remember(past []Past) {
-	if len(r.history.lines) > 0 {
-		return
+// Recall reports whether the history of the room is in the archive, from where it has to be read for a client that wants it. Then clients that
+// come wait for Remember.
+func (r *Room) Recall() bool {
+	if !r.forgot || r.recalling {
+		return false
 	}
-	for _, p := range past[max(0, len(past)-KeepHistory):] {
-		r.history.add(line{
-			nick: p.Nick, id: p.ID, stanzaID: p.StanzaID, occupant: p.Occupant, body: p.Body, payload: p.Payload, time: p.Time,
-		}, downgrade.Text{Said: p.Body})
+	r.recalling = true
+	return true
+}
+
+// Remember gives a room its history, oldest message first, and lets those in who waited for it.
+func (r *Room) Remember(past []Past, out *Out) {
+	heard := r.history.lines // meanwhile; some of it may have been read as well
+	r.history.lines = nil
+	for _, p := range past {
+		if !slices.ContainsFunc(heard, func(l line) bool { return l.stanzaID == p.StanzaID }) {
+			r.history.push(line{
+				nick: p.Nick, id: p.ID, stanzaID: p.StanzaID, occupant: p.Occupant, body: p.Body, payload: p.Payload, time: p.Time,
+			})
+		}
+	}
+	for _, l := range heard {
+		r.history.push(l)
+	}
+	r.forgot, r.recalling = false, false
+	switch {
+	case r.entered:
+		r.letIn(out)
+	case len(r.clients) > 0:
+		r.askIn(&r.clients[0], out)
 	}
 }

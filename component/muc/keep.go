@@ -16,8 +16,13 @@ const (
 	KeepNot                  // the user alone, who does not want it to be kept
 )
 
-// Archive takes each message before it is shown, and returns the stanza id that it is shown with.
-type Archive interface{ Keep(Kept) string }
+// Archive takes what the room shows.
+type Archive interface {
+	// Keep takes each message before it is shown, and returns the stanza id that it is shown with.
+	Keep(Kept) string
+	// Keeps reports whether messages are kept at all.
+	Keeps() bool
+}
 
 // Archive is where what the room shows is kept; nil where it is not.
 func (r *Room) Archive() Archive { return r.opt.Archive }

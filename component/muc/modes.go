@@ -55,6 +55,7 @@ func (r *Room) keepPassword(out *Out) {
 		return
 	}
 	r.password = r.modes.Key
+	r.recordStay(out)
 	for i := range r.clients {
 		if c := &r.clients[i]; c.in {
 			out.Changes = append(out.Changes, Change{Room: r, Client: c.addr, In: true, Nick: r.nick, Password: r.password})

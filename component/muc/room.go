@@ -26,6 +26,7 @@ type Options struct {
 	MaskJID func(mask string) transports.Address
 	// Archive takes what the room shows; nil where nothing is kept.
 	Archive Archive
+	Bot     string // the address that commands are written to
 	// MayShow reports whether a client may be sent the presence of so many occupants once more; nil allows everything.
 	MayShow func(occupants int) bool
 	NextRef func() transports.Ref
@@ -47,7 +48,8 @@ type Ask struct {
 	Request transports.Request
 }
 
-// Change says that a client entered the room or left it, for whoever remembers that over a crash.
+// Change says that a client entered the room or left it, for whoever remembers that over a crash; without a client, that the user stays in
+// the room while none is there, or does not any more.
 type Change struct {
 	Room     *Room
 	Client   transports.Address // full JID
@@ -75,6 +77,10 @@ type Room struct {
 	subject   subject
 	modes     Modes
 	history   history
+	forgot    bool   // what was said before what history has is in the archive
+	recalling bool   // it is being read; clients wait for it
+	stays     bool   // the user stays in while none of his clients is
+	wish      string // the nick that he would have then
 	pending   map[transports.Ref]*pending
 	taken     []transports.Ref // those of pending that are taken, oldest first
 }
@@ -146,7 +152,7 @@ const (
 
 // New makes a room that nobody is in.
 func New(opt Options) *Room {
-	return &Room{opt: opt, occupants: make(map[string]occupant)}
+	return &Room{opt: opt, occupants: make(map[string]occupant), forgot: opt.Archive != nil}
 }
 
 // Address is the room's bare JID.
@@ -158,8 +164,8 @@ func (r *Room) Target() transports.Target { return r.opt.Target }
 // Nick is the user's own nick in the room, empty before it was entered.
 func (r *Room) Nick() string { return r.nick }
 
-// Empty reports whether no client is in the room or on its way in.
-func (r *Room) Empty() bool { return len(r.clients) == 0 }
+// Empty reports whether nobody needs the room: no client is in it or on its way in, and the user does not stay.
+func (r *Room) Empty() bool { return len(r.clients) == 0 && !r.stays }
 
 // Has reports whether a client is in the room.
 func (r *Room) Has(addr transports.Address) bool {

@@ -256,4 +256,18 @@ var french = map[string]string{
 	"%s was disconnected from %d IRC servers.":                             "%s a été déconnecté de %d serveurs IRC.",
 	"These are not all: find-user finds the others.":                       "Ce ne sont pas tous : find-user trouve les autres.",
 	"Quit message": "Message de départ",
+
+	// Staying in rooms.
+	"entered, also while you are away":                                         "présent, aussi en votre absence",
+	"Leave a room for good":                                                    "Quitter un salon pour de bon",
+	"You are in no room.":                                                      "Vous n'êtes dans aucun salon.",
+	"You have left for good: %s":                                               "Vous avez quitté pour de bon : %s",
+	"While you were away, %[2]s removed you from %[1]s.":                       "En votre absence, %[2]s vous a retiré de %[1]s.",
+	"While you were away, %[2]s banned you from %[1]s.":                        "En votre absence, %[2]s vous a banni de %[1]s.",
+	"While you were away, the network took you out of %s.":                     "En votre absence, le réseau vous a retiré de %s.",
+	"Join it again if you want to be back.":                                    "Rejoignez-le si vous voulez y revenir.",
+	"You are not in %s any more.":                                              "Vous n'êtes plus dans %s.",
+	"It is tried again when you are back.":                                     "Un nouvel essai sera fait à votre retour.",
+	"You are not connected to %s any more, where you stay while you are away.": "Vous n'êtes plus connecté à %s, où vous restez en votre absence.",
+	"You are not back in %s, where you stay while you are away.":               "Vous n'êtes pas revenu dans %s, où vous restez en votre absence.",
 }
