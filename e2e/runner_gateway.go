@@ -69,17 +69,21 @@ func (g *gateway) secret(t testing.TB, name, text string) string {
 // configure adds a line to the configuration, behind the line of a table.
 func (g *gateway) configure(t testing.TB, table, line string) {
 	t.Helper()
+	if err := g.set(table, line); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (g *gateway) set(table, line string) error {
 	config, err := os.ReadFile(g.config())
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	text := strings.Replace(string(config), table+"\n", table+"\n"+line+"\n", 1)
 	if text == string(config) {
-		t.Fatalf("there is no %s in the configuration", table)
+		return fmt.Errorf("there is no %s in the configuration", table)
 	}
-	if err := os.WriteFile(g.config(), []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	return os.WriteFile(g.config(), []byte(text), 0o600)
 }
 
 // newGateway writes the configuration. Its end is the test's.
