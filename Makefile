@@ -24,7 +24,7 @@ TOOL := $(GO) tool -modfile=tools.mod
 .PHONY: help
 help: ## list the targets
 	@echo "Usage: make TARGET"
-	sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 12
+	sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 12
 
 .PHONY: go
 go:
@@ -83,6 +83,11 @@ bench: go ## all benchmarks into bin/bench.txt; OLD=file compares with that one
 	$(GO) test -short -run='^$$' -bench=. -benchmem -count=6 ./... | tee bin/bench.txt
 	$(GO) test -run='^$$' -bench=IdleSessions -benchtime=1x ./e2e | tee -a bin/bench.txt
 	if [ -n "$(OLD)" ]; then $(TOOL) benchstat "$(OLD)" bin/bench.txt; fi
+
+.PHONY: bench-irc
+bench-irc: build deps ## passerelle and biboumi beside each other on the same work; ARGS=-tls and the like
+	$(GO) build -o bin/benchirc ./e2e/benchirc
+	bin/benchirc $(ARGS)
 
 .PHONY: demo
 demo: build deps ## show the gateway at work with real servers; ARGS=… for the demo

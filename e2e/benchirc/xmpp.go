@@ -1,0 +1,180 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"passerelle/internal/realservers/freeport"
+)
+
+// xmppServer takes one component and moves bytes. What comes is counted, not understood.
+type xmppServer struct {
+	listener net.Listener
+	addr     string
+	joined   chan net.Conn
+	conn     net.Conn
+
+	mu     sync.Mutex
+	mark   []byte
+	seen   int
+	more   chan struct{}        // closed when seen grows or the stream ends; nil while nobody waits
+	each   func(message []byte) // is called for every message, where it is set
+	failed error
+}
+
+func newXMPPServer() (*xmppServer, error) {
+	l, err := freeport.Listen()
+	if err != nil {
+		return nil, err
+	}
+	x := &xmppServer{listener: l, addr: l.Addr().String(), joined: make(chan net.Conn, 1), mark: []byte("</message>")}
+	go x.accept()
+	return x, nil
+}
+
+// accept lets the first component in that says it is one; its secret is not looked at (XEP-0114 §3).
+func (x *xmppServer) accept() {
+	for {
+		conn, err := x.listener.Accept()
+		if err != nil {
+			return
+		}
+		r := bufio.NewReader(conn)
+		if until(r, "<stream:stream") != nil {
+			continue // somebody tried whether the port is open
+		}
+		_, _ = io.WriteString(conn, "<?xml version='1.0'?><stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams' id='1' from='bench'>")
+		if until(r, "</handshake") != nil {
+			continue
+		}
+		_, _ = io.WriteString(conn, "<handshake/>")
+		x.joined <- conn
+		x.read(r)
+		return
+	}
+}
+
+// until reads to the end of the tag that begins so.
+func until(r *bufio.Reader, tag string) error {
+	for s := ""; !strings.Contains(s, tag); {
+		var err error
+		if s, err = r.ReadString('>'); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// await waits for the component.
+func (x *xmppServer) await(ctx context.Context) error {
+	select {
+	case x.conn = <-x.joined:
+		return nil
+	case <-time.After(30 * time.Second):
+		return fmt.Errorf("the gateway did not join the XMPP server")
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// read counts marks until the stream ends.
+func (x *xmppServer) read(r io.Reader) {
+	buf := make([]byte, 1<<20)
+	keep := 0
+	for {
+		n, err := r.Read(buf[keep:])
+		data := buf[:keep+n]
+		x.mu.Lock()
+		var rest int // bytes that belong to what is not complete
+		if x.each != nil {
+			rest = x.messages(data)
+		} else {
+			x.seen += bytes.Count(data, x.mark)
+			rest = min(len(x.mark)-1, len(data))
+			if i := bytes.LastIndex(data, x.mark); i >= 0 {
+				rest = min(rest, len(data)-i-len(x.mark))
+			}
+		}
+		x.failed = err
+		if x.more != nil {
+			close(x.more)
+			x.more = nil
+		}
+		x.mu.Unlock()
+		if err != nil {
+			return
+		}
+		keep = copy(buf, data[len(data)-min(rest, len(buf)/2):])
+	}
+}
+
+// messages hands over those that are complete and returns how many bytes are left.
+func (x *xmppServer) messages(data []byte) (rest int) {
+	end := []byte("</message>")
+	for {
+		i := bytes.Index(data, end)
+		if i < 0 {
+			return len(data)
+		}
+		x.seen++
+		x.each(data[:i])
+		data = data[i+len(end):]
+	}
+}
+
+// expect counts a mark from here on; with each, messages, which are handed over.
+func (x *xmppServer) expect(mark string, each func([]byte)) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.mark, x.seen, x.each = []byte(mark), 0, each
+}
+
+// wait waits until n marks have come. It fails where nothing comes for a while.
+func (x *xmppServer) wait(ctx context.Context, n int) error {
+	const patience = 60 * time.Second
+	for {
+		x.mu.Lock()
+		seen, failed := x.seen, x.failed
+		if x.more == nil {
+			x.more = make(chan struct{})
+		}
+		more := x.more
+		x.mu.Unlock()
+		switch {
+		case seen >= n:
+			return nil
+		case failed != nil:
+			return fmt.Errorf("after %d of %d %s: %w", seen, n, x.mark, failed)
+		}
+		timer := time.NewTimer(patience)
+		select {
+		case <-more:
+			timer.Stop()
+		case <-timer.C:
+			return fmt.Errorf("after %d of %d %s nothing came for %s", seen, n, x.mark, patience)
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+	}
+}
+
+// send writes stanzas in the background: a gateway that writes while it is written to must not be waited for. Who waits for the
+// answers sees an error.
+func (x *xmppServer) send(stanzas string) {
+	go func() { _, _ = io.WriteString(x.conn, stanzas) }()
+}
+
+func (x *xmppServer) close() error {
+	if x.conn != nil {
+		_ = x.conn.Close() // the gateway may have been quicker
+	}
+	return x.listener.Close()
+}
