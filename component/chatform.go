@@ -222,18 +222,16 @@ func chatValue(field transports.Field, value string) (vs []string, wrong string)
 	if value == "-" {
 		value = "" // the way to clear a field
 	}
-	choice := func(v string) (string, bool) {
-		v = strings.TrimSpace(v)
+	choice := func(v string) string {
 		if n, err := strconv.Atoi(v); err == nil && 1 <= n && n <= len(field.Options) {
-			return field.Options[n-1].Value, true
+			return field.Options[n-1].Value
 		}
-		i := slices.IndexFunc(field.Options, func(o transports.Option) bool {
-			return strings.EqualFold(o.Value, v) || strings.EqualFold(o.Label, v)
-		})
-		if i < 0 {
-			return "", false
+		for _, o := range field.Options {
+			if strings.EqualFold(o.Value, v) || strings.EqualFold(o.Label, v) {
+				return o.Value
+			}
 		}
-		return field.Options[i].Value, true
+		return v
 	}
 	switch field.Type {
 	case transports.FieldChoice, transports.FieldChoices:
@@ -242,13 +240,9 @@ func chatValue(field transports.Field, value string) (vs []string, wrong string)
 			parts = splitList(value)
 		}
 		for _, part := range parts {
-			v, ok := choice(part)
-			if !ok {
-				return nil, "This is not one of the choices."
-			}
-			vs = append(vs, v)
+			vs = append(vs, choice(part))
 		}
-		return vs, ""
+		return checkField(&field, vs)
 	case transports.FieldLines:
 		return splitList(value), ""
 	}

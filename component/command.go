@@ -58,7 +58,11 @@ type step struct {
 
 // commandsOf are the commands of a gateway: those of its transport, and its own.
 func (g *Gateway) commandsOf(t transports.Transport) []transports.Command {
-	all := append(slices.Clone(t.Commands()), g.statusCommand(), g.leaveCommand(), g.forgetMeCommand(),
+	all := slices.Clone(t.Commands())
+	if g.configurable() {
+		all = append(all, g.configureCommand())
+	}
+	all = append(all, g.statusCommand(), g.leaveCommand(), g.forgetMeCommand(),
 		g.usersCommand(), g.userCommand(), g.sessionsCommand(), g.removeUserCommand(),
 		g.denyUserCommand(), g.allowUserCommand(), g.deniedUsersCommand())
 	if w, ok := t.(witness); ok {

@@ -148,11 +148,20 @@ func checkField(field *transports.Field, vs []string) (checked []string, wrong s
 		if field.Type == transports.FieldChoice && len(vs) > 1 {
 			return nil, "Only one can be chosen."
 		}
-		for _, v := range vs {
-			if !slices.ContainsFunc(field.Options, func(o transports.Option) bool { return o.Value == v }) {
+		checked = slices.Clone(vs)
+		for i, v := range vs {
+			has := func(v string) bool {
+				return slices.ContainsFunc(field.Options, func(o transports.Option) bool { return o.Value == v })
+			}
+			// What takes true, false and something else takes all that a boolean does: clients and scripts may know it as one.
+			if b, ok := transports.ParseBool(v); ok && v != "" && !has(v) {
+				checked[i] = strconv.FormatBool(b)
+			}
+			if !has(checked[i]) {
 				return nil, "This is not one of the choices."
 			}
 		}
+		return checked, ""
 	case transports.FieldText, transports.FieldSecret, transports.FieldAddress:
 		if len(vs) > 1 || len(vs) == 1 && strings.ContainsAny(vs[0], "\r\n") {
 			return nil, "This is a single line."

@@ -49,6 +49,57 @@ func (p *archivePrefs) keeps(a transports.Address) bool {
 	return !p.never
 }
 
+// choice is what a user wants to be archived at an address, the zero Address for everywhere, as a value of fieldRecord.
+func (p *archivePrefs) choice(a transports.Address) string {
+	switch {
+	case a.IsZero() && p.never, slices.Contains(p.nobut, a):
+		return choiceFalse
+	case slices.Contains(p.always, a):
+		return choiceTrue
+	}
+	return "" // not set
+}
+
+// with is p with another choice for an address.
+func (p *archivePrefs) with(a transports.Address, choice string) (*archivePrefs, *transports.Error) {
+	if a.IsZero() {
+		return &archivePrefs{never: choice == choiceFalse, always: p.always, nobut: p.nobut}, nil
+	}
+	but := func(list []transports.Address, has bool) []transports.Address {
+		list = slices.DeleteFunc(slices.Clone(list), func(b transports.Address) bool { return b == a })
+		if has {
+			list = append(list, a)
+		}
+		return list
+	}
+	q := &archivePrefs{never: p.never, always: but(p.always, choice == choiceTrue), nobut: but(p.nobut, choice == choiceFalse)}
+	for _, list := range [][]transports.Address{q.always, q.nobut} {
+		if !(ArchiveChoice{}).Fits(jidsOf(list)) {
+			return nil, transports.NewError(transports.TooLarge, "The list has too many addresses.", nil)
+		}
+	}
+	return q, nil
+}
+
+func jidsOf(list []transports.Address) []string {
+	jids := make([]string, len(list))
+	for i, a := range list {
+		jids[i] = a.String()
+	}
+	return jids
+}
+
+// write writes them down.
+func (p *archivePrefs) write(tx *store.Tx, id store.UserID) error {
+	scope, values := ArchiveChoice{Never: p.never, Always: jidsOf(p.always), But: jidsOf(p.nobut)}.Settings()
+	for name, value := range values {
+		if err := tx.Set(id, scope, name, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // ArchiveChoice is what a user wants to be archived, by bare JIDs of rooms.
 type ArchiveChoice struct {
 	Never       bool     // if nothing else is said

@@ -1,6 +1,8 @@
 package component
 
 import (
+	"context"
+	"slices"
 	"strconv"
 
 	"passerelle/component/muc"
@@ -33,69 +35,150 @@ const (
 	fieldMaxUsers = "muc#roomconfig_maxusers"
 )
 
-// roomOwner takes the configuration of a room (XEP-0045 §10.2). Everybody in it may see how it is set up, as on the network; who may
-// change it is what the network says.
+// ownerRequest is a request of somebody about the configuration of a room.
+type ownerRequest struct {
+	u    *user
+	r    reply
+	lang string
+	on   transports.Target
+	set  map[string]string // what the user has set for himself there
+}
+
+// roomOwner takes the configuration of a room (XEP-0045 §10.2): how the network has it set up, for who is in, and what the user has set for
+// himself, as in biboumi, whether he is in or not. Everybody in it may see how it is set up, as on the network; who may change it is what
+// the network says.
 func (u *user) roomOwner(in *inbound, e entity) {
 	root := in.root()
-	lang := root.Attr("xml:lang")
-	n := u.networks[e.target.Network]
-	room := n.room(e.target.ID)
 	query := root.Child(muc.NSOwner, "query")
 	form := query.Child(nsForm, "x")
-	r := reply{from: in.from, to: in.to, id: root.Attr("id")}
+	q := &ownerRequest{u: u, r: reply{from: in.from, to: in.to, id: root.Attr("id")}, lang: root.Attr("xml:lang"), on: e.target}
 	switch {
-	case room == nil || !room.Has(in.from):
+	case q.room() == nil && !u.g.configurable():
 		u.refuse(in, transports.NewError(transports.NotJoined, "You are not in this room. Join it first.", nil))
 	case query.Child(muc.NSOwner, "destroy") != nil: // XEP-0045 §10.9
-		u.out.Stanzas.Start("iq").JID("from", in.to).JID("to", in.from).Attr("type", "error").Attr("id", r.id).
-			RawError("cancel", "not-allowed", text.Say(lang, "A room of the network cannot be destroyed: it ends when the last one leaves it.")).
+		u.out.Stanzas.Start("iq").JID("from", in.to).JID("to", in.from).Attr("type", "error").Attr("id", q.r.id).
+			RawError("cancel", "not-allowed", text.Say(q.lang, "A room of the network cannot be destroyed: it ends when the last one leaves it.")).
 			End()
 	case root.AttrIs("type", "get"):
-		n.ask(func(ref transports.Ref) transports.Request {
-			return transports.Inspect{Ref: ref, Room: room.Target()}
-		}, func(_ transports.Event, err *transports.Error) {
-			if err != nil {
-				u.answerIQ(r.from, r.to, r.id, err)
-				return
-			}
-			b := u.out.Stanzas.Start("iq").JID("from", r.to).JID("to", r.from).Attr("type", "result").Attr("id", r.id).StartNS("query", muc.NSOwner)
-			appendForm(b, lang, nsRoomConfig, roomForm(room))
-			b.End().End()
-		})
+		q.load(q.show)
 	case form == nil:
 		u.refuse(in, transports.NewError(transports.BadRequest, "The request has no form.", nil))
 	case form.AttrIs("type", "cancel"):
-		u.answerIQ(r.from, r.to, r.id, nil)
+		q.answer(nil)
 	default:
 		submitted, err := readForm(form)
-		if err == nil {
-			var faults transports.Faults
-			submitted, faults = checkForm(lang, roomForm(room), submitted)
-			err = faults.AsError()
-		}
-		var q transports.Configure
-		if err == nil {
-			q, err = configuration(room.Modes(), submitted)
-		}
-		switch {
-		case err != nil:
+		if err != nil {
 			u.refuse(in, err)
-		case q == transports.Configure{}: // nothing changes
-			u.answerIQ(r.from, r.to, r.id, nil)
-		default:
-			n.ask(func(ref transports.Ref) transports.Request {
-				q.Ref, q.Room = ref, room.Target()
-				return q
-			}, func(_ transports.Event, err *transports.Error) { u.answerIQ(r.from, r.to, r.id, err) })
+			return
 		}
+		q.load(func() { q.take(submitted) })
 	}
 }
 
+// room is the room, nil unless the client is in.
+func (q *ownerRequest) room() *muc.Room {
+	if room := q.u.networks[q.on.Network].room(q.on.ID); room != nil && room.Has(q.r.from) {
+		return room
+	}
+	return nil
+}
+
+func (q *ownerRequest) answer(err *transports.Error) { q.u.answerIQ(q.r.from, q.r.to, q.r.id, err) }
+
+// load reads what the user has set for himself.
+func (q *ownerRequest) load(then func()) {
+	u := q.u
+	if !u.g.configurable() {
+		then()
+		return
+	}
+	u.background(func(ctx context.Context) func() {
+		set, err := u.g.settings(ctx, u.jid, q.on)
+		return func() {
+			if err != nil {
+				q.answer(u.sayError(err))
+				return
+			}
+			q.set = set
+			then()
+		}
+	})
+}
+
+// form is the form as things are.
+func (q *ownerRequest) form() *transports.Form {
+	f := &transports.Form{Title: q.on.ID}
+	if room := q.room(); room != nil {
+		f = roomForm(q.on.ID, room.Modes())
+	}
+	if q.u.g.configurable() {
+		f.Fields = append(f.Fields, q.u.g.settingFields(q.on, q.set)...)
+	}
+	return f
+}
+
+// show answers with the form. Who is in is shown what the network says now.
+func (q *ownerRequest) show() {
+	show := func(_ transports.Event, err *transports.Error) {
+		if err != nil {
+			q.answer(err)
+			return
+		}
+		b := q.u.out.Stanzas.Start("iq").JID("from", q.r.to).JID("to", q.r.from).Attr("type", "result").Attr("id", q.r.id).StartNS("query", muc.NSOwner)
+		appendForm(b, q.lang, nsRoomConfig, q.form())
+		b.End().End()
+	}
+	if q.room() == nil {
+		show(nil, nil)
+		return
+	}
+	q.u.networks[q.on.Network].ask(func(ref transports.Ref) transports.Request { return transports.Inspect{Ref: ref, Room: q.on} }, show)
+}
+
+// take does what was submitted: first what the network may refuse.
+func (q *ownerRequest) take(submitted transports.Values) {
+	room := q.room()
+	values, faults := checkForm(q.lang, q.form(), submitted)
+	var changes []settingChange
+	if len(faults) == 0 && q.u.g.configurable() {
+		changes, faults = q.u.g.settingChanges(q.lang, q.on, q.set, values)
+	}
+	var configure transports.Configure
+	err := faults.AsError()
+	switch {
+	case err != nil:
+	case room != nil:
+		configure, err = configuration(room.Modes(), values)
+	case slices.ContainsFunc(roomForm("", muc.Modes{}).Fields, func(f transports.Field) bool { return submitted[f.Name] != nil }):
+		err = transports.NewError(transports.NotJoined, "You are not in this room. Join it first.", nil)
+	}
+	save := func(_ transports.Event, err *transports.Error) {
+		if err != nil || len(changes) == 0 {
+			q.answer(err)
+			return
+		}
+		q.u.saveSettings(q.on, changes, func(err error) {
+			if err != nil {
+				q.answer(q.u.sayError(err))
+				return
+			}
+			q.answer(nil)
+		})
+	}
+	if err != nil || configure == (transports.Configure{}) { // of the network nothing changes
+		save(nil, err)
+		return
+	}
+	q.u.networks[q.on.Network].ask(func(ref transports.Ref) transports.Request {
+		configure.Ref, configure.Room = ref, q.on
+		return configure
+	}, save)
+}
+
 // roomForm is the form of a room as it is set up.
-func roomForm(room *muc.Room) *transports.Form {
-	m := room.Modes()
+func roomForm(name string, m muc.Modes) *transports.Form {
 	f := &transports.Form{
-		Title:        room.Target().ID,
+		Title:        name,
 		Instructions: "Only operators of the room can change this.",
 	}
 	for _, flag := range roomFlags {

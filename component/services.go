@@ -55,7 +55,7 @@ func serviceTable() []service {
 		{feature: nsPubSub, at: entityGateway | entityBot | entityNetwork | entityContact | entityOccupant, iq: "pubsub", answer: (*user).pepItems},
 		{feature: muc.NS, at: entityRoom | entityGateway},
 		{feature: muc.NSAdmin, at: entityRoom, iq: "query", both: true, answer: (*user).roomAdmin},
-		{feature: muc.NSOwner, at: entityRoom, iq: "query", both: true, answer: (*user).roomOwner},
+		{feature: muc.NSOwner, at: entityRoom, iq: "query", both: true, slow: true, answer: (*user).roomOwner},
 		{feature: nsRSM, at: entityNetwork | entityRoom},
 		{feature: featureEscaping, at: entityGateway | entityNetwork},
 		{feature: nsHints, at: entityRoom | entityOccupant | entityContact},

@@ -76,7 +76,7 @@ func TestAccounts(t *testing.T) {
 	t.Parallel()
 	program := build(t)
 	account := field("account", "liddell")
-	right, wrong := field("account-password", "sesame"), field("account-password", "open")
+	right, wrong := field("sasl_password", "sesame"), field("sasl_password", "open")
 	certificate := field("certificate", "$CERT")
 	const learnt = `
 irc liddell > PRIVMSG NickServ :CERT ADD $FINGERPRINT

@@ -45,7 +45,7 @@ func holdLibervia(p *party) {
 	call(``, "launchAction", quoted(submit), "{}")
 	expect(gatewayDomain, "roster", "get")
 
-	expect(`Your settings on this IRC network`, "ad-hoc", "list", "-j", networkJID)
+	expect(`Your settings`, "ad-hoc", "list", "-j", networkJID)
 	expect(`Saved`, "ad-hoc", "run", "-j", networkJID, "configure", "-f", "realname", "Alice L.", "-S")
 
 	call(`'bob'.*`+bobJID, "mucJoin", quoted(roomJID), quoted("alice"), "{}", quoted("alice"))

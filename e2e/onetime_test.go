@@ -69,14 +69,14 @@ func useLink(t *testing.T, program string, s *servers) {
 	}
 	_, link, _ := strings.Cut(e.Child(xmpptest.NSClient, "body").Text(), "\n")
 	for range 2 {
-		if status, page := fetch(ctx, t, link, nil); status != http.StatusOK || !strings.Contains(page, "alice@localhost") || !strings.Contains(page, `type="password" name="account-password"`) {
+		if status, page := fetch(ctx, t, link, nil); status != http.StatusOK || !strings.Contains(page, "alice@localhost") || !strings.Contains(page, `type="password" name="sasl_password"`) {
 			t.Fatalf("%s: %d\n%s", link, status, page)
 		}
 	}
-	if status, page := fetch(ctx, t, link, url.Values{"nick": {"two words"}, "password": {"hunter2"}}); status != http.StatusUnprocessableEntity || !strings.Contains(page, `class="wrong"`) {
+	if status, page := fetch(ctx, t, link, url.Values{"nick": {"two words"}, "pass": {"hunter2"}}); status != http.StatusUnprocessableEntity || !strings.Contains(page, `class="wrong"`) {
 		t.Errorf("a typo: %d\n%s", status, page)
 	}
-	if status, page := fetch(ctx, t, link, url.Values{"nick": {"liddell"}, "password": {"hunter2"}}); status != http.StatusOK || !strings.Contains(page, "Saved.") {
+	if status, page := fetch(ctx, t, link, url.Values{"nick": {"liddell"}, "pass": {"hunter2"}}); status != http.StatusOK || !strings.Contains(page, "Saved.") {
 		t.Errorf("%d\n%s", status, page)
 	}
 	hear("Somebody used your link. Saved.")

@@ -23,103 +23,47 @@ func (m *memorySettings) Load(_ context.Context, user transports.Address, scope 
 	return maps.Clone(m.values[user.String()+" "+scope]), nil
 }
 
-func (m *memorySettings) Save(_ context.Context, user transports.Address, scope string, values map[string]string) error {
+// set is what alice has set on the network from now on.
+func (m *memorySettings) set(values map[string]string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.values == nil {
-		m.values = make(map[string]map[string]string)
-	}
-	m.values[user.String()+" "+scope] = maps.Clone(values)
-	return nil
+	m.values = map[string]map[string]string{alice.String() + " " + Scope(testNet): maps.Clone(values)}
 }
 
-func TestConfigure(t *testing.T) {
+func TestCheckSettings(t *testing.T) {
 	t.Parallel()
-	settings := &memorySettings{}
-	tr := newTransport(t, Options{Open: true, Settings: settings})
-	c := tr.Commands()[0]
+	tr := newTransport(t, Options{Open: true, Settings: &memorySettings{}})
 	on := transports.Target{Kind: transports.TargetNetwork, Network: testNet}
-	ctx := context.Background()
-	run := func(values map[string]string) error {
-		t.Helper()
-		call := transports.Call{User: alice.WithResource("phone"), On: on, Values: transports.Values{}}
-		for name, value := range values {
-			call.Values[name] = []string{value}
-		}
-		_, err := c.Run(ctx, call)
-		return err
-	}
-	if err := run(map[string]string{SettingNick: "Al", SettingRealname: " Alice A. ", SettingPassword: "pw"}); err != nil {
-		t.Fatal(err)
-	}
-	if err := run(map[string]string{SettingNick: "", SettingPassword: ""}); err != nil {
-		t.Fatal(err)
-	}
-	want := map[string]string{SettingRealname: "Alice A.", SettingPassword: "pw"}
-	if got := settings.values[alice.String()+" network:"+testNet]; !maps.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
-	}
-	form, err := c.Next(ctx, transports.Call{User: alice, On: on})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range form.Fields {
-		if strings.Contains(f.Value(), "pw") {
-			t.Errorf("field %s shows the password", f.Name)
-		}
-	}
-	if err := run(map[string]string{"forget-password": "true"}); err != nil {
-		t.Fatal(err)
-	}
-	if got := settings.values[alice.String()+" network:"+testNet]; got[SettingPassword] != "" {
-		t.Errorf("the password is still there: %v", got)
-	}
 	conf, _ := ircd.NewTLS(t)
 	certificate := pemOf(t, conf)
-	account := map[string]string{SettingAccount: "a=b", SettingAccountPassword: strings.Repeat("x", maxAccountPassword), SettingCertificate: certificate, SettingSASL: saslPlain}
-	if err := run(account); err != nil {
-		t.Fatal(err)
+	good := map[string]string{
+		SettingNick: "Al", SettingUsername: "al", SettingRealname: "Alice A.", SettingPassword: "pw", SettingAccount: "a=b",
+		SettingAccountPassword: strings.Repeat("x", maxAccountPassword), SettingCertificate: strings.TrimSpace(certificate), SettingSASL: saslPlain,
 	}
-	for range 2 { // what is secret stays when the form is sent back as it is shown
-		account[SettingRealname] = "Alice A."
-		account[SettingCertificate] = strings.TrimSpace(certificate)
-		if got := settings.values[alice.String()+" network:"+testNet]; !maps.Equal(got, account) {
-			t.Errorf("got %v, want %v", got, account)
-		}
-		if form, err = c.Next(ctx, transports.Call{User: alice, On: on}); err != nil {
-			t.Fatal(err)
-		}
-		shown := map[string]string{}
-		for _, f := range form.Fields {
-			if shown[f.Name] = f.Value(); f.Type.Secret() && f.Value() != "" {
-				t.Errorf("field %s shows a secret", f.Name)
-			}
-		}
-		if err := run(shown); err != nil {
-			t.Fatal(err)
-		}
+	if faults := tr.CheckSettings("", on, good); len(faults) > 0 {
+		t.Errorf("got %v for what is right", faults)
 	}
-	if err := run(map[string]string{"forget-account-password": "true", "forget-certificate": "1", SettingSASL: saslAuto, SettingAccount: ""}); err != nil {
-		t.Fatal(err)
-	}
-	if got := settings.values[alice.String()+" network:"+testNet]; !maps.Equal(got, map[string]string{SettingRealname: "Alice A."}) {
-		t.Errorf("got %v after everything was forgotten", got)
-	}
-	for _, bad := range []map[string]string{
-		{SettingAccount: "two words"},
-		{SettingAccountPassword: "a\x00b"},
-		{SettingAccountPassword: strings.Repeat("x", maxAccountPassword+1)},
-		{SettingSASL: "kerberos"},
-		{SettingCertificate: "-----BEGIN"},
-		{SettingCertificate: certificate[:strings.Index(certificate, "-----BEGIN PRIVATE")]},
-		{SettingCertificate: strings.Repeat(certificate, 50)},
-		{SettingNick: "two words"},
-		{SettingNick: "9lives"},
-		{SettingUsername: "a b"},
-		{SettingUsername: "a@b"},
-		{SettingRealname: "a\r\nQUIT"},
-		{SettingPassword: strings.Repeat("x", 201)},
+	for _, bad := range []struct{ name, value, field string }{
+		{SettingAccount, "two words", "account"},
+		{SettingAccountPassword, "a\x00b", "sasl_password"},
+		{SettingAccountPassword, strings.Repeat("x", maxAccountPassword+1), "sasl_password"},
+		{SettingSASL, "kerberos", "sasl"},
+		{SettingCertificate, "-----BEGIN", "certificate"},
+		{SettingCertificate, certificate[:strings.Index(certificate, "-----BEGIN PRIVATE")], "certificate"},
+		{SettingCertificate, strings.Repeat(certificate, 50), "certificate"},
+		{SettingNick, "two words", "nick"},
+		{SettingNick, "9lives", "nick"},
+		{SettingUsername, "a b", "username"},
+		{SettingUsername, "a@b", "username"},
+		{SettingRealname, "a\r\nQUIT", "realname"},
+		{SettingPassword, strings.Repeat("x", 201), "pass"},
 	} {
-		wantKind(t, run(bad), transports.BadRequest)
+		faults := tr.CheckSettings("", on, map[string]string{bad.name: bad.value})
+		if len(faults) != 1 || faults[0].Field != bad.field || faults[0].Text == "" {
+			t.Errorf("%s = %.40q: got %v", bad.name, bad.value, faults)
+		}
+		if AcceptsSetting(bad.name, bad.value) {
+			t.Errorf("%s = %.40q is taken over", bad.name, bad.value)
+		}
 	}
 }

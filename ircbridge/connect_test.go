@@ -174,13 +174,7 @@ func TestTLS(t *testing.T) {
 	if st := await[transports.State](t, h); st.Retry != 0 {
 		t.Errorf("got %+v, want the end", st)
 	}
-	configure := tr.Commands()[0]
-	if _, err := configure.Run(context.Background(), transports.Call{
-		User: alice, On: transports.Target{Kind: transports.TargetNetwork, Network: testNet},
-		Values: transports.Values{SettingPassword: {"secret"}, SettingNick: {"Al"}},
-	}); err != nil {
-		t.Fatal(err)
-	}
+	settings.set(map[string]string{SettingPassword: "secret", SettingNick: "Al"})
 	s, h = open(t, tr, alice)
 	if e := enter(t, s, h, "#test", "alice"); e.Nick != "Al" {
 		t.Errorf("got nick %q, want the configured one", e.Nick)

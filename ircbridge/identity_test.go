@@ -1,7 +1,6 @@
 package ircbridge
 
 import (
-	"context"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -67,11 +66,8 @@ func TestNames(t *testing.T) {
 	}
 	asked := func(fixed bool) bool {
 		tr := newTransport(t, Options{Networks: []Network{{ID: testNet}}, Settings: &memorySettings{}, Identity: Identity{Key: key, Fixed: fixed}})
-		f, err := tr.Commands()[0].Next(context.Background(), transports.Call{User: alice, On: transports.Target{Kind: transports.TargetNetwork, Network: testNet}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return slices.ContainsFunc(f.Fields, func(f transports.Field) bool { return f.Name == SettingUsername || f.Name == SettingRealname })
+		all := tr.Settings(transports.Target{Kind: transports.TargetNetwork, Network: testNet})
+		return slices.ContainsFunc(all, func(s transports.Setting) bool { return s.Name() == SettingUsername || s.Name() == SettingRealname })
 	}
 	if !asked(false) || asked(true) {
 		t.Error("the form asks for names that have no effect, or not for those that have")

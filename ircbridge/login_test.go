@@ -29,7 +29,9 @@ func pemOf(t testing.TB, conf *tls.Config) string {
 
 // withSettings is a store in which alice has set something on the network.
 func withSettings(set map[string]string) *memorySettings {
-	return &memorySettings{values: map[string]map[string]string{alice.String() + " " + Scope(testNet): maps.Clone(set)}}
+	m := &memorySettings{}
+	m.set(set)
+	return m
 }
 
 // TestLogin logs in to a server that computes its side itself.
@@ -362,10 +364,7 @@ func TestLoginAgainWhenServicesAreBack(t *testing.T) {
 	set := withSettings(map[string]string{SettingAccount: "alice", SettingAccountPassword: "sesame", SettingSASL: saslNone})
 	withClock(t, Options{Settings: set}, func(t *testing.T, n *pipeNet, s transports.Session, h *recorder) {
 		p := joined(t, n, s, h)
-		now := map[string]string{SettingAccount: "alice", SettingAccountPassword: "sesame"}
-		if err := set.Save(t.Context(), alice, Scope(testNet), now); err != nil {
-			t.Fatal(err)
-		}
+		set.set(map[string]string{SettingAccount: "alice", SettingAccountPassword: "sesame"})
 		_ = p.Conn.Close() // the cable is cut
 		for range 2 {
 			if st := await(t, h, func(st transports.State) bool { return !st.Online }); st.Retry == 0 {

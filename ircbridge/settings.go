@@ -11,24 +11,22 @@ import (
 	"passerelle/transports"
 )
 
-// Settings keeps what users set, by user and scope. A scope is "network:" and the network's ID. It is used by any goroutine.
+// Settings has what users set, by user and scope (transports.Scope). It is used by any goroutine.
 type Settings interface {
-	// Load gives the values that are set; names that were never set are missing.
+	// Load gives the values that are set, secrets included; names that were never set are missing.
 	Load(ctx context.Context, user transports.Address, scope string) (map[string]string, error)
-	// Save replaces the values of a scope. Those that AllSettings calls secret are to be sealed.
-	Save(ctx context.Context, user transports.Address, scope string, values map[string]string) error
 }
 
-// Names of settings on a network.
+// What settings on a network are kept as. Their fields are called as in biboumi, where it has them.
 const (
 	SettingNick            = "nick"     // used in place of the nick of the first room
 	SettingUsername        = "username" // the "ident"
 	SettingRealname        = "realname"
-	SettingPassword        = "password" // the server password (PASS)
-	SettingAccount         = "account"  // to log in to with SASL; the nick where only the password is set
-	SettingAccountPassword = "account-password"
-	SettingCertificate     = "certificate" // of the user, with its key, in PEM
-	SettingSASL            = "sasl"        // how to log in; one of the values below, the first where it is not set
+	SettingPassword        = "password"         // the server password (PASS); the field is "pass"
+	SettingAccount         = "account"          // to log in to with SASL; the nick where only the password is set
+	SettingAccountPassword = "account-password" // the field is "sasl_password"
+	SettingCertificate     = "certificate"      // of the user, with its key, in PEM
+	SettingSASL            = "sasl"             // how to log in; one of the values below, the first where it is not set
 )
 
 // Values of SettingSASL.
@@ -47,60 +45,55 @@ const (
 	maxCertificate     = 8 << 10
 )
 
-// Scope is where the settings of a network are kept.
-func Scope(network string) string { return "network:" + network }
+// Scope is where the settings on a network are kept.
+func Scope(network string) string { return transports.Scope(transports.TargetNetwork, network) }
 
-// Setting is one of the settings that a user has on a network.
-type Setting struct {
-	Name   string
-	Secret bool // never shown, sealed where it is kept
-}
-
-// AllSettings are the settings that a user has on a network: all that Settings is asked to keep.
-func AllSettings() []Setting {
-	var all []Setting
+// SecretSettings are the names of the settings that are sealed.
+func SecretSettings() []string {
+	var names []string
 	for _, s := range networkSettings() {
-		all = append(all, Setting{Name: s.field.Name, Secret: s.field.Type.Secret()})
+		if s.Field.Type.Secret() {
+			names = append(names, s.Name())
+		}
 	}
-	return all
+	return names
 }
 
 // AcceptsSetting reports whether a user may set that, for who takes over settings from elsewhere.
 func AcceptsSetting(name, value string) bool {
-	i := slices.IndexFunc(networkSettings(), func(s setting) bool { return s.field.Name == name })
+	i := slices.IndexFunc(networkSettings(), func(s setting) bool { return s.Name() == name })
 	return i >= 0 && value != "" && networkSettings()[i].check("", value) == ""
 }
 
-// setting is one of the settings on a network, as the form asks for it.
+// setting is one of the settings, with its bound.
 type setting struct {
-	field  transports.Field // without the present value
-	forget transports.Field // clears a secret that is set, since an empty one leaves it
-	max    int              // bytes
+	transports.Setting
+	max int // bytes
 }
 
 // networkSettings is the list of the settings on a network, in the order of the form.
 func networkSettings() []setting {
+	plain := func(f transports.Field) setting { return setting{transports.Setting{Field: f}, maxSetting} }
 	return []setting{
-		{field: transports.Field{Name: SettingNick, Label: "Nick, in place of the one you join with"}, max: maxSetting},
-		{field: transports.Field{Name: SettingUsername, Label: "User name"}, max: maxSetting},
-		{field: transports.Field{Name: SettingRealname, Label: "Real name, seen by everybody"}, max: maxSetting},
-		{
-			field:  transports.Field{Name: SettingPassword, Label: "Server password", Type: transports.FieldSecret},
-			forget: transports.Field{Name: "forget-password", Label: "Forget the password that is set", Type: transports.FieldBool},
-			max:    maxSetting,
-		},
-		{field: transports.Field{Name: SettingAccount, Label: "Account on the network, if it is not called like your nick"}, max: maxSetting},
-		{
-			field:  transports.Field{Name: SettingAccountPassword, Label: "Password of the account", Type: transports.FieldSecret},
-			forget: transports.Field{Name: "forget-account-password", Label: "Forget the password of the account", Type: transports.FieldBool},
-			max:    maxAccountPassword,
-		},
-		{
-			field:  transports.Field{Name: SettingCertificate, Label: "Certificate and its key (PEM)", Type: transports.FieldSecretLines},
-			forget: transports.Field{Name: "forget-certificate", Label: "Forget the certificate that is set", Type: transports.FieldBool},
-			max:    maxCertificate,
-		},
-		{field: transports.Field{
+		plain(transports.Field{Name: SettingNick, Label: "Nick, in place of the one you join with"}),
+		plain(transports.Field{Name: SettingUsername, Label: "User name"}),
+		plain(transports.Field{Name: SettingRealname, Label: "Real name, seen by everybody"}),
+		{transports.Setting{
+			Field:  transports.Field{Name: "pass", Label: "Server password", Type: transports.FieldSecret},
+			Kept:   SettingPassword,
+			Forget: transports.Field{Name: "forget-pass", Label: "Forget the password that is set", Type: transports.FieldBool},
+		}, maxSetting},
+		plain(transports.Field{Name: SettingAccount, Label: "Account on the network, if it is not called like your nick"}),
+		{transports.Setting{
+			Field:  transports.Field{Name: "sasl_password", Label: "Password of the account", Type: transports.FieldSecret},
+			Kept:   SettingAccountPassword,
+			Forget: transports.Field{Name: "forget-sasl_password", Label: "Forget the password of the account", Type: transports.FieldBool},
+		}, maxAccountPassword},
+		{transports.Setting{
+			Field:  transports.Field{Name: SettingCertificate, Label: "Certificate and its key (PEM)", Type: transports.FieldSecretLines},
+			Forget: transports.Field{Name: "forget-certificate", Label: "Forget the certificate that is set", Type: transports.FieldBool},
+		}, maxCertificate},
+		plain(transports.Field{
 			Name: SettingSASL, Label: "Login to the account (SASL)", Type: transports.FieldChoice, Values: []string{saslAuto},
 			Options: []transports.Option{
 				{Value: saslAuto, Label: "The safest way that the network has"},
@@ -109,17 +102,49 @@ func networkSettings() []setting {
 				{Value: saslPlain, Label: "With the password (PLAIN)"},
 				{Value: saslNone, Label: "None"},
 			},
-		}, max: maxSetting},
+		}),
 	}
 }
 
+// settings are those that users have on a target.
+func (t *Transport) settings(on transports.Target) []setting {
+	if on.Kind != transports.TargetNetwork {
+		return nil
+	}
+	all := networkSettings()
+	if t.opt.Identity.Fixed {
+		all = slices.DeleteFunc(all, func(s setting) bool { return s.Field.Name == SettingUsername || s.Field.Name == SettingRealname })
+	}
+	return all
+}
+
+// Settings are those that users have on a target, in the order of the form.
+func (t *Transport) Settings(on transports.Target) []transports.Setting {
+	var all []transports.Setting
+	for _, s := range t.settings(on) {
+		all = append(all, s.Setting)
+	}
+	return all
+}
+
+// CheckSettings says what is wrong with what a user would have set on a target, in his language.
+func (t *Transport) CheckSettings(lang string, on transports.Target, set map[string]string) transports.Faults {
+	var faults transports.Faults
+	for _, s := range t.settings(on) {
+		if wrong := s.check(lang, set[s.Name()]); set[s.Name()] != "" && wrong != "" {
+			faults = append(faults, transports.Fault{Field: s.Field.Name, Text: wrong})
+		}
+	}
+	return faults
+}
+
 // check says what is wrong with a value that cannot stand in the lines that it is for, in the language of the user.
-func (s setting) check(lang, value string) (wrong string) {
-	label := text.Say(lang, s.field.Label)
+func (s *setting) check(lang, value string) (wrong string) {
+	label := text.Say(lang, s.Field.Label)
 	switch {
 	case len(value) > s.max:
 		return text.Say(lang, "%s: this is too long, %d bytes is the most.", label, s.max)
-	case s.field.Name == SettingCertificate:
+	case s.Field.Name == SettingCertificate:
 		if value != "" {
 			if _, err := readCertificate(value); err != nil {
 				return text.Say(lang, "The certificate cannot be read: it takes a certificate and the key that belongs to it, not encrypted, both in PEM.")
@@ -129,7 +154,7 @@ func (s setting) check(lang, value string) (wrong string) {
 	case cutControls(value) != value:
 		return text.Say(lang, "%s: this has a character that IRC cannot carry.", label)
 	}
-	switch s.field.Name {
+	switch s.Field.Name {
 	case SettingNick:
 		if value != "" && sanitizeNick(value, maxSetting) != value {
 			return text.Say(lang, "A nick has letters, digits and []\\`_^{|}- only, and does not begin with a digit.")
@@ -143,7 +168,7 @@ func (s setting) check(lang, value string) (wrong string) {
 			return text.Say(lang, "The name of an account has no spaces.")
 		}
 	case SettingSASL:
-		if !slices.ContainsFunc(s.field.Options, func(o transports.Option) bool { return o.Value == value }) {
+		if !slices.ContainsFunc(s.Field.Options, func(o transports.Option) bool { return o.Value == value }) {
 			return text.Say(lang, "This is not one of the choices.")
 		}
 	}

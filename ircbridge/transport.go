@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"slices"
 	"sync"
 	"time"
 
@@ -262,12 +261,7 @@ func (t *Transport) Shutdown(ctx context.Context, reason string) error {
 }
 
 // Commands are what users can run on the domain and on networks.
-func (t *Transport) Commands() []transports.Command {
-	if t.opt.Settings == nil {
-		return nil
-	}
-	return slices.Clip([]transports.Command{t.configureCommand()})
-}
+func (t *Transport) Commands() []transports.Command { return nil }
 
 // Waits of a session.
 const (

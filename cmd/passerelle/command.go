@@ -20,7 +20,7 @@ runs one, with the values that it asks for:
 
   passerelle command run sessions
   passerelle command run configure -user alice@example.org \
-      -on irc.libera.chat nick=alice -file account-password=-
+      -on irc.libera.chat nick=alice -file sasl_password=-
 
 Without values it shows what the command asks for. For several values of a list,
 write its name once for each. Flags:

@@ -9,11 +9,11 @@ import (
 	"passerelle/component/stanza"
 )
 
-// KeepHistory is how many messages a room remembers for clients that join while another one is in; defaultHistory is how many
+// KeepHistory is how many messages a room remembers for clients that join while another one is in; DefaultHistory is how many
 // of them a client gets that does not ask for a number.
 const (
 	KeepHistory    = 50
-	defaultHistory = 20
+	DefaultHistory = 20
 )
 
 // stanzaChars is what a line of the history has beside what was said: its addresses and ids.
@@ -119,7 +119,7 @@ func WantsHistory(p *stanza.Element) bool {
 // pick gives the lines that a request asks for, oldest first.
 func (h *history) pick(req historyRequest, now time.Time) []line {
 	lines := h.lines
-	limit := defaultHistory
+	limit := DefaultHistory
 	if req.stanzas >= 0 {
 		limit = req.stanzas
 	}

@@ -525,7 +525,7 @@ func TestHistoryRequests(t *testing.T) {
 		attrs string
 		want  int
 	}{
-		{"", defaultHistory},
+		{"", DefaultHistory},
 		{"maxstanzas='3'", 3},
 		{"maxstanzas='0'", 0},
 		{"maxchars='0'", 0},
@@ -534,10 +534,10 @@ func TestHistoryRequests(t *testing.T) {
 		{"seconds='5'", 5},
 		{"maxstanzas='100' since='2026-03-01T12:00:50Z'", 10},
 		{"maxstanzas='100'", KeepHistory},
-		{"seconds='9300000000'", defaultHistory}, // more nanoseconds than there are
+		{"seconds='9300000000'", DefaultHistory}, // more nanoseconds than there are
 		{"maxstanzas='0' seconds='2147483647'", 0},
-		{"maxstanzas='-1' seconds='x' since='never'", defaultHistory},
-		{"maxstanzas='99999999999999999999'", defaultHistory},
+		{"maxstanzas='-1' seconds='x' since='never'", DefaultHistory},
+		{"maxstanzas='99999999999999999999'", DefaultHistory},
 	}
 	for _, tt := range tests {
 		st, err := stanza.Parse([]byte(`<x xmlns='http://jabber.org/protocol/muc'><history `+tt.attrs+`/></x>`), stanza.NSComponent, stanza.Limits{})

@@ -28,7 +28,7 @@ func List() []Extension {
 	return []Extension{
 		{
 			Number: 4, Version: "2.13.1", Status: Complete,
-			Scenarios: []string{"administrators", "command-steps", "configure-form", "room-config", "status"},
+			Scenarios: []string{"administrators", "command-steps", "configure-form", "configure-levels", "room-config", "status"},
 		},
 		{
 			Number: 30, Version: "2.5rc3", Status: Complete,
@@ -52,7 +52,7 @@ func List() []Extension {
 		{
 			Number: 50, Version: "1.3.0", Status: Complete,
 			Features:  []string{"http://jabber.org/protocol/commands"},
-			Scenarios: []string{"administrators", "biboumi-commands", "command-steps", "configure-form", "status"},
+			Scenarios: []string{"administrators", "biboumi-commands", "command-steps", "configure-form", "configure-levels", "status"},
 		},
 		{
 			Number: 54, Version: "1.2", Status: Partial, Note: "Cards of people, rooms and the gateway are answered and cannot be changed.",

@@ -116,10 +116,6 @@ func (i *importer) server(r row, owners map[string]store.UserID) []setting {
 	}
 	owners[r["id_"]] = user
 	i.withoutCounterpart(user, t.Network, r)
-	secret := map[string]bool{}
-	for _, s := range ircbridge.AllSettings() {
-		secret[s.Name] = s.Secret
-	}
 	var found []setting
 	for column, name := range counterparts() {
 		value := strings.TrimSpace(r[column])
@@ -128,7 +124,7 @@ func (i *importer) server(r row, owners map[string]store.UserID) []setting {
 		case !ircbridge.AcceptsSetting(name, value):
 			i.summary.skip(refused)
 		default:
-			found = append(found, setting{user, ircbridge.Scope(t.Network), name, value, secret[name]})
+			found = append(found, setting{user, ircbridge.Scope(t.Network), name, value, slices.Contains(ircbridge.SecretSettings(), name)})
 		}
 	}
 	return found

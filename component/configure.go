@@ -1,0 +1,295 @@
+package component
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+
+	"passerelle/component/muc"
+	"passerelle/internal/text"
+	"passerelle/store"
+	"passerelle/transports"
+)
+
+// "configure" is what users set for themselves on the domain, on a network and in a room, under the names of biboumi's fields, so that
+// what people saved or scripted for it goes on working. What is not set somewhere is as one level above.
+
+// Settings of the gateway itself, whatever the network is.
+const (
+	SettingPersistent = "persistent"         // "true" or "false": to stay in rooms while no client is there
+	SettingHistory    = "max_history_length" // how many lines a client gets that enters a room
+)
+
+// fieldRecord is what a user wants to be archived, which is kept with what XEP-0441 sets.
+const fieldRecord = "record_history"
+
+// Values of a field that may be left to the level above.
+const (
+	choiceUnset = "unset"
+	choiceTrue  = "true"
+	choiceFalse = "false"
+)
+
+// configurable is a transport whose networks and rooms have settings of their own.
+type configurable interface {
+	// Settings are what a user can set there, in the order of the form.
+	Settings(on transports.Target) []transports.Setting
+	// CheckSettings says what is wrong with what a user would have set there, in his language. Secrets that are kept and left as they
+	// are are not among it.
+	CheckSettings(lang string, on transports.Target, set map[string]string) transports.Faults
+}
+
+// configurable reports whether anything can be set here.
+func (g *Gateway) configurable() bool {
+	_, ok := g.opt.Transport.(configurable)
+	return ok && g.opt.Store != nil
+}
+
+// configureCommand is "configure".
+func (g *Gateway) configureCommand() transports.Command {
+	return transports.Command{
+		Name: "configure", Title: "Your settings",
+		For:  []transports.TargetKind{transports.TargetDomain, transports.TargetNetwork, transports.TargetRoom},
+		Next: g.configureForm,
+		Run:  g.configureRun,
+	}
+}
+
+// settingsOn are all settings on a target: those of the network, and the gateway's.
+func (g *Gateway) settingsOn(on transports.Target) []transports.Setting {
+	var all []transports.Setting
+	if c, ok := g.opt.Transport.(configurable); ok && on.Kind != transports.TargetDomain {
+		all = c.Settings(on)
+	}
+	for _, f := range ownSettings(on.Kind) {
+		if f.Name != fieldRecord || g.archive != nil {
+			all = append(all, transports.Setting{Field: f})
+		}
+	}
+	return all
+}
+
+// ownSettings are the settings of the gateway itself.
+func ownSettings(kind transports.TargetKind) []transports.Field {
+	inherits := []transports.Option{{Value: choiceUnset, Label: "as for the rest"}, {Value: choiceTrue, Label: "yes"}, {Value: choiceFalse, Label: "no"}}
+	unset := []string{choiceUnset}
+	switch kind {
+	case transports.TargetDomain:
+		return []transports.Field{
+			{Name: SettingHistory, Label: "Lines of history when you enter a room", Values: []string{strconv.Itoa(muc.DefaultHistory)}},
+			{Name: fieldRecord, Label: "Archive what is said", Type: transports.FieldBool, Values: []string{choiceTrue}},
+			{Name: SettingPersistent, Label: "Stay in all rooms while you are away", Type: transports.FieldBool, Values: []string{choiceFalse}},
+		}
+	case transports.TargetNetwork:
+		return []transports.Field{
+			{Name: SettingHistory, Label: "Lines of history when you enter a room here; empty for as many as elsewhere"},
+			{Name: SettingPersistent, Label: "Stay in rooms here while you are away", Type: transports.FieldChoice, Values: unset, Options: inherits},
+		}
+	default:
+		return []transports.Field{
+			{Name: fieldRecord, Label: "Archive what is said here", Type: transports.FieldChoice, Values: unset, Options: inherits},
+			{Name: SettingPersistent, Label: "Stay in this room while you are away", Type: transports.FieldChoice, Values: unset, Options: inherits},
+		}
+	}
+}
+
+func (g *Gateway) configureForm(ctx context.Context, call transports.Call) (*transports.Form, error) {
+	if call.Values != nil {
+		return nil, nil // one page is all
+	}
+	set, err := g.settings(ctx, call.User, call.On)
+	if err != nil {
+		return nil, err
+	}
+	form := transports.Form{
+		Title:        "Your settings for all networks",
+		Instructions: "Each network has settings of its own besides, such as your nick and your password there.",
+	}
+	switch call.On.Kind {
+	case transports.TargetNetwork:
+		form = transports.Form{
+			Title:        "Your settings on this network",
+			Instructions: "They take effect when you connect the next time. An empty password leaves the one that is set. With an account you are never connected without being logged in.",
+		}
+	case transports.TargetRoom:
+		form = transports.Form{Title: "Your settings for this room"}
+	}
+	form.Fields = g.settingFields(call.On, set)
+	return &form, nil
+}
+
+// settingFields are the settings on a target as they are set.
+func (g *Gateway) settingFields(on transports.Target, set map[string]string) []transports.Field {
+	var fields []transports.Field
+	for _, s := range g.settingsOn(on) {
+		field, value := s.Field, set[s.Name()]
+		if value != "" && !field.Type.Secret() {
+			field.Values = strings.Split(value, "\n")
+		}
+		fields = append(fields, field)
+		if value != "" && s.Forget.Name != "" {
+			forget := s.Forget
+			forget.Values = []string{choiceFalse}
+			fields = append(fields, forget)
+		}
+	}
+	return fields
+}
+
+// settings are what a user has set on a target, what is archived included. Of a secret it is known that it is set.
+func (g *Gateway) settings(ctx context.Context, user transports.Address, on transports.Target) (map[string]string, error) {
+	id, scope := g.userID(user), g.scope(on)
+	set, err := g.opt.Store.Settings(ctx, id, scope)
+	if err != nil {
+		return nil, err
+	}
+	names, err := g.opt.Store.SettingNames(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range names {
+		if n.Scope == scope && set[n.Name] == "" {
+			set[n.Name] = "sealed"
+		}
+	}
+	if g.archive != nil {
+		prefs, err := g.opt.Store.Settings(ctx, id, archiveScope)
+		if err != nil {
+			return nil, err
+		}
+		set[fieldRecord] = g.readArchivePrefs(prefs).choice(g.archivedAt(on))
+	}
+	return set, nil
+}
+
+// scope is where the settings on a target are kept.
+func (g *Gateway) scope(on transports.Target) string {
+	return transports.Scope(on.Kind, g.opt.Transport.Format(on))
+}
+
+// archivedAt is where what is said on a target is archived; the zero Address stands for everywhere.
+func (g *Gateway) archivedAt(on transports.Target) transports.Address {
+	if on.Kind == transports.TargetDomain {
+		return transports.Address{}
+	}
+	return g.address(on)
+}
+
+func (g *Gateway) configureRun(ctx context.Context, call transports.Call) (string, error) {
+	set, err := g.settings(ctx, call.User, call.On)
+	if err != nil {
+		return "", err
+	}
+	changes, faults := g.settingChanges(call.Lang, call.On, set, call.Values)
+	if len(faults) > 0 {
+		return "", faults.AsError()
+	}
+	saved := make(chan error, 1)
+	if !g.onUser(call.User.Bare(), func(u *user) { u.saveSettings(call.On, changes, func(err error) { saved <- err }) }) {
+		return "", transports.NewError(transports.Busy, stoppingText, nil)
+	}
+	select {
+	case err := <-saved:
+		if err != nil {
+			return "", err
+		}
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	}
+	if call.On.Kind == transports.TargetNetwork {
+		return text.Say(call.Lang, "Saved. It takes effect when you connect to %s the next time.", call.On.Network), nil
+	}
+	return text.Say(call.Lang, "Saved."), nil
+}
+
+// settingChange is a setting on its way into the database; the empty value unsets it.
+type settingChange struct {
+	name, value string
+	secret      bool
+}
+
+// settingChanges are what a submission changes of what is set, and what is wrong with it. What was not asked, or not submitted, stays.
+func (g *Gateway) settingChanges(lang string, on transports.Target, set map[string]string, submitted transports.Values) ([]settingChange, transports.Faults) {
+	var changes []settingChange
+	var faults transports.Faults
+	would := make(map[string]string) // be set
+	for _, s := range g.settingsOn(on) {
+		name, secret := s.Name(), s.Field.Type.Secret()
+		vs, given := submitted[s.Field.Name]
+		value := strings.TrimSpace(strings.Join(vs, "\n"))
+		switch {
+		case !given, secret && value == "":
+			if value = set[name]; secret {
+				value = ""
+			}
+		case value == strings.Join(s.Field.Values, "\n"):
+			value = ""
+		}
+		if value != "" {
+			would[name] = value
+		}
+		forgotten := submitted.Bool(s.Forget.Name)
+		if forgotten {
+			value = ""
+		}
+		if value != "" && name == SettingHistory {
+			if n, err := strconv.Atoi(value); err != nil || n < 0 || n > muc.KeepHistory {
+				faults = append(faults, transports.Fault{Field: s.Field.Name, Text: text.Say(lang, "This is a number of lines from 0 to %d.", muc.KeepHistory)})
+			}
+		}
+		if forgotten || value != set[name] && (!secret || value != "") {
+			changes = append(changes, settingChange{name, value, secret})
+		}
+	}
+	if c, ok := g.opt.Transport.(configurable); ok && on.Kind != transports.TargetDomain {
+		faults = append(faults, c.CheckSettings(lang, on, would)...)
+	}
+	return changes, faults
+}
+
+// saveSettings writes down what a user changes of his settings on a target, and says what became of it.
+func (u *user) saveSettings(on transports.Target, changes []settingChange, done func(error)) {
+	prefs := (*archivePrefs)(nil)
+	if i := slices.IndexFunc(changes, func(c settingChange) bool { return c.name == fieldRecord }); i >= 0 {
+		known, err := u.related()
+		if err != nil {
+			done(err)
+			return
+		}
+		if prefs, err = known.archive.with(u.g.archivedAt(on), changes[i].value); err != nil {
+			done(err)
+			return
+		}
+		changes = slices.Delete(changes, i, i+1)
+	}
+	scope := u.g.scope(on)
+	u.write(func(tx *store.Tx, id store.UserID) error {
+		if prefs != nil {
+			if err := prefs.write(tx, id); err != nil {
+				return err
+			}
+		}
+		for _, c := range changes {
+			if err := c.write(tx, id, scope); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, func(err error) {
+		if err == nil && prefs != nil && u.relations != nil {
+			u.relations.archive = prefs
+		}
+		done(err)
+	})
+}
+
+func (c settingChange) write(tx *store.Tx, id store.UserID, scope string) error {
+	switch {
+	case c.value == "":
+		return tx.Unset(id, scope, c.name)
+	case c.secret:
+		return tx.SetSecret(id, scope, c.name, store.Secret(c.value))
+	}
+	return tx.Set(id, scope, c.name, c.value)
+}

@@ -1,0 +1,93 @@
+package component
+
+import (
+	"maps"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"passerelle/transports"
+)
+
+// settable is a scripted transport with settings.
+type settable struct{ *scripted }
+
+func (settable) Settings(on transports.Target) []transports.Setting {
+	if on.Kind != transports.TargetNetwork {
+		return nil
+	}
+	return []transports.Setting{
+		{Field: transports.Field{Name: "nick", Label: "Nick"}},
+		{Field: transports.Field{Name: "colour", Label: "Colour", Type: transports.FieldChoice, Values: []string{"red"}, Options: []transports.Option{{Value: "red", Label: "Red"}, {Value: "blue", Label: "Blue"}}}},
+		{Field: transports.Field{Name: "ports", Label: "Ports", Type: transports.FieldLines}},
+		{
+			Field: transports.Field{Name: "pass", Label: "Password", Type: transports.FieldSecret}, Kept: "password",
+			Forget: transports.Field{Name: "forget-pass", Label: "Forget", Type: transports.FieldBool},
+		},
+	}
+}
+
+func (settable) CheckSettings(_ string, _ transports.Target, set map[string]string) transports.Faults {
+	if strings.Contains(set["nick"], " ") {
+		return transports.Faults{{Field: "nick", Text: "A nick is one word."}}
+	}
+	return nil
+}
+
+// What is submitted is kept, what is left out stays, what is the default is not kept, and secrets are neither shown nor lost.
+func TestConfigure(t *testing.T) {
+	t.Parallel()
+	db := openStore(t, filepath.Join(t.TempDir(), "p.db"))
+	w := newWorld(t, func(o *Options) { o.Store, o.Transport = db, settable{o.Transport.(*scripted)} }).connected()
+	alice := transports.Address{Local: "alice", Domain: "localhost"}
+	run := func(on string, values ...string) transports.Outcome {
+		t.Helper()
+		op := transports.Operation{Command: "configure", User: alice, On: on, Values: transports.Values{}}
+		for i := 0; i < len(values); i += 2 {
+			op.Values[values[i]] = strings.Split(values[i+1], "|")
+		}
+		out, err := w.gateway.Operate(t.Context(), op)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	kept := func(scope string, want map[string]string, password string) {
+		t.Helper()
+		got, err := db.Settings(t.Context(), w.gateway.userID(alice), scope)
+		if err != nil || !maps.Equal(got, want) {
+			t.Errorf("%s: %v, %v, want %v", scope, got, err, want)
+		}
+		if secret, _, err := db.Secret(t.Context(), w.gateway.userID(alice), scope, "password"); err != nil || secret.Reveal() != password {
+			t.Errorf("%s: the password is %q, %v", scope, secret.Reveal(), err)
+		}
+	}
+	const network = "network:irc.example"
+	run("irc.example", "nick", " al ", "pass", "hunter2", "ports", "6697|6670", "colour", "blue", "persistent", "1")
+	kept(network, map[string]string{"nick": "al", "colour": "blue", "ports": "6697\n6670", "persistent": "true"}, "hunter2")
+	for _, f := range run("irc.example").Form.Fields {
+		if shown := strings.Join(f.Values, "|"); f.Name == "pass" && shown != "" || f.Name == "ports" && shown != "6697|6670" || f.Name == "forget-pass" && shown != "false" {
+			t.Errorf("%s is shown as %q", f.Name, shown)
+		}
+	}
+	run("irc.example", "colour", "red", "pass", "", "persistent", "unset")
+	kept(network, map[string]string{"nick": "al", "ports": "6697\n6670"}, "hunter2")
+	run("irc.example", "ports", "", "forget-pass", "yes", "max_history_length", "5")
+	kept(network, map[string]string{"nick": "al", "max_history_length": "5"}, "")
+	for field, value := range map[string]string{"nick": "a b", "max_history_length": "many", "colour": "mauve", "persistent": "perhaps"} {
+		form := run("irc.example", field, value, "ports", "1").Form
+		if form == nil {
+			t.Fatalf("%s = %s is taken", field, value)
+		}
+		for _, f := range form.Fields {
+			if (f.Fault != "") != (f.Name == field) {
+				t.Errorf("%s = %s: %s has the fault %q", field, value, f.Name, f.Fault)
+			}
+		}
+	}
+	kept(network, map[string]string{"nick": "al", "max_history_length": "5"}, "")
+	run("", "persistent", "true", "max_history_length", "20")
+	kept("gateway", map[string]string{"persistent": "true"}, "")
+	run("#go%irc.example", "persistent", "false")
+	kept("room:#go%irc.example", map[string]string{"persistent": "false"}, "")
+}
