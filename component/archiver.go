@@ -2,6 +2,7 @@ package component
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -90,6 +91,8 @@ type keepItem struct {
 type barrier struct {
 	user   store.UserID // whose readable lines are to be written too
 	forget bool         // rather not
+	then   func()       // is called by the archiver's goroutine once they are; nil for nothing
+	failed bool         // they could not be written
 	done   chan struct{}
 }
 
@@ -188,6 +191,24 @@ func (a *archiver) forget(ctx context.Context, user store.UserID) error {
 	return a.barrier(ctx, &barrier{user: user, forget: true, done: make(chan struct{})})
 }
 
+// errUnsettled says that what a user heard could not be written.
+var errUnsettled = errors.New("what was heard cannot be written to the archive")
+
+// cut waits until all that a user heard so far is written. Of what is written then, his sessions hear nothing any more: not what others
+// heard before them, nor what a network plays again.
+func (a *archiver) cut(ctx context.Context, user store.UserID, sessions []*hearer) error {
+	b := &barrier{user: user, done: make(chan struct{}), then: func() {
+		for _, h := range sessions {
+			h.floor = h.room.last()
+		}
+	}}
+	err := a.barrier(ctx, b)
+	if err == nil && b.failed {
+		err = errUnsettled
+	}
+	return err
+}
+
 func (a *archiver) barrier(ctx context.Context, b *barrier) error {
 	a.offer(keepItem{barrier: b})
 	select {
@@ -214,6 +235,7 @@ type hearer struct {
 
 	// Of the archiver's goroutine: lines that the user may read, of the database and of the transaction that is being made.
 	seen, fresh archive.Spans
+	floor       store.LineID // this line and those before it are forgotten
 }
 
 var _ muc.Archive = (*hearer)(nil)
@@ -271,6 +293,9 @@ const lostText = "Messages are missing here: the archive could not keep them."
 // Keep implements muc.Archive.
 func (h *hearer) Keep(k muc.Kept) string {
 	if k.How == muc.KeepNot {
+		return newID()
+	}
+	if k.Event.Clocked && h.u.forgot(h.addr.Local, k.Event.Time) {
 		return newID()
 	}
 	if !h.u.keeps(h.addr) {

@@ -81,7 +81,11 @@ func (a *archiver) process(items []keepItem) bool {
 		if b.forget {
 			a.drop(b.user)
 		} else {
-			ok = a.settle(b.user) && ok
+			b.failed = !a.settle(b.user)
+			ok = ok && !b.failed
+			if b.then != nil && !b.failed {
+				b.then()
+			}
 		}
 		close(b.done)
 	}
@@ -158,7 +162,7 @@ func place(items []keepItem, ids []store.LineID) (touched []*hearer) {
 		} else if line = h.room.line(item.number); line == 0 {
 			h.lost.Store(true)
 		}
-		if item.heard && line != 0 {
+		if item.heard && line > h.floor {
 			if len(h.fresh.Spans()) == 0 {
 				touched = append(touched, h)
 			}
@@ -224,6 +228,16 @@ func (a *archiver) giveUp() {
 func (r *keptRoom) line(number int64) store.LineID {
 	if i := number - r.first; i >= 0 && i < int64(len(r.ids)) {
 		return r.ids[i]
+	}
+	return 0
+}
+
+// last is the newest line of the channel in the database, as far as that is known.
+func (r *keptRoom) last() store.LineID {
+	for _, line := range slices.Backward(r.ids) {
+		if line != 0 {
+			return line
+		}
 	}
 	return 0
 }

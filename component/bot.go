@@ -134,9 +134,12 @@ func (u *user) help(s said, e entity, rest bool) string {
 	return strings.Join(lines, "\n")
 }
 
-func (u *user) exampleNetwork() string {
-	if len(u.g.about.Networks) > 0 {
-		return u.g.about.Networks[0].ID
+func (u *user) exampleNetwork() string { return u.g.exampleNetwork() }
+
+// exampleNetwork is a network, for texts.
+func (g *Gateway) exampleNetwork() string {
+	if len(g.about.Networks) > 0 {
+		return g.about.Networks[0].ID
 	}
 	return "irc.libera.chat"
 }

@@ -92,6 +92,8 @@ func (c *chatForm) howTo() string {
 	switch {
 	case c.isQuestion():
 		return "Write “yes” or “no”."
+	case len(c.form.Fields) == 1 && !c.form.Fields[0].Type.Secret() && !c.form.Fields[0].Required:
+		return "Write the value, “ok” without one, or “cancel”."
 	case len(c.form.Fields) == 1 && !c.form.Fields[0].Type.Secret():
 		return "Write the value, or “cancel”."
 	case len(c.form.Fields) == 0:

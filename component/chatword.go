@@ -80,7 +80,9 @@ func readWord(word string) chatWord {
 		return chatWord{command: "user", lang: "fr"}
 	case "supprimer":
 		return chatWord{command: "remove-user", lang: "fr"}
-	case "oublier", "oubliez-moi", "oublie-moi":
+	case "oublier", "oublie", "oubliez":
+		return chatWord{command: "forget", lang: "fr"}
+	case "oubliez-moi", "oublie-moi":
 		return chatWord{command: "forget-me", lang: "fr"}
 	}
 	return chatWord{}

@@ -62,9 +62,10 @@ func (g *Gateway) commandsOf(t transports.Transport) []transports.Command {
 	if g.configurable() {
 		all = append(all, g.configureCommand())
 	}
-	all = append(all, g.statusCommand(), g.leaveCommand(), g.forgetMeCommand(),
+	all = append(all, g.statusCommand(), g.leaveCommand(), g.forgetCommand(), g.forgetMeCommand(),
 		g.usersCommand(), g.userCommand(), g.sessionsCommand(), g.removeUserCommand(),
-		g.denyUserCommand(), g.allowUserCommand(), g.deniedUsersCommand())
+		g.denyUserCommand(), g.allowUserCommand(), g.deniedUsersCommand(),
+		g.forgetRoomCommand())
 	if w, ok := t.(witness); ok {
 		all = append(all, g.findUserCommand(w))
 	}

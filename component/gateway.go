@@ -29,6 +29,7 @@ type Options struct {
 	LinkURL string
 	Store   *store.DB // remembers who was in which room; nil remembers nothing
 	Archive bool      // keep what is said in Store, for users to read later
+	Tidy    func()    // is told that something of the archive waits to be deleted; nil for nobody
 	Log     *slog.Logger
 	Metrics *Metrics
 	// Identity renders a JID for the log; nil prints a placeholder, so that no identity is logged by mistake.
@@ -121,6 +122,9 @@ func New(opt Options) (*Gateway, error) {
 	opt.AlwaysOn.setDefaults()
 	if opt.Identity == nil {
 		opt.Identity = func(string) slog.Attr { return slog.String("user", "…") }
+	}
+	if opt.Tidy == nil {
+		opt.Tidy = func() {}
 	}
 	if len(opt.OccupantKey) == 0 {
 		opt.OccupantKey = make([]byte, sha256.Size)

@@ -39,6 +39,9 @@ func (n *network) keepHeard(e transports.Message, id, body string) bool {
 	if at.IsZero() {
 		at = now()
 	}
+	if n.u.forgot(contact.Local, at) {
+		return false
+	}
 	return n.u.g.archive.offer(keepItem{private: &store.PrivateLine{
 		Owner: n.u.g.userID(n.u.jid), With: contact.Local, ID: id, Time: at, Stanza: n.u.g.archive.render(func(b *stanza.Builder) {
 			b.Start("message").Attr("id", id).Attr("type", "chat").Start("body").Text(body).End()

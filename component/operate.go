@@ -45,7 +45,9 @@ func (g *Gateway) Operate(ctx context.Context, op transports.Operation) (transpo
 				return transports.Outcome{Form: s.form}, nil
 			}
 		}
-		if !given && len(s.form.Fields) > 0 {
+		// Who gives what a later page asks for leaves this one as it is.
+		needed := slices.ContainsFunc(s.form.Fields, func(f transports.Field) bool { return f.Required })
+		if !given && len(s.form.Fields) > 0 && (needed || len(unknown) == 0) {
 			return transports.Outcome{Form: s.form}, nil
 		}
 		values, ok := last.take(call.Lang, op.Values)

@@ -26,6 +26,7 @@ func (u *user) recallHistory(room *muc.Room) {
 	if !ok || !room.Recall() {
 		return
 	}
+	forgets := u.forgets
 	u.background(func(ctx context.Context) func() {
 		ctx, cancel := context.WithTimeout(ctx, recallWait)
 		defer cancel()
@@ -33,6 +34,9 @@ func (u *user) recallHistory(room *muc.Room) {
 		return func() {
 			if err != nil {
 				u.g.log.Warn("the history of a room could not be read", u.logID(), "error", err)
+			}
+			if u.forgets != forgets {
+				page.Lines = nil // he may have forgotten them since they were read
 			}
 			past := make([]muc.Past, 0, len(page.Lines))
 			for i := range page.Lines {

@@ -30,6 +30,8 @@ type relations struct {
 	archive  *archivePrefs
 	persists map[string]bool // by scope, see stay.go
 
+	forgotten map[string]time.Time // until when what he heard is forgotten, by archiveScopeOf; nil for nothing
+
 	changes  []relationChange // that wait to be written
 	writing  bool
 	blocking int // addresses on their way into blocked
@@ -89,6 +91,10 @@ func (g *Gateway) readRelations(ctx context.Context, jid transports.Address) (*r
 			return nil, err
 		}
 		r.archive = g.readArchivePrefs(set)
+		if set, err = g.opt.Store.SettingScopes(ctx, id, forgottenName); err != nil {
+			return nil, err
+		}
+		r.forgotten = readForgotten(set)
 	}
 	if r.persists, err = g.readPersists(ctx, id); err != nil {
 		return nil, err

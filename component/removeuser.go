@@ -215,6 +215,7 @@ func (g *Gateway) recorded(ctx context.Context, o *occupied) error {
 	}
 	select {
 	case err := <-done:
+		g.opt.Tidy()
 		return err
 	case <-ctx.Done():
 		return context.Cause(ctx)

@@ -60,6 +60,7 @@ type user struct {
 	quiet         chan struct{}                      // closed once there is none; nil while nobody waits
 	removing      int                                // removals of his on their way
 	blockWatchers map[transports.Address]*time.Timer // clients that have the list of blocked addresses, and for how long
+	forgets       int                                // how often he forgot something
 	seen          time.Time                          // when it was last written down that he does something
 	invited       quota
 	invitees      []invitee

@@ -20,7 +20,7 @@ func (tx *Tx) SetRoomsAside(domain string) error {
 
 // PutRoomsBack puts what was set aside behind what the rooms have now. Interrupted, it may be called again.
 func (db *DB) PutRoomsBack(ctx context.Context, domain string) error {
-	archives, err := db.archives(ctx, `SELECT archive, kind, name, last FROM archives WHERE kind = $1 AND domain = $2 ORDER BY archive`, archiveAside, domain)
+	archives, err := db.archives(ctx, selectArchives+`WHERE kind = $1 AND domain = $2 ORDER BY archive`, archiveAside, domain)
 	for _, a := range archives {
 		if err = db.Write(ctx, func(tx *Tx) error { return tx.putBack(domain, a) }); err != nil {
 			break

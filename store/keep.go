@@ -16,7 +16,7 @@ const deleteChunk = 500
 // archive that it came to (XEP-0313 §3.2 asks for no holes).
 func (db *DB) DeleteBefore(ctx context.Context, domain string, before time.Time) (int64, error) {
 	var deleted int64
-	archives, err := db.archives(ctx, `SELECT archive, kind, name, last FROM archives WHERE domain = $1 ORDER BY archive`, domain)
+	archives, err := db.archives(ctx, selectArchives+`WHERE domain = $1 ORDER BY archive`, domain)
 	for _, a := range archives {
 		var n int64
 		if n, err = db.deleteArchiveBefore(ctx, a, millis(before)); err != nil {
@@ -55,12 +55,15 @@ func (db *DB) CollectArchive(ctx context.Context, before time.Time) (int64, erro
 
 func (db *DB) collectGone(ctx context.Context) (int64, error) {
 	var deleted int64
-	archives, err := db.archives(ctx, `SELECT archive, kind, name, last FROM archives WHERE kind = $1`, archiveGone)
+	archives, err := db.archives(ctx, selectArchives+`WHERE kind = $1`, archiveGone)
 	for _, a := range archives {
 		n, err := db.deleteLines(ctx, a.lo, a.hi)
 		deleted += n
 		if err == nil {
-			err = db.Write(ctx, func(tx *Tx) error { return tx.exec(`DELETE FROM archives WHERE archive = $1`, a.number) })
+			// The last number stays taken: whoever remembers lines of the archive must not find other ones under their numbers.
+			err = db.Write(ctx, func(tx *Tx) error {
+				return tx.exec(`DELETE FROM archives WHERE archive = $1 AND archive < (SELECT max(archive) FROM archives)`, a.number)
+			})
 		}
 		if err != nil {
 			return deleted, err
@@ -71,7 +74,7 @@ func (db *DB) collectGone(ctx context.Context) (int64, error) {
 
 func (db *DB) collectUnread(ctx context.Context, before int64) (int64, error) {
 	var deleted int64
-	archives, err := db.archives(ctx, `SELECT archive, kind, name, last FROM archives WHERE kind = $1 ORDER BY archive`, archiveRoom)
+	archives, err := db.archives(ctx, selectArchives+`WHERE kind = $1 ORDER BY archive`, archiveRoom)
 	if err != nil {
 		return 0, err
 	}
@@ -175,6 +178,8 @@ type archive struct {
 	span
 }
 
+const selectArchives = `SELECT archive, kind, name, last FROM archives `
+
 func (db *DB) archives(ctx context.Context, query string, args ...any) ([]archive, error) {
 	var archives []archive
 	err := db.query(ctx, func(rows *sql.Rows) error {
@@ -200,8 +205,7 @@ const exportBytes = 1 << 20
 // nothing between two of them, so the loop may take its time. An error is the last thing that it yields.
 func (db *DB) ExportUser(ctx context.Context, id UserID) iter.Seq2[ExportedLine, error] {
 	return func(yield func(ExportedLine, error) bool) {
-		archives, err := db.archives(ctx, `SELECT archive, kind, name, last FROM archives
-			WHERE domain = $1 AND (kind = 'room' OR kind = 'user' AND name = $2) ORDER BY archive`, id.Domain, id.JID)
+		archives, err := db.archives(ctx, selectArchives+`WHERE domain = $1 AND (kind = 'room' OR kind = 'user' AND name = $2) ORDER BY archive`, id.Domain, id.JID)
 		for _, a := range archives {
 			room := ""
 			if a.kind == archiveRoom {

@@ -130,8 +130,12 @@ func testArchiveRemoveUser(t *testing.T, db *DB, _ *testClock) {
 	if p, err := db.QueryPrivate(t.Context(), PrivateQuery{user(2), Query{Max: 10}}); err != nil || !slices.Equal(ids(p), []string{"q1"}) {
 		t.Errorf("private lines of the other user: got %q, %v", ids(p), err)
 	}
-	if got := count(t, db, "archives"); got != 2 {
-		t.Errorf("archives: got %d, want #a and that of user 2", got)
+	if got := count(t, db, "archives"); got != 3 {
+		t.Errorf("archives: got %d, want #a, that of user 2, and one that holds its number", got)
+	}
+	private(user(1), "p4")
+	if _, err = db.CollectArchive(t.Context(), testStart.Add(time.Second)); err != nil || count(t, db, "archives") != 3 {
+		t.Errorf("archives once another one came: got %d, %v, want 3", count(t, db, "archives"), err)
 	}
 }
 

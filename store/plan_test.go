@@ -89,6 +89,11 @@ func TestPlans(t *testing.T) {
 			query{selectSeenByAnybody, []any{first.of(), lo, hi, seenBatch}, page},
 			query{deleteSeenChunk, []any{lo, lo + 1000, deleteChunk, first.of()}, chunk},
 			query{deleteLineChunk, []any{lo, hi, deleteChunk}, chunk},
+			query{countSeen, []any{testDomain, user(1).JID, lo, hi}, append(page, notByUser)},
+			query{nextSeen, []any{testDomain, user(1).JID, lo}, append(page, notByUser)},
+			query{unseeChunk, []any{testDomain, user(1).JID, lo, hi, deleteChunk}, append(chunk, notByUser)},
+			query{unseeRest, []any{testDomain, user(1).JID, lo, hi, hi + 1}, append(chunk, notByUser)},
+			query{deleteWithOne, []any{lo, hi, deleteChunk, "alice"}, chunk},
 		)
 		for _, q := range queries {
 			got := plan(t, db, q.text, q.args...)

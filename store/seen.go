@@ -99,10 +99,3 @@ func (tx *Tx) mergeSeen(id UserID, from, to LineID) error {
 	return tx.exec(`INSERT INTO archive_seen (domain, jid, lo, hi, archive) VALUES ($1, $2, $3, $4, $5)`,
 		id.Domain, id.JID, int64(lo), int64(hi), lo.of())
 }
-
-// forgetArchive gives up the lines of a user who is removed. There may be millions, so the collection deletes them later. Their
-// archive keeps its number until then, lest another one gets it and the lines with it.
-func (tx *Tx) forgetArchive(id UserID) error {
-	return tx.exec(`UPDATE archives SET kind = 'gone', domain = '', name = CAST(archive AS TEXT)
-		WHERE kind = 'user' AND domain = $1 AND name = $2`, id.Domain, id.JID)
-}

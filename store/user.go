@@ -54,7 +54,7 @@ func (tx *Tx) addUser(id UserID) error {
 // RemoveUser removes everything of the user at that domain. Other tables follow by their foreign keys; his lines in the archive
 // are nobody's from now on and are deleted by CollectArchive.
 func (tx *Tx) RemoveUser(id UserID) error {
-	if err := tx.forgetArchive(id); err != nil {
+	if err := tx.forgetArchive(archiveKey{archiveUser, id.Domain, id.JID}); err != nil {
 		return fmt.Errorf("remove a user: %w", err)
 	}
 	if err := tx.exec(`DELETE FROM links WHERE domain = $1 AND jid = $2`, id.Domain, id.JID); err != nil {

@@ -17,14 +17,26 @@ const (
 	tidyGrace = time.Hour
 )
 
-// tidyArchive deletes what the archive shall not keep any longer, now and then until ctx ends.
-func tidyArchive(ctx context.Context, db *store.DB, cfg *config.Config, log *slog.Logger) {
+// tidying is a request to tidy the archive now, of which one waits at most.
+type tidying chan struct{}
+
+// ask never waits. Safe to call from any goroutine.
+func (t tidying) ask() {
+	select {
+	case t <- struct{}{}:
+	default:
+	}
+}
+
+// tidyArchive deletes what the archive shall not keep any longer, now and then and when it is asked to, until ctx ends.
+func tidyArchive(ctx context.Context, asked tidying, db *store.DB, cfg *config.Config, log *slog.Logger) {
 	timer := time.NewTimer(tidySoon)
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-asked:
 		case <-timer.C:
 		}
 		deleted, err := tidyOnce(ctx, db, cfg)

@@ -95,6 +95,7 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error
 	checks := []web.Check{{Name: "database", Run: db.Ready}}
 	metrics := component.NewMetrics(registry)
 	idents := identd.NewTable()
+	tidy := make(tidying, 1)
 	var gateways []*component.Gateway
 	var transports []*ircbridge.Transport
 	var pages []web.Page // of the public listener
@@ -113,7 +114,7 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error
 		}
 		g, err := component.New(component.Options{
 			Domain: c.Domain, Secret: c.Secret.Reveal(), Server: c.Server, Version: versionString(), Transport: t, Store: db,
-			Archive: cfg.Archive.Enabled, Admins: c.Admins, Access: component.Access{Allow: c.AllowUsers, Deny: c.DenyUsers}, LinkURL: linkURL(cfg), PasteLines: c.PasteLines,
+			Archive: cfg.Archive.Enabled, Tidy: tidy.ask, Admins: c.Admins, Access: component.Access{Allow: c.AllowUsers, Deny: c.DenyUsers}, LinkURL: linkURL(cfg), PasteLines: c.PasteLines,
 			Log: log, Metrics: metrics, Identity: identities.User, OccupantKey: derivedKey(key, forOccupants, c.Domain),
 			Upload: component.UploadOptions{
 				OwnDomains: cfg.OwnDomains(c.Domain), Files: keeper, HTTP: safehttp.Options{UserAgent: "passerelle/" + versionString()},
@@ -185,7 +186,7 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error
 		start(keeper.Run)
 	}
 	start(settle)
-	start(func(ctx context.Context) error { tidyArchive(ctx, db, cfg, log); return nil })
+	start(func(ctx context.Context) error { tidyArchive(ctx, tidy, db, cfg, log); return nil })
 	for _, g := range gateways {
 		start(g.Run)
 	}

@@ -81,6 +81,14 @@ func (l *line) now() *since {
 	return l.since
 }
 
+// Forget forgets what was said before a time, everything where it is zero.
+func (r *Room) Forget(before time.Time) {
+	r.history.lines = slices.DeleteFunc(r.history.lines, func(l line) bool { return before.IsZero() || l.time.Before(before) })
+	if before.IsZero() || r.subject.time.Before(before) {
+		r.subject.stanzaID = "" // the archive does not have it any more
+	}
+}
+
 // historyRequest is what a client wants of the history (XEP-0045 §7.2.14).
 type historyRequest struct {
 	set     bool
