@@ -5,6 +5,9 @@
 // Other tests hold conversations with clients that people use: the library slixmpp, Profanity on a screen of its own, and the
 // command line of Libervia. And one has users come from biboumi, which runs in the gateway's place before.
 //
+// TestCompare plays testdata/compare/script.txt with biboumi and with passerelle, and compares what clients get stanza by stanza: what differs
+// is in testdata/compare/differences.txt, with the reason. With -comparison FILE it writes all of it as a table.
+//
 // # Running
 //
 //	go test -short ./e2e                                           with servers in the process

@@ -19,6 +19,7 @@ type ircActor struct {
 	in      *bufio.Reader
 	pending []string
 	came    []string
+	heard   func(line string) // is told of each line, if not nil
 	fences  int
 }
 
@@ -95,6 +96,9 @@ func (a *ircActor) receive(ctx context.Context) (string, error) {
 			continue
 		}
 		a.came = remember(a.came, fmt.Sprintf("%q", line))
+		if a.heard != nil {
+			a.heard(line)
+		}
 		return line, nil
 	}
 }

@@ -49,8 +49,21 @@ func parseScenario(data []byte) ([]step, error) {
 }
 
 func parseScript(script string) ([]step, error) {
+	steps, err := parseSteps(script, knownActors())
+	if err == nil && len(steps) == 0 {
+		err = errors.New("the script has no steps")
+	}
+	return steps, err
+}
+
+// knownActors are those that need not be called.
+func knownActors() map[string]bool {
+	return map[string]bool{actorGateway: true, actorXMPP: true, actorIRC: true, actorService: true, actorOperator: true, actorWeb: true}
+}
+
+// parseSteps reads a part of a script, in which known actors have come before.
+func parseSteps(script string, known map[string]bool) ([]step, error) {
 	var steps []step
-	known := map[string]bool{actorGateway: true, actorXMPP: true, actorIRC: true, actorService: true, actorOperator: true, actorWeb: true}
 	lines := strings.Split(script, "\n")
 	for i := 0; i < len(lines); i++ {
 		text := strings.TrimSpace(lines[i])
@@ -74,9 +87,6 @@ func parseScript(script string) ([]step, error) {
 			return nil, fmt.Errorf("line %d: %s: %w", s.line, text, err)
 		}
 		steps = append(steps, s)
-	}
-	if len(steps) == 0 {
-		return nil, errors.New("the script has no steps")
 	}
 	return steps, nil
 }

@@ -1,0 +1,126 @@
+package e2e
+
+import (
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"testing"
+
+	"passerelle/internal/realservers"
+	"passerelle/internal/realservers/realtest"
+)
+
+// comparison is where TestCompare writes what it found.
+var comparison = flag.String("comparison", "", "a file for the table of what differs from biboumi, in Markdown, with the name of an IRC server at its end")
+
+// TestCompare plays the same script with biboumi and with passerelle: all that clients get is the same, or is different for a reason that
+// testdata/compare/differences.txt gives.
+func TestCompare(t *testing.T) {
+	t.Parallel()
+	program := build(t)
+	parts, err := parseParts(readFile(t, "testdata/compare/script.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, irc := range []string{"ngircd", "inspircd"} {
+		t.Run(irc, func(t *testing.T) {
+			t.Parallel()
+			reasons, err := parseReasons(readFile(t, "testdata/compare/differences.txt"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			theirs, ours := withBiboumi(t, irc, parts), withPasserelle(t, program, irc, parts)
+			var report strings.Builder
+			fmt.Fprintf(&report, "# biboumi 9.0 and passerelle, with %s\n", irc)
+			for i := range parts {
+				same, found := compare(theirs[i], ours[i])
+				why := make([]*reason, len(found))
+				for j, d := range found {
+					if why[j] = find(reasons, irc, d); why[j] == nil {
+						t.Errorf("%s", d)
+					}
+				}
+				writeReport(&report, ours[i], same, found, why)
+			}
+			for _, glob := range unused(reasons, irc) {
+				t.Errorf("nothing differs so any more: %s", glob)
+			}
+			if *comparison != "" {
+				if err := os.WriteFile(*comparison+"-"+irc+".md", []byte(report.String()), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func readFile(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// withBiboumi plays parts with biboumi.
+func withBiboumi(t *testing.T, irc string, parts []part) []*played {
+	t.Helper()
+	s := realServers(t, "prosody", irc)
+	r := newRunner(t, s, nil)
+	realtest.Biboumi(t, realservers.BiboumiOptions{
+		Dir: t.TempDir(), Component: realservers.Component{Domain: gatewayDomain, Secret: gatewaySecret}, ComponentAddr: s.componentAddr,
+	})
+	_, port, err := net.SplitHostPort(s.ircAddr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, user := range []string{"alice", "bob", "carol"} {
+		r.playScript(t, strings.NewReplacer("USER", user, "PORT", port).Replace(biboumiNetwork))
+	}
+	return playParts(t, r, parts)
+}
+
+// biboumiNetwork is how a user tells biboumi where the network is, and that it may be written to as fast as he likes.
+const biboumiNetwork = `
+xmpp USER
+USER > <iq type='set' id='a' to='$NET@$GW'><command xmlns='http://jabber.org/protocol/commands' node='configure' action='execute'/></iq>
+USER <* <iq type='result' id='a'><command xmlns='http://jabber.org/protocol/commands' sessionid='{USER0}'/></iq>
+USER > <iq type='set' id='b' to='$NET@$GW'><command xmlns='http://jabber.org/protocol/commands' node='configure' sessionid='$USER0' action='next'>
+  <x xmlns='jabber:x:data' type='submit'><field var='address'><value>127.0.0.1</value></field><field var='ports'><value>PORT</value></field>
+  <field var='tls_ports'/><field var='throttle_limit'><value>-1</value></field></x></command></iq>
+USER <* <iq type='result' id='b'><command xmlns='http://jabber.org/protocol/commands' status='completed'/></iq>
+USER close
+`
+
+// withPasserelle plays parts with passerelle.
+func withPasserelle(t *testing.T, program, irc string, parts []part) []*played {
+	t.Helper()
+	s := realServers(t, "prosody", irc)
+	r := newRunner(t, s, newGateway(t, program, s))
+	if err := r.gateway.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return playParts(t, r, parts)
+}
+
+func playParts(t *testing.T, r *runner, parts []part) []*played {
+	t.Helper()
+	irc, err := dialIRC(t.Context(), r.servers.ircAddr, fenceNick)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := irc.conn.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	p := &player{r: r, irc: irc}
+	all, err := p.play(t.Context(), parts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
