@@ -234,9 +234,6 @@ func (g *Gateway) run(ctx context.Context, c transports.Command, call transports
 	defer g.mendPanic(&s.err)
 	if c.List == nil {
 		said, err := c.Run(ctx, call)
-		if err == nil && !call.User.IsZero() {
-			g.settingsChanged(call.User)
-		}
 		return step{said: said, err: err, ran: true}
 	}
 	t, err := c.List(ctx, call, at)

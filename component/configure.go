@@ -62,16 +62,17 @@ func (g *Gateway) settingsOn(on transports.Target) []transports.Setting {
 	if c, ok := g.opt.Transport.(configurable); ok && on.Kind != transports.TargetDomain {
 		all = c.Settings(on)
 	}
-	for _, f := range ownSettings(on.Kind) {
-		if f.Name != fieldRecord || g.archive != nil {
-			all = append(all, transports.Setting{Field: f})
+	for _, f := range ownSettings(on.Kind, g.opt.AlwaysOn.Policy == StayDefault) {
+		if f.Name == fieldRecord && g.archive == nil || f.Name == SettingPersistent && g.opt.AlwaysOn.Policy == StayNever {
+			continue // it would have no effect
 		}
+		all = append(all, transports.Setting{Field: f})
 	}
 	return all
 }
 
-// ownSettings are the settings of the gateway itself.
-func ownSettings(kind transports.TargetKind) []transports.Field {
+// ownSettings are the settings of the gateway itself; stays says that users stay in rooms who say nothing.
+func ownSettings(kind transports.TargetKind, stays bool) []transports.Field {
 	inherits := []transports.Option{{Value: choiceUnset, Label: "as for the rest"}, {Value: choiceTrue, Label: "yes"}, {Value: choiceFalse, Label: "no"}}
 	unset := []string{choiceUnset}
 	switch kind {
@@ -79,7 +80,7 @@ func ownSettings(kind transports.TargetKind) []transports.Field {
 		return []transports.Field{
 			{Name: SettingHistory, Label: "Lines of history when you enter a room", Values: []string{strconv.Itoa(muc.DefaultHistory)}},
 			{Name: fieldRecord, Label: "Archive what is said", Type: transports.FieldBool, Values: []string{choiceTrue}},
-			{Name: SettingPersistent, Label: "Stay in all rooms while you are away", Type: transports.FieldBool, Values: []string{choiceFalse}},
+			{Name: SettingPersistent, Label: "Stay in all rooms while you are away", Type: transports.FieldBool, Values: []string{strconv.FormatBool(stays)}},
 		}
 	case transports.TargetNetwork:
 		return []transports.Field{
@@ -279,6 +280,9 @@ func (u *user) saveSettings(on transports.Target, changes []settingChange, done 
 	}, func(err error) {
 		if err == nil && prefs != nil && u.relations != nil {
 			u.relations.archive = prefs
+		}
+		if err == nil && slices.ContainsFunc(changes, func(c settingChange) bool { return c.name == SettingPersistent }) {
+			u.settingsChanged()
 		}
 		done(err)
 	})

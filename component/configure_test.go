@@ -38,7 +38,10 @@ func (settable) CheckSettings(_ string, _ transports.Target, set map[string]stri
 func TestConfigure(t *testing.T) {
 	t.Parallel()
 	db := openStore(t, filepath.Join(t.TempDir(), "p.db"))
-	w := newWorld(t, func(o *Options) { o.Store, o.Transport = db, settable{o.Transport.(*scripted)} }).connected()
+	w := newWorld(t, func(o *Options) {
+		o.Store, o.Transport = db, settable{o.Transport.(*scripted)}
+		o.AlwaysOn.Policy = StayAllowed
+	}).connected()
 	alice := transports.Address{Local: "alice", Domain: "localhost"}
 	run := func(on string, values ...string) transports.Outcome {
 		t.Helper()

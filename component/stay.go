@@ -17,14 +17,6 @@ import (
 // A user may stay in rooms while none of his clients is there: what is said is kept in the archive for when one comes back, and after any
 // restart he is in them again.
 
-// Where it is kept that a user wants to stay: in the room, on the network, everywhere. The more particular counts.
-const (
-	persistSetting      = "persistent" // "true" or "false"
-	persistScope        = registerScope
-	persistScopeNetwork = "network:" // and the network
-	persistScopeRoom    = "room:"    // and the room, as the transport formats it
-)
-
 // StayPolicy says who stays in rooms.
 type StayPolicy uint8
 
@@ -57,7 +49,7 @@ func (a *AlwaysOn) setDefaults() {
 const comeBackAfter = time.Minute
 
 func (g *Gateway) readPersists(ctx context.Context, id store.UserID) (map[string]bool, error) {
-	set, err := g.opt.Store.SettingScopes(ctx, id, persistSetting)
+	set, err := g.opt.Store.SettingScopes(ctx, id, SettingPersistent)
 	if err != nil || len(set) == 0 {
 		return nil, err
 	}
@@ -75,8 +67,9 @@ func (u *user) persists(room transports.Target) bool {
 	if policy == StayNever || err != nil || u.g.opt.Store == nil {
 		return false
 	}
-	for _, scope := range []string{persistScopeRoom + u.g.opt.Transport.Format(room), persistScopeNetwork + room.Network, persistScope} {
-		if wants, said := r.persists[scope]; said {
+	// The more particular counts.
+	for _, on := range []transports.Target{room, {Kind: transports.TargetNetwork, Network: room.Network}, {}} {
+		if wants, said := r.persists[u.g.scope(on)]; said {
 			return wants
 		}
 	}
@@ -123,16 +116,6 @@ func (n *network) mayStay() *transports.Error {
 			limit.Networks), nil)
 	}
 	return nil
-}
-
-// settingsChanged notes that a user may have said otherwise where he wants to stay. Safe to call from any goroutine.
-func (g *Gateway) settingsChanged(jid transports.Address) {
-	g.mu.Lock()
-	u := g.users[jid.Bare()]
-	g.mu.Unlock()
-	if u != nil {
-		u.post(u.settingsChanged)
-	}
 }
 
 // settingsChanged reads again where the user wants to stay, and does so.

@@ -29,13 +29,13 @@ func (w *world) persistent(scope, value string) {
 	if err := w.gateway.opt.Store.Write(context.Background(), func(tx *store.Tx) error {
 		id := store.UserID{Domain: testDomain, JID: "alice@localhost"}
 		if value == "" {
-			return tx.Unset(id, scope, persistSetting)
+			return tx.Unset(id, scope, SettingPersistent)
 		}
-		return tx.Set(id, scope, persistSetting, value)
+		return tx.Set(id, scope, SettingPersistent, value)
 	}); err != nil {
 		w.t.Fatal(err)
 	}
-	w.gateway.settingsChanged(transports.Address{Local: "alice", Domain: "localhost"})
+	w.gateway.onUser(transports.Address{Local: "alice", Domain: "localhost"}, (*user).settingsChanged)
 }
 
 const (
