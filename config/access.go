@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
@@ -49,11 +50,33 @@ func (v validator) reach(at string, c *IRC) {
 			v.add(at, fmt.Sprintf("%d is no port", port), "write a number from 1 to 65535, such as 6697")
 		}
 	}
-	for _, name := range []string{"allow_servers", "deny_servers", "allow_addresses", "deny_addresses", "ports"} {
+	c.UserPortRanges = v.portRanges(child(at, "user_ports"), c.UserPorts)
+	for _, name := range []string{"allow_servers", "deny_servers", "allow_addresses", "deny_addresses", "ports", "user_ports", "user_plain", "user_unverified"} {
 		if key := child(at, name); !c.Open && v.has(key) && v.ok(key) {
 			v.add(key, "it has no effect, because users may join the networks of this file only", "remove the line, or write open = true")
 		}
 	}
+}
+
+// portRanges checks ports and ranges of them.
+func (v validator) portRanges(key string, list []string) []PortRange {
+	var all []PortRange
+	for i, s := range list {
+		first, last, isRange := strings.Cut(s, "-")
+		if !isRange {
+			last = first
+		}
+		from, errFrom := strconv.ParseUint(first, 10, 16)
+		to, errTo := strconv.ParseUint(last, 10, 16)
+		switch {
+		case !v.ok(element(key, i)):
+		case errFrom != nil || errTo != nil || from == 0 || to < from:
+			v.add(element(key, i), fmt.Sprintf("%q is neither a port nor a range of them", s), "write a port such as \"6697\", or a range such as \"1024-65535\"")
+		default:
+			all = append(all, PortRange{uint16(from), uint16(to)})
+		}
+	}
+	return all
 }
 
 // source checks where the connections of users come from.

@@ -70,6 +70,11 @@ type IRC struct {
 	AllowAddresses []string `toml:"allow_addresses" sample:"10.11.0.0/16" doc:"Addresses of such servers that may be connected to though they are not of the public internet: networks in CIDR notation. Without it nothing behind your firewall can be reached by naming a server."`
 	DenyAddresses  []string `toml:"deny_addresses" sample:"198.51.100.0/24" doc:"Addresses that may not be connected to, whatever a server is called."`
 	Ports          []int    `toml:"ports" sample:"6697" doc:"The ports of such servers, tried in turn. All are spoken to over TLS."`
+	UserPorts      []string `toml:"user_ports" sample:"1024-65535" doc:"The ports that users may set for such a server in place of those, and ranges of them."`
+	UserPlain      bool     `toml:"user_plain" doc:"Whether these may be ports without TLS. Then everybody on the way reads along; passwords are not sent all the same."`
+	UserUnverified bool     `toml:"user_unverified" doc:"Whether users may do without a check of the certificate of such a server. If false they may still trust one by its fingerprint."`
+	// UserPortRanges are UserPorts.
+	UserPortRanges []PortRange `toml:"-"`
 	// Source is SourcePrefix; the zero Prefix without.
 	Source netip.Prefix `toml:"-"`
 	// AllowedAddresses and DeniedAddresses are AllowAddresses and DenyAddresses.
@@ -81,6 +86,7 @@ type IRC struct {
 	Contact           []string  `toml:"contact" sample:"xmpp:admin@example.org" doc:"Whom users may ask about this gateway, as URIs: xmpp:, mailto: or https:. Whoever looks at the gateway is shown them."`
 	Burst             int       `toml:"burst" doc:"How many lines a user may send at once before rate slows them down. 0 means no limit at all."`
 	Rate              float64   `toml:"rate" doc:"How many lines a second after that. Most networks disconnect whoever sends many more."`
+	UserBurst         int       `toml:"user_burst" doc:"How many lines at once a user may choose for himself on a network, in place of burst."`
 	ConnectsPerSecond float64   `toml:"connects_per_second" doc:"How many connections a second are made to one network, of all users. After a restart of that network, or of passerelle, people go back one after the other and are told when it is their turn. 0 means no limit."`
 	MaxConnections    int       `toml:"max_connections" doc:"How many connections to networks there may be at a time, of all users."`
 	MaxNetworks       int       `toml:"max_networks" doc:"How many networks a user may be connected to at a time."`
@@ -94,6 +100,9 @@ type IRC struct {
 	PasteLines        int       `toml:"paste_lines" doc:"How many lines a message may have on IRC. A longer one is uploaded, and its first line is said with the link. 0 means that all of it is said, however long."`
 	Networks          []Network `toml:"network" doc:"A network by name. Write this table once for each."`
 }
+
+// PortRange is all ports from the first to the last.
+type PortRange struct{ First, Last uint16 }
 
 // Network is an IRC network that the operator named.
 type Network struct {
@@ -214,7 +223,9 @@ func (i *IRC) setDefaults() {
 	i.Name = "IRC gateway"
 	i.Open = true
 	i.Ports = []int{6697}
+	i.UserPorts = []string{"1024-65535"}
 	i.Burst = 10
+	i.UserBurst = 20
 	i.Rate = 1
 	i.ConnectsPerSecond = 10
 	i.MaxConnections = 10_000

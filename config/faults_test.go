@@ -67,6 +67,8 @@ identities = 1
 		{"reach", valid + `allow_servers = ["*.example.org", "#go", "*", "IRC.example.com"]
 deny_addresses = ["10.0.0.0/8", "2001:db8::1", "10.0.0.0/33", "fe80::1%eth0", "irc.example.org"]
 ports = [6697, 0, 70000, "6667"]
+user_ports = ["6697", "7000-6000", "0-5", "a"]
+user_burst = 0
 `, []string{
 			"4 irc[0].allow_servers[1]: \"#go\" is no name",
 			"4 irc[0].allow_servers[2]: \"*\" is no name",
@@ -76,6 +78,10 @@ ports = [6697, 0, 70000, "6667"]
 			"6 irc[0].ports[3]: this is a string, it must be an integer",
 			"6 irc[0].ports[1]: 0 is no port",
 			"6 irc[0].ports[2]: 70000 is no port",
+			`7 irc[0].user_ports[1]: "7000-6000" is neither a port nor a range of them`,
+			`7 irc[0].user_ports[2]: "0-5" is neither a port nor a range of them`,
+			`7 irc[0].user_ports[3]: "a" is neither a port nor a range of them`,
+			"8 irc[0].user_burst: it must be more than 0",
 		}},
 		{"identity", valid + "source_prefix = \"2001:db8::1\"\n[identd]\nlisten = \"113\"\n", []string{
 			"4 irc[0].source_prefix: \"2001:db8::1\" is no network",

@@ -156,6 +156,9 @@ func (v validator) irc(at string, c *IRC) {
 	if key := child(at, "burst"); v.ok(key) && c.Burst < 0 {
 		v.add(key, "it must not be less than 0", "write the number of lines, or 0 for no limit")
 	}
+	if key := child(at, "user_burst"); v.ok(key) && c.UserBurst < 1 {
+		v.add(key, "it must be more than 0", "write the largest number of lines that a user may choose, such as 20")
+	}
 	if key := child(at, "rate"); v.ok(key) && (!(c.Rate > 0) || math.IsInf(c.Rate, 0)) {
 		v.add(key, "it must be more than 0", "write the lines per second, such as 1.0; for no limit write burst = 0")
 	}

@@ -63,7 +63,7 @@
 // say at any time, unless the pattern asks for it: messages from the domain or a network itself, requests for discovery, and on
 // IRC pings. The colon that a last parameter of IRC may have without need may be left out of a pattern.
 //
-// $name is a captured value or one of these: $GW, the domain of the gateway; $NET, the name of the network; $alice, the full JID
+// $name is a captured value or one of these: $GW, the domain of the gateway; $NET, the name of the network; $PORT, where it is without TLS; $alice, the full JID
 // of alice, as she was last seen. $$ is a dollar sign. In lines of IRC, \xHH and \uHHHH stand for a byte and a character.
 //
 // Accounts are alice, bob, carol and mallory, of whom carol is an administrator of the gateway and mallory may not use it. Networks have no other clients than those of the script; the nick of the user in IRC is what

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"regexp"
 	"slices"
 	"strings"
@@ -63,6 +64,7 @@ func newRunner(t testing.TB, s *servers, g *gateway) *runner {
 		xmpp: make(map[string]*xmppActor), irc: make(map[string]*ircActor),
 		vars: xmpptest.Vars{"GW": gatewayDomain, "NET": networkName},
 	}
+	_, r.vars["PORT"], _ = net.SplitHostPort(s.ircAddr) // there may be no IRC server
 	maps.Copy(r.vars, s.vars)
 	t.Cleanup(func() {
 		if err := r.close(); err != nil {

@@ -24,6 +24,7 @@ type conn struct {
 	nc    net.Conn
 	lines *lineReader // the session's goroutine alone
 	stop  chan struct{}
+	plain bool // without TLS
 	dead  bool // stop is closed, nothing more is written
 
 	// Registration.
@@ -48,6 +49,7 @@ type conn struct {
 	queue    []outLine
 	inflight []*sentPart // written, not echoed or confirmed yet
 	recent   []recentSend
+	burst    int // lines at once, zero for any number
 	tokens   float64
 	tokensAt time.Time
 	writer   *writing // nil while nothing is being written
@@ -78,7 +80,7 @@ func newConn(nc net.Conn, buffers *lineBuffers, burst int, tooLong func()) *conn
 	now := time.Now()
 	return &conn{
 		nc: nc, lines: newLineReader(nc, buffers, tooLong), stop: make(chan struct{}), isup: defaultISupport(),
-		tokens: float64(burst), tokensAt: now, begun: now, heard: now, lastUse: now,
+		burst: burst, tokens: float64(burst), tokensAt: now, begun: now, heard: now, lastUse: now,
 	}
 }
 

@@ -55,7 +55,7 @@ func (t *Transport) dialAddress(ctx context.Context, user transports.Address, n 
 	if err != nil {
 		host = address
 	}
-	secured := tls.Client(conn, &tls.Config{ServerName: host, RootCAs: n.RootCAs, Certificates: shown, MinVersion: tls.VersionTLS12})
+	secured := tls.Client(conn, n.tlsConfig(host, shown))
 	if err := secured.HandshakeContext(ctx); err != nil {
 		return nil, dialFault(n, errors.Join(fmt.Errorf("tls handshake: %w", err), conn.Close()))
 	}
@@ -103,44 +103,52 @@ func (t *Transport) dialer(user transports.Address, n *Network) func(ctx context
 
 // dialFault says in words why there is no connection.
 func dialFault(n *Network, err error) *cause {
-	fault := func(kind transports.Kind, final bool, format string, args ...any) *cause {
-		return &cause{transports.NewError(kind, fmt.Sprintf(format, args...), err), final}
+	name := n.ID
+	if n.host != "" && n.host != n.ID {
+		name += " (" + n.host + ")"
+	}
+	fault := func(kind transports.Kind, final bool, format string) *cause {
+		words := fmt.Sprintf(format, name)
+		if u, ok := errors.AsType[*untrustedError](err); ok {
+			words += fmt.Sprintf(" Its fingerprint (SHA-256) is %s: if you know that it is the server's, set that with the command configure.", u.fingerprint)
+		}
+		return &cause{transports.NewError(kind, words, err), final}
 	}
 	if errors.Is(err, errDeniedAddress) {
-		return fault(transports.Denied, true, "The operator of this gateway does not let it connect to the address of %s.", n.ID)
+		return fault(transports.Denied, true, "The operator of this gateway does not let it connect to the address of %s.")
 	}
 	if errors.Is(err, errNotPublic) {
-		return fault(transports.Denied, true, "%s is not a server on the public internet, so you cannot connect to it from here.", n.ID)
+		return fault(transports.Denied, true, "%s is not a server on the public internet, so you cannot connect to it from here.")
 	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok && !dns.IsTimeout {
-		return fault(transports.NoServer, false, "There is no server called %s.", n.ID)
+		return fault(transports.NoServer, false, "There is no server called %s.")
 	}
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
-		return fault(transports.Offline, false, "The certificate of %s is not trusted: nobody known has signed it.", n.ID)
+		return fault(transports.Offline, false, "The certificate of %s is not trusted: nobody known has signed it.")
 	}
 	if _, ok := errors.AsType[x509.HostnameError](err); ok {
-		return fault(transports.Offline, false, "The certificate of %s is not trusted: it is for another name.", n.ID)
+		return fault(transports.Offline, false, "The certificate of %s is not trusted: it is for another name.")
 	}
 	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
 		if invalid.Reason == x509.Expired {
-			return fault(transports.Offline, false, "The certificate of %s is not trusted: it has expired or is not valid yet.", n.ID)
+			return fault(transports.Offline, false, "The certificate of %s is not trusted: it has expired or is not valid yet.")
 		}
-		return fault(transports.Offline, false, "The certificate of %s is not trusted.", n.ID)
+		return fault(transports.Offline, false, "The certificate of %s is not trusted.")
 	}
 	if plain, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		if string(plain.RecordHeader[:]) == girc.ERROR { // RFC 2812 §3.7.4, where it was not to be said
 			return n.hungUp(err)
 		}
-		return fault(transports.Offline, false, "%s does not speak TLS on this port.", n.ID)
+		return fault(transports.Offline, false, "%s does not speak TLS on this port.")
 	}
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		return fault(transports.Offline, false, "%s refused the connection.", n.ID)
+		return fault(transports.Offline, false, "%s refused the connection.")
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
 		return n.hungUp(err)
 	}
 	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded) {
-		return fault(transports.Offline, false, "%s does not answer.", n.ID)
+		return fault(transports.Offline, false, "%s does not answer.")
 	}
-	return fault(transports.Offline, false, "%s cannot be reached.", n.ID)
+	return fault(transports.Offline, false, "%s cannot be reached.")
 }

@@ -54,9 +54,9 @@ func (g *gates) turn(network string, now time.Time) time.Duration {
 	return at.Sub(now) - rand.N(g.every/2+1)
 }
 
-// awaitGate waits until the session may connect. It reports false when ctx ends before.
-func (s *session) awaitGate(ctx context.Context) bool {
-	wait := s.t.gates.turn(s.net.ID, time.Now())
+// awaitGate waits until the session may connect to a network. It reports false when ctx ends before.
+func (s *session) awaitGate(ctx context.Context, n *Network) bool {
+	wait := s.t.gates.turn(n.gate(), time.Now())
 	if wait <= 0 {
 		return true
 	}

@@ -18,9 +18,16 @@ type Reach struct {
 	Allow, Deny []string
 	// AllowAddresses may be connected to though they are not public, DenyAddresses may not though they are.
 	AllowAddresses, DenyAddresses []netip.Prefix
-	// Ports are tried in turn; where there are none it is 6697.
+	// Ports are tried in turn, over TLS; where there are none it is 6697.
 	Ports []uint16
+	// Of UserPorts users may set some in their place.
+	UserPorts []PortRange
+	// Plain says that these may be without TLS, Unverified that users need not have certificates checked.
+	Plain, Unverified bool
 }
+
+// PortRange is all ports from the first to the last.
+type PortRange struct{ First, Last uint16 }
 
 // Why an address is not connected to.
 var (
@@ -41,13 +48,21 @@ func nameIn(list []string, name string) bool {
 	})
 }
 
-// addresses are where a server is tried.
-func (r *Reach) addresses(server string) []string {
-	if len(r.Ports) == 0 {
+// port reports whether a user may have a server tried at a port.
+func (r *Reach) port(port uint16) bool {
+	return slices.Contains(r.Ports, port) || slices.ContainsFunc(r.UserPorts, func(p PortRange) bool { return p.First <= port && port <= p.Last })
+}
+
+// addresses are where a server is tried: at the user's ports, or else at the operator's.
+func (r *Reach) addresses(server string, ports []uint16) []string {
+	if len(ports) == 0 {
+		ports = r.Ports
+	}
+	if len(ports) == 0 {
 		return []string{net.JoinHostPort(server, defaultPort)}
 	}
-	list := make([]string, len(r.Ports))
-	for i, port := range r.Ports {
+	list := make([]string, len(ports))
+	for i, port := range ports {
 		list[i] = net.JoinHostPort(server, strconv.Itoa(int(port)))
 	}
 	return list

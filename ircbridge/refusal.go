@@ -88,7 +88,7 @@ func (s *session) joinRefusal(c *conn, e *girc.Event, r *room) *transports.Error
 		return refused(transports.NotRegistered, "%s on %s is for registered people only: register with the network, and set your account with the command configure.",
 			channel, network)
 	case 'z':
-		if s.net.Plain {
+		if c.plain {
 			return refused(transports.Denied, "%s on %s is for encrypted connections only, and this gateway connects to %s without: ask its operator to change that.",
 				channel, network, network)
 		}

@@ -57,14 +57,15 @@ func (s *session) connect() (*conn, *cause) {
 		abort()
 	}
 	s.mu.Unlock()
-	if !s.awaitGate(ctx) {
-		return nil, &cause{refused(transports.Gone, "Closed."), true}
-	}
 	set, err := s.settings(ctx)
 	if err != nil {
 		return nil, &cause{transports.NewError(transports.Internal, "Your settings cannot be read now.", err), false}
 	}
-	login, why := newLogin(s.net, set)
+	n, why := s.t.asSet(s.net, set)
+	if why != nil {
+		return nil, why
+	}
+	login, why := newLogin(n, set)
 	if why != nil {
 		return nil, why
 	}
@@ -72,11 +73,14 @@ func (s *session) connect() (*conn, *cause) {
 	if why != nil {
 		return nil, why
 	}
-	nc, why := s.t.dial(ctx, s.user, s.net, shown)
+	if !s.awaitGate(ctx, n) {
+		return nil, &cause{refused(transports.Gone, "Closed."), true}
+	}
+	nc, why := s.t.dial(ctx, s.user, n, shown)
 	if why != nil {
 		return nil, why
 	}
-	c := newConn(nc, &s.t.buffers, s.t.opt.Burst, func() { s.t.metrics.dropped.WithLabelValues(dropTooLong).Inc() })
+	c := newConn(nc, &s.t.buffers, s.t.burst(set), func() { s.t.metrics.dropped.WithLabelValues(dropTooLong).Inc() })
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.abort = nil
@@ -85,7 +89,7 @@ func (s *session) connect() (*conn, *cause) {
 		c.interrupt()
 		return c, nil
 	}
-	c.login = login
+	c.login, c.plain = login, n.Plain
 	s.register(c, set)
 	s.wakeBy(c, c.begun.Add(registrationTimeout))
 	return c, nil

@@ -1,10 +1,12 @@
 package ircbridge
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"passerelle/internal/text"
@@ -25,6 +27,12 @@ const (
 	SettingPassword        = "password"         // the server password (PASS); the field is "pass"
 	SettingAccount         = "account"          // to log in to with SASL; the nick where only the password is set
 	SettingAccountPassword = "account-password" // the field is "sasl_password"
+	SettingAddress         = "address"          // the host, where the network is another name for it
+	SettingTLSPorts        = "tls_ports"        // to try in turn, one a line
+	SettingPorts           = "ports"            // the same without TLS, where there are none with
+	SettingVerify          = "verify_cert"      // "false" to trust any certificate
+	SettingFingerprint     = "fingerprint"      // of a certificate that is trusted, SHA-1 or SHA-256
+	SettingThrottle        = "throttle_limit"   // lines at once; what is below 0 means no limit
 	SettingCertificate     = "certificate"      // of the user, with its key, in PEM
 	SettingSASL            = "sasl"             // how to log in; one of the values below, the first where it is not set
 )
@@ -106,12 +114,30 @@ func networkSettings() []setting {
 	}
 }
 
+// routeSettings are those that say where a network is that the operator did not configure.
+func routeSettings(network string) []setting {
+	plain := func(f transports.Field) setting { return setting{transports.Setting{Field: f}, maxSetting} }
+	return []setting{
+		plain(transports.Field{Name: SettingAddress, Label: "Address of the server", Values: []string{network}}),
+		plain(transports.Field{Name: SettingTLSPorts, Label: "Ports with TLS, tried in turn; empty for the usual ones", Type: transports.FieldLines}),
+		plain(transports.Field{Name: SettingPorts, Label: "Ports without TLS, for servers that have no others", Type: transports.FieldLines}),
+		plain(transports.Field{Name: SettingVerify, Label: "Check the certificate of the server", Type: transports.FieldBool, Values: []string{"true"}}),
+		plain(transports.Field{Name: SettingFingerprint, Label: "Fingerprint of a certificate to trust (SHA-256 or SHA-1)"}),
+	}
+}
+
 // settings are those that users have on a target.
 func (t *Transport) settings(on transports.Target) []setting {
 	if on.Kind != transports.TargetNetwork {
 		return nil
 	}
 	all := networkSettings()
+	if t.byID[on.Network] == nil {
+		all = append(all, routeSettings(on.Network)...)
+	}
+	all = append(all, setting{transports.Setting{Field: transports.Field{
+		Name: SettingThrottle, Label: "Lines that are sent at once before the rest waits", Values: []string{strconv.Itoa(cmp.Or(t.opt.Burst, -1))},
+	}}, maxSetting})
 	if t.opt.Identity.Fixed {
 		all = slices.DeleteFunc(all, func(s setting) bool { return s.Field.Name == SettingUsername || s.Field.Name == SettingRealname })
 	}
@@ -135,6 +161,15 @@ func (t *Transport) CheckSettings(lang string, on transports.Target, set map[str
 			faults = append(faults, transports.Fault{Field: s.Field.Name, Text: wrong})
 		}
 	}
+	if on.Kind != transports.TargetNetwork {
+		return faults
+	}
+	if wrong := t.checkBurst(lang, set[SettingThrottle]); wrong != "" {
+		faults = append(faults, transports.Fault{Field: SettingThrottle, Text: wrong})
+	}
+	if t.byID[on.Network] == nil {
+		faults = append(faults, t.checkRoute(lang, set)...)
+	}
 	return faults
 }
 
@@ -151,6 +186,8 @@ func (s *setting) check(lang, value string) (wrong string) {
 			}
 		}
 		return ""
+	case s.Field.Type == transports.FieldLines:
+		return "" // there are other rules for them
 	case cutControls(value) != value:
 		return text.Say(lang, "%s: this has a character that IRC cannot carry.", label)
 	}

@@ -26,6 +26,11 @@ type Network struct {
 	WebIRC    string         // the password that it trusts the gateway by, see Identity; empty where it does not
 
 	configured bool
+
+	// Of a network that the operator did not configure, as a user has set it up:
+	host       string // where it is
+	pin        string // the fingerprint of a certificate that is trusted, empty for none
+	unverified bool   // any certificate is trusted
 }
 
 // Options are what a Transport is made of.
@@ -36,8 +41,9 @@ type Options struct {
 	Reach    Reach
 
 	// Burst lines are sent at once, Rate lines a second from then on. A Burst of zero means no limit at all, a Rate of zero means 1.
-	Burst int
-	Rate  float64
+	// A user may set another Burst on a network, UserBurst at most where there is a limit.
+	Burst, UserBurst int
+	Rate             float64
 
 	Identity Identity
 
@@ -179,7 +185,7 @@ func (t *Transport) network(id string) (*Network, error) {
 	if !t.opt.Reach.names(id) {
 		return nil, transports.NewError(transports.Denied, fmt.Sprintf("The operator of this gateway does not let it connect to %q.", id), nil)
 	}
-	return &Network{ID: id, Name: id, Addresses: t.opt.Reach.addresses(id)}, nil
+	return &Network{ID: id, Name: id, Addresses: t.opt.Reach.addresses(id, nil)}, nil
 }
 
 // Open makes the session of a user on a network. There is one at a time for each pair of them. The session lives until Close

@@ -3,7 +3,10 @@ package ircbridge
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
+
+	"passerelle/internal/text"
 )
 
 // outLine is a line that waits to be written.
@@ -17,6 +20,38 @@ type outLine struct {
 type writing struct {
 	done chan struct{} // closed when it has ended
 	wake chan struct{} // something urgent came while it waits for a token
+}
+
+// burst is how many lines are sent at once for a user, zero for any number. As in biboumi what is below 0 is no limit, and 0 is one line
+// at a time. The operator may have lowered the bound since it was set.
+func (t *Transport) burst(set map[string]string) int {
+	n, err := strconv.Atoi(set[SettingThrottle])
+	switch {
+	case err != nil:
+		return t.opt.Burst
+	case t.opt.Burst == 0 && n < 0:
+		return 0
+	case t.opt.Burst == 0:
+		return max(n, 1)
+	case n < 0:
+		return t.mostBurst()
+	}
+	return min(max(n, 1), t.mostBurst())
+}
+
+func (t *Transport) mostBurst() int { return max(t.opt.Burst, t.opt.UserBurst) }
+
+// checkBurst says what is wrong with a number of lines that a user would set.
+func (t *Transport) checkBurst(lang, value string) (wrong string) {
+	n, err := strconv.Atoi(value)
+	switch {
+	case value == "":
+	case t.opt.Burst > 0 && (err != nil || n < 0 || n > t.mostBurst()):
+		return text.Say(lang, "This is a number of lines from 0 to %d.", t.mostBurst())
+	case err != nil:
+		return text.Say(lang, "This is a number of lines, -1 for any number.")
+	}
+	return ""
 }
 
 // maxBatch bounds how many lines go into one write.
@@ -124,8 +159,8 @@ func (s *session) take(c *conn, lines []outLine, now time.Time) ([]outLine, time
 		lines = append(lines, outLine{text: text})
 	}
 	c.urgent = nil
-	unlimited := s.t.opt.Burst == 0
-	c.tokens = min(float64(s.t.opt.Burst), c.tokens+now.Sub(c.tokensAt).Seconds()*s.t.opt.Rate)
+	unlimited := c.burst == 0
+	c.tokens = min(float64(c.burst), c.tokens+now.Sub(c.tokensAt).Seconds()*s.t.opt.Rate)
 	c.tokensAt = now
 	s.askModes(c)
 	s.tellMonitor(c)

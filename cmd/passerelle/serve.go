@@ -323,12 +323,18 @@ func newIRC(c *config.IRC, identity ircbridge.Identity, db *store.DB, registry p
 			WebIRC: n.WebIRC.Reveal(),
 		})
 	}
-	reach := ircbridge.Reach{Allow: c.AllowServers, Deny: c.DenyServers, AllowAddresses: c.AllowedAddresses, DenyAddresses: c.DeniedAddresses}
+	reach := ircbridge.Reach{
+		Allow: c.AllowServers, Deny: c.DenyServers, AllowAddresses: c.AllowedAddresses, DenyAddresses: c.DeniedAddresses,
+		Plain: c.UserPlain, Unverified: c.UserUnverified,
+	}
+	for _, r := range c.UserPortRanges {
+		reach.UserPorts = append(reach.UserPorts, ircbridge.PortRange(r))
+	}
 	for _, port := range c.Ports {
 		reach.Ports = append(reach.Ports, uint16(port))
 	}
 	return ircbridge.New(ircbridge.Options{
-		Name: c.Name, Networks: networks, Open: c.Open, Reach: reach, Burst: c.Burst, Rate: c.Rate, ConnectRate: c.ConnectsPerSecond, Version: "passerelle " + versionString(), Identity: identity,
+		Name: c.Name, Networks: networks, Open: c.Open, Reach: reach, Burst: c.Burst, UserBurst: c.UserBurst, Rate: c.Rate, ConnectRate: c.ConnectsPerSecond, Version: "passerelle " + versionString(), Identity: identity,
 		Settings: settings{db: db, domain: c.Domain}, Log: log.With("domain", c.Domain),
 		Metrics: prometheus.WrapRegistererWith(prometheus.Labels{"domain": c.Domain}, registry),
 	})
