@@ -79,7 +79,6 @@ func TestContactPresence(t *testing.T) {
 	alice.expect(`<message type='groupchat'/>`)
 	s.emit(t, transports.State{Online: true, Nick: "alice"})
 	alice.expect(`<presence from='` + net + `'><c xmlns='http://jabber.org/protocol/caps'/></presence>`)
-	alice.expect(`<message type='groupchat'/>`)
 	s.emit(t, transports.Presence{Who: bobTarget, Online: true})
 	alice.expect(`<presence from='` + bobJID + `'><c xmlns='http://jabber.org/protocol/caps'/></presence>`)
 	// Taken out of the list he is not watched any more, and neither shown.

@@ -206,15 +206,17 @@ func TestAloneInARoom(t *testing.T) {
 	alice.expect(`<presence id='j' from='` + room + `/alice'><x xmlns='` + nsUser + `'><status code='110'/></x></presence>`)
 	alice.expect(`<message type='groupchat'><body>before</body></message>`)
 	alice.expect(`<message type='groupchat'><body>while you were away</body></message>`)
+	alice.expect(`<message type='groupchat' from='` + room + `'><body>*Messages are missing here: there was no connection*</body></message>`)
 	alice.expect(`<message type='groupchat'><subject>new</subject></message>`)
 	s.emit(t, roomLine("carol", "and after"))
 	alice.expect(`<message type='groupchat'><body>and after</body></message>`)
 	// A second client gets it as well, from memory now.
 	laptop := w.client("alice@localhost/laptop")
-	laptop.send(join("alice", "<history maxstanzas='2'/>"))
+	laptop.send(join("alice", "<history maxstanzas='3'/>"))
 	laptop.expect(`<presence from='` + room + `/carol'/>`)
 	laptop.expect(`<presence id='j'/>`)
 	laptop.expect(`<message type='groupchat'><body>while you were away</body></message>`)
+	laptop.expect(`<message type='groupchat' from='` + room + `'><body>*Messages are missing here*</body></message>`)
 	laptop.expect(`<message type='groupchat'><body>and after</body></message>`)
 }
 

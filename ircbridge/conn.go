@@ -30,6 +30,7 @@ type conn struct {
 	// Registration.
 	asked      string // the nick that was tried first
 	nickTries  int
+	nickTaken  bool     // by somebody else, whence it is wished for
 	offered    []string // capabilities, while they are being listed
 	capsDone   bool     // the list is complete
 	capsAsked  bool     // those that were asked for are not acknowledged yet
@@ -55,12 +56,15 @@ type conn struct {
 	writer   *writing // nil while nothing is being written
 	labelled uint64
 	fences   uint64
+	unsure   int // messages that were written, and shown as said, since the network was last heard
+	wish     wish
 
 	// Times.
 	begun    time.Time
 	readyBy  time.Time // when the greeting counts as over
 	since    time.Time // online
 	heard    time.Time // the last line
+	spoke    time.Time // the first message since then; zero for none
 	pinged   time.Time // zero unless an answer is awaited
 	lastUse  time.Time
 	lastCTCP time.Time

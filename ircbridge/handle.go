@@ -150,6 +150,7 @@ func (s *session) dispatch(c *conn, event transports.Event, by bool) {
 				}
 			}
 			s.post(e)
+			s.nickFreed(c, e.Nick)
 		default:
 			kicked := e.How == transports.PartKicked
 			if kicked && s.room(e.Room).isBan(c.isup.casemap, e.By, e.Nick) {
@@ -191,12 +192,14 @@ func (s *session) renamed(c *conn, e transports.Renamed) {
 	}
 	if e.Self {
 		s.nick = strings.Clone(e.New)
+		s.wishOver(c)
 		var asked bool
 		if e.Ref, asked = s.answer(func(p *pending) bool { return p.kind == requestNick }); asked {
 			s.wanted = s.nick
 		}
 	}
 	s.post(e)
+	s.nickFreed(c, e.Old)
 }
 
 // leftAlready swallows the answer to a PART of ours.

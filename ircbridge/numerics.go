@@ -185,6 +185,9 @@ func (s *session) sendFailed(c *conn, e *girc.Event, name string, err *transport
 // nickRefused handles a nick that the network does not let us have.
 func (s *session) nickRefused(c *conn, e *girc.Event) {
 	if !c.registered {
+		if c.nickTries == 0 {
+			c.nickTaken = taken(e.Command)
+		}
 		s.nextNick(c)
 		return
 	}

@@ -69,13 +69,16 @@ func (s *session) joinRefusal(c *conn, e *girc.Event, r *room) *transports.Error
 	case 'i':
 		return refused(transports.NotRegistered, "%s on %s is for invited people only: ask somebody inside to invite you.", channel, network)
 	case 'k':
+		const next = "ask somebody inside for it, and join with it."
 		switch {
+		case r.entered && r.key == "":
+			return refused(transports.NeedPassword, "%s on %s has a password now: "+next, channel, network)
 		case r.entered:
-			return refused(transports.NeedPassword, "%s on %s has another password now: ask somebody inside for it, and join with it.", channel, network)
+			return refused(transports.NeedPassword, "%s on %s has another password now: "+next, channel, network)
 		case r.key == "":
-			return refused(transports.NeedPassword, "%s on %s needs a password: ask somebody inside for it, and join with it.", channel, network)
+			return refused(transports.NeedPassword, "%s on %s needs a password: "+next, channel, network)
 		}
-		return refused(transports.NeedPassword, "%s on %s needs another password than this: ask somebody inside for it, and join with it.", channel, network)
+		return refused(transports.NeedPassword, "%s on %s needs another password than this: "+next, channel, network)
 	case 'l':
 		return refused(transports.Full, "%s on %s is full: try again later.", channel, network)
 	case 'b':

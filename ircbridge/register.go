@@ -160,6 +160,7 @@ func (s *session) ready(c *conn) {
 	s.post(transports.State{Online: true, Nick: s.nick, Link: linkOf(c.nc, c.since)})
 	s.joinAll(c)
 	s.watchAll(c)
+	s.wishFor(c)
 	if s.list != nil {
 		s.askList(c)
 	}

@@ -188,6 +188,9 @@ func (s *session) send(q transports.Send) *transports.Error {
 		if r == nil || r.state == roomJoining || r.state == roomLeaving {
 			return refused(transports.NotJoined, "You are not in %s.", q.To.ID)
 		}
+		if r.state == roomLost && s.phase == phaseOnline {
+			return refused(transports.NotJoined, "You are not back in %s yet, so your message was not sent: try again in a moment.", q.To.ID)
+		}
 		to = r.name
 	case transports.TargetContact:
 		if q.To.Network != s.net.ID || !validContact(q.To.ID) {

@@ -1,7 +1,6 @@
 package ircbridge
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -33,6 +32,9 @@ type room struct {
 	parts   int       // answers to earlier PARTs that are still to come
 	enter   *entering // what was told so far, while somebody waits for Entered
 	banned  *lastBan
+
+	again   time.Time // when to try again to get back in; zero for not
+	rejoins int       // how often that was tried on this connection
 
 	askModes bool // how it is set up is still to be asked
 }
@@ -181,7 +183,7 @@ func (s *session) namesEnd(c *conn, name string) {
 		s.post(event)
 	}
 	r.askModes = r.state == roomEntering
-	r.state, r.entered, r.enter = roomIn, true, nil
+	r.state, r.entered, r.enter, r.rejoins = roomIn, true, nil, 0
 	for _, e := range n.held {
 		s.post(e)
 	}
@@ -197,6 +199,9 @@ func (s *session) refuse(r *room, err *transports.Error) {
 	if r.state == roomIn {
 		return // it was only asked again who is there
 	}
+	if s.conn != nil && s.rejoinLater(s.conn, r, err) {
+		return
+	}
 	if r.entered || r.lasting {
 		s.post(transports.Parted{Room: r.target, Nick: s.nick, Self: true, How: transports.PartLost, Err: err})
 	}
@@ -205,15 +210,19 @@ func (s *session) refuse(r *room, err *transports.Error) {
 
 // joinTimedOut gives up a channel whose network does not say who is there.
 func (s *session) joinTimedOut(c *conn, r *room) {
-	state := r.state
-	s.refuse(r, transports.NewError(transports.Offline,
-		fmt.Sprintf("%s did not answer the request to join %s: try again later.", s.net.Name, r.name), nil))
-	if state != roomIn {
-		// The answer may still come: it must find a room that we are leaving.
+	why := refused(transports.Offline, "%s did not answer the request to join %s: try again later.", s.net.Name, r.name)
+	if r.state == roomIn {
+		s.refuse(r, why)
+		return
+	}
+	// The answer may still come: it must find a room that we are leaving.
+	c.enqueue(outLine{text: "PART " + r.name})
+	s.startWriter(c)
+	r.parts++
+	if s.refuse(r, why); r.state != roomLost { // it is not tried again
+		r.parts--
 		r.state, r.entered, r.lasting = roomLeaving, false, false
 		s.rooms = append(s.rooms, r)
-		c.enqueue(outLine{text: "PART " + r.name})
-		s.startWriter(c)
 	}
 }
 

@@ -134,7 +134,7 @@ func (s *session) step(c *conn, line []byte, err error) *cause {
 	case err == nil:
 		s.t.metrics.in.Inc()
 		c.heard = time.Now()
-		c.pinged = time.Time{}
+		c.pinged, c.spoke, c.unsure = time.Time{}, time.Time{}, 0
 		c.late = false
 		text := decode(line)
 		if s.tracing() {
@@ -164,8 +164,11 @@ func (s *session) step(c *conn, line []byte, err error) *cause {
 func (s *session) expire(c *conn, now time.Time) *cause {
 	silent := func(text string) *cause { return &cause{refused(transports.Offline, text, s.net.Name), false} }
 	next := c.heard.Add(silenceTimeout)
-	if !c.pinged.IsZero() {
+	switch {
+	case !c.pinged.IsZero():
 		next = c.pinged.Add(pongTimeout)
+	case !c.spoke.IsZero() && c.spoke.Add(spokeTimeout).Before(next):
+		next = c.spoke.Add(spokeTimeout)
 	}
 	// due reports whether t has come; if not, the session wakes for it.
 	due := func(t time.Time) bool {
@@ -188,7 +191,7 @@ func (s *session) expire(c *conn, now time.Time) *cause {
 	}
 	if due(next) {
 		if !c.pinged.IsZero() {
-			return silent("The connection to %s was lost: nothing was heard for three minutes.")
+			return silent("The connection to %s was lost: it does not answer.")
 		}
 		c.pinged = now
 		c.urgent = append(c.urgent, "PING :"+s.nick) // RFC 2812 §3.7.2
@@ -201,6 +204,9 @@ func (s *session) expire(c *conn, now time.Time) *cause {
 	for _, r := range s.rooms { // removeRoom leaves the slice that is walked over alone
 		if r.enter != nil && due(r.enter.by) {
 			s.joinTimedOut(c, r)
+		}
+		if due(r.again) {
+			s.rejoin(c, r)
 		}
 	}
 	for len(s.pending) > 0 && due(s.pending[0].by) {
@@ -219,6 +225,10 @@ func (s *session) expire(c *conn, now time.Time) *cause {
 		if ref != 0 {
 			s.post(transports.Done{Ref: ref, Err: silent("%s did not confirm the message: it may be lost.").err})
 		}
+	}
+	if due(c.wish.next) {
+		s.regain(c)
+		due(c.wish.next)
 	}
 	if s.watching != nil && due(s.watching.nextPoll) {
 		s.poll(c)
@@ -320,7 +330,7 @@ func (s *session) disconnected(c *conn, why *cause) time.Duration {
 	keep := s.rooms[:0:0]
 	for _, r := range s.rooms {
 		if r.entered || r.lasting {
-			r.state, r.enter, r.parts = roomLost, nil, 0
+			r.state, r.enter, r.parts, r.again, r.rejoins = roomLost, nil, 0, time.Time{}, 0
 			keep = append(keep, r)
 		}
 	}
@@ -333,10 +343,23 @@ func (s *session) disconnected(c *conn, why *cause) time.Duration {
 		return 0
 	}
 	s.hurry = make(chan struct{}, 1)
-	s.post(transports.State{Err: why.err, Retry: retry})
+	s.post(transports.State{Err: c.doubt(why.err), Retry: retry})
 	s.setPhase(phaseWaiting)
 	s.log.Debug("irc session lost its link", "network", s.net.ID, "retry", retry, "reason", why.err.Text)
 	return retry
+}
+
+// doubt adds to why a connection is gone what may have gone with it: on a network without echo a message counts as said once it is written, and
+// a dead line takes what is written for minutes.
+func (c *conn) doubt(why *transports.Error) *transports.Error {
+	if c == nil || c.unsure == 0 {
+		return why
+	}
+	said := "What you said last"
+	if c.unsure > 1 {
+		said = fmt.Sprintf("Your last %d messages", c.unsure)
+	}
+	return transports.NewError(why.Kind, why.Text+" "+said+" may not have arrived.", why.Err)
 }
 
 // over ends the session before the host is told, who may open another one at once. Nothing is posted behind this.

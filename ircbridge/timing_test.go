@@ -402,6 +402,8 @@ func TestReceiptWithoutEcho(t *testing.T) {
 		start := time.Now()
 		third := send(5)
 		taken(5, 1, 2)
+		p.Expect(t, "PING :alice") // it is there
+		p.Send(t, ":irc.test PONG irc.test :alice")
 		d = await[transports.Done](t, h)
 		wantKind(t, d.Err, transports.Offline)
 		took(t, start, requestTimeout)

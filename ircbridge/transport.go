@@ -275,6 +275,7 @@ const (
 	loginTimeout        = 30 * time.Second  // from asking for SASL to its end
 	motdTimeout         = 10 * time.Second  // from 001 to the end of the message of the day, which some servers never send
 	silenceTimeout      = 120 * time.Second // until we ask whether the server is there
+	spokeTimeout        = 30 * time.Second  // the same where we said something and heard nothing since
 	pongTimeout         = 60 * time.Second  // and how long it may take to answer
 	writeTimeout        = 10 * time.Second
 	lastWordsTimeout    = time.Second      // from a failed write to the end of reading

@@ -241,6 +241,9 @@ func (s *session) watchNumeric(c *conn, e *girc.Event) bool {
 		var come []string
 		for mask := range strings.SplitSeq(e.Last(), ",") {
 			nick, _, _ := strings.Cut(mask, "!")
+			if e.Command == "731" {
+				s.nickFreed(c, nick)
+			}
 			if s.seen(c, nick, e.Command == "730") {
 				come = append(come, nick)
 			}

@@ -173,6 +173,10 @@ func (s *session) take(c *conn, lines []outLine, now time.Time) ([]outLine, time
 			if c.echo {
 				p.fence = ""
 			}
+			if p.fence == "" && c.spoke.IsZero() {
+				c.spoke = now
+				s.wakeBy(c, now.Add(spokeTimeout))
+			}
 			if c.echo || p.fence != "" {
 				// From now on its echo may come.
 				if c.echo && c.labels && c.tags && c.batching {
@@ -201,6 +205,7 @@ func (s *session) written(c *conn, lines []outLine) (posted bool) {
 	for _, line := range lines {
 		if p := line.part; p != nil && !c.echo && p.fence == "" && !c.failed(p.ref) {
 			s.postIn(p.to, p.message(s.self(c), now.UTC()))
+			c.unsure++
 			posted = true
 		}
 		for _, r := range line.rooms {

@@ -51,6 +51,7 @@ func (r *Room) Restore(from transports.Address, nick, password string, out *Out)
 	if r.client(from) != nil {
 		return
 	}
+	r.returns = !r.entered
 	r.join(client{addr: from, want: nick, restored: true, asked: historyRequest{stanzas: 0, set: true}}, password, out)
 }
 

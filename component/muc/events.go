@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"time"
 
 	"passerelle/component/downgrade"
 	"passerelle/transports"
@@ -78,6 +77,10 @@ func (r *Room) enter(e transports.Entered, out *Out) {
 		if !r.recalling {
 			r.letIn(out)
 		}
+		if r.returns {
+			r.returns = false
+			r.mark(restartText, out)
+		}
 		return
 	}
 	r.refresh(before, oldNick, out)
@@ -87,7 +90,7 @@ func (r *Room) enter(e transports.Entered, out *Out) {
 			r.sendSubject(&r.clients[i], "", out)
 		}
 	}
-	r.Say("You are back in this room.", out)
+	r.resumed(out)
 }
 
 // letIn welcomes the clients that wait.
@@ -97,12 +100,8 @@ func (r *Room) letIn(out *Out) {
 		if c.in {
 			continue
 		}
-		c.in = true
+		c.in, c.restored = true, false
 		r.welcome(c, out)
-		if c.restored {
-			c.restored = false
-			r.sayTo(c, "The gateway was restarted, and you are back in this room. What was said here meanwhile is not shown.", out)
-		}
 	}
 }
 
@@ -206,7 +205,7 @@ func (r *Room) lost(e transports.Parted, out *Out) {
 		}
 		r.drop(c.addr, out)
 	}
-	r.entered, r.modes = false, Modes{}
+	r.entered, r.modes, r.outage = false, Modes{}, outage{}
 }
 
 // Shutdown tells every client that the gateway goes down (XEP-0045 §15.6.2, code 332).
@@ -225,20 +224,13 @@ func (r *Room) state(e transports.State, out *Out) {
 		err = transports.NewError(transports.Offline, "The connection to "+r.opt.Target.Network+" was closed.", nil)
 	}
 	switch {
-	case e.Online:
-		if r.entered {
-			r.Say("Connected to "+r.opt.Target.Network+" again, going back into this room.", out)
-		}
+	case e.Online: // Entered follows, or the refusal
 	case e.Retry == 0:
 		r.failPending(err, out)
 		r.lost(transports.Parted{Self: true, How: transports.PartLost, Err: err}, out)
 	default:
 		r.failPending(err, out)
-		text := err.Text
-		if text == "" {
-			text = "The connection to " + r.opt.Target.Network + " was lost."
-		}
-		r.Say(fmt.Sprintf("%s Trying again in %s.", text, max(e.Retry.Round(time.Second), time.Second)), out)
+		r.interrupted(cmp.Or(err.Text, "The connection to "+r.opt.Target.Network+" was lost."), e.Retry, out)
 	}
 }
 
@@ -375,7 +367,7 @@ func (r *Room) renamed(e transports.Renamed, out *Out) {
 		r.sendRenamed(c, e.Old, e.New, was, out)
 		if self {
 			// A nick that the client did not ask for is marked as assigned (XEP-0045 §7.6).
-			r.sendSelf(c, e.Ref == 0, out)
+			r.sendSelf(c, e.Ref == 0 && e.New != c.want, out)
 			c.want = e.New
 			out.Changes = append(out.Changes, Change{Room: r, Client: c.addr, In: true, Nick: e.New, Password: r.password})
 		} else {

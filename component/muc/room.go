@@ -81,6 +81,8 @@ type Room struct {
 	recalling bool   // it is being read; clients wait for it
 	stays     bool   // the user stays in while none of his clients is
 	wish      string // the nick that he would have then
+	outage    outage
+	returns   bool // he was in it when an earlier process of the gateway ended
 	pending   map[transports.Ref]*pending
 	taken     []transports.Ref // those of pending that are taken, oldest first
 }

@@ -36,6 +36,7 @@ func (r *Room) Return(nick, password string, out *Out) {
 	if r.entered {
 		return
 	}
+	r.returns = true
 	if password != "" {
 		r.password = password
 	}
