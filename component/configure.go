@@ -63,8 +63,12 @@ func (g *Gateway) settingsOn(on transports.Target) []transports.Setting {
 		all = c.Settings(on)
 	}
 	for _, f := range ownSettings(on.Kind, g.opt.AlwaysOn.Policy == StayDefault) {
-		if f.Name == fieldRecord && g.archive == nil || f.Name == SettingPersistent && g.opt.AlwaysOn.Policy == StayNever {
+		archived := f.Name == fieldRecord || f.Name == SettingDays
+		if archived && g.archive == nil || f.Name == SettingPersistent && g.opt.AlwaysOn.Policy == StayNever {
 			continue // it would have no effect
+		}
+		if f.Name == SettingDays && on.Kind == transports.TargetDomain && g.opt.ArchiveDays > 0 {
+			f.Values = []string{strconv.Itoa(g.opt.ArchiveDays)}
 		}
 		all = append(all, transports.Setting{Field: f})
 	}
@@ -80,6 +84,7 @@ func ownSettings(kind transports.TargetKind, stays bool) []transports.Field {
 		return []transports.Field{
 			{Name: SettingHistory, Label: "Lines of history when you enter a room", Values: []string{strconv.Itoa(muc.DefaultHistory)}},
 			{Name: fieldRecord, Label: "Archive what is said", Type: transports.FieldBool, Values: []string{choiceTrue}},
+			{Name: SettingDays, Label: "Days after which what is archived for you is deleted"},
 			{Name: SettingPersistent, Label: "Stay in all rooms while you are away", Type: transports.FieldBool, Values: []string{strconv.FormatBool(stays)}},
 		}
 	case transports.TargetNetwork:
@@ -90,6 +95,7 @@ func ownSettings(kind transports.TargetKind, stays bool) []transports.Field {
 	default:
 		return []transports.Field{
 			{Name: fieldRecord, Label: "Archive what is said here", Type: transports.FieldChoice, Values: unset, Options: inherits},
+			{Name: SettingDays, Label: "Days after which what is archived of this room for you is deleted; empty for as many as elsewhere"},
 			{Name: SettingPersistent, Label: "Stay in this room while you are away", Type: transports.FieldChoice, Values: unset, Options: inherits},
 		}
 	}
@@ -239,6 +245,9 @@ func (g *Gateway) settingChanges(lang string, on transports.Target, set map[stri
 				faults = append(faults, transports.Fault{Field: s.Field.Name, Text: text.Say(lang, "This is a number of lines from 0 to %d.", muc.KeepHistory)})
 			}
 		}
+		if value != "" && name == SettingDays && g.wrongDays(value) {
+			faults = append(faults, transports.Fault{Field: s.Field.Name, Text: text.Say(lang, "This is a number of days from 1 to %d.", g.daysLimit())})
+		}
 		if forgotten || value != set[name] && (!secret || value != "") {
 			changes = append(changes, settingChange{name, value, secret})
 		}
@@ -278,14 +287,30 @@ func (u *user) saveSettings(on transports.Target, changes []settingChange, done 
 		}
 		return nil
 	}, func(err error) {
-		if err == nil && prefs != nil && u.relations != nil {
-			u.relations.archive = prefs
-		}
-		if err == nil && slices.ContainsFunc(changes, func(c settingChange) bool { return c.name == SettingPersistent }) {
-			u.settingsChanged()
+		if err == nil {
+			u.settingsSaved(scope, prefs, changes)
 		}
 		done(err)
 	})
+}
+
+// settingsSaved has what the user has changed take effect.
+func (u *user) settingsSaved(scope string, prefs *archivePrefs, changes []settingChange) {
+	r := u.relations
+	if r != nil && prefs != nil {
+		r.archive = prefs
+	}
+	for _, c := range changes {
+		if r != nil && slices.Contains(numberSettings[:], c.name) {
+			setNumber(&r.numbers, number{c.name, scope}, c.value)
+		}
+		switch c.name {
+		case SettingDays:
+			u.g.opt.Tidy()
+		case SettingPersistent:
+			u.settingsChanged()
+		}
+	}
 }
 
 func (c settingChange) write(tx *store.Tx, id store.UserID, scope string) error {

@@ -2,6 +2,7 @@ package component
 
 import (
 	"cmp"
+	"time"
 
 	"passerelle/component/downgrade"
 	"passerelle/component/muc"
@@ -204,6 +205,7 @@ func (u *user) openRoom(t transports.Target, addr transports.Address) (*muc.Room
 	room := muc.New(muc.Options{
 		Archive: n.archive(t), Address: addr, Target: t, Bot: u.g.botAddress().String(), RealJID: n.realJID, Whom: n.whom, MaskJID: n.maskJID, MayShow: u.mayShow, NextRef: u.nextRef, Now: now, NewID: newID,
 		OccupantID: func(p *transports.Person) string { return u.g.occupantIDs.id(t, p) },
+		History:    func() (int, time.Time) { return u.historyLength(t), u.archivedSince(t) },
 	})
 	if n.rooms == nil {
 		n.rooms = make(map[string]*muc.Room)

@@ -30,11 +30,15 @@ func archiveScopeOf(local string) string {
 // playedAgain is how late something must arrive to be taken for what a network plays again. Its clock may be as wrong as that.
 const playedAgain = 10 * time.Second
 
-// forgot reports whether what was said at a local part at a time, of which the network says when it was, is forgotten already.
+// forgot reports whether what was said at a local part at a time, of which the network says when it was, is forgotten already, or older than
+// the user wants anything to be.
 func (u *user) forgot(local string, at time.Time) bool {
 	r := u.relations
-	return r != nil && len(r.forgotten) > 0 && now().Sub(at) > playedAgain &&
-		(at.Before(r.forgotten[archiveScope]) || at.Before(r.forgotten[archiveScopeOf(local)]))
+	if r == nil || len(r.forgotten) == 0 && len(r.numbers) == 0 || now().Sub(at) <= playedAgain {
+		return false
+	}
+	on, _ := u.g.opt.Transport.Parse(local)
+	return at.Before(r.forgotten[archiveScope]) || at.Before(r.forgotten[archiveScopeOf(local)]) || at.Before(u.archivedSince(on))
 }
 
 // readForgotten reads until when what is forgotten, by scope.

@@ -29,9 +29,11 @@ type Options struct {
 	LinkURL string
 	Store   *store.DB // remembers who was in which room; nil remembers nothing
 	Archive bool      // keep what is said in Store, for users to read later
-	Tidy    func()    // is told that something of the archive waits to be deleted; nil for nobody
-	Log     *slog.Logger
-	Metrics *Metrics
+	// ArchiveDays is for how many days the operator keeps it; 0 for ever.
+	ArchiveDays int
+	Tidy        func() // is told that something of the archive waits to be deleted; nil for nobody
+	Log         *slog.Logger
+	Metrics     *Metrics
 	// Identity renders a JID for the log; nil prints a placeholder, so that no identity is logged by mistake.
 	Identity func(jid string) slog.Attr
 	Timing   Timing

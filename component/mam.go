@@ -104,6 +104,9 @@ func (g *Gateway) readArchive(ctx context.Context, id store.UserID, p mamPlace, 
 	if err := g.syncArchive(ctx, id); err != nil {
 		return store.Page{}, err
 	}
+	if q.Since, err = g.readSince(ctx, id, p); err != nil {
+		return store.Page{}, err
+	}
 	if p.room != "" {
 		return g.opt.Store.QueryRoom(ctx, store.RoomQuery{User: id, Room: p.room, Query: q})
 	}
@@ -175,10 +178,14 @@ func (g *Gateway) archiveEnds(ctx context.Context, id store.UserID, p mamPlace) 
 	if err := g.syncArchive(ctx, id); err != nil {
 		return store.Metadata{}, err
 	}
-	if p.room != "" {
-		return g.opt.Store.RoomMetadata(ctx, id, p.room)
+	since, err := g.readSince(ctx, id, p)
+	if err != nil {
+		return store.Metadata{}, err
 	}
-	return g.opt.Store.PrivateMetadata(ctx, id, p.with)
+	if p.room != "" {
+		return g.opt.Store.RoomMetadata(ctx, id, p.room, since)
+	}
+	return g.opt.Store.PrivateMetadata(ctx, id, p.with, since)
 }
 
 // syncArchive waits until the user can read all that he heard until now.

@@ -7,6 +7,7 @@ import (
 	"passerelle/component/muc"
 	"passerelle/component/stanza"
 	"passerelle/store"
+	"passerelle/transports"
 )
 
 // A client that enters a room which none of the user's is in gets the history (XEP-0045 §7.2.14) from the archive: the last of what the
@@ -49,6 +50,15 @@ func (u *user) recallHistory(room *muc.Room) {
 			}
 		}
 	})
+}
+
+// historyLength is how many lines of a room's history a client gets that does not ask for a number: what the user has set, as in biboumi.
+func (u *user) historyLength(room transports.Target) int {
+	network := u.g.scope(transports.Target{Kind: transports.TargetNetwork, Network: room.Network})
+	if n, set := u.number(SettingHistory, network, u.g.scope(transports.Target{})); set {
+		return min(n, muc.KeepHistory)
+	}
+	return muc.DefaultHistory
 }
 
 // pastMessage reads a line of the archive. Changes of the subject are no history.

@@ -29,6 +29,7 @@ type relations struct {
 	blocked  map[string]struct{} // JIDs that he wants to hear nothing from
 	archive  *archivePrefs
 	persists map[string]bool // by scope, see stay.go
+	numbers  map[number]int  // see retention.go; nil for none
 
 	forgotten map[string]time.Time // until when what he heard is forgotten, by archiveScopeOf; nil for nothing
 
@@ -97,6 +98,9 @@ func (g *Gateway) readRelations(ctx context.Context, jid transports.Address) (*r
 		r.forgotten = readForgotten(set)
 	}
 	if r.persists, err = g.readPersists(ctx, id); err != nil {
+		return nil, err
+	}
+	if r.numbers, err = g.readNumbers(ctx, id); err != nil {
 		return nil, err
 	}
 	for _, c := range contacts {

@@ -142,7 +142,7 @@ type Store struct {
 // Archive is what was said.
 type Archive struct {
 	Enabled bool `toml:"enabled" doc:"Whether anything is kept. Users may still say that they want nothing to be."`
-	Days    int  `toml:"days" doc:"For how many days. 0 means for ever."`
+	Days    int  `toml:"days" doc:"For how many days; 0 means for ever. Users may have theirs deleted earlier."`
 }
 
 // Admin is the operator's listener.

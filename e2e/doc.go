@@ -39,6 +39,7 @@
 //
 //	gateway kill            the program is killed, as by a crash, and the XMPP server has noticed
 //	gateway remembers 2     its database knows of two clients in rooms, so that a crash cannot make it forget them
+//	gateway ages 3          while it is killed: all messages in its database are three days older
 //	gateway set x = 1       that line is in the table [[irc]] of its configuration, from its next start on
 //	gateway restart         it runs, with the same configuration and database, and is ready
 //	xmppserver kill         the XMPP server is killed; XMPP clients are gone and log in again by "xmpp"

@@ -115,6 +115,8 @@ func (r *runner) run(ctx context.Context, s step) error {
 	switch {
 	case s.verb == "remembers":
 		return poll(ctx, func() error { return r.gateway.remembers(ctx, s.arg) })
+	case s.verb == "ages":
+		return r.gateway.ages(ctx, s.arg)
 	case s.verb == "set":
 		return r.gateway.set("[[irc]]", s.arg)
 	case s.actor == actorGateway:

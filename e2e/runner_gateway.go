@@ -245,6 +245,20 @@ func (g *gateway) remembers(ctx context.Context, want string) error {
 	return nil
 }
 
+// ages makes the messages in the database older by some days. The gateway must not run.
+func (g *gateway) ages(ctx context.Context, days string) error {
+	db, err := sql.Open("sqlite", g.database())
+	if err != nil {
+		return err
+	}
+	for _, table := range []string{"archive_lines SET time = time", "archives SET last_time = last_time"} {
+		if _, err := db.ExecContext(ctx, "UPDATE "+table+" - $1 * 86400000", days); err != nil {
+			return errors.Join(err, db.Close())
+		}
+	}
+	return db.Close()
+}
+
 // ready asks the gateway whether it has joined the XMPP server.
 func ready(ctx context.Context, c *http.Client) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://gateway/readyz", http.NoBody)

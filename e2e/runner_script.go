@@ -18,7 +18,7 @@ type step struct {
 	line  int    // in the script
 	text  string // as it is written, for people
 	actor string // "alice", "irc bob", "gateway", "operator", "web"
-	verb  string // "login", ">", "<", "<*", "<!", "close", "kill", "restart", "remembers", "set"
+	verb  string // "login", ">", "<", "<*", "<!", "close", "kill", "restart", "remembers", "ages", "set"
 	arg   string
 }
 
@@ -146,7 +146,7 @@ func (s *step) check(known map[string]bool) error {
 	verbs := []string{">", "<", "<*", "<!", "close"}
 	switch s.actor {
 	case actorGateway:
-		verbs = []string{"kill", "restart", "remembers", "set"}
+		verbs = []string{"kill", "restart", "remembers", "ages", "set"}
 	case actorXMPP, actorIRC, actorService:
 		verbs = []string{"kill", "restart"}
 	case actorWeb:
@@ -157,10 +157,10 @@ func (s *step) check(known map[string]bool) error {
 	if !slices.Contains(verbs, s.verb) {
 		return fmt.Errorf("%q is none of %s", s.verb, strings.Join(verbs, " "))
 	}
-	if hasArg := s.arg != ""; hasArg != slices.Contains([]string{">", "<", "<*", "<!", "remembers", "set", "follow"}, s.verb) {
+	if hasArg := s.arg != ""; hasArg != slices.Contains([]string{">", "<", "<*", "<!", "remembers", "ages", "set", "follow"}, s.verb) {
 		return fmt.Errorf("too much or too little after %s", s.verb)
 	}
-	if s.verb == "remembers" {
+	if s.verb == "remembers" || s.verb == "ages" {
 		if _, err := strconv.Atoi(s.arg); err != nil {
 			return err
 		}

@@ -106,7 +106,7 @@ func testArchiveLines(t *testing.T, db *DB, clock *testClock) {
 	wantRoom(t, db, RoomQuery{User: user(1), Room: "#b"})
 	wantRoom(t, db, RoomQuery{User: UserID{"other.example.org", user(1).JID}, Room: "#a"})
 
-	m, err := db.RoomMetadata(t.Context(), user(1), "#a")
+	m, err := db.RoomMetadata(t.Context(), user(1), "#a", time.Time{})
 	if err != nil || m.First.ID != "one" || m.Last.ID != "two" || !m.Last.Time.Equal(testStart.Add(time.Second)) {
 		t.Errorf("metadata: got %+v, %v", m, err)
 	}
@@ -191,11 +191,11 @@ func testArchivePrivate(t *testing.T, db *DB, clock *testClock) {
 	if p, err := db.QueryPrivate(t.Context(), PrivateQuery{user(1), Query{Max: 10, AfterID: "q1"}}); !errors.Is(err, ErrNoSuchLine) {
 		t.Errorf("after the line of another user: got %q, %v, want %v", ids(p), err, ErrNoSuchLine)
 	}
-	m, err := db.PrivateMetadata(t.Context(), user(1), "")
+	m, err := db.PrivateMetadata(t.Context(), user(1), "", time.Time{})
 	if err != nil || m.First.ID != "p1" || m.Last.ID != "p3" || m.Last.Stanza != "" {
 		t.Errorf("metadata: got %+v, %v", m, err)
 	}
-	if m, err = db.PrivateMetadata(t.Context(), user(3), ""); err != nil || m != (Metadata{}) {
+	if m, err = db.PrivateMetadata(t.Context(), user(3), "", time.Time{}); err != nil || m != (Metadata{}) {
 		t.Errorf("metadata of nothing: got %+v, %v", m, err)
 	}
 }

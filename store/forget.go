@@ -9,11 +9,13 @@ import (
 	"time"
 )
 
-// Part is a part of what is kept for a user: a room, the conversation with a contact, or where both are empty everything.
+// Part is a part of what is kept for a user: a room, the conversation with a contact, all private conversations, or everything where it is
+// none of that.
 type Part struct {
-	Room   string    // local part of the room's JID
-	With   string    // local part of the contact's JID
-	Before time.Time // only what is older; zero: all
+	Room    string    // local part of the room's JID
+	With    string    // local part of the contact's JID
+	Private bool      // all conversations
+	Before  time.Time // only what is older; zero: all
 }
 
 const (
@@ -70,7 +72,7 @@ func (db *DB) Forget(ctx context.Context, id UserID, p Part) error {
 		switch {
 		case a.kind == archiveRoom:
 			return db.unsee(ctx, id, a.span)
-		case p == (Part{}):
+		case a.who == "" && p.Before.IsZero():
 			return db.Write(ctx, func(tx *Tx) error { return tx.forgetArchive(archiveKey{archiveUser, id.Domain, id.JID}) })
 		case a.who == "":
 			_, err := db.deleteLines(ctx, a.lo, a.hi)
@@ -87,7 +89,7 @@ func (db *DB) Forget(ctx context.Context, id UserID, p Part) error {
 
 // eachOfPart calls do for each archive with something of a part, whose span is cut to that.
 func (db *DB) eachOfPart(ctx context.Context, id UserID, p Part, do func(archive) error) error {
-	if p.Room != "" && p.With != "" {
+	if p.Room != "" && (p.With != "" || p.Private) {
 		return errors.New("a part is of a room or of a contact")
 	}
 	var archives []archive
@@ -95,7 +97,7 @@ func (db *DB) eachOfPart(ctx context.Context, id UserID, p Part, do func(archive
 	switch {
 	case p.Room != "":
 		archives, err = db.archives(ctx, selectArchives+`WHERE kind = $1 AND domain = $2 AND name = $3`, archiveRoom, id.Domain, p.Room)
-	case p.With == "":
+	case p.With == "" && !p.Private:
 		archives, err = db.roomsOf(ctx, id)
 	}
 	if err == nil && p.Room == "" {
@@ -109,15 +111,34 @@ func (db *DB) eachOfPart(ctx context.Context, id UserID, p Part, do func(archive
 		}
 		a.who = cleanText(p.With)
 		if !p.Before.IsZero() {
-			var end LineID
-			if end, err = db.firstSince(ctx, a.span, millis(p.Before)); err != nil {
-				break
+			if a.span, err = db.cutBefore(ctx, id, a, millis(p.Before)); err != nil || a.hi < a.lo {
+				continue
 			}
-			a.hi = end - 1
 		}
 		err = do(a)
 	}
 	return err
+}
+
+// cutBefore cuts the span of an archive to what is older than a time. Mostly that is nothing, which is found out first.
+func (db *DB) cutBefore(ctx context.Context, id UserID, a archive, before int64) (span, error) {
+	first := a.lo
+	if a.kind == archiveRoom {
+		first = a.hi + 1
+		if err := db.query(ctx, func(rows *sql.Rows) error { return rows.Scan(&first) }, nextSeen, id.Domain, id.JID, int64(a.lo)); err != nil {
+			return span{}, err
+		}
+	}
+	firstTime := before
+	if err := db.query(ctx, func(rows *sql.Rows) error {
+		var line LineID
+		return rows.Scan(&line, &firstTime)
+	}, selectSince, int64(first), int64(a.hi+1)); err != nil || firstTime >= before {
+		return span{lo: 1}, err
+	}
+	end, err := db.firstSince(ctx, a.span, before)
+	a.hi = end - 1
+	return a.span, err
 }
 
 // roomsOf returns the archives of the rooms of which a user may read something.
@@ -137,6 +158,19 @@ func (db *DB) roomsOf(ctx context.Context, id UserID) ([]archive, error) {
 		rooms = append(rooms, some...)
 		from = archiveBase(next.of() + 1)
 	}
+}
+
+// RoomsOf returns the rooms of which a user may read something, by the local parts of their JIDs.
+func (db *DB) RoomsOf(ctx context.Context, id UserID) ([]string, error) {
+	archives, err := db.roomsOf(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("read the rooms of a user: %w", err)
+	}
+	rooms := make([]string, len(archives))
+	for i, a := range archives {
+		rooms[i] = a.name
+	}
+	return rooms, nil
 }
 
 // unsee takes lines of a room away from what a user may read, the oldest first.

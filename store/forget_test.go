@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 )
@@ -15,6 +16,8 @@ var forgetContract = []behaviour{
 	{"a user forgets everything", testForgetAll},
 	{"many ranges and many lines are forgotten", testForgetMany},
 	{"a room is forgotten for everybody", testForgetRoom},
+	{"what is older than a time is not there", testForgetSince},
+	{"a setting of all users is read in pages", testSettingsOfUsers},
 }
 
 // private appends private lines, a second apart, with ids that begin with the contact's name.
@@ -207,5 +210,55 @@ func testForgetRoom(t *testing.T, db *DB, clock *testClock) {
 	wantRoom(t, db, RoomQuery{user(1), "#a", Query{}}, "new")
 	if n := count(t, db, "archive_seen"); n != 2 {
 		t.Errorf("ranges left: got %d, want 2", n)
+	}
+}
+
+func testForgetSince(t *testing.T, db *DB, clock *testClock) {
+	clock.advance(time.Hour)
+	a := fill(t, db, "#a", 6)
+	see(t, db, user(1), a, a+4)
+	private(t, db, user(1), "bob", 6)
+	since := testStart.Add(3 * time.Second)
+	wantRoom(t, db, RoomQuery{user(1), "#a", Query{Since: since}}, "#a3", "#a4")
+	if p, err := db.QueryPrivate(t.Context(), PrivateQuery{user(1), Query{Since: since}}); err != nil || p.Count != 3 {
+		t.Errorf("private lines: got %d, %v, want 3", p.Count, err)
+	}
+	for _, q := range []Query{{AfterID: "#a1"}, {PageBefore: "#a2"}, {IDs: []string{"#a0"}}} {
+		q.Since, q.Max = since, 10
+		if p, err := db.QueryRoom(t.Context(), RoomQuery{user(1), "#a", q}); !errors.Is(err, ErrNoSuchLine) {
+			t.Errorf("%+v: got %q, %v", q, ids(p), err)
+		}
+	}
+	m, err := db.RoomMetadata(t.Context(), user(1), "#a", since)
+	if err != nil || m.First.ID != "#a3" || m.Last.ID != "#a4" {
+		t.Errorf("metadata: got %+v, %v", m, err)
+	}
+	wantRoom(t, db, RoomQuery{user(1), "#a", Query{Since: testStart.Add(time.Minute)}})
+	if rooms, err := db.RoomsOf(t.Context(), user(1)); err != nil || !slices.Equal(rooms, []string{"#a"}) {
+		t.Errorf("rooms: got %q, %v", rooms, err)
+	}
+	forget(t, db, user(1), Part{Private: true, Before: since}, 3)
+	forget(t, db, user(1), Part{Private: true}, 3)
+	wantRoom(t, db, RoomQuery{user(1), "#a", Query{}}, "#a0", "#a1", "#a2", "#a3", "#a4")
+}
+
+func testSettingsOfUsers(t *testing.T, db *DB, _ *testClock) {
+	write(t, db, func(tx *Tx) error {
+		return errors.Join(tx.Set(user(1), "a", "days", "1"), tx.Set(user(1), "b", "days", "2"), tx.Set(user(2), "a", "other", "3"),
+			tx.SetSecret(user(3), "a", "days", "4"), tx.Set(user(4), "a", "days", "5"), tx.Set(UserID{"other.example", "x@y"}, "a", "days", "6"))
+	})
+	for _, test := range []struct {
+		after string
+		n     int
+		want  string
+	}{
+		{"", 2, "map[user1@example.org:map[a:1 b:2] user4@example.org:map[a:5]]"},
+		{"", 1, "map[user1@example.org:map[a:1 b:2]]"},
+		{user(1).JID, 1, "map[user4@example.org:map[a:5]]"},
+		{user(4).JID, 1, "map[]"},
+	} {
+		if got, err := db.SettingsOfUsers(t.Context(), testDomain, "days", test.after, test.n); err != nil || fmt.Sprint(got) != test.want {
+			t.Errorf("%d after %q: got %v, %v, want %s", test.n, test.after, got, err, test.want)
+		}
 	}
 }

@@ -24,6 +24,7 @@ type Line struct {
 // Query is which lines of an archive are wanted, and which page of them. Its zero value matches all.
 type Query struct {
 	Start, End time.Time // the first and the last time (XEP-0313 §4.1.2); zero: no limit
+	Since      time.Time // older lines are not there at all; zero: no limit
 	With       string    // Line.Who; empty: anybody
 	AfterID    string    // only lines after this one (§4.1.3)
 	BeforeID   string    // only lines before this one
@@ -94,15 +95,19 @@ func (db *DB) QueryPrivate(ctx context.Context, q PrivateQuery) (Page, error) {
 // Metadata is the oldest and the newest line of an archive, without their stanzas (XEP-0313 §5). Both are zero where there is none.
 type Metadata struct{ First, Last Line }
 
-// RoomMetadata tells what the user may read of a room.
-func (db *DB) RoomMetadata(ctx context.Context, id UserID, room string) (Metadata, error) {
-	return metadata(func(q Query) (Page, error) { return db.QueryRoom(ctx, RoomQuery{User: id, Room: room, Query: q}) })
+// RoomMetadata tells what the user may read of a room, of what is not older than a time.
+func (db *DB) RoomMetadata(ctx context.Context, id UserID, room string, since time.Time) (Metadata, error) {
+	return metadata(func(q Query) (Page, error) {
+		q.Since = since
+		return db.QueryRoom(ctx, RoomQuery{User: id, Room: room, Query: q})
+	})
 }
 
-// PrivateMetadata tells what there is of a user's private conversations: with one contact, or with all where with is empty.
-func (db *DB) PrivateMetadata(ctx context.Context, id UserID, with string) (Metadata, error) {
+// PrivateMetadata tells what there is of a user's private conversations, of what is not older than a time: with one contact, or with all
+// where with is empty.
+func (db *DB) PrivateMetadata(ctx context.Context, id UserID, with string, since time.Time) (Metadata, error) {
 	return metadata(func(q Query) (Page, error) {
-		q.With = with
+		q.With, q.Since = with, since
 		return db.QueryPrivate(ctx, PrivateQuery{User: id, Query: q})
 	})
 }
@@ -162,6 +167,11 @@ func (db *DB) queryPage(ctx context.Context, key archiveKey, reader *UserID, q Q
 		return Page{}, err
 	}
 	s.reader, s.who = reader, q.With
+	if !q.Since.IsZero() {
+		if s.lo, err = db.firstSince(ctx, s, millis(q.Since)); err != nil {
+			return Page{}, err
+		}
+	}
 	whole := s
 	if s, err = db.limitSpan(ctx, s, q); err != nil {
 		return Page{}, err

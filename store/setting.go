@@ -85,6 +85,25 @@ func (db *DB) SettingScopes(ctx context.Context, id UserID, name string) (map[st
 	return values, nil
 }
 
+// SettingsOfUsers returns the values of a plain setting of the next users of a domain behind a JID who have it in any scope, by JID and scope.
+func (db *DB) SettingsOfUsers(ctx context.Context, domain, name, after string, n int) (map[string]map[string]string, error) {
+	all := make(map[string]map[string]string)
+	err := db.query(ctx, func(rows *sql.Rows) error {
+		var jid, scope, value string
+		err := rows.Scan(&jid, &scope, &value)
+		if all[jid] == nil {
+			all[jid] = make(map[string]string)
+		}
+		all[jid][scope] = value
+		return err
+	}, `SELECT jid, scope, value FROM settings WHERE domain = $1 AND name = $2 AND value IS NOT NULL AND jid IN
+		(SELECT DISTINCT jid FROM settings WHERE domain = $1 AND name = $2 AND value IS NOT NULL AND jid > $3 ORDER BY jid LIMIT $4)`, domain, name, after, n)
+	if err != nil {
+		return nil, fmt.Errorf("read the setting %s of users: %w", name, err)
+	}
+	return all, nil
+}
+
 // Secret returns a secret setting and whether it is set. It fails where the stored value does not open.
 func (db *DB) Secret(ctx context.Context, id UserID, scope, name string) (Secret, bool, error) {
 	var sealed []byte

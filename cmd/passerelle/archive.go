@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"passerelle/component"
 	"passerelle/config"
 	"passerelle/store"
 )
@@ -29,7 +30,7 @@ func (t tidying) ask() {
 }
 
 // tidyArchive deletes what the archive shall not keep any longer, now and then and when it is asked to, until ctx ends.
-func tidyArchive(ctx context.Context, asked tidying, db *store.DB, cfg *config.Config, log *slog.Logger) {
+func tidyArchive(ctx context.Context, asked tidying, db *store.DB, gateways []*component.Gateway, cfg *config.Config, log *slog.Logger) {
 	timer := time.NewTimer(tidySoon)
 	defer timer.Stop()
 	for {
@@ -39,7 +40,7 @@ func tidyArchive(ctx context.Context, asked tidying, db *store.DB, cfg *config.C
 		case <-asked:
 		case <-timer.C:
 		}
-		deleted, err := tidyOnce(ctx, db, cfg)
+		deleted, err := tidyOnce(ctx, db, gateways, cfg)
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -52,7 +53,12 @@ func tidyArchive(ctx context.Context, asked tidying, db *store.DB, cfg *config.C
 	}
 }
 
-func tidyOnce(ctx context.Context, db *store.DB, cfg *config.Config) (deleted int64, err error) {
+func tidyOnce(ctx context.Context, db *store.DB, gateways []*component.Gateway, cfg *config.Config) (deleted int64, err error) {
+	for _, g := range gateways {
+		if err := g.ApplyRetention(ctx); err != nil {
+			return 0, err
+		}
+	}
 	if cfg.Archive.Days > 0 {
 		before := time.Now().AddDate(0, 0, -cfg.Archive.Days)
 		for i := range cfg.IRC {

@@ -114,7 +114,7 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error
 		}
 		g, err := component.New(component.Options{
 			Domain: c.Domain, Secret: c.Secret.Reveal(), Server: c.Server, Version: versionString(), Transport: t, Store: db,
-			Archive: cfg.Archive.Enabled, Tidy: tidy.ask, Admins: c.Admins, Access: component.Access{Allow: c.AllowUsers, Deny: c.DenyUsers}, LinkURL: linkURL(cfg), PasteLines: c.PasteLines,
+			Archive: cfg.Archive.Enabled, ArchiveDays: cfg.Archive.Days, Tidy: tidy.ask, Admins: c.Admins, Access: component.Access{Allow: c.AllowUsers, Deny: c.DenyUsers}, LinkURL: linkURL(cfg), PasteLines: c.PasteLines,
 			Log: log, Metrics: metrics, Identity: identities.User, OccupantKey: derivedKey(key, forOccupants, c.Domain),
 			Upload: component.UploadOptions{
 				OwnDomains: cfg.OwnDomains(c.Domain), Files: keeper, HTTP: safehttp.Options{UserAgent: "passerelle/" + versionString()},
@@ -186,7 +186,7 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error
 		start(keeper.Run)
 	}
 	start(settle)
-	start(func(ctx context.Context) error { tidyArchive(ctx, tidy, db, cfg, log); return nil })
+	start(func(ctx context.Context) error { tidyArchive(ctx, tidy, db, gateways, cfg, log); return nil })
 	for _, g := range gateways {
 		start(g.Run)
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // KeepHistory is how many messages a room remembers for clients that join while another one is in; DefaultHistory is how many
-// of them a client gets that does not ask for a number.
+// of them a client gets that does not ask for a number, where Options.History says nothing else.
 const (
 	KeepHistory    = 50
 	DefaultHistory = 20
@@ -124,10 +124,18 @@ func WantsHistory(p *stanza.Element) bool {
 	return x != nil && req.stanzas != 0 && req.chars != 0
 }
 
-// pick gives the lines that a request asks for, oldest first.
-func (h *history) pick(req historyRequest, now time.Time) []line {
+// pickHistory gives the lines that a request asks for, oldest first.
+func (r *Room) pickHistory(req historyRequest) []line {
+	limit, since := DefaultHistory, time.Time{}
+	if r.opt.History != nil {
+		limit, since = r.opt.History()
+	}
+	return r.history.pick(req, limit, since, r.opt.Now())
+}
+
+// pick gives the lines that a request asks for, limit of them where it does not say how many, and none from before since.
+func (h *history) pick(req historyRequest, limit int, since, now time.Time) []line {
 	lines := h.lines
-	limit := DefaultHistory
 	if req.stanzas >= 0 {
 		limit = req.stanzas
 	}
@@ -135,6 +143,9 @@ func (h *history) pick(req historyRequest, now time.Time) []line {
 		lines = lines[len(lines)-limit:]
 	}
 	from := req.since
+	if since.After(from) {
+		from = since
+	}
 	if req.seconds >= 0 {
 		if t := now.Add(-time.Duration(req.seconds) * time.Second); t.After(from) {
 			from = t

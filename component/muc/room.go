@@ -27,6 +27,9 @@ type Options struct {
 	// Archive takes what the room shows; nil where nothing is kept.
 	Archive Archive
 	Bot     string // the address that commands are written to
+	// History is how many messages a client gets that enters and does not ask for a number, and the time before which it gets none; nil
+	// for DefaultHistory and any time.
+	History func() (messages int, since time.Time)
 	// MayShow reports whether a client may be sent the presence of so many occupants once more; nil allows everything.
 	MayShow func(occupants int) bool
 	NextRef func() transports.Ref

@@ -544,7 +544,7 @@ func TestHistoryRequests(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := h.pick(parseHistoryRequest(st.Root), now)
+		got := h.pick(parseHistoryRequest(st.Root), DefaultHistory, time.Time{}, now)
 		st.Release()
 		if len(got) != tt.want {
 			t.Errorf("history %s: got %d lines, want %d", tt.attrs, len(got), tt.want)

@@ -19,7 +19,7 @@ func (r *Room) welcome(c *client, out *Out) {
 		}
 	}
 	r.sendSelf(c, c.want != r.nick, out)
-	for _, l := range r.history.pick(c.asked, r.opt.Now()) {
+	for _, l := range r.pickHistory(c.asked) {
 		r.sendLine(c, l, true, out)
 	}
 	r.sendSubject(c, "", out)

@@ -2,10 +2,13 @@ package text
 
 // french is the catalogue's French.
 var french = map[string]string{
-	"Forget messages":                      "Oublier des messages",
-	"Forget a room for everybody":          "Oublier un salon pour tout le monde",
-	"Room":                                 "Salon",
-	"Room or person; empty for everything": "Salon ou personne ; rien pour tout",
+	"Days after which what is archived for you is deleted":                                                               "Jours après lesquels ce qui est archivé pour vous est effacé",
+	"Days after which what is archived of this room for you is deleted; empty for as many as elsewhere":                  "Jours après lesquels ce qui est archivé de ce salon pour vous est effacé ; rien pour autant qu'ailleurs",
+	"This is a number of days from 1 to %d.":                                                                             "C'est un nombre de jours de 1 à %d.",
+	"Forget messages":                                                                                                    "Oublier des messages",
+	"Forget a room for everybody":                                                                                        "Oublier un salon pour tout le monde",
+	"Room":                                                                                                               "Salon",
+	"Room or person; empty for everything":                                                                               "Salon ou personne ; rien pour tout",
 	"Only what was said before this day, such as 2026-11-20":                                                             "Seulement ce qui a été dit avant ce jour, par exemple 2026-11-20",
 	"Write a day like 2026-11-20.":                                                                                       "Écrivez un jour comme 2026-11-20.",
 	"Write the value, “ok” without one, or “cancel”.":                                                                    "Écrivez la valeur, « ok » pour n'en pas donner, ou « annuler ».",
