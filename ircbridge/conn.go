@@ -58,6 +58,7 @@ type conn struct {
 	fences   uint64
 	unsure   int // messages that were written, and shown as said, since the network was last heard
 	wish     wish
+	refusing string // the fence of a change that was refused, until its answer comes
 
 	// Times.
 	begun    time.Time

@@ -108,6 +108,9 @@ func (s *session) pong(c *conn, token string) {
 	if p := c.confirmed(token); p != nil {
 		s.postIn(p.to, p.message(s.self(c), time.Now().UTC()))
 	}
+	if token == c.refusing {
+		c.refusing = ""
+	}
 	s.succeeded(func(p *pending) bool { return p.fence != "" && p.fence == token })
 }
 
@@ -240,7 +243,8 @@ func (s *session) changeFailed(e *girc.Event, r *room) bool {
 	}
 	i := slices.IndexFunc(s.pending, func(p pending) bool { return match(&p) })
 	if i < 0 {
-		return false
+		// A line of several modes is refused mode by mode; who asked was told of the first.
+		return s.conn.refusing != "" && r != nil && changeRefusal(e, r, s.net.Name) != nil
 	}
 	p := s.pending[i]
 	err := changeRefusal(e, p.room, s.net.Name)
@@ -248,6 +252,7 @@ func (s *session) changeFailed(e *girc.Event, r *room) bool {
 		return false
 	}
 	s.pending = slices.Delete(s.pending, i, i+1)
+	s.conn.refusing = p.fence
 	if p.ref != 0 {
 		s.post(transports.Done{Ref: p.ref, Err: err})
 	}

@@ -72,6 +72,34 @@ func TestModerate(t *testing.T) {
 	if e := await[transports.Parted](t, h); e.How != transports.PartKicked {
 		t.Errorf("got %s", describe(e))
 	}
+	// And neither was who is kicked after his ban was lifted.
+	do(t, s, transports.Moderate{Ref: 11, Room: room, Who: who, Ban: true})
+	do(t, s, transports.Moderate{Ref: 12, Room: room, Who: who, Unban: true})
+	succeeds(t, h, 12)
+	bob.Send(t, "JOIN #test")
+	await[transports.Joined](t, h)
+	do(t, s, transports.Moderate{Ref: 13, Room: room, Who: who, Kick: true})
+	if e := await[transports.Parted](t, h); e.How != transports.PartKicked {
+		t.Errorf("got %s", describe(e))
+	}
+}
+
+// A line of several modes is refused mode by mode: that is one answer, and nothing more to say.
+func TestRefusedModeByMode(t *testing.T) {
+	t.Parallel()
+	p, s, h := scripted(t, "")
+	p.EnterChannel(t, "alice")
+	await[transports.Entered](t, h)
+	who := transports.Person{Nick: "bob"}
+	do(t, s, transports.Moderate{Ref: 2, Room: roomOf("#test"), Who: who, Revoke: transports.RoleVoice | transports.RoleOp})
+	p.Expect(t, "MODE #test -vo bob bob")
+	p.Send(t, ":irc.test 482 alice #test :You must be a channel op or higher to unset channel mode v",
+		":irc.test 482 alice #test :You must be a channel op or higher to unset channel mode o", ":irc.test PONG irc.test :done-1",
+		":bob!b@h PRIVMSG #test :after")
+	wantKind(t, done(t, h, 2), transports.Denied)
+	if m, ok := h.next(t).(transports.Message); !ok || m.Body != "after" {
+		t.Errorf("got %s", describe(m))
+	}
 }
 
 func TestConfigureChannel(t *testing.T) {

@@ -268,8 +268,11 @@ func (s *session) noteBan(c *conn, e *girc.Event) {
 		return
 	}
 	s.translator(c).eachMode(e.Params[1], e.Params[2:], func(letter byte, set bool, param string) {
-		if letter == 'b' && set {
+		switch {
+		case letter == 'b' && set:
 			r.banned = &lastBan{by: strings.Clone(e.Source.Name), mask: strings.Clone(param), at: time.Now()}
+		case letter == 'b' && r.banned != nil && r.banned.mask == param:
+			r.banned = nil
 		}
 	})
 }
