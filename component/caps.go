@@ -32,7 +32,11 @@ func (g *Gateway) identities(k entityKind) []identity {
 	case entityBot:
 		return []identity{{"client", "bot", g.about.Name + " help"}}
 	case entityNetwork:
-		return []identity{{"gateway", g.about.Kind, g.about.Name}}
+		ids := []identity{{"gateway", g.about.Kind, g.about.Name}}
+		if g.about.Rooms { // XEP-0045 §6.1: clients look there for rooms
+			ids = append(ids, identity{"conference", g.about.Kind, g.about.Name})
+		}
+		return ids
 	case entityContact:
 		// XEP-0163 §6.1: a person who has nodes of his own is an account.
 		return []identity{{"account", "registered", g.about.Name}, {"client", g.about.Kind, g.about.Name}, {"pubsub", "pep", g.about.Name}}

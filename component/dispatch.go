@@ -115,7 +115,9 @@ func (u *user) message(in *inbound, e entity, typ string) {
 		// Chat states, receipts and markers: nothing to carry, and nothing to complain about.
 	case e.kind == entityRoom && u.roomBot(u.hear(in), e):
 	case e.kind == entityRoom:
-		u.refuse(in, transports.NewError(transports.NotJoined, "This is a room. Join it to talk in it; a single message cannot be sent to it.", nil))
+		// Where it comes from somebody who knows nothing of rooms, the link is what helps.
+		u.refuse(in, transports.NewError(transports.NotJoined,
+			text.Say(root.Attr("xml:lang"), "This is a room: join it to talk in it, with the link %s.", joinLink(in.to.Bare())), nil))
 	case typ == "headline": // RFC 6121 §5.2.2: no reply is expected
 	default:
 		u.bot(u.hear(in), e)

@@ -92,7 +92,7 @@ func (n *network) nickAt(a transports.Address) string {
 	return ""
 }
 
-// inviteThere invites somebody of the network.
+// inviteThere invites somebody of the network, and says so in the room, as the network does.
 func (u *user) inviteThere(n *network, room transports.Target, r reply, to transports.Address) {
 	nick := n.nickAt(to)
 	if nick == "" {
@@ -104,6 +104,8 @@ func (u *user) inviteThere(n *network, room transports.Target, r reply, to trans
 	}, func(_ transports.Event, err *transports.Error) {
 		if err != nil {
 			u.bounce(r, err)
+		} else if in := n.room(room.ID); in != nil {
+			in.Say(text.Say(u.lang, "%s has been invited to %s.", nick, room.ID), u.out)
 		}
 	})
 }

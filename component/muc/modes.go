@@ -37,7 +37,8 @@ func (r *Room) modesChanged(e transports.ModesChanged, out *Out) {
 	if !r.modes.Set.Has(transports.ModeKey) {
 		r.modes.Key = ""
 	}
-	r.keepPassword(out)
+	// A list of all modes may leave out what it hides.
+	r.keepPassword(e.Unset.Has(transports.ModeKey) && e.Set|e.Unset != ^transports.Mode(0), out)
 	if (before.Set^r.modes.Set)&shownModes == 0 {
 		return
 	}
@@ -49,9 +50,9 @@ func (r *Room) modesChanged(e transports.ModesChanged, out *Out) {
 	}
 }
 
-// keepPassword remembers a new password for whoever has to come back.
-func (r *Room) keepPassword(out *Out) {
-	if r.modes.Key == "" || r.modes.Key == r.password {
+// keepPassword remembers a new password, or that it was taken away, for whoever has to come back or is invited.
+func (r *Room) keepPassword(taken bool, out *Out) {
+	if r.modes.Key == r.password || r.modes.Key == "" && !taken {
 		return
 	}
 	r.password = r.modes.Key
