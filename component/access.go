@@ -18,13 +18,19 @@ type Access struct {
 
 // access answers who may use the gateway. Safe to call from any goroutine.
 type access struct {
+	mu                  sync.Mutex
 	admins, allow, deny map[string]struct{}
-
-	mu     sync.Mutex
-	denied map[string]struct{} // by administrators, see deny.go
+	denied              map[string]struct{} // by administrators, see deny.go
 }
 
-func newAccess(opt *Options) *access {
+func newAccess(rules *Rules) *access {
+	a := &access{denied: make(map[string]struct{})}
+	a.change(rules)
+	return a
+}
+
+// change replaces the operator's lists.
+func (a *access) change(rules *Rules) {
 	set := func(list []string) map[string]struct{} {
 		m := make(map[string]struct{}, len(list))
 		for _, s := range list {
@@ -32,22 +38,26 @@ func newAccess(opt *Options) *access {
 		}
 		return m
 	}
-	return &access{admins: set(opt.Admins), allow: set(opt.Access.Allow), deny: set(opt.Access.Deny), denied: set(nil)}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.admins, a.allow, a.deny = set(rules.Admins), set(rules.Access.Allow), set(rules.Access.Deny)
 }
 
 // admits reports whether somebody may use the gateway.
 func (a *access) admits(jid transports.Address) bool {
 	jid = jid.Bare()
-	if a.isAdmin(jid) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if _, admin := a.admins[jid.String()]; admin {
 		return true
 	}
-	a.mu.Lock()
 	_, denied := a.denied[jid.String()]
-	a.mu.Unlock()
 	return !denied && !matches(a.deny, jid) && (len(a.allow) == 0 || matches(a.allow, jid))
 }
 
 func (a *access) isAdmin(jid transports.Address) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	_, admin := a.admins[jid.Bare().String()]
 	return admin
 }
@@ -83,8 +93,8 @@ func matches(set map[string]struct{}, jid transports.Address) bool {
 // denial is what those are told who may not use the gateway, with whom to ask where the operator says so.
 func (g *Gateway) denial(lang string) *transports.Error {
 	said := text.Say(lang, "You may not use this gateway: its operator does not let you.")
-	if len(g.opt.Contact) > 0 {
-		said += " " + text.Say(lang, "If that is a mistake, ask: %s", g.opt.Contact[0])
+	if len(g.rules().Contact) > 0 {
+		said += " " + text.Say(lang, "If that is a mistake, ask: %s", g.rules().Contact[0])
 	}
 	return transports.NewError(transports.Denied, said, nil)
 }

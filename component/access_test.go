@@ -12,14 +12,14 @@ import (
 
 func TestAccess(t *testing.T) {
 	t.Parallel()
-	lists := newAccess(&Options{
+	lists := newAccess(&Rules{
 		Admins: []string{"root@evil.example"},
 		Access: Access{
 			Allow: []string{"home.example", "*.home.example", "friend@far.example", "*.evil.example"},
 			Deny:  []string{"troll@home.example", "evil.example", "*.bad.home.example"},
 		},
 	})
-	open := newAccess(&Options{Access: Access{Deny: []string{"*.example"}}})
+	open := newAccess(&Rules{Access: Access{Deny: []string{"*.example"}}})
 	for _, test := range []struct {
 		jid            string
 		listed, opened bool

@@ -111,6 +111,18 @@ func (g *Gateway) tellComing(ctx context.Context, first bool) bool {
 	return err == nil
 }
 
+// tellChanges shows everything as it is whenever the operator has changed what presences show, until ctx ends.
+func (g *Gateway) tellChanges(ctx context.Context) {
+	for {
+		select {
+		case <-g.changed:
+			g.tellComing(ctx, true)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // tellGoing tells everybody who has the gateway in his contact list that it goes (XEP-0100 §4.5); networks and people go with their
 // sessions. It writes by itself, since no new work is taken for users by then.
 func (g *Gateway) tellGoing() {

@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"encoding/base64"
 	"encoding/hex"
+	"maps"
 	"slices"
 
 	"passerelle/component/stanza"
@@ -67,16 +68,21 @@ type avatars struct {
 	networks map[string]*avatar
 }
 
-func newAvatars(opt *Options) avatars {
-	own := opt.Avatar
+func newAvatars(rules *Rules) avatars {
+	own := rules.Avatar
 	if len(own.Data) == 0 {
 		own = Image{Data: ownAvatar, Type: "image/png", Width: 192, Height: 192}
 	}
 	a := avatars{own: newAvatar(own), networks: make(map[string]*avatar)}
-	for id, i := range opt.NetworkAvatars {
+	for id, i := range rules.NetworkAvatars {
 		a.networks[id] = newAvatar(i)
 	}
 	return a
+}
+
+// equal reports whether the pictures are the same.
+func (a *avatars) equal(b *avatars) bool {
+	return a.own.hash == b.own.hash && maps.EqualFunc(a.networks, b.networks, func(x, y *avatar) bool { return x.hash == y.hash })
 }
 
 // of is the picture of an entity, nil where it has none. People have none: IRC and its kin know no pictures.

@@ -84,7 +84,7 @@ func TestCapsOfEachKind(t *testing.T) {
 		"irc.localhost": entityGateway, "help@irc.localhost": entityBot,
 		"irc.example@irc.localhost": entityNetwork, "bob%irc.example@irc.localhost": entityContact,
 	} {
-		ver := w.gateway.caps[kindIndex(kind)].version
+		ver := w.gateway.rules().caps[kindIndex(kind)].version
 		alice.send(`<iq type='get' id='d' to='` + to + `'><query xmlns='http://jabber.org/protocol/disco#info' node='` + capsNode + `#` + ver + `'/></iq>`)
 		query := alice.receive().Child(nsDiscoInfo, "query")
 		if query == nil {

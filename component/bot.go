@@ -109,7 +109,7 @@ func (u *user) help(s said, e entity, rest bool) string {
 	if e.target.Network != "" {
 		lines = append(lines, text.Say(s.lang, "This is the network %s. Its rooms are at %s.", e.target.Network, u.exampleRoom(e.target.Network)))
 	} else {
-		lines = append(lines, text.Say(s.lang, "This is %s at %s.", text.Say(s.lang, u.g.about.Name), u.g.opt.Domain))
+		lines = append(lines, text.Say(s.lang, "This is %s at %s.", text.Say(s.lang, u.g.about().Name), u.g.opt.Domain))
 	}
 	names := []string{"help", "version"}
 	for _, c := range u.chatCommands(e) {
@@ -120,7 +120,7 @@ func (u *user) help(s said, e entity, rest bool) string {
 	slices.Sort(names)
 	lines = append(lines, text.Say(s.lang, "Words that I know: %s.", strings.Join(slices.Compact(names), ", ")))
 	if e.target.Network == "" {
-		for _, h := range u.g.about.Hints {
+		for _, h := range u.g.about().Hints {
 			lines = append(lines, strings.ReplaceAll(text.Say(s.lang, h), "DOMAIN", u.g.opt.Domain))
 		}
 	}
@@ -138,8 +138,8 @@ func (u *user) exampleNetwork() string { return u.g.exampleNetwork() }
 
 // exampleNetwork is a network, for texts.
 func (g *Gateway) exampleNetwork() string {
-	if len(g.about.Networks) > 0 {
-		return g.about.Networks[0].ID
+	if len(g.about().Networks) > 0 {
+		return g.about().Networks[0].ID
 	}
 	return "irc.libera.chat"
 }

@@ -21,25 +21,25 @@ const (
 type identity struct{ category, typ, name string }
 
 // identities are those of what is there for everybody alike: names are of the kind, not of the one who was asked.
-func (g *Gateway) identities(k entityKind) []identity {
+func (r *ruleset) identities(k entityKind) []identity {
 	switch k {
 	case entityGateway:
-		ids := []identity{{"gateway", g.about.Kind, g.about.Name}}
-		if g.about.Rooms {
-			ids = append(ids, identity{"conference", g.about.Kind, g.about.Name})
+		ids := []identity{{"gateway", r.about.Kind, r.about.Name}}
+		if r.about.Rooms {
+			ids = append(ids, identity{"conference", r.about.Kind, r.about.Name})
 		}
 		return ids
 	case entityBot:
-		return []identity{{"client", "bot", g.about.Name + " help"}}
+		return []identity{{"client", "bot", r.about.Name + " help"}}
 	case entityNetwork:
-		ids := []identity{{"gateway", g.about.Kind, g.about.Name}}
-		if g.about.Rooms { // XEP-0045 §6.1: clients look there for rooms
-			ids = append(ids, identity{"conference", g.about.Kind, g.about.Name})
+		ids := []identity{{"gateway", r.about.Kind, r.about.Name}}
+		if r.about.Rooms { // XEP-0045 §6.1: clients look there for rooms
+			ids = append(ids, identity{"conference", r.about.Kind, r.about.Name})
 		}
 		return ids
 	case entityContact:
 		// XEP-0163 §6.1: a person who has nodes of his own is an account.
-		return []identity{{"account", "registered", g.about.Name}, {"client", g.about.Kind, g.about.Name}, {"pubsub", "pep", g.about.Name}}
+		return []identity{{"account", "registered", r.about.Name}, {"client", r.about.Kind, r.about.Name}, {"pubsub", "pep", r.about.Name}}
 	}
 	return nil
 }
@@ -67,14 +67,14 @@ type infoField struct {
 }
 
 // forms are those of what is there for everybody alike.
-func (g *Gateway) forms(k entityKind) []infoForm {
-	if k != entityGateway || len(g.opt.Contact) == 0 {
+func (r *ruleset) forms(k entityKind) []infoForm {
+	if k != entityGateway || len(r.Contact) == 0 {
 		return nil
 	}
 	// XEP-0157 §2: whom to ask about this service.
 	f := infoForm{typ: "http://jabber.org/network/serverinfo"}
 	for _, name := range []string{"abuse-addresses", "admin-addresses", "support-addresses"} {
-		f.fields = append(f.fields, infoField{name, g.opt.Contact})
+		f.fields = append(f.fields, infoField{name, r.Contact})
 	}
 	return []infoForm{f}
 }
@@ -102,12 +102,12 @@ type capsTable [capsKinds]struct {
 	features []byte // of disco#info, with the forms
 }
 
-// newCaps makes the table, once the gateway knows what it is.
-func newCaps(g *Gateway) *capsTable {
+// newCaps makes the table for a set of rules.
+func newCaps(g *Gateway, r *ruleset) *capsTable {
 	var t capsTable
 	for i := range t {
 		k := entityKind(1 << i)
-		t[i].version = capsVersion(g.identities(k), g.features(k), g.forms(k))
+		t[i].version = capsVersion(r.identities(k), g.features(k), r.forms(k))
 		var b stanza.Builder
 		b.StartNS("c", nsCaps).Attr("hash", "sha-1").Attr("node", capsNode).Attr("ver", t[i].version).End()
 		t[i].presence = slices.Clone(b.Bytes())
@@ -115,7 +115,7 @@ func newCaps(g *Gateway) *capsTable {
 		for _, f := range g.features(k) {
 			b.Start("feature").Attr("var", f).End()
 		}
-		for _, f := range g.forms(k) {
+		for _, f := range r.forms(k) {
 			f.append(&b)
 		}
 		t[i].features = slices.Clone(b.Bytes())
@@ -155,11 +155,11 @@ func capsVersion(ids []identity, features []string, forms []infoForm) string {
 
 // appendCaps adds to a presence what its sender can do (XEP-0115 §4).
 func (g *Gateway) appendCaps(b *stanza.Builder, k entityKind) {
-	b.Raw(g.caps[kindIndex(k)].presence)
+	b.Raw(g.rules().caps[kindIndex(k)].presence)
 }
 
 // isCaps reports whether a disco node is the one that an entity's presence names (XEP-0115 §6.2).
 func (g *Gateway) isCaps(node string, k entityKind) bool {
 	ver, ok := strings.CutPrefix(node, capsNode+"#")
-	return ok && ver == g.caps[kindIndex(k)].version
+	return ok && ver == g.rules().caps[kindIndex(k)].version
 }

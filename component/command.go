@@ -69,7 +69,7 @@ func (g *Gateway) commandsOf(t transports.Transport) []transports.Command {
 	if w, ok := t.(witness); ok {
 		all = append(all, g.findUserCommand(w))
 	}
-	if g.about.Kind == "irc" {
+	if t.Describe().Kind == "irc" {
 		all = append(all, g.biboumiCommands()...)
 	}
 	return all

@@ -62,13 +62,13 @@ func (g *Gateway) settingsOn(on transports.Target) []transports.Setting {
 	if c, ok := g.opt.Transport.(configurable); ok && on.Kind != transports.TargetDomain {
 		all = c.Settings(on)
 	}
-	for _, f := range ownSettings(on.Kind, g.opt.AlwaysOn.Policy == StayDefault) {
+	for _, f := range ownSettings(on.Kind, g.rules().AlwaysOn.Policy == StayDefault) {
 		archived := f.Name == fieldRecord || f.Name == SettingDays
-		if archived && g.archive == nil || f.Name == SettingPersistent && g.opt.AlwaysOn.Policy == StayNever {
+		if archived && g.archive == nil || f.Name == SettingPersistent && g.rules().AlwaysOn.Policy == StayNever {
 			continue // it would have no effect
 		}
-		if f.Name == SettingDays && on.Kind == transports.TargetDomain && g.opt.ArchiveDays > 0 {
-			f.Values = []string{strconv.Itoa(g.opt.ArchiveDays)}
+		if f.Name == SettingDays && on.Kind == transports.TargetDomain && g.rules().ArchiveDays > 0 {
+			f.Values = []string{strconv.Itoa(g.rules().ArchiveDays)}
 		}
 		all = append(all, transports.Setting{Field: f})
 	}

@@ -23,33 +23,22 @@ type Options struct {
 	Server    string
 	Version   string // of the program, for XEP-0092
 	Transport transports.Transport
-	Admins    []string // bare JIDs of the operator's administrators
-	Access    Access
+	Rules
 	// LinkURL is where the pages of one-time links stand, without the token; empty where there are none.
 	LinkURL string
 	Store   *store.DB // remembers who was in which room; nil remembers nothing
 	Archive bool      // keep what is said in Store, for users to read later
-	// ArchiveDays is for how many days the operator keeps it; 0 for ever.
-	ArchiveDays int
-	Tidy        func() // is told that something of the archive waits to be deleted; nil for nobody
-	Log         *slog.Logger
-	Metrics     *Metrics
+	Tidy    func()    // is told that something of the archive waits to be deleted; nil for nobody
+	Log     *slog.Logger
+	Metrics *Metrics
 	// Identity renders a JID for the log; nil prints a placeholder, so that no identity is logged by mistake.
 	Identity func(jid string) slog.Attr
 	Timing   Timing
 	// OccupantKey makes the opaque names of people in rooms (XEP-0421), which change with it; empty takes a random one.
 	OccupantKey []byte
-	// Avatar is the picture of the domain and its bot, one of our own where it is empty; NetworkAvatars are those of networks and
-	// their rooms, by the network's ID.
-	Avatar         Image
-	NetworkAvatars map[string]Image
-	// Contact are URIs of whom to ask about this gateway, such as "mailto:admin@example.org".
-	Contact []string
-	Upload  UploadOptions
-	// PasteLines is how many lines a message may have on a network before it is uploaded and only its link is said; 0 for any number.
-	PasteLines int
-	Limits     Limits
-	AlwaysOn   AlwaysOn
+	Upload      UploadOptions
+	// Reconfigure reads the configuration of the whole program again, for administrators; nil where that cannot be.
+	Reconfigure func() (Reconfigured, error)
 }
 
 // Timing are the waiting times of a gateway; zero fields take the defaults.
@@ -82,11 +71,10 @@ func (t *Timing) setDefaults() {
 type Gateway struct {
 	opt         Options
 	domain      transports.Address
-	about       transports.Description
+	current     atomic.Pointer[ruleset]
+	changed     chan struct{} // what presences show is not what it was; capacity 1
 	access      *access
 	services    []service
-	caps        *capsTable
-	avatars     avatars
 	occupantIDs *occupantIDs
 	commands    []transports.Command
 	log         *slog.Logger
@@ -120,8 +108,6 @@ func New(opt Options) (*Gateway, error) {
 		return nil, fmt.Errorf("domain %q: %w", opt.Domain, err)
 	}
 	opt.Timing.setDefaults()
-	opt.Limits.setDefaults()
-	opt.AlwaysOn.setDefaults()
 	if opt.Identity == nil {
 		opt.Identity = func(string) slog.Attr { return slog.String("user", "…") }
 	}
@@ -135,14 +121,13 @@ func New(opt Options) (*Gateway, error) {
 	g := &Gateway{
 		opt:         opt,
 		domain:      domain,
-		about:       opt.Transport.Describe(),
-		access:      newAccess(&opt),
+		changed:     make(chan struct{}, 1),
+		access:      newAccess(&opt.Rules),
 		services:    serviceTable(),
 		occupantIDs: newOccupantIDs(opt.OccupantKey),
 		log:         opt.Log.With("domain", opt.Domain),
 		metrics:     opt.Metrics.forDomain(opt.Domain),
 		out:         newSendQueue(sendQueueBytes),
-		uploads:     newUploads(opt.Upload),
 		users:       make(map[transports.Address]*user),
 		absent:      make(map[transports.Address]time.Time),
 		occupancy:   make(chan *occupied, occupancyQueue),
@@ -151,7 +136,8 @@ func New(opt Options) (*Gateway, error) {
 	if opt.Archive && opt.Store != nil {
 		g.archive = newArchiver(opt.Store, opt.Domain, g.log, g.metrics)
 	}
-	g.caps, g.avatars = newCaps(g), newAvatars(&g.opt)
+	g.uploads = newUploads(opt.Upload, func() []string { return g.rules().OwnDomains })
+	g.current.Store(g.newRuleset(opt.Rules))
 	g.commands = g.commandsOf(opt.Transport)
 	return g, nil
 }
@@ -187,6 +173,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 			if g.tellComing(ctx, !g.shown.Load()) {
 				g.shown.Store(true)
 			}
+			g.tellChanges(ctx)
 		})
 		if ctx.Err() != nil {
 			break

@@ -47,7 +47,7 @@ func (q *quota) take(n, most int, every time.Duration) bool {
 
 // mayJoin reports why the user may not join another room just now. Networks see all joins come from one address.
 func (u *user) mayJoin() error {
-	if most := u.g.opt.Limits.JoinsPerMinute; most > 0 && !u.joins.take(1, most, time.Minute) {
+	if most := u.g.rules().Limits.JoinsPerMinute; most > 0 && !u.joins.take(1, most, time.Minute) {
 		return transports.NewError(transports.Policy, fmt.Sprintf("You have joined %d rooms within a minute, which is the most. Try again in a minute.", most), nil)
 	}
 	return nil
@@ -60,10 +60,10 @@ func (u *user) mayOpen() *transports.Error {
 		return transports.NewError(transports.Busy, stoppingText, nil)
 	case u.denied:
 		return u.g.denial("")
-	case len(u.networks) >= u.g.opt.Limits.Networks:
+	case len(u.networks) >= u.g.rules().Limits.Networks:
 		return transports.NewError(transports.Policy,
-			fmt.Sprintf("You are connected to %d networks, which is the most. Leave the rooms of one of them first.", u.g.opt.Limits.Networks), nil)
-	case u.g.sessions.Load() >= int64(u.g.opt.Limits.Sessions):
+			fmt.Sprintf("You are connected to %d networks, which is the most. Leave the rooms of one of them first.", u.g.rules().Limits.Networks), nil)
+	case u.g.sessions.Load() >= int64(u.g.rules().Limits.Sessions):
 		u.g.metrics.refused.Inc()
 		return transports.NewError(transports.Busy, "So many people use this gateway that there is no room for another connection. Try again later.", nil)
 	}
@@ -88,8 +88,8 @@ func (u *user) mayEnter() *transports.Error {
 	for _, n := range u.networks {
 		rooms += len(n.rooms)
 	}
-	if rooms >= u.g.opt.Limits.Rooms {
-		return transports.NewError(transports.Policy, fmt.Sprintf("You are in %d rooms, which is the most. Leave one first.", u.g.opt.Limits.Rooms), nil)
+	if rooms >= u.g.rules().Limits.Rooms {
+		return transports.NewError(transports.Policy, fmt.Sprintf("You are in %d rooms, which is the most. Leave one first.", u.g.rules().Limits.Rooms), nil)
 	}
 	return nil
 }

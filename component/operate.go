@@ -113,7 +113,7 @@ func (g *Gateway) operation(op transports.Operation) (transports.Command, transp
 // target finds what somebody means who names a network or a room: by its name, or by its JID.
 func (g *Gateway) target(word string) (transports.Target, bool) {
 	local := strings.ToLower(word)
-	for _, n := range g.about.Networks {
+	for _, n := range g.about().Networks {
 		if strings.EqualFold(n.Name, word) {
 			local = n.ID
 		}

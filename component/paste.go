@@ -53,7 +53,7 @@ func (n *network) send(q transports.Send) { n.utter(utterance{in: q.To, ref: q.R
 func (n *network) sendNow(q transports.Send) {
 	u := n.u
 	features := n.session.Features(q.To)
-	limit := u.g.opt.PasteLines
+	limit := u.g.rules().PasteLines
 	switch {
 	case limit == 0 || features.Lines(q.Body) <= limit:
 		n.hand(q, nil)

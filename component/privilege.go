@@ -90,7 +90,7 @@ type suggestion struct {
 
 // suggestions are those of somebody who has registered: the gateway, and whom to talk to.
 func (g *Gateway) suggestions() []suggestion {
-	return []suggestion{{g.domain, g.about.Name}, {g.botAddress(), g.about.Name + " help"}}
+	return []suggestion{{g.domain, g.about().Name}, {g.botAddress(), g.about().Name + " help"}}
 }
 
 // addContacts puts addresses of ours into a user's contact list by the server's leave (XEP-0356 §4.2), both ways subscribed, so that he

@@ -13,8 +13,8 @@ func (u *user) prompt(in *inbound, _ entity) {
 	lang := root.Attr("xml:lang")
 	if root.AttrIs("type", "get") {
 		b := u.result(in).StartNS("query", nsGateway)
-		b.Start("desc").Text(text.Say(lang, u.g.about.Prompt.Description)).End()
-		b.Start("prompt").Text(text.Say(lang, u.g.about.Prompt.Label)).End()
+		b.Start("desc").Text(text.Say(lang, u.g.about().Prompt.Description)).End()
+		b.Start("prompt").Text(text.Say(lang, u.g.about().Prompt.Label)).End()
 		b.End().End()
 		return
 	}

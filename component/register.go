@@ -92,7 +92,7 @@ func (u *user) enlist(client transports.Address) func(context.Context) func() {
 		}
 		return func() {
 			b := u.out.Stanzas.Start("presence").JID("from", u.g.domain).JID("to", u.jid).Attr("type", "subscribe")
-			appendNick(b, u.g.about.Name) // XEP-0172 §4.1
+			appendNick(b, u.g.about().Name) // XEP-0172 §4.1
 			b.End()
 		}
 	}
@@ -128,6 +128,6 @@ func (u *user) registerForm(r reply, lang string, registered bool) {
 		instructions = text.Say(lang, "You are registered. Removing the registration deletes everything that is kept about you here.")
 	}
 	b.Start("instructions").Text(instructions).End()
-	appendForm(b, lang, nsRegister, &transports.Form{Title: u.g.about.Name, Instructions: instructions})
+	appendForm(b, lang, nsRegister, &transports.Form{Title: u.g.about().Name, Instructions: instructions})
 	b.End().End()
 }

@@ -24,8 +24,8 @@ const maxDays = 36500
 
 // daysLimit is the most days that a user may set.
 func (g *Gateway) daysLimit() int {
-	if g.opt.ArchiveDays > 0 {
-		return g.opt.ArchiveDays
+	if g.rules().ArchiveDays > 0 {
+		return g.rules().ArchiveDays
 	}
 	return maxDays
 }

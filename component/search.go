@@ -12,13 +12,13 @@ const nsSearch = "jabber:iq:search"
 func (u *user) search(in *inbound, _ entity) {
 	root := in.root()
 	lang := root.Attr("xml:lang")
-	prompt := u.g.about.Prompt
+	prompt := u.g.about().Prompt
 	if root.AttrIs("type", "get") {
 		b := u.result(in).StartNS("query", nsSearch)
 		b.Start("instructions").Text(text.Say(lang, prompt.Description)).End()
 		b.Start("nick").End() // for clients that know no forms (§2.1)
 		appendForm(b, lang, nsSearch, &transports.Form{
-			Title: u.g.about.Name, Instructions: prompt.Description,
+			Title: u.g.about().Name, Instructions: prompt.Description,
 			Fields: []transports.Field{{Name: "nick", Label: prompt.Label, Required: true}},
 		})
 		b.End().End()

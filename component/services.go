@@ -85,7 +85,7 @@ func (g *Gateway) serves(s *service, k entityKind) bool {
 	}
 	switch s.feature {
 	case muc.NS: // the domain is a MUC service only where its transport has rooms
-		return g.about.Rooms
+		return g.opt.Transport.Describe().Rooms
 	case nsMAM, nsMAMExtended:
 		return g.archive != nil
 	}
@@ -182,7 +182,7 @@ func (u *user) discoInfo(in *inbound, e entity) {
 		u.refuse(in, transports.NewError(transports.NotFound, "There is no such node.", nil)) // XEP-0030 §3.2
 		return
 	}
-	ids, kind, node := u.g.identities(e.kind), u.g.about.Kind, in.root().Child(nsDiscoInfo, "query").Attr("node")
+	ids, kind, node := u.g.rules().identities(e.kind), u.g.about().Kind, in.root().Child(nsDiscoInfo, "query").Attr("node")
 	name := "" // of the one who was asked; who asks for the node of a presence wants what its hash is of (XEP-0115 §6.2)
 	switch {
 	case node != "":
@@ -199,7 +199,7 @@ func (u *user) discoInfo(in *inbound, e entity) {
 	for _, id := range ids {
 		b.Start("identity").Attr("category", id.category).Attr("type", id.typ).Attr("name", cmp.Or(name, id.name)).End()
 	}
-	b.Raw(u.g.caps[kindIndex(e.kind)].features)
+	b.Raw(u.g.rules().caps[kindIndex(e.kind)].features)
 	if e.kind == entityRoom {
 		for _, f := range u.roomFeatures(in, e) {
 			b.Start("feature").Attr("var", f).End()
@@ -232,7 +232,7 @@ func (u *user) discoItems(in *inbound, e entity) {
 	switch e.kind {
 	case entityGateway:
 		b.Start("item").JID("jid", u.g.botAddress()).Attr("name", "Help").End()
-		for _, n := range u.g.about.Networks {
+		for _, n := range u.g.about().Networks {
 			b.Start("item").JID("jid", u.g.address(transports.Target{Kind: transports.TargetNetwork, Network: n.ID})).Attr("name", n.Name).End()
 		}
 	case entityContact:

@@ -62,7 +62,7 @@ func (g *Gateway) readPersists(ctx context.Context, id store.UserID) (map[string
 
 // persists reports whether the user, who has a session, wants to stay in a room, and may.
 func (u *user) persists(room transports.Target) bool {
-	policy := u.g.opt.AlwaysOn.Policy
+	policy := u.g.rules().AlwaysOn.Policy
 	r, err := u.related()
 	if policy == StayNever || err != nil || u.g.opt.Store == nil {
 		return false
@@ -105,7 +105,7 @@ func (n *network) mayStay() *transports.Error {
 			here = here || other == n
 		}
 	}
-	limit := n.u.g.opt.AlwaysOn
+	limit := n.u.g.rules().AlwaysOn
 	switch {
 	case rooms >= limit.Rooms:
 		return transports.NewError(transports.Policy, fmt.Sprintf(

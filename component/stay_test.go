@@ -67,7 +67,8 @@ func TestWhereToStay(t *testing.T) {
 				persists[scope] = value == "true"
 			}
 		}
-		g := &Gateway{opt: Options{Transport: newScripted(), Store: new(store.DB), AlwaysOn: AlwaysOn{Policy: tt.policy}}}
+		g := &Gateway{opt: Options{Transport: newScripted(), Store: new(store.DB)}}
+		g.current.Store(&ruleset{Rules: Rules{AlwaysOn: AlwaysOn{Policy: tt.policy}}})
 		u := &user{g: g, relations: &relations{archive: keepsAll, persists: persists}}
 		if got := u.persists(goRoom); got != tt.want {
 			t.Errorf("%s: stays %v, want %v", tt.name, got, tt.want)

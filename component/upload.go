@@ -27,10 +27,9 @@ import (
 
 // UploadOptions are how files are uploaded. The zero value uploads to servers at public addresses alone.
 type UploadOptions struct {
-	OwnDomains []string         // of the operator's XMPP server, trusted to name addresses that are not public
-	Files      *files.Keeper    // keeps what no server takes; nil for nobody
-	HTTP       safehttp.Options // for servers of strangers
-	FirstWait  time.Duration    // before the second try, doubled for the third; zero takes the default
+	Files     *files.Keeper    // keeps what no server takes; nil for nobody
+	HTTP      safehttp.Options // for servers of strangers
+	FirstWait time.Duration    // before the second try, doubled for the third; zero takes the default
 }
 
 // Limits of uploads.
@@ -52,6 +51,7 @@ const (
 // uploads is how a gateway uploads files. It is safe to use from any goroutine.
 type uploads struct {
 	opt             UploadOptions
+	ownDomains      func() []string // those of the moment
 	outside, inside *safehttp.Client
 	life            context.Context // ends with the gateway
 	stop            context.CancelFunc
@@ -74,7 +74,7 @@ type uploadService struct {
 	maxSize int64 // 0 if it does not say
 }
 
-func newUploads(o UploadOptions) *uploads {
+func newUploads(o UploadOptions, ownDomains func() []string) *uploads {
 	if o.FirstWait == 0 {
 		o.FirstWait = uploadWait
 	}
@@ -83,7 +83,7 @@ func newUploads(o UploadOptions) *uploads {
 	life, stop := context.WithCancel(context.Background())
 	return &uploads{
 		life: life, stop: stop,
-		opt: o, outside: safehttp.New(o.HTTP), inside: safehttp.New(inside),
+		opt: o, ownDomains: ownDomains, outside: safehttp.New(o.HTTP), inside: safehttp.New(inside),
 		ours: make(chan struct{}, maxUploads), strangers: make(chan struct{}, maxUploads), known: make(map[string]knownServices),
 	}
 }
@@ -99,14 +99,14 @@ func (u *uploads) close() {
 
 // own reports whether a service is the operator's own: at his domain or below it, and named by that.
 func (u *uploads) own(domain string, service transports.Address) bool {
-	return slices.Contains(u.opt.OwnDomains, domain) && below(domain, service)
+	return slices.Contains(u.ownDomains(), domain) && below(domain, service)
 }
 
 // stolen reports whether a service is the operator's own and named by a domain that is not: its users would use up what the gateway
 // may upload there.
 func (u *uploads) stolen(domain string, service transports.Address) bool {
-	return !slices.Contains(u.opt.OwnDomains, domain) &&
-		slices.ContainsFunc(u.opt.OwnDomains, func(own string) bool { return below(own, service) })
+	return !slices.Contains(u.ownDomains(), domain) &&
+		slices.ContainsFunc(u.ownDomains(), func(own string) bool { return below(own, service) })
 }
 
 // below reports whether a service is at a domain or below it.
@@ -116,7 +116,7 @@ func below(domain string, service transports.Address) bool {
 
 // lane is where the uploads of a domain's users wait for their turn.
 func (u *uploads) lane(domain string) chan struct{} {
-	if slices.Contains(u.opt.OwnDomains, domain) {
+	if slices.Contains(u.ownDomains(), domain) {
 		return u.ours
 	}
 	return u.strangers

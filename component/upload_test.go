@@ -94,7 +94,7 @@ func newServicesWorld(t *testing.T, services map[string]xmpptest.Service, change
 	w.transport.features = transports.Features{LineBytes: 400}
 	w.xmpp = xmpptest.New(t, xmpptest.Options{Components: map[string]string{testDomain: "s3cret"}, Services: services})
 	w.start(w.options(func(o *Options) {
-		o.Upload.OwnDomains, o.Upload.FirstWait = []string{"localhost"}, time.Millisecond
+		o.OwnDomains, o.Upload.FirstWait = []string{"localhost"}, time.Millisecond
 		if change != nil {
 			change(o)
 		}
@@ -111,7 +111,7 @@ func ownFiles(t *testing.T, quota int64) *files.Keeper {
 func ownFilesIn(t *testing.T, dir string, quota int64) *files.Keeper {
 	t.Helper()
 	k, err := files.New(t.Context(), files.Options{
-		Dir: filepath.Join(dir, "files"), URL: "https://gateway.example", Keep: time.Hour, MaxSize: quota, UserQuota: quota, Quota: quota,
+		Dir: filepath.Join(dir, "files"), URL: "https://gateway.example", Limits: files.Limits{Keep: time.Hour, MaxSize: quota, UserQuota: quota, Quota: quota},
 		Store: openStore(t, filepath.Join(dir, "db")), Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -231,7 +231,7 @@ func TestUploadIntoNetwork(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := (&script{slots: []string{scriptedSlot, strings.NewReplacer("PUT", "https://127.0.0.1:8443/", "GET", "https://a.b/").Replace(scriptedSlot)}, puts: []int{201}}).start(t)
-			w := newUploadWorld(t, s.answer, func(o *Options) { o.Upload.OwnDomains = own })
+			w := newUploadWorld(t, s.answer, func(o *Options) { o.OwnDomains = own })
 			if link, err := w.upload("hello"); !strings.Contains(fmt.Sprint(err), "without encryption") {
 				t.Errorf("over plain HTTP: %q, %v", link, err)
 			}
@@ -303,7 +303,7 @@ func TestUploadToSilentServer(t *testing.T) {
 
 func TestUploadServicesAreForgotten(t *testing.T) {
 	t.Parallel()
-	u := newUploads(UploadOptions{})
+	u := newUploads(UploadOptions{}, nil)
 	defer u.close()
 	for i := range maxKnown + 10 {
 		u.remember(fmt.Sprint(i), nil, knowFor)

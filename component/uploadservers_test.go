@@ -26,7 +26,7 @@ func TestUploadToServers(t *testing.T) {
 	} {
 		join := func(t *testing.T, usersOnly bool) *world {
 			w := newWorld(t, func(o *Options) {
-				o.Server, o.Upload.OwnDomains = start(t, usersOnly), []string{"localhost"}
+				o.Server, o.OwnDomains = start(t, usersOnly), []string{"localhost"}
 			})
 			w.logged("connected to the XMPP server")
 			return w

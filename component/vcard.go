@@ -32,12 +32,12 @@ func (c *card) shown() string {
 
 // card collects what is known of an entity. It reports false where there is nobody.
 func (u *user) card(in *inbound, e entity) (card, bool) {
-	c := card{jid: in.to, avatar: u.g.avatars.of(e)}
+	c := card{jid: in.to, avatar: u.g.rules().avatars.of(e)}
 	switch e.kind {
 	case entityGateway:
-		c.name, c.note = u.g.about.Name, "passerelle "+u.g.opt.Version
+		c.name, c.note = u.g.about().Name, "passerelle "+u.g.opt.Version
 	case entityBot:
-		c.name = u.g.about.Name
+		c.name = u.g.about().Name
 	case entityNetwork:
 		c.name = e.target.Network
 	case entityRoom:

@@ -31,26 +31,28 @@ const (
 // Config is a whole configuration. One that Load returned is valid and complete: defaults are filled in, secrets are read, file
 // names are absolute where the file's own name was. It is not changed afterwards, so any goroutine may read it.
 type Config struct {
-	IRC     []IRC    `toml:"irc" doc:"A gateway to IRC. Write this table once for each domain that is one."`
-	Mail    []Mail   `toml:"mail" doc:"A gateway to email. It is checked, but this version has no such gateway yet."`
-	Social  []Social `toml:"social" doc:"A gateway to the social web. It is checked, but this version has no such gateway yet."`
-	Store   Store    `toml:"store" doc:"Where passerelle keeps its data."`
+	IRC     []IRC    `toml:"irc" restart:"yes" doc:"A gateway to IRC. Write this table once for each domain that is one."`
+	Mail    []Mail   `toml:"mail" restart:"yes" doc:"A gateway to email. It is checked, but this version has no such gateway yet."`
+	Social  []Social `toml:"social" restart:"yes" doc:"A gateway to the social web. It is checked, but this version has no such gateway yet."`
+	Store   Store    `toml:"store" restart:"yes" doc:"Where passerelle keeps its data."`
 	Archive Archive  `toml:"archive" doc:"What was said, kept for users to read later: in rooms what their own sessions heard, and private messages."`
-	Admin   Admin    `toml:"admin" doc:"The listener for the operator: /metrics, /healthz and /readyz. Whoever reaches it may read all of that."`
-	Web     Web      `toml:"web" doc:"The listener for everybody: one-time links and files. Without it there is none of that."`
-	Identd  Identd   `toml:"identd" doc:"The listener for IRC networks that ask who connects (ident, RFC 1413). Each user is known there by a token that is always the same and says nothing of who he is."`
+	Admin   Admin    `toml:"admin" restart:"yes" doc:"The listener for the operator: /metrics, /healthz and /readyz. Whoever reaches it may read all of that."`
+	Web     Web      `toml:"web" restart:"yes" doc:"The listener for everybody: one-time links and files. Without it there is none of that."`
+	Identd  Identd   `toml:"identd" restart:"yes" doc:"The listener for IRC networks that ask who connects (ident, RFC 1413). Each user is known there by a token that is always the same and says nothing of who he is."`
 	Files   Files    `toml:"files" doc:"Files that users share. They go to the upload service of the user's XMPP server; where that has none, or refuses, passerelle keeps them and serves them under the public URL of [web], if there is one."`
 	Log     Log      `toml:"log" doc:"What is logged, on standard error."`
 
 	// exposed says that everybody on the machine can read the file itself.
 	exposed bool
+	// written is what stands in the file, without the defaults that depend on other values.
+	written *Config
 }
 
 // Component is what each gateway needs in order to join the XMPP server as an external component (XEP-0114).
 type Component struct {
-	Domain string `toml:"domain" example:"TABLE.example.org" doc:"The domain of the gateway, as the XMPP server knows the component."`
-	Server string `toml:"server" doc:"Host and port where the XMPP server takes components: Prosody's component_ports, ejabberd's ejabberd_service."`
-	Secret Secret `toml:"secret" example:"CHANGE-ME" doc:"What the XMPP server knows the component by: Prosody's component_secret, ejabberd's password. One of the three forms is needed."`
+	Domain string `toml:"domain" restart:"yes" example:"TABLE.example.org" doc:"The domain of the gateway, as the XMPP server knows the component."`
+	Server string `toml:"server" restart:"yes" doc:"Host and port where the XMPP server takes components: Prosody's component_ports, ejabberd's ejabberd_service."`
+	Secret Secret `toml:"secret" restart:"yes" example:"CHANGE-ME" doc:"What the XMPP server knows the component by: Prosody's component_secret, ejabberd's password. One of the three forms is needed."`
 	// SecretFile and SecretCredential are where Secret was read from, if they are set.
 	SecretFile       string   `toml:"secret_file" sample:"TABLE.secret" doc:"A file that holds the secret instead, with mode 0600. File names that are not absolute start from the directory of this file."`
 	SecretCredential string   `toml:"secret_credential" sample:"TABLE-secret" doc:"The name of a systemd credential that holds the secret instead (LoadCredential= in the unit)."`
@@ -74,15 +76,15 @@ type IRC struct {
 	UserPlain      bool     `toml:"user_plain" doc:"Whether these may be ports without TLS. Then everybody on the way reads along; passwords are not sent all the same."`
 	UserUnverified bool     `toml:"user_unverified" doc:"Whether users may do without a check of the certificate of such a server. If false they may still trust one by its fingerprint."`
 	// UserPortRanges are UserPorts.
-	UserPortRanges []PortRange `toml:"-"`
+	UserPortRanges []PortRange `toml:"-" of:"user_ports"`
 	// Source is SourcePrefix; the zero Prefix without.
-	Source netip.Prefix `toml:"-"`
+	Source netip.Prefix `toml:"-" of:"source_prefix"`
 	// AllowedAddresses and DeniedAddresses are AllowAddresses and DenyAddresses.
-	AllowedAddresses []netip.Prefix `toml:"-"`
-	DeniedAddresses  []netip.Prefix `toml:"-"`
+	AllowedAddresses []netip.Prefix `toml:"-" of:"allow_addresses"`
+	DeniedAddresses  []netip.Prefix `toml:"-" of:"deny_addresses"`
 	// AvatarFile is where Avatar was read from; Avatar is empty without.
 	AvatarFile        string    `toml:"avatar_file" sample:"irc.png" doc:"A picture of the gateway for contact lists: PNG, JPEG or WebP, at most 64 KiB and 1024 by 1024 pixels. The default is a footbridge."`
-	Avatar            Image     `toml:"-"`
+	Avatar            Image     `toml:"-" of:"avatar_file"`
 	Contact           []string  `toml:"contact" sample:"xmpp:admin@example.org" doc:"Whom users may ask about this gateway, as URIs: xmpp:, mailto: or https:. Whoever looks at the gateway is shown them."`
 	Burst             int       `toml:"burst" doc:"How many lines a user may send at once before rate slows them down. 0 means no limit at all."`
 	Rate              float64   `toml:"rate" doc:"How many lines a second after that. Most networks disconnect whoever sends many more."`
@@ -116,11 +118,12 @@ type Network struct {
 	WebIRCFile   string   `toml:"webirc_password_file" sample:"webirc.password" doc:"A file with the password that the network gave you for WEBIRC, with mode 0600. Each user has a host and an address of his own there, made of his token: ask the network to trust this machine."`
 
 	// Roots are the system's authorities and those of CAFile, nil without CAFile.
-	Roots *x509.CertPool `toml:"-"`
+	Roots *x509.CertPool `toml:"-" of:"ca_file"`
 	// Password was read from PasswordFile, WebIRC from WebIRCFile.
-	Password, WebIRC Secret `toml:"-"`
+	Password Secret `toml:"-" of:"password_file"`
+	WebIRC   Secret `toml:"-" of:"webirc_password_file"`
 	// Avatar was read from AvatarFile, empty without.
-	Avatar Image `toml:"-"`
+	Avatar Image `toml:"-" of:"avatar_file"`
 }
 
 // Mail is a gateway to email.
@@ -136,12 +139,12 @@ type Store struct {
 	KeyFile string `toml:"key_file" sample:"/var/lib/passerelle/passerelle.key" doc:"The key that seals credentials in the database, made at the first start. Without it they are lost: back it up, but not beside the database. The default is passerelle.key in the directory of the database."`
 
 	// URL was read from URLFile; zero without.
-	URL Secret `toml:"-"`
+	URL Secret `toml:"-" of:"url_file"`
 }
 
 // Archive is what was said.
 type Archive struct {
-	Enabled bool `toml:"enabled" doc:"Whether anything is kept. Users may still say that they want nothing to be."`
+	Enabled bool `toml:"enabled" restart:"yes" doc:"Whether anything is kept. Users may still say that they want nothing to be."`
 	Days    int  `toml:"days" doc:"For how many days; 0 means for ever. Users may have theirs deleted earlier."`
 }
 
@@ -159,7 +162,7 @@ type Web struct {
 	KeyFile   string `toml:"key_file" sample:"web-key.pem" doc:"The key of that certificate (PEM)."`
 
 	// URL is PublicURL, without a slash at its end; nil without a listener.
-	URL *url.URL `toml:"-"`
+	URL *url.URL `toml:"-" of:"public_url"`
 }
 
 // Identd is the listener for networks that ask who connects.
@@ -170,7 +173,7 @@ type Identd struct {
 // Files says where the files go that users share.
 type Files struct {
 	OwnDomains []string `toml:"own_domains" sample:"example.org" doc:"Domains of your own users. Only their server may have its upload service at an address that is not public, or without TLS. The default is, for each gateway, the domain above its own."`
-	Path       string   `toml:"path" sample:"/var/lib/passerelle/files" doc:"The directory of the files that passerelle keeps itself. The default is files in the directory of the database."`
+	Path       string   `toml:"path" restart:"yes" sample:"/var/lib/passerelle/files" doc:"The directory of the files that passerelle keeps itself. The default is files in the directory of the database."`
 	Days       int      `toml:"days" doc:"How many days they are kept."`
 	MaxSize    int      `toml:"max_size" doc:"How large one of them may be, in MiB."`
 	UserQuota  int      `toml:"user_quota" doc:"How much one user may have there, in MiB."`
@@ -180,7 +183,7 @@ type Files struct {
 // Log is what is logged.
 type Log struct {
 	Level      string `toml:"level" enum:"trace debug info warn error" doc:"How much. Trace shows what goes over the wire: nicks and channels too, but lengths instead of texts and secrets."`
-	Format     string `toml:"format" enum:"text json" doc:"For people and journald, or for programs."`
+	Format     string `toml:"format" restart:"yes" enum:"text json" doc:"For people and journald, or for programs."`
 	Identities bool   `toml:"identities" doc:"Whether the log names users. If false they are short keyed hashes, which differ after each restart."`
 }
 

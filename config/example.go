@@ -12,7 +12,7 @@ const exampleWidth = 100
 
 const exampleHead = `The configuration of passerelle, in TOML (https://toml.io). This page shows every setting. Lines that begin with "#" and no
 space show defaults or, where there is none, what a value looks like: remove the "#" to change them. After a change run
-passerelle check-config.`
+passerelle check-config; then systemctl reload passerelle, or systemctl restart where it says so.`
 
 // Example is a documented configuration file. It is valid but for the placeholder of its secret.
 func Example() []byte {
@@ -31,8 +31,8 @@ func Example() []byte {
 
 // exampleTable writes a table with its settings and then the tables in it. Off puts all of it behind "#".
 func exampleTable(b *bytes.Buffer, path string, of field, table reflect.Value, off bool) {
-	header := "[" + path + "]"
-	if table.Kind() == reflect.Slice {
+	header, many := "["+path+"]", table.Kind() == reflect.Slice
+	if many {
 		header = "[[" + path + "]]"
 		item := reflect.New(table.Type().Elem())
 		if d, ok := item.Interface().(defaulter); ok {
@@ -42,6 +42,12 @@ func exampleTable(b *bytes.Buffer, path string, of field, table reflect.Value, o
 	}
 	b.WriteByte('\n')
 	comment(b, of.doc)
+	switch {
+	case of.start && many:
+		comment(b, "One more or one less takes a restart.")
+	case of.start:
+		comment(b, "A change takes a restart.")
+	}
 	line(b, header, off)
 	var inner []field
 	for _, f := range fields(table.Type()) {
@@ -56,6 +62,9 @@ func exampleTable(b *bytes.Buffer, path string, of field, table reflect.Value, o
 		} // What all gateways have is explained once.
 		if len(f.enum) > 0 {
 			comment(b, "One of "+strings.Join(f.enum, ", ")+".")
+		}
+		if f.start && (len(f.index) == 1 || !off) {
+			comment(b, "A change takes a restart.")
 		}
 		value := strings.ReplaceAll(exampleValue(f, v), "TABLE", path)
 		line(b, f.name+" = "+value, off || f.example == "")

@@ -12,6 +12,7 @@ type field struct {
 	doc   string
 	enum  []string // the values it may have; empty for any
 	index []int    // for reflect.Value.FieldByIndex
+	start bool     // a change takes effect at the next start
 
 	// For the example file: example is the value of a setting that everybody has to write, sample the value of one that has no
 	// default to show.
@@ -31,6 +32,7 @@ func fields(t reflect.Type) []field {
 			doc:     f.Tag.Get("doc"),
 			enum:    strings.Fields(f.Tag.Get("enum")),
 			index:   f.Index,
+			start:   f.Tag.Get("restart") != "",
 			example: f.Tag.Get("example"),
 			sample:  f.Tag.Get("sample"),
 		})

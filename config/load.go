@@ -59,6 +59,7 @@ func Parse(file string, document []byte, credentials string) (*Config, error) {
 	if err := r.err(); err != nil {
 		return nil, err
 	}
+	c.written = new(*c)
 	c.complete()
 	return c, nil
 }

@@ -40,8 +40,10 @@
 //	gateway kill            the program is killed, as by a crash, and the XMPP server has noticed
 //	gateway remembers 2     its database knows of two clients in rooms, so that a crash cannot make it forget them
 //	gateway ages 3          while it is killed: all messages in its database are three days older
-//	gateway set x = 1       that line is in the table [[irc]] of its configuration, from its next start on
+//	gateway set x = 1       that line is in the table [[irc]] of its configuration, in place of the one that has its key
+//	gateway set [log] x = 1 so it is in another table
 //	gateway restart         it runs, with the same configuration and database, and is ready
+//	gateway reload          it reads its configuration again (SIGHUP), and has done so
 //	xmppserver kill         the XMPP server is killed; XMPP clients are gone and log in again by "xmpp"
 //	xmppserver restart      it runs, on the same ports, and the gateway has joined it
 //	ircserver kill          the IRC server is killed; IRC clients are gone

@@ -118,7 +118,13 @@ func (r *runner) run(ctx context.Context, s step) error {
 	case s.verb == "ages":
 		return r.gateway.ages(ctx, s.arg)
 	case s.verb == "set":
-		return r.gateway.set("[[irc]]", s.arg)
+		table, line := "[[irc]]", s.arg
+		if strings.HasPrefix(line, "[") {
+			table, line = cut(line)
+		}
+		return r.gateway.set(table, line)
+	case s.verb == "reload":
+		return r.gateway.reload(ctx)
 	case s.actor == actorGateway:
 		if err := r.control(ctx, r.gateway, s.verb); err != nil || s.verb == "restart" {
 			return err

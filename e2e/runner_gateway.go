@@ -12,9 +12,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -66,7 +69,7 @@ func (g *gateway) secret(t testing.TB, name, text string) string {
 	return strconv.Quote(file)
 }
 
-// configure adds a line to the configuration, behind the line of a table.
+// configure has a line in a table of the configuration.
 func (g *gateway) configure(t testing.TB, table, line string) {
 	t.Helper()
 	if err := g.set(table, line); err != nil {
@@ -74,16 +77,44 @@ func (g *gateway) configure(t testing.TB, table, line string) {
 	}
 }
 
+// set puts a line into a table of the configuration, in place of the one that has its key.
 func (g *gateway) set(table, line string) error {
 	config, err := os.ReadFile(g.config())
 	if err != nil {
 		return err
 	}
-	text := strings.Replace(string(config), table+"\n", table+"\n"+line+"\n", 1)
-	if text == string(config) {
+	before, rest, found := strings.Cut(string(config), table+"\n")
+	if !found {
 		return fmt.Errorf("there is no %s in the configuration", table)
 	}
-	return os.WriteFile(g.config(), []byte(text), 0o600)
+	inside, after, more := strings.Cut(rest, "\n[")
+	if more {
+		after = "\n[" + after
+	}
+	key, _, _ := strings.Cut(line, "=")
+	lines := slices.DeleteFunc(strings.Split(inside, "\n"), func(l string) bool {
+		k, _, _ := strings.Cut(l, "=")
+		return strings.TrimSpace(k) == strings.TrimSpace(key) && k != l
+	})
+	return os.WriteFile(g.config(), []byte(before+table+"\n"+line+"\n"+strings.Join(lines, "\n")+after), 0o600)
+}
+
+// reloaded finds in the log what became of a configuration that was read again.
+var reloaded = regexp.MustCompile(`the configuration was read again|the configuration cannot be used`)
+
+// reload has the gateway read its configuration again, and waits until it has.
+func (g *gateway) reload(ctx context.Context) error {
+	count := func() int { return len(reloaded.FindAllString(g.log.String(), -1)) }
+	before := count()
+	if err := syscall.Kill(g.process.Pid(), syscall.SIGHUP); err != nil {
+		return err
+	}
+	return poll(ctx, func() error {
+		if count() == before {
+			return errors.New("the gateway has not read its configuration again")
+		}
+		return nil
+	})
 }
 
 // newGateway writes the configuration. Its end is the test's.

@@ -18,7 +18,7 @@ type step struct {
 	line  int    // in the script
 	text  string // as it is written, for people
 	actor string // "alice", "irc bob", "gateway", "operator", "web"
-	verb  string // "login", ">", "<", "<*", "<!", "close", "kill", "restart", "remembers", "ages", "set"
+	verb  string // "login", ">", "<", "<*", "<!", "close", "kill", "restart", "reload", "remembers", "ages", "set"
 	arg   string
 }
 
@@ -146,7 +146,7 @@ func (s *step) check(known map[string]bool) error {
 	verbs := []string{">", "<", "<*", "<!", "close"}
 	switch s.actor {
 	case actorGateway:
-		verbs = []string{"kill", "restart", "remembers", "ages", "set"}
+		verbs = []string{"kill", "restart", "reload", "remembers", "ages", "set"}
 	case actorXMPP, actorIRC, actorService:
 		verbs = []string{"kill", "restart"}
 	case actorWeb:

@@ -24,8 +24,8 @@ type conn struct {
 	nc    net.Conn
 	lines *lineReader // the session's goroutine alone
 	stop  chan struct{}
-	plain bool // without TLS
-	dead  bool // stop is closed, nothing more is written
+	to    *Network // as the user has set it up
+	dead  bool     // stop is closed, nothing more is written
 
 	// Registration.
 	asked      string // the nick that was tried first
@@ -77,14 +77,15 @@ type conn struct {
 
 	batches map[string]string // label by batch
 	fault   *cause            // why the connection ends
+	barred  bool              // because it may not be any more
 	broken  error             // of writing
 	words   string            // of ERROR
 }
 
-func newConn(nc net.Conn, buffers *lineBuffers, burst int, tooLong func()) *conn {
+func newConn(nc net.Conn, to *Network, buffers *lineBuffers, burst int, tooLong func()) *conn {
 	now := time.Now()
 	return &conn{
-		nc: nc, lines: newLineReader(nc, buffers, tooLong), stop: make(chan struct{}), isup: defaultISupport(),
+		nc: nc, to: to, lines: newLineReader(nc, buffers, tooLong), stop: make(chan struct{}), isup: defaultISupport(),
 		burst: burst, tokens: float64(burst), tokensAt: now, begun: now, heard: now, lastUse: now,
 	}
 }
@@ -103,6 +104,13 @@ func (c *conn) refuse(err *transports.Error, final bool) {
 	if c.fault == nil {
 		c.fault = &cause{err, final}
 	}
+}
+
+// bar ends the connection because it may not be any more.
+func (c *conn) bar(err *transports.Error) {
+	c.barred = true
+	c.refuse(err, true)
+	c.interrupt()
 }
 
 // lastWords keeps what a server says before it closes the connection.

@@ -44,7 +44,7 @@ func (t *Transport) dial(ctx context.Context, user transports.Address, n *Networ
 func (t *Transport) dialAddress(ctx context.Context, user transports.Address, n *Network, address string, shown []tls.Certificate) (net.Conn, *cause) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	conn, err := t.opt.Identity.known(user, func() (net.Conn, error) { return t.dialer(user, n)(ctx, "tcp", address) })
+	conn, err := t.rules().Identity.known(user, func() (net.Conn, error) { return t.dialer(user, n)(ctx, "tcp", address) })
 	if err != nil {
 		return nil, dialFault(n, err)
 	}
@@ -83,16 +83,16 @@ func (t *Transport) dialer(user transports.Address, n *Network) func(ctx context
 	d := &net.Dialer{KeepAlive: -1} // the session has its own
 	if !n.configured {
 		d.Control = func(_, address string, _ syscall.RawConn) error {
-			return t.opt.Reach.check(address)
+			return t.rules().Reach.check(address)
 		}
 	}
-	source := t.opt.Identity.Source
+	source := t.rules().Identity.Source
 	if !source.IsValid() {
 		return d.DialContext
 	}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		own := *d
-		own.LocalAddr = &net.TCPAddr{IP: t.opt.Identity.address(user, source).AsSlice()}
+		own.LocalAddr = &net.TCPAddr{IP: t.rules().Identity.address(user, source).AsSlice()}
 		conn, err := own.DialContext(ctx, network, address)
 		if _, ok := errors.AsType[*net.AddrError](err); ok { // the server has no address of that kind
 			return d.DialContext(ctx, network, address)

@@ -30,8 +30,8 @@ func (t *Transport) Find(input string) (transports.Target, error) {
 		return t.Parse(strings.ToLower(joinLocal(words[0], t.expand(words[1]))))
 	case len(words) == 1 && strings.Contains(words[0], ".") && !strings.ContainsAny(words[0][:1], "#&"):
 		return t.Parse(strings.ToLower(words[0]))
-	case len(words) == 1 && len(t.opt.Networks) > 0:
-		return t.Parse(strings.ToLower(joinLocal(words[0], t.opt.Networks[0].ID)))
+	case len(words) == 1 && len(t.rules().Networks) > 0:
+		return t.Parse(strings.ToLower(joinLocal(words[0], t.rules().Networks[0].ID)))
 	case len(words) == 1:
 		return transports.Target{}, badAddress("Say on which network, for instance “" + words[0] + " irc.libera.chat”.")
 	}
@@ -48,10 +48,10 @@ func joinLocal(name, network string) string {
 // expand finds the network that a part of its name means, such as "libera".
 func (t *Transport) expand(name string) string {
 	name = strings.ToLower(name)
-	if t.byID[name] != nil {
+	if t.rules().byID[name] != nil {
 		return name
 	}
-	for _, n := range t.opt.Networks {
+	for _, n := range t.rules().Networks {
 		if strings.Contains(n.ID, name) || strings.Contains(strings.ToLower(n.Name), name) {
 			return n.ID
 		}

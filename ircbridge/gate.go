@@ -14,9 +14,8 @@ import (
 // and networks ban addresses for that. Who comes gets the next free moment, a little early or late. Its methods are safe to call from
 // any goroutine.
 type gates struct {
-	every time.Duration // between two connections to one network; zero for any number
-
 	mu      sync.Mutex
+	every   time.Duration        // between two connections to one network; zero for any number
 	next    map[string]time.Time // by network: the first moment that is free
 	sweepAt int                  // number of networks at which those that nobody waits for are looked for
 }
@@ -26,13 +25,23 @@ const (
 	gateTold  = time.Second // a user whose turn is later than that is told when it is
 )
 
+// space changes how many connections a second there are; zero means any number. Turns that were given stay.
+func (g *gates) space(rate float64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.every = 0
+	if rate > 0 {
+		g.every = time.Duration(float64(time.Second) / rate)
+	}
+}
+
 // turn reserves the next free moment to connect to a network, and says how long it is until then.
 func (g *gates) turn(network string, now time.Time) time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	if g.every == 0 {
 		return 0
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
 	if g.next == nil {
 		g.next, g.sweepAt = make(map[string]time.Time), freeGates
 	}

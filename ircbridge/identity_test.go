@@ -88,7 +88,7 @@ func TestWebIRCComesFirst(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	token := tr.opt.Identity.token(alice)
+	token := tr.rules().Identity.token(alice)
 	if !regexp.MustCompile(`^WEBIRC sesame passerelle ` + token + `\.irc\.example\.org fd[0-9a-f:]+$`).MatchString(line) {
 		t.Errorf("the first line is %q", line)
 	}

@@ -402,12 +402,12 @@ func FuzzLogin(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := newSession(tr, tr.byID[testNet], alice, newRecorder())
+		s := newSession(tr, tr.rules().byID[testNet], alice, newRecorder())
 		defer s.cancel()
 		ours, theirs := net.Pipe()
 		defer ours.Close()   //nolint:errcheck // a pipe
 		defer theirs.Close() //nolint:errcheck // a pipe
-		c := newConn(ours, &tr.buffers, 1, func() {})
+		c := newConn(ours, new(Network), &tr.buffers, 1, func() {})
 		s.conn, c.dead = c, true // so that no writer starts: what would be said stays in the queue
 		c.login = &login{credentials: credentials{account: "alice", password: "sesame"}, wish: saslSCRAM}
 		s.handle(c, "CAP * LS :sasl")

@@ -68,6 +68,18 @@ func (r *Reach) addresses(server string, ports []uint16) []string {
 	return list
 }
 
+// connects refuses an address that is connected to: other rules may have let it through.
+func (r *Reach) connects(address string) error {
+	a, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return fmt.Errorf("read address: %w", err)
+	}
+	if ports := r.addresses("", nil); !r.port(a.Port()) && !slices.Contains(ports, net.JoinHostPort("", strconv.Itoa(int(a.Port())))) {
+		return errDeniedAddress
+	}
+	return r.check(address)
+}
+
 // check refuses an address that a server may not have. It is asked of each address that is about to be connected to: what a name
 // resolved to before, or resolves to next, does not matter.
 func (r *Reach) check(address string) error {

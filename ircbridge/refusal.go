@@ -91,7 +91,7 @@ func (s *session) joinRefusal(c *conn, e *girc.Event, r *room) *transports.Error
 		return refused(transports.NotRegistered, "%s on %s is for registered people only: register with the network, and set your account with the command configure.",
 			channel, network)
 	case 'z':
-		if c.plain {
+		if c.to.Plain {
 			return refused(transports.Denied, "%s on %s is for encrypted connections only, and this gateway connects to %s without: ask its operator to change that.",
 				channel, network, network)
 		}

@@ -25,13 +25,13 @@ func (s *session) register(c *conn, set map[string]string) {
 		s.nick = sanitizeNick(nick, maxNickName)
 	}
 	c.asked = s.nick
-	username, realname := s.t.opt.Identity.names(s.user, s.nick, set)
+	username, realname := s.t.rules().Identity.names(s.user, s.nick, set)
 	var lines []string
-	if s.net.WebIRC != "" { // before anything else
-		lines = append(lines, s.t.opt.Identity.webirc(s.net.WebIRC, s.user, !s.net.Plain))
+	if c.to.WebIRC != "" { // before anything else
+		lines = append(lines, s.t.rules().Identity.webirc(c.to.WebIRC, s.user, !c.to.Plain))
 	}
 	lines = append(lines, "CAP LS 302")
-	if password := cmp.Or(set[SettingPassword], s.net.Password); password != "" {
+	if password := cmp.Or(set[SettingPassword], c.to.Password); password != "" {
 		lines = append(lines, "PASS :"+cutControls(password))
 	}
 	lines = append(lines, "NICK "+s.nick, "USER "+username+" 0 * :"+cutControls(realname))

@@ -79,12 +79,8 @@ func (s *session) join(q transports.Join) *transports.Error {
 	case phaseIdle:
 		s.start(q.Nick)
 	case phaseWaiting:
-		if q.Lasting {
-			break // it waits like the others
-		}
-		select {
-		case s.hurry <- struct{}{}:
-		default: // it was asked already
+		if !q.Lasting { // others wait
+			s.hurryUp()
 		}
 	case phaseOnline:
 		s.sendJoin(s.conn, r)

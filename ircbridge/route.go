@@ -33,7 +33,7 @@ func (t *Transport) asSet(n *Network, set map[string]string) (*Network, *cause) 
 		return nil, &cause{refused(transports.Denied, format, args...), true}
 	}
 	own := *n
-	reach := &t.opt.Reach
+	reach := &t.rules().Reach
 	own.host = lowerASCII(cmp.Or(set[SettingAddress], n.ID))
 	if !reach.names(own.host) {
 		return final("The operator of this gateway does not let it connect to %q, which you have set as the address of %s.", own.host, n.Name)
@@ -68,7 +68,7 @@ func (t *Transport) asSet(n *Network, set map[string]string) (*Network, *cause) 
 func (t *Transport) checkRoute(lang string, set map[string]string) transports.Faults {
 	var faults transports.Faults
 	fault := func(field, text string) { faults = append(faults, transports.Fault{Field: field, Text: text}) }
-	reach := &t.opt.Reach
+	reach := &t.rules().Reach
 	if host := set[SettingAddress]; host != "" {
 		ip, err := netip.ParseAddr(host)
 		switch {

@@ -66,8 +66,8 @@ func TestRoute(t *testing.T) {
 func TestRouteOfTheOperator(t *testing.T) {
 	t.Parallel()
 	tr := newTransport(t, Options{Open: true, Networks: []Network{{ID: testNet, Addresses: []string{"192.0.2.1:6667"}, Plain: true}}})
-	n, why := tr.asSet(tr.byID[testNet], map[string]string{SettingAddress: "evil.example", SettingTLSPorts: "1", SettingPassword: "x"})
-	if why != nil || n != tr.byID[testNet] {
+	n, why := tr.asSet(tr.rules().byID[testNet], map[string]string{SettingAddress: "evil.example", SettingTLSPorts: "1", SettingPassword: "x"})
+	if why != nil || n != tr.rules().byID[testNet] {
 		t.Errorf("got %+v, %+v", n, why)
 	}
 	for _, s := range tr.Settings(transports.Target{Kind: transports.TargetNetwork, Network: testNet}) {

@@ -57,11 +57,15 @@ func (s *session) connect() (*conn, *cause) {
 		abort()
 	}
 	s.mu.Unlock()
+	known, err := s.t.network(s.net.ID) // as it is by now
+	if err != nil {
+		return nil, &cause{transports.AsError(err), true}
+	}
 	set, err := s.settings(ctx)
 	if err != nil {
 		return nil, &cause{transports.NewError(transports.Internal, "Your settings cannot be read now.", err), false}
 	}
-	n, why := s.t.asSet(s.net, set)
+	n, why := s.t.asSet(known, set)
 	if why != nil {
 		return nil, why
 	}
@@ -69,7 +73,7 @@ func (s *session) connect() (*conn, *cause) {
 	if why != nil {
 		return nil, why
 	}
-	shown, why := certificates(s.net, set)
+	shown, why := certificates(n, set)
 	if why != nil {
 		return nil, why
 	}
@@ -80,7 +84,7 @@ func (s *session) connect() (*conn, *cause) {
 	if why != nil {
 		return nil, why
 	}
-	c := newConn(nc, &s.t.buffers, s.t.burst(set), func() { s.t.metrics.dropped.WithLabelValues(dropTooLong).Inc() })
+	c := newConn(nc, n, &s.t.buffers, s.t.burst(set), func() { s.t.metrics.dropped.WithLabelValues(dropTooLong).Inc() })
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.abort = nil
@@ -89,7 +93,10 @@ func (s *session) connect() (*conn, *cause) {
 		c.interrupt()
 		return c, nil
 	}
-	c.login, c.plain = login, n.Plain
+	if why := s.barred(c); why != nil { // the operator has changed his mind meanwhile
+		c.bar(why)
+	}
+	c.login = login
 	s.register(c, set)
 	s.wakeBy(c, c.begun.Add(registrationTimeout))
 	return c, nil
@@ -143,7 +150,7 @@ func (s *session) step(c *conn, line []byte, err error) *cause {
 		s.handle(c, text)
 		return c.fault
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		if c.broken != nil {
+		if c.broken != nil || c.fault != nil {
 			return c.lost(s.net, c.broken)
 		}
 		now := time.Now()
@@ -266,6 +273,9 @@ func (s *session) hangUp(c *conn, why *cause) {
 	deadline := time.Now().Add(quitTimeout)
 	_ = c.nc.SetDeadline(deadline) // an error shows when writing
 	reason, polite := s.reason, s.closed || why.err.Kind == transports.Gone
+	if c.barred && !s.closed {
+		reason, polite = "the gateway may not connect here any more", true
+	}
 	w := c.writer
 	s.mu.Unlock()
 	if w != nil {
@@ -375,7 +385,7 @@ func (s *session) backOff(c *conn, why *cause) time.Duration {
 		s.attempts = 0
 	}
 	// Who was turned away is turned away again, and counted.
-	if s.patient = c != nil && (why.err.Kind == transports.Full || why.err.Kind == transports.Denied); s.patient {
+	if s.patient = c != nil && !c.barred && (why.err.Kind == transports.Full || why.err.Kind == transports.Denied); s.patient {
 		s.attempts = max(s.attempts, throttledAttempts)
 	}
 	now := time.Now()
@@ -453,6 +463,14 @@ func (s *session) pause(d time.Duration) bool {
 		return false
 	}
 	return true
+}
+
+// hurryUp ends the pause before the next attempt.
+func (s *session) hurryUp() {
+	select {
+	case s.hurry <- struct{}{}:
+	default: // it was asked already
+	}
 }
 
 // label is the network's name in metrics.

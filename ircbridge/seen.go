@@ -85,7 +85,7 @@ func (s *session) sighting() (transports.Sighting, bool) {
 // Names reports whether what a network reports has the token of a user in it, who need not be connected. It is safe to call from any
 // goroutine.
 func (t *Transport) Names(reported string, user transports.Address) bool {
-	i := &t.opt.Identity
+	i := &t.rules().Identity
 	if len(i.Key) == 0 {
 		return false
 	}

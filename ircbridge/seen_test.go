@@ -75,8 +75,8 @@ func TestSeen(t *testing.T) {
 		{"ALICE-IRC", testNet, "alice"},
 		{"alice-irc", "other.test", ""},
 		{"alice", "", ""},
-		{tr.opt.Identity.token(bob), "", "bob"},
-		{"x!~" + tr.opt.Identity.token(bob) + "@y", "", "bob"},
+		{tr.rules().Identity.token(bob), "", "bob"},
+		{"x!~" + tr.rules().Identity.token(bob) + "@y", "", "bob"},
 		{"nobody", "", ""},
 		{"", "", ""},
 	} {
@@ -89,7 +89,7 @@ func TestSeen(t *testing.T) {
 		}
 	}
 	carol := transports.Address{Local: "carol", Domain: "example.org"}
-	if !tr.Names(tr.opt.Identity.token(carol), carol) || tr.Names(tr.opt.Identity.token(carol), alice) {
+	if !tr.Names(tr.rules().Identity.token(carol), carol) || tr.Names(tr.rules().Identity.token(carol), alice) {
 		t.Error("a token does not name its user, or another")
 	}
 }

@@ -132,13 +132,13 @@ func (t *Transport) settings(on transports.Target) []setting {
 		return nil
 	}
 	all := networkSettings()
-	if t.byID[on.Network] == nil {
+	if t.rules().byID[on.Network] == nil {
 		all = append(all, routeSettings(on.Network)...)
 	}
 	all = append(all, setting{transports.Setting{Field: transports.Field{
-		Name: SettingThrottle, Label: "Lines that are sent at once before the rest waits", Values: []string{strconv.Itoa(cmp.Or(t.opt.Burst, -1))},
+		Name: SettingThrottle, Label: "Lines that are sent at once before the rest waits", Values: []string{strconv.Itoa(cmp.Or(t.rules().Burst, -1))},
 	}}, maxSetting})
-	if t.opt.Identity.Fixed {
+	if t.rules().Identity.Fixed {
 		all = slices.DeleteFunc(all, func(s setting) bool { return s.Field.Name == SettingUsername || s.Field.Name == SettingRealname })
 	}
 	return all
@@ -167,7 +167,7 @@ func (t *Transport) CheckSettings(lang string, on transports.Target, set map[str
 	if wrong := t.checkBurst(lang, set[SettingThrottle]); wrong != "" {
 		faults = append(faults, transports.Fault{Field: SettingThrottle, Text: wrong})
 	}
-	if t.byID[on.Network] == nil {
+	if t.rules().byID[on.Network] == nil {
 		faults = append(faults, t.checkRoute(lang, set)...)
 	}
 	return faults

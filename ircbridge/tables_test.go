@@ -342,8 +342,8 @@ func idleSession(t testing.TB) (*session, *conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newSession(tr, tr.byID[testNet], alice, newRecorder())
-	c := newConn(deafConn{}, &tr.buffers, 10, func() {})
+	s := newSession(tr, tr.rules().byID[testNet], alice, newRecorder())
+	c := newConn(deafConn{}, new(Network), &tr.buffers, 10, func() {})
 	c.registered, c.ready = true, true
 	c.writer = &writing{wake: make(chan struct{}, 1)} // that never writes
 	s.conn, s.phase, s.nick, s.wanted = c, phaseOnline, "alice", "alice"

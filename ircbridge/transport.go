@@ -3,11 +3,11 @@ package ircbridge
 import (
 	"context"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -62,10 +62,10 @@ type Options struct {
 
 // Transport serves the virtual domain of the IRC networks. Its methods are safe to call from any goroutine.
 type Transport struct {
-	opt     Options
+	opt     Options // as New was given them; what may change is asked of rules
+	current atomic.Pointer[rules]
 	log     *slog.Logger
 	metrics *metrics
-	byID    map[string]*Network
 	buffers lineBuffers
 	people  people
 	gates   gates
@@ -88,11 +88,8 @@ var _ transports.Transport = (*Transport)(nil)
 
 // New makes the transport. It fails when the options make no sense.
 func New(opt Options) (*Transport, error) {
-	if opt.Rate == 0 {
-		opt.Rate = 1
-	}
-	if opt.Burst < 0 || opt.Rate < 0 || opt.ConnectRate < 0 {
-		return nil, errors.New("irc: burst and rates must be positive")
+	if err := opt.Check(); err != nil {
+		return nil, err
 	}
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
@@ -105,29 +102,10 @@ func New(opt Options) (*Transport, error) {
 		opt:      opt,
 		log:      opt.Log,
 		metrics:  m,
-		byID:     make(map[string]*Network, len(opt.Networks)),
 		sessions: make(map[sessionKey]*session),
 		leaving:  make(map[sessionKey]<-chan struct{}),
 	}
-	if opt.ConnectRate > 0 {
-		t.gates.every = time.Duration(float64(time.Second) / opt.ConnectRate)
-	}
-	for _, n := range opt.Networks {
-		if !validNetwork(n.ID) {
-			return nil, fmt.Errorf("irc: %q is no name for a network: it may have lower-case letters, digits, dots, dashes and underscores", n.ID)
-		}
-		if t.byID[n.ID] != nil {
-			return nil, fmt.Errorf("irc: network %q is configured twice", n.ID)
-		}
-		if n.Name == "" {
-			n.Name = n.ID
-		}
-		if len(n.Addresses) == 0 {
-			n.Addresses = []string{net.JoinHostPort(n.ID, defaultPort)}
-		}
-		n.configured = true
-		t.byID[n.ID] = &n
-	}
+	t.change(newRules(opt))
 	return t, nil
 }
 
@@ -135,7 +113,7 @@ func New(opt Options) (*Transport, error) {
 func (t *Transport) Describe() transports.Description {
 	d := transports.Description{
 		Kind:  "irc",
-		Name:  t.opt.Name,
+		Name:  t.rules().Name,
 		Rooms: true,
 		Prompt: transports.Prompt{
 			Description: "Write a channel or a nick, and its network, for instance “#linux irc.libera.chat”.",
@@ -146,11 +124,11 @@ func (t *Transport) Describe() transports.Description {
 	if d.Name == "" {
 		d.Name = "IRC gateway"
 	}
-	for _, n := range t.opt.Networks {
-		d.Networks = append(d.Networks, transports.Network{ID: n.ID, Name: t.byID[n.ID].Name})
+	for _, n := range t.rules().Networks {
+		d.Networks = append(d.Networks, transports.Network{ID: n.ID, Name: t.rules().byID[n.ID].Name})
 	}
 	d.Hints = append(d.Hints, "To write to a person, send a message to nick%network@DOMAIN.")
-	if t.opt.Open {
+	if t.rules().Open {
 		d.Hints = append(d.Hints, "The network may be any public IRC server with TLS, such as irc.libera.chat.")
 	}
 	if t.opt.Settings != nil {
@@ -176,16 +154,16 @@ func (t *Transport) Format(target transports.Target) string { return FormatTarge
 
 // network finds a network that the operator configured, or makes one of what a user named where that is allowed.
 func (t *Transport) network(id string) (*Network, error) {
-	if n := t.byID[id]; n != nil {
+	if n := t.rules().byID[id]; n != nil {
 		return n, nil
 	}
-	if !t.opt.Open {
+	if !t.rules().Open {
 		return nil, transports.NewError(transports.NotFound, fmt.Sprintf("This gateway does not connect to %q.", id), nil)
 	}
-	if !t.opt.Reach.names(id) {
+	if !t.rules().Reach.names(id) {
 		return nil, transports.NewError(transports.Denied, fmt.Sprintf("The operator of this gateway does not let it connect to %q.", id), nil)
 	}
-	return &Network{ID: id, Name: id, Addresses: t.opt.Reach.addresses(id, nil)}, nil
+	return &Network{ID: id, Name: id, Addresses: t.rules().Reach.addresses(id, nil)}, nil
 }
 
 // Open makes the session of a user on a network. There is one at a time for each pair of them. The session lives until Close

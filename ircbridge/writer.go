@@ -28,10 +28,10 @@ func (t *Transport) burst(set map[string]string) int {
 	n, err := strconv.Atoi(set[SettingThrottle])
 	switch {
 	case err != nil:
-		return t.opt.Burst
-	case t.opt.Burst == 0 && n < 0:
+		return t.rules().Burst
+	case t.rules().Burst == 0 && n < 0:
 		return 0
-	case t.opt.Burst == 0:
+	case t.rules().Burst == 0:
 		return max(n, 1)
 	case n < 0:
 		return t.mostBurst()
@@ -39,14 +39,14 @@ func (t *Transport) burst(set map[string]string) int {
 	return min(max(n, 1), t.mostBurst())
 }
 
-func (t *Transport) mostBurst() int { return max(t.opt.Burst, t.opt.UserBurst) }
+func (t *Transport) mostBurst() int { return max(t.rules().Burst, t.rules().UserBurst) }
 
 // checkBurst says what is wrong with a number of lines that a user would set.
 func (t *Transport) checkBurst(lang, value string) (wrong string) {
 	n, err := strconv.Atoi(value)
 	switch {
 	case value == "":
-	case t.opt.Burst > 0 && (err != nil || n < 0 || n > t.mostBurst()):
+	case t.rules().Burst > 0 && (err != nil || n < 0 || n > t.mostBurst()):
 		return text.Say(lang, "This is a number of lines from 0 to %d.", t.mostBurst())
 	case err != nil:
 		return text.Say(lang, "This is a number of lines, -1 for any number.")
@@ -160,7 +160,7 @@ func (s *session) take(c *conn, lines []outLine, now time.Time) ([]outLine, time
 	}
 	c.urgent = nil
 	unlimited := c.burst == 0
-	c.tokens = min(float64(c.burst), c.tokens+now.Sub(c.tokensAt).Seconds()*s.t.opt.Rate)
+	c.tokens = min(float64(c.burst), c.tokens+now.Sub(c.tokensAt).Seconds()*s.t.rules().Rate)
 	c.tokensAt = now
 	s.askModes(c)
 	s.tellMonitor(c)
@@ -196,7 +196,7 @@ func (s *session) take(c *conn, lines []outLine, now time.Time) ([]outLine, time
 	if len(lines) > 0 || len(c.queue) == 0 {
 		return lines, 0
 	}
-	return lines, time.Duration((1-c.tokens)/s.t.opt.Rate*float64(time.Second)) + time.Millisecond
+	return lines, time.Duration((1-c.tokens)/s.t.rules().Rate*float64(time.Second)) + time.Millisecond
 }
 
 // written notes what the network has now, and reports whether the host is to be told.

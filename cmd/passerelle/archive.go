@@ -30,7 +30,7 @@ func (t tidying) ask() {
 }
 
 // tidyArchive deletes what the archive shall not keep any longer, now and then and when it is asked to, until ctx ends.
-func tidyArchive(ctx context.Context, asked tidying, db *store.DB, gateways []*component.Gateway, cfg *config.Config, log *slog.Logger) {
+func tidyArchive(ctx context.Context, asked tidying, db *store.DB, gateways []*component.Gateway, cfg func() *config.Config, log *slog.Logger) {
 	timer := time.NewTimer(tidySoon)
 	defer timer.Stop()
 	for {
@@ -40,7 +40,7 @@ func tidyArchive(ctx context.Context, asked tidying, db *store.DB, gateways []*c
 		case <-asked:
 		case <-timer.C:
 		}
-		deleted, err := tidyOnce(ctx, db, gateways, cfg)
+		deleted, err := tidyOnce(ctx, db, gateways, cfg())
 		switch {
 		case ctx.Err() != nil:
 			return

@@ -27,6 +27,7 @@ type environment struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	getenv         func(string) string
+	hangup         <-chan os.Signal // SIGHUP, for serve; nil elsewhere
 }
 
 // command is a line of the command table.
@@ -58,9 +59,18 @@ func main() {
 
 // realMain is main with its deferred calls run before the exit.
 func realMain() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	env := &environment{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}
+	end := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if args := os.Args[1:]; len(args) > 0 && args[0] == serveCommand().name {
+		hangup := make(chan os.Signal, 1) // two of them in a row are one
+		signal.Notify(hangup, syscall.SIGHUP)
+		env.hangup = hangup
+	} else {
+		end = append(end, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), end...)
 	defer stop()
-	return run(ctx, &environment{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}, os.Args[1:])
+	return run(ctx, env, os.Args[1:])
 }
 
 // run finds the command and runs it.

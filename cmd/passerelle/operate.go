@@ -54,7 +54,7 @@ func (o *operation) client() (c *operator.Client, code int, done bool) {
 
 // failed says why nothing was done.
 func (o *operation) failed(err error) int {
-	printf(o.env.stderr, "passerelle %s: %s\n", o.command.name, printable(err.Error()))
+	printf(o.env.stderr, "passerelle %s: %s\n", o.command.name, printableLines(err.Error()))
 	return exitFailed
 }
 
@@ -108,9 +108,7 @@ func (o *operation) printSaid(said string) int {
 	if o.json {
 		return o.printJSON(map[string]string{"said": said})
 	}
-	for line := range strings.SplitSeq(said, "\n") {
-		printf(o.env.stdout, "%s\n", printable(line))
-	}
+	printf(o.env.stdout, "%s\n", printableLines(said))
 	return exitOK
 }
 
@@ -200,6 +198,15 @@ func printable(s string) string {
 		}
 		return r
 	}, s)
+}
+
+// printableLines is printable for a text of several lines.
+func printableLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i := range lines {
+		lines[i] = printable(lines[i])
+	}
+	return strings.Join(lines, "\n")
 }
 
 // maxInput is how long a value from a file may be, in bytes.

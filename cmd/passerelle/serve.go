@@ -38,7 +38,8 @@ func serveCommand() command {
 		long: `
 Reads the configuration file (default /etc/passerelle/passerelle.toml), joins the
 XMPP server and runs until it gets SIGTERM or SIGINT. What happens is logged on
-standard error. A new configuration takes effect at the next start.`,
+standard error. At SIGHUP it reads the file again, and the log says what changes
+and what takes a restart; where the file has faults, nothing changes.`,
 		run: runServe,
 	}
 }
@@ -52,26 +53,33 @@ func runServe(ctx context.Context, env *environment, args []string) int {
 	if done {
 		return code
 	}
-	level, err := logging.ParseLevel(cfg.Log.Level)
+	lowest, err := logging.ParseLevel(cfg.Log.Level)
 	if err != nil {
 		printf(env.stderr, "%v\n", err)
 		return exitConfig
 	}
+	level := new(slog.LevelVar)
+	level.Set(lowest)
 	log := logging.New(env.stderr, logging.Options{
 		Level: level, JSON: cfg.Log.Format == "json", Journal: env.getenv("JOURNAL_STREAM") != "",
 	})
 	for _, note := range cfg.Notes() {
 		log.Warn(note)
 	}
-	if err := serve(ctx, cfg, log); err != nil {
+	p := &process{log: log, level: level, load: func() (*config.Config, error) {
+		return config.Load(path, env.getenv("CREDENTIALS_DIRECTORY"))
+	}}
+	p.current.Store(cfg)
+	if err := p.serve(ctx, env.hangup); err != nil {
 		log.Error("stopped", "error", err)
 		return exitFailed
 	}
 	return exitOK
 }
 
-// serve wires everything: the only place that knows all packages.
-func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error) {
+// serve wires everything: the only place that knows all packages. Hangup says that the configuration is to be read again.
+func (p *process) serve(ctx context.Context, hangup <-chan os.Signal) (err error) {
+	cfg, log := p.config(), p.log
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
@@ -84,49 +92,43 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error
 		return err
 	}
 
-	identities, err := newIdentities(cfg)
-	if err != nil {
+	if p.identities, err = newIdentities(cfg); err != nil {
 		return err
 	}
-	keeper, err := newFiles(ctx, cfg, db, log)
-	if err != nil {
+	if p.keeper, err = newFiles(ctx, cfg, db, log); err != nil {
 		return err
 	}
 	checks := []web.Check{{Name: "database", Run: db.Ready}}
 	metrics := component.NewMetrics(registry)
 	idents := identd.NewTable()
-	tidy := make(tidying, 1)
-	var gateways []*component.Gateway
-	var transports []*ircbridge.Transport
+	p.tidy = make(tidying, 1)
 	var pages []web.Page // of the public listener
-	if keeper != nil {
-		pages = append(pages, web.Page{Pattern: files.Pattern, Handler: keeper})
+	if p.keeper != nil {
+		pages = append(pages, web.Page{Pattern: files.Pattern, Handler: p.keeper})
 	}
 	for i := range cfg.IRC {
 		c := &cfg.IRC[i]
-		identity := ircbridge.Identity{Key: derivedKey(key, forIdentities, c.Domain), Domain: c.Domain, Fixed: !c.OwnNames, Source: c.Source}
+		identity := ircbridge.Identity{Key: derivedKey(key, forIdentities, c.Domain), Domain: c.Domain}
 		if cfg.Identd.Listen != "" {
 			identity.Ident = idents
 		}
-		t, err := newIRC(c, identity, db, registry, log)
+		opt := ircOptions(c, identity)
+		opt.Settings, opt.Log = settings{db: db, domain: c.Domain}, log.With("domain", c.Domain)
+		opt.Metrics = prometheus.WrapRegistererWith(prometheus.Labels{"domain": c.Domain}, registry)
+		t, err := ircbridge.New(opt)
 		if err != nil {
 			return fmt.Errorf("irc gateway %s: %w", c.Domain, err)
 		}
 		g, err := component.New(component.Options{
 			Domain: c.Domain, Secret: c.Secret.Reveal(), Server: c.Server, Version: versionString(), Transport: t, Store: db,
-			Archive: cfg.Archive.Enabled, ArchiveDays: cfg.Archive.Days, Tidy: tidy.ask, Admins: c.Admins, Access: component.Access{Allow: c.AllowUsers, Deny: c.DenyUsers}, LinkURL: linkURL(cfg), PasteLines: c.PasteLines,
-			Log: log, Metrics: metrics, Identity: identities.User, OccupantKey: derivedKey(key, forOccupants, c.Domain),
-			Upload: component.UploadOptions{
-				OwnDomains: cfg.OwnDomains(c.Domain), Files: keeper, HTTP: safehttp.Options{UserAgent: "passerelle/" + versionString()},
-			},
-			Limits:   component.Limits{Networks: c.MaxNetworks, Rooms: c.MaxChannels, Sessions: c.MaxConnections, JoinsPerMinute: c.JoinsPerMinute},
-			AlwaysOn: component.AlwaysOn{Policy: stayPolicy(c.AlwaysOn), Networks: c.AlwaysOnNetworks, Rooms: c.AlwaysOnChannels},
-			Avatar:   component.Image(c.Avatar), NetworkAvatars: networkAvatars(c), Contact: c.Contact,
+			Archive: cfg.Archive.Enabled, Tidy: p.tidy.ask, Rules: rulesOf(cfg, c), LinkURL: linkURL(cfg), Reconfigure: p.reload,
+			Log: log, Metrics: metrics, Identity: p.identities.User, OccupantKey: derivedKey(key, forOccupants, c.Domain),
+			Upload: component.UploadOptions{Files: p.keeper, HTTP: safehttp.Options{UserAgent: "passerelle/" + versionString()}},
 		})
 		if err != nil {
 			return fmt.Errorf("irc gateway %s: %w", c.Domain, err)
 		}
-		gateways, transports = append(gateways, g), append(transports, t)
+		p.irc = append(p.irc, ircGateway{Gateway: g, transport: t, identity: identity})
 		checks = append(checks, web.Check{Name: g.Domain(), Run: func(context.Context) error {
 			if !g.Connected() {
 				return errors.New("not connected to the XMPP server")
@@ -147,7 +149,7 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error
 		})
 	}
 	if cfg.Admin.Socket != "" {
-		control, err := web.ListenControl(ctx, web.ControlOptions{Socket: cfg.Admin.Socket, Pages: operatorPages(gateways, log), Log: log})
+		control, err := web.ListenControl(ctx, web.ControlOptions{Socket: cfg.Admin.Socket, Pages: p.operatorPages(), Log: log})
 		if err != nil {
 			return fmt.Errorf("[admin] socket = %q: %w", cfg.Admin.Socket, err)
 		}
@@ -164,7 +166,7 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error
 		start(admin.Serve)
 	}
 	if cfg.Web.URL != nil {
-		pages = append(pages, linkPages(db, gateways, log)...)
+		pages = append(pages, p.linkPages(db)...)
 		public, err := web.ListenPublic(ctx, web.PublicOptions{
 			Listen: cfg.Web.Listen, URL: cfg.Web.URL, CertFile: cfg.Web.CertFile, KeyFile: cfg.Web.KeyFile, Pages: pages, Log: log,
 		})
@@ -182,12 +184,13 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error
 		log.Info("listening for ident", "address", ident.Addr())
 		start(ident.Serve)
 	}
-	if keeper != nil {
-		start(keeper.Run)
+	if p.keeper != nil {
+		start(p.keeper.Run)
 	}
 	start(settle)
-	start(func(ctx context.Context) error { tidyArchive(ctx, tidy, db, gateways, cfg, log); return nil })
-	for _, g := range gateways {
+	start(func(ctx context.Context) error { tidyArchive(ctx, p.tidy, db, p.gateways(), p.config, log); return nil })
+	start(func(ctx context.Context) error { return p.reloadOn(ctx, hangup) })
+	for _, g := range p.irc {
 		start(g.Run)
 	}
 	running.Wait()
@@ -195,16 +198,16 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error
 	if errors.Is(err, context.Canceled) {
 		err = nil // as asked
 	}
-	return errors.Join(err, shutdownIRC(transports))
+	return errors.Join(err, p.shutdownIRC())
 }
 
 // operatorPages are what the operator's command line talks to.
-func operatorPages(gateways []*component.Gateway, log *slog.Logger) http.Handler {
-	all := make([]operator.Gateway, len(gateways))
-	for i, g := range gateways {
+func (p *process) operatorPages() http.Handler {
+	all := make([]operator.Gateway, len(p.irc))
+	for i, g := range p.irc {
 		all[i] = g
 	}
-	return operator.NewHandler(all, log)
+	return operator.NewHandler(all, p.log)
 }
 
 // linkURL is where the pages of one-time links are reached; empty without a public listener.
@@ -216,23 +219,23 @@ func linkURL(cfg *config.Config) string {
 }
 
 // linkPages are those of one-time links.
-func linkPages(db *store.DB, gateways []*component.Gateway, log *slog.Logger) []web.Page {
-	all := make([]onetime.Gateway, len(gateways))
-	for i, g := range gateways {
+func (p *process) linkPages(db *store.DB) []web.Page {
+	all := make([]onetime.Gateway, len(p.irc))
+	for i, g := range p.irc {
 		all[i] = g
 	}
-	h := onetime.NewHandler(db, log, all...)
+	h := onetime.NewHandler(db, p.log, all...)
 	const path = onetime.Path + "{token}"
 	return []web.Page{{Pattern: "GET " + path, Handler: h}, {Pattern: "POST " + path, Handler: h}}
 }
 
 // shutdownIRC waits until all sessions have left their networks.
-func shutdownIRC(transports []*ircbridge.Transport) error {
+func (p *process) shutdownIRC() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	var errs []error
-	for _, t := range transports {
-		errs = append(errs, t.Shutdown(ctx, "gateway stopped"))
+	for _, g := range p.irc {
+		errs = append(errs, g.transport.Shutdown(ctx, "gateway stopped"))
 	}
 	return errors.Join(errs...)
 }
@@ -276,10 +279,8 @@ func newFiles(ctx context.Context, cfg *config.Config, db *store.DB, log *slog.L
 	if cfg.Web.URL == nil {
 		return nil, nil
 	}
-	c := &cfg.Files
 	return files.New(ctx, files.Options{
-		Dir: c.Path, URL: cfg.Web.PublicURL, Keep: time.Duration(c.Days) * 24 * time.Hour,
-		MaxSize: int64(c.MaxSize) << 20, UserQuota: int64(c.UserQuota) << 20, Quota: int64(c.Quota) << 20, Store: db, Log: log,
+		Dir: cfg.Files.Path, URL: cfg.Web.PublicURL, Limits: fileLimits(cfg), Store: db, Log: log,
 	})
 }
 
@@ -290,52 +291,4 @@ func newIdentities(cfg *config.Config) (*logging.Identities, error) {
 		return nil, fmt.Errorf("make a key for the log: %w", err)
 	}
 	return logging.NewIdentities(key, cfg.Log.Identities), nil
-}
-
-// stayPolicy is what a word of always_on stands for.
-func stayPolicy(word string) component.StayPolicy {
-	switch word {
-	case "allowed":
-		return component.StayAllowed
-	case "default":
-		return component.StayDefault
-	}
-	return component.StayNever
-}
-
-// networkAvatars are the pictures of the networks of a gateway that have one.
-func networkAvatars(c *config.IRC) map[string]component.Image {
-	avatars := make(map[string]component.Image)
-	for i := range c.Networks {
-		if n := &c.Networks[i]; len(n.Avatar.Data) > 0 {
-			avatars[n.Name] = component.Image(n.Avatar)
-		}
-	}
-	return avatars
-}
-
-// newIRC makes the transport of an IRC gateway.
-func newIRC(c *config.IRC, identity ircbridge.Identity, db *store.DB, registry prometheus.Registerer, log *slog.Logger) (*ircbridge.Transport, error) {
-	var networks []ircbridge.Network
-	for _, n := range c.Networks {
-		networks = append(networks, ircbridge.Network{
-			ID: n.Name, Name: n.Title, Addresses: n.Addresses, Plain: !n.TLS, RootCAs: n.Roots, Password: n.Password.Reveal(),
-			WebIRC: n.WebIRC.Reveal(),
-		})
-	}
-	reach := ircbridge.Reach{
-		Allow: c.AllowServers, Deny: c.DenyServers, AllowAddresses: c.AllowedAddresses, DenyAddresses: c.DeniedAddresses,
-		Plain: c.UserPlain, Unverified: c.UserUnverified,
-	}
-	for _, r := range c.UserPortRanges {
-		reach.UserPorts = append(reach.UserPorts, ircbridge.PortRange(r))
-	}
-	for _, port := range c.Ports {
-		reach.Ports = append(reach.Ports, uint16(port))
-	}
-	return ircbridge.New(ircbridge.Options{
-		Name: c.Name, Networks: networks, Open: c.Open, Reach: reach, Burst: c.Burst, UserBurst: c.UserBurst, Rate: c.Rate, ConnectRate: c.ConnectsPerSecond, Version: "passerelle " + versionString(), Identity: identity,
-		Settings: settings{db: db, domain: c.Domain}, Log: log.With("domain", c.Domain),
-		Metrics: prometheus.WrapRegistererWith(prometheus.Labels{"domain": c.Domain}, registry),
-	})
 }

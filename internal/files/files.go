@@ -25,6 +25,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode"
 
@@ -34,19 +35,25 @@ import (
 
 // Options are what a Keeper is made of.
 type Options struct {
-	Dir       string // for the bytes; made where it is not there
-	URL       string // of the public listener, without a slash at its end
+	Dir string // for the bytes; made where it is not there
+	URL string // of the public listener, without a slash at its end
+	Limits
+	Store *store.DB
+	Log   *slog.Logger
+}
+
+// Limits are how much is kept, and for how long. They may change while files are kept, see Reload.
+type Limits struct {
 	Keep      time.Duration
 	MaxSize   int64 // of one file, in bytes, as the next two
 	UserQuota int64
 	Quota     int64 // of all users
-	Store     *store.DB
-	Log       *slog.Logger
 }
 
 // Keeper keeps files. Its methods are safe to call from any goroutine.
 type Keeper struct {
-	opt Options
+	opt    Options // but for the limits
+	limits atomic.Pointer[Limits]
 
 	mu   sync.Mutex
 	used int64 // bytes of all files, counting those that are being written; set right by each collection
@@ -58,6 +65,7 @@ const partial = ".part"
 // New opens the directory and removes what a crash left there. Nobody else may use the directory.
 func New(ctx context.Context, o Options) (*Keeper, error) {
 	k := &Keeper{opt: o}
+	k.Reload(o.Limits)
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the directory of files: %w", err)
 	}
@@ -67,28 +75,32 @@ func New(ctx context.Context, o Options) (*Keeper, error) {
 	return k, nil
 }
 
+// Reload replaces the limits. What is kept already is kept for as long as was said.
+func (k *Keeper) Reload(l Limits) { k.limits.Store(&l) }
+
 // maxName is how much of a file's name is kept, in bytes.
 const maxName = 100
 
 // Keep stores a file and returns its link, which is good until the file expires. Where it may not be kept, the error is a
 // *transports.Error. r must give exactly f.Size bytes.
 func (k *Keeper) Keep(ctx context.Context, owner store.UserID, f transports.File, r io.Reader) (link string, err error) {
+	limits := k.limits.Load()
 	switch {
-	case f.Size > k.opt.MaxSize:
-		return "", transports.NewError(transports.TooLarge, "The gateway keeps no files larger than "+transports.FormatSize(k.opt.MaxSize)+".", nil)
+	case f.Size > limits.MaxSize:
+		return "", transports.NewError(transports.TooLarge, "The gateway keeps no files larger than "+transports.FormatSize(limits.MaxSize)+".", nil)
 	case !k.reserve(f.Size):
 		return "", transports.NewError(transports.Full, "The gateway has no space for more files. Try again tomorrow.", nil)
 	}
 	secret := rand.Text() // 130 bits
 	row := store.File{
 		UserID: owner, ID: fileID(secret), Name: cleanName(f.Name), Type: cleanType(f.Type), Size: f.Size,
-		Expires: time.Now().Add(k.opt.Keep),
+		Expires: time.Now().Add(limits.Keep),
 	}
 	if err := k.write(row.ID, f.Size, r); err != nil {
 		k.release(f.Size)
 		return "", fmt.Errorf("keep a file: %w", err)
 	}
-	err = k.opt.Store.Write(ctx, func(tx *store.Tx) error { return tx.AddFile(row, k.opt.UserQuota) })
+	err = k.opt.Store.Write(ctx, func(tx *store.Tx) error { return tx.AddFile(row, limits.UserQuota) })
 	if err != nil {
 		if ctx.Err() == nil {
 			err = errors.Join(err, os.Remove(k.file(row.ID)))
@@ -96,7 +108,7 @@ func (k *Keeper) Keep(ctx context.Context, owner store.UserID, f transports.File
 		} // else the row may still come, and the next collection sees whether it did
 		if errors.Is(err, store.ErrFileQuota) {
 			return "", transports.NewError(transports.Full,
-				"Your files on the gateway are as much as you may have ("+transports.FormatSize(k.opt.UserQuota)+"). The oldest of them expire first.", err)
+				"Your files on the gateway are as much as you may have ("+transports.FormatSize(limits.UserQuota)+"). The oldest of them expire first.", err)
 		}
 		return "", fmt.Errorf("keep a file: %w", err)
 	}
@@ -107,7 +119,7 @@ func (k *Keeper) Keep(ctx context.Context, owner store.UserID, f transports.File
 func (k *Keeper) reserve(size int64) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if size < 0 || k.used+size > k.opt.Quota {
+	if size < 0 || k.used+size > k.limits.Load().Quota {
 		return false
 	}
 	k.used += size

@@ -55,8 +55,8 @@ func openIn(ctx context.Context, dir string, change func(*Options)) (*Keeper, *s
 		return nil, nil, err
 	}
 	o := Options{
-		Dir: filepath.Join(dir, "files"), URL: "https://gateway.example/gw", Keep: time.Hour,
-		MaxSize: 1000, UserQuota: 1500, Quota: 2500, Store: db, Log: log,
+		Dir: filepath.Join(dir, "files"), URL: "https://gateway.example/gw",
+		Limits: Limits{Keep: time.Hour, MaxSize: 1000, UserQuota: 1500, Quota: 2500}, Store: db, Log: log,
 	}
 	if change != nil {
 		change(&o)

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 )
 
 // identityBytes is how much of the hash is shown: enough to tell users apart, short enough to read.
@@ -16,7 +17,7 @@ const identityBytes = 6
 // telling who talks to whom. It is safe to use from any goroutine.
 type Identities struct {
 	key   []byte
-	plain bool
+	plain atomic.Bool
 }
 
 // NewIdentities makes one that shows JIDs where plain is true. Without a key it makes a random one: the hash of a user is then the
@@ -27,8 +28,13 @@ func NewIdentities(key []byte, plain bool) *Identities {
 		// It never fails: crypto/rand ends the program instead.
 		_, _ = rand.Read(key)
 	}
-	return &Identities{key: key, plain: plain}
+	i := &Identities{key: key}
+	i.Show(plain)
+	return i
 }
+
+// Show says whether JIDs are shown from now on.
+func (i *Identities) Show(plain bool) { i.plain.Store(plain) }
 
 // User is the attribute that names a user. The hash is that of the bare JID, and it is not computed for a record that is left
 // out.
@@ -49,7 +55,7 @@ func (id identity) String() string { return id.LogValue().String() }
 
 // LogValue is what the log shows.
 func (id identity) LogValue() slog.Value {
-	if id.names.plain {
+	if id.names.plain.Load() {
 		return slog.StringValue(id.jid)
 	}
 	bare, _, _ := strings.Cut(id.jid, "/")

@@ -327,4 +327,12 @@ var french = map[string]string{
 	"It is tried again when you are back.":                                     "Un nouvel essai sera fait à votre retour.",
 	"You are not connected to %s any more, where you stay while you are away.": "Vous n'êtes plus connecté à %s, où vous restez en votre absence.",
 	"You are not back in %s, where you stay while you are away.":               "Vous n'êtes pas revenu dans %s, où vous restez en votre absence.",
+
+	// Reading the configuration again.
+	"Read the configuration again":                              "Relire la configuration",
+	"The configuration cannot be used, so nothing has changed:": "La configuration n'est pas utilisable, rien n'a donc changé :",
+	"Configuration reloaded.":                                   "Configuration relue.",
+	"Changed: %s.":                                              "Changé : %s.",
+	"It is what it was.":                                        "Elle est comme avant.",
+	"Needs a restart: %s.":                                      "Demande un redémarrage : %s.",
 }

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"time"
+
+	"passerelle/component"
+	"passerelle/config"
+	"passerelle/internal/files"
+	"passerelle/ircbridge"
+)
+
+// rulesOf are the rules of an IRC gateway.
+func rulesOf(cfg *config.Config, c *config.IRC) component.Rules {
+	return component.Rules{
+		Admins: c.Admins, Access: component.Access{Allow: c.AllowUsers, Deny: c.DenyUsers}, PasteLines: c.PasteLines, ArchiveDays: cfg.Archive.Days,
+		Limits:     component.Limits{Networks: c.MaxNetworks, Rooms: c.MaxChannels, Sessions: c.MaxConnections, JoinsPerMinute: c.JoinsPerMinute},
+		AlwaysOn:   component.AlwaysOn{Policy: stayPolicy(c.AlwaysOn), Networks: c.AlwaysOnNetworks, Rooms: c.AlwaysOnChannels},
+		OwnDomains: cfg.OwnDomains(c.Domain), Contact: c.Contact,
+		Avatar: component.Image(c.Avatar), NetworkAvatars: networkAvatars(c),
+	}
+}
+
+// fileLimits are those of the files that are kept.
+func fileLimits(cfg *config.Config) files.Limits {
+	c := &cfg.Files
+	return files.Limits{
+		Keep:    time.Duration(c.Days) * 24 * time.Hour,
+		MaxSize: int64(c.MaxSize) << 20, UserQuota: int64(c.UserQuota) << 20, Quota: int64(c.Quota) << 20,
+	}
+}
+
+// stayPolicy is what a word of always_on stands for.
+func stayPolicy(word string) component.StayPolicy {
+	switch word {
+	case "allowed":
+		return component.StayAllowed
+	case "default":
+		return component.StayDefault
+	}
+	return component.StayNever
+}
+
+// networkAvatars are the pictures of the networks of a gateway that have one.
+func networkAvatars(c *config.IRC) map[string]component.Image {
+	avatars := make(map[string]component.Image)
+	for i := range c.Networks {
+		if n := &c.Networks[i]; len(n.Avatar.Data) > 0 {
+			avatars[n.Name] = component.Image(n.Avatar)
+		}
+	}
+	return avatars
+}
+
+// ircOptions are what the transport of an IRC gateway is made of, as far as the configuration says it.
+func ircOptions(c *config.IRC, identity ircbridge.Identity) ircbridge.Options {
+	var networks []ircbridge.Network
+	for _, n := range c.Networks {
+		networks = append(networks, ircbridge.Network{
+			ID: n.Name, Name: n.Title, Addresses: n.Addresses, Plain: !n.TLS, RootCAs: n.Roots, Password: n.Password.Reveal(),
+			WebIRC: n.WebIRC.Reveal(),
+		})
+	}
+	reach := ircbridge.Reach{
+		Allow: c.AllowServers, Deny: c.DenyServers, AllowAddresses: c.AllowedAddresses, DenyAddresses: c.DeniedAddresses,
+		Plain: c.UserPlain, Unverified: c.UserUnverified,
+	}
+	for _, r := range c.UserPortRanges {
+		reach.UserPorts = append(reach.UserPorts, ircbridge.PortRange(r))
+	}
+	for _, port := range c.Ports {
+		reach.Ports = append(reach.Ports, uint16(port))
+	}
+	identity.Fixed, identity.Source = !c.OwnNames, c.Source
+	return ircbridge.Options{
+		Name: c.Name, Networks: networks, Open: c.Open, Reach: reach, Burst: c.Burst, UserBurst: c.UserBurst, Rate: c.Rate, ConnectRate: c.ConnectsPerSecond,
+		Version: "passerelle " + versionString(), Identity: identity,
+	}
+}
