@@ -203,7 +203,7 @@ func TestRestoreAfterCrash(t *testing.T) {
 	bob.expect(`<message type='groupchat' from='#quiet%irc.example@irc.localhost'><body>The gateway was restarted. Going back into this room.</body></message>`)
 	s := w.session()
 	j := next[transports.Join](t, s)
-	if s.user.Local != "bob" || j.Password != "key" || j.Nick != "bob" {
+	if s.user.Local != "bob" || j.Password != "key" || j.Nick != "bob" || !j.Lasting {
 		t.Errorf("restored %s with %+v", s.user, j)
 	}
 	s.emit(t, transports.Entered{Ref: j.Ref, Room: j.Room, Nick: "bob", Members: []transports.Member{{Person: &transports.Person{Nick: "bob"}}}})

@@ -137,8 +137,8 @@ func (g *Gateway) remembered(ctx context.Context) []restoring {
 	return back
 }
 
-// restoreSpread lies between two rooms that are entered again: 50 a second, so that a network does not see everybody at once.
-const restoreSpread = 20 * time.Millisecond
+// restoreSpread lies between two rooms that are entered again: 500 a second. How many a network sees at once is the bridge's business.
+const restoreSpread = 2 * time.Millisecond
 
 // restoring is a client on its way back into a room.
 type restoring struct {

@@ -89,7 +89,7 @@ type IRC struct {
 	Burst             int       `toml:"burst" doc:"How many lines a user may send at once before rate slows them down. 0 means no limit at all."`
 	Rate              float64   `toml:"rate" doc:"How many lines a second after that. Most networks disconnect whoever sends many more."`
 	UserBurst         int       `toml:"user_burst" doc:"How many lines at once a user may choose for himself on a network, in place of burst."`
-	ConnectsPerSecond float64   `toml:"connects_per_second" doc:"How many connections a second are made to one network, of all users. After a restart of that network, or of passerelle, people go back one after the other and are told when it is their turn. 0 means no limit."`
+	ConnectsPerSecond float64   `toml:"connects_per_second" doc:"How many connections a second are made to one network at most, of all users. After a restart of that network, or of passerelle, people go back one after the other: ten in the first second, twice as many in each further one, and fewer once the network turns somebody away. Whoever waits for long is told when it is his turn. 0 means no limit."`
 	MaxConnections    int       `toml:"max_connections" doc:"How many connections to networks there may be at a time, of all users."`
 	MaxNetworks       int       `toml:"max_networks" doc:"How many networks a user may be connected to at a time."`
 	MaxChannels       int       `toml:"max_channels" doc:"How many channels a user may be in at a time, on all networks."`
@@ -230,7 +230,7 @@ func (i *IRC) setDefaults() {
 	i.Burst = 10
 	i.UserBurst = 20
 	i.Rate = 1
-	i.ConnectsPerSecond = 10
+	i.ConnectsPerSecond = 100
 	i.MaxConnections = 10_000
 	i.MaxNetworks = 32
 	i.MaxChannels = 500

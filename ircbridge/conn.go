@@ -102,7 +102,7 @@ func (c *conn) expireAt(t time.Time) {
 // refuse ends the connection because of what the network said; the first reason counts.
 func (c *conn) refuse(err *transports.Error, final bool) {
 	if c.fault == nil {
-		c.fault = &cause{err, final}
+		c.fault = &cause{err: err, final: final}
 	}
 }
 
@@ -126,7 +126,7 @@ func (c *conn) lost(n *Network, err error) *cause {
 	case !c.registered:
 		return n.hungUp(err)
 	default:
-		return &cause{transports.NewError(transports.Offline, fmt.Sprintf("The connection to %s was lost.", n.Name), err), false}
+		return &cause{err: transports.NewError(transports.Offline, fmt.Sprintf("The connection to %s was lost.", n.Name), err)}
 	}
 }
 

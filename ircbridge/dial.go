@@ -28,6 +28,8 @@ const defaultPort = "6697"
 type cause struct {
 	err   *transports.Error
 	final bool // trying again would not help
+	// unreachable says that nothing was there to speak with, which is so for everybody.
+	unreachable bool
 }
 
 // dial connects somebody to the first address of n that takes us. It shows a certificate where the network asks for one.
@@ -46,7 +48,9 @@ func (t *Transport) dialAddress(ctx context.Context, user transports.Address, n 
 	defer cancel()
 	conn, err := t.rules().Identity.known(user, func() (net.Conn, error) { return t.dialer(user, n)(ctx, "tcp", address) })
 	if err != nil {
-		return nil, dialFault(n, err)
+		why := dialFault(n, err)
+		why.unreachable = !why.final
+		return nil, why
 	}
 	if n.Plain {
 		return conn, nil
@@ -112,7 +116,7 @@ func dialFault(n *Network, err error) *cause {
 		if u, ok := errors.AsType[*untrustedError](err); ok {
 			words += fmt.Sprintf(" Its fingerprint (SHA-256) is %s: if you know that it is the server's, set that with the command configure.", u.fingerprint)
 		}
-		return &cause{transports.NewError(kind, words, err), final}
+		return &cause{err: transports.NewError(kind, words, err), final: final}
 	}
 	if errors.Is(err, errDeniedAddress) {
 		return fault(transports.Denied, true, "The operator of this gateway does not let it connect to the address of %s.")

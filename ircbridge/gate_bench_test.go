@@ -9,8 +9,8 @@ import (
 	"passerelle/transports"
 )
 
-// BenchmarkHerd has a network with 1,000 users restart, and says within how many seconds they are back, and how many connected in the
-// busiest second.
+// BenchmarkHerd has a network with 1,000 users restart, without a limit and with the default's, and says within how many seconds they are back,
+// and how many connected in the busiest second.
 func BenchmarkHerd(b *testing.B) {
 	const users = 1000
 	for _, rate := range []float64{0, 100} {

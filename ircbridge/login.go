@@ -59,8 +59,8 @@ func newLogin(n *Network, set map[string]string) (*login, *cause) {
 	case l.wish == saslNone, l.wish == saslAuto && set[SettingAccount] == "" && l.password == "" && !l.certificate:
 		return nil, nil
 	case len(l.possible(l.wish, true)) == 0:
-		return nil, &cause{refused(transports.NeedPassword, "To log in to %s takes an account and its password, or a certificate: "+
-			"complete your settings with the command configure, or choose there not to log in.", n.Name), true}
+		return nil, &cause{err: refused(transports.NeedPassword, "To log in to %s takes an account and its password, or a certificate: "+
+			"complete your settings with the command configure, or choose there not to log in.", n.Name), final: true}
 	}
 	return l, nil
 }
@@ -75,7 +75,7 @@ func certificates(n *Network, set map[string]string) ([]tls.Certificate, *cause)
 	if err != nil {
 		e := refused(transports.NeedPassword, "Your certificate for %s cannot be read: set it again with the command configure.", n.Name)
 		e.Err = err
-		return nil, &cause{e, true}
+		return nil, &cause{err: e, final: true}
 	}
 	return []tls.Certificate{*certificate}, nil
 }

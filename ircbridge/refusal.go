@@ -128,7 +128,7 @@ func (n *Network) turnedOut(words string, err error) *cause {
 		words = m[1]
 	}
 	words = strings.TrimRight(words, ".!")
-	why := &cause{refused(transports.Offline, "%s closed the connection: %s.", n.Name, words), false}
+	why := &cause{err: refused(transports.Offline, "%s closed the connection: %s.", n.Name, words)}
 	switch {
 	case banned.MatchString(words):
 		why = n.bans(words)
@@ -141,7 +141,7 @@ func (n *Network) turnedOut(words string, err error) *cause {
 
 // bans is that a network lets the user in no more, in its words.
 func (n *Network) bans(words string) *cause {
-	return &cause{refused(transports.Denied, "%s has banned you: %s. Only its operators can lift that.", n.Name, words), true}
+	return &cause{err: refused(transports.Denied, "%s has banned you: %s. Only its operators can lift that.", n.Name, words), final: true}
 }
 
 // hungUp is that a network closed the connection before the user was in, without a word. InspIRCd has none for whom it does not want where
@@ -150,5 +150,5 @@ func (n *Network) hungUp(err error) *cause {
 	e := refused(transports.Offline, "%s closed the connection before you were in, and did not say why. It may take no more connections from here: "+
 		"try again in a few minutes.", n.Name)
 	e.Err = err
-	return &cause{e, false}
+	return &cause{err: e}
 }

@@ -154,6 +154,8 @@ func (s *session) ready(c *conn) {
 	c.ready = true
 	c.since = time.Now()
 	c.lastUse = c.since
+	s.queued = false
+	s.t.gates.letIn(s.gate)
 	s.setPhase(phaseOnline)
 	s.t.metrics.connects.WithLabelValues(s.net.label(), "ok").Inc()
 	s.log.Debug("irc session online", "network", s.net.ID)

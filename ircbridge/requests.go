@@ -115,7 +115,7 @@ func (s *session) mayJoin(q transports.Join) *transports.Error {
 
 // start begins to connect.
 func (s *session) start(nick string) {
-	s.wanted = sanitizeNick(nick, defaultISupport().nickLen)
+	s.wanted, s.eager = sanitizeNick(nick, defaultISupport().nickLen), true
 	s.setPhase(phaseConnecting)
 	s.t.running.Go(s.run)
 }

@@ -30,7 +30,7 @@ func (t *Transport) asSet(n *Network, set map[string]string) (*Network, *cause) 
 		return n, nil
 	}
 	final := func(format string, args ...any) (*Network, *cause) {
-		return nil, &cause{refused(transports.Denied, format, args...), true}
+		return nil, &cause{err: refused(transports.Denied, format, args...), final: true}
 	}
 	own := *n
 	reach := &t.rules().Reach

@@ -59,11 +59,11 @@ func (s *session) connect() (*conn, *cause) {
 	s.mu.Unlock()
 	known, err := s.t.network(s.net.ID) // as it is by now
 	if err != nil {
-		return nil, &cause{transports.AsError(err), true}
+		return nil, &cause{err: transports.AsError(err), final: true}
 	}
 	set, err := s.settings(ctx)
 	if err != nil {
-		return nil, &cause{transports.NewError(transports.Internal, "Your settings cannot be read now.", err), false}
+		return nil, &cause{err: transports.NewError(transports.Internal, "Your settings cannot be read now.", err)}
 	}
 	n, why := s.t.asSet(known, set)
 	if why != nil {
@@ -77,10 +77,7 @@ func (s *session) connect() (*conn, *cause) {
 	if why != nil {
 		return nil, why
 	}
-	if !s.awaitGate(ctx, n) {
-		return nil, &cause{refused(transports.Gone, "Closed."), true}
-	}
-	nc, why := s.t.dial(ctx, s.user, n, shown)
+	nc, why := s.dial(ctx, n, shown)
 	if why != nil {
 		return nil, why
 	}
@@ -101,6 +98,8 @@ func (s *session) connect() (*conn, *cause) {
 	s.wakeBy(c, c.begun.Add(registrationTimeout))
 	return c, nil
 }
+
+func closedMeanwhile() *cause { return &cause{err: refused(transports.Gone, "Closed."), final: true} }
 
 // settings are what the user configured for the network. The store is asked here, where nobody waits for the session.
 func (s *session) settings(ctx context.Context) (map[string]string, error) {
@@ -137,7 +136,7 @@ func (s *session) step(c *conn, line []byte, err error) *cause {
 	defer s.mu.Unlock()
 	switch {
 	case s.closed:
-		return &cause{transports.NewError(transports.Gone, "Closed.", nil), true}
+		return closedMeanwhile()
 	case err == nil:
 		s.t.metrics.in.Inc()
 		c.heard = time.Now()
@@ -169,7 +168,7 @@ func (s *session) step(c *conn, line []byte, err error) *cause {
 
 // expire does what is due, and sets the deadline of reading to what is due next.
 func (s *session) expire(c *conn, now time.Time) *cause {
-	silent := func(text string) *cause { return &cause{refused(transports.Offline, text, s.net.Name), false} }
+	silent := func(text string) *cause { return &cause{err: refused(transports.Offline, text, s.net.Name)} }
 	next := c.heard.Add(silenceTimeout)
 	switch {
 	case !c.pinged.IsZero():
@@ -242,7 +241,7 @@ func (s *session) expire(c *conn, now time.Time) *cause {
 		due(s.watching.nextPoll)
 	}
 	if s.idle(c) && due(c.lastUse.Add(idleTimeout)) {
-		return &cause{refused(transports.Gone, "Left %s, since you are in none of its channels.", s.net.Name), true}
+		return &cause{err: refused(transports.Gone, "Left %s, since you are in none of its channels.", s.net.Name), final: true}
 	}
 	c.expireAt(next)
 	return nil
@@ -331,6 +330,9 @@ func (s *session) disconnected(c *conn, why *cause) time.Duration {
 	defer s.mu.Unlock()
 	if !s.closed && (c == nil || !c.ready) {
 		s.t.metrics.connects.WithLabelValues(s.net.label(), result(why)).Inc()
+		if c != nil && (why.err.Kind == transports.Full || why.err.Kind == transports.Offline) {
+			s.t.gates.turnedAway(s.gate)
+		}
 	}
 	s.failAll(c, why.err)
 	s.conn = nil
@@ -394,6 +396,9 @@ func (s *session) backOff(c *conn, why *cause) time.Duration {
 		return 0
 	}
 	retry := backoff(s.attempts)
+	if why.unreachable {
+		retry = jitter(probeAfter(s.attempts))
+	}
 	s.attempts++
 	s.nextTry = now.Add(retry)
 	next := s.nextTry
@@ -446,19 +451,28 @@ func backoff(attempt int) time.Duration {
 	if attempt < 9 {
 		d = min(maxRetry, minRetry<<attempt)
 	}
+	return jitter(d)
+}
+
+func jitter(d time.Duration) time.Duration {
 	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
 }
 
-// pause waits for the next attempt; false when the session is closed meanwhile.
+// pause waits for the next attempt, or until somebody else reaches a network that could not be reached; false when the session is closed
+// meanwhile.
 func (s *session) pause(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	s.mu.Lock()
-	hurry := s.hurry
+	hurry, reached := s.hurry, s.t.outages.over(s.addresses)
 	s.mu.Unlock()
 	select {
 	case <-timer.C:
+	case <-reached:
 	case <-hurry:
+		s.mu.Lock()
+		s.eager = true
+		s.mu.Unlock()
 	case <-s.ctx.Done():
 		return false
 	}

@@ -61,10 +61,14 @@ type session struct {
 	watching *watch // nil while nobody is watched
 	conn     *conn  // nil while there is none
 	attempts int    // since the last stable connection
-	lastTry  time.Time
-	nextTry  time.Time
-	patient  bool          // the network turned us away and counts: no Join cuts the back-off short
-	left     chan struct{} // closed once nothing is connected any more; nil where nobody could wait for it
+	eager    bool   // somebody waits for the next attempt
+	queued   bool   // the user was told that he waits for his turn
+	// gate and addresses are those of the last attempt.
+	gate, addresses string
+	lastTry         time.Time
+	nextTry         time.Time
+	patient         bool          // the network turned us away and counts: no Join cuts the back-off short
+	left            chan struct{} // closed once nothing is connected any more; nil where nobody could wait for it
 }
 
 var _ transports.Session = (*session)(nil)

@@ -47,7 +47,7 @@ type Options struct {
 
 	Identity Identity
 
-	// ConnectRate is how many connections a second are made to one network, of all users; zero means no limit.
+	// ConnectRate is how many connections a second are made to one network at most, of all users; zero means no limit.
 	ConnectRate float64
 
 	Version  string   // answers CTCP VERSION
@@ -69,6 +69,7 @@ type Transport struct {
 	buffers lineBuffers
 	people  people
 	gates   gates
+	outages outages
 
 	mu       sync.Mutex
 	closed   bool

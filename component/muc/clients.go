@@ -2,6 +2,7 @@ package muc
 
 import (
 	"fmt"
+	"slices"
 
 	"passerelle/component/downgrade"
 	"passerelle/component/stanza"
@@ -46,7 +47,8 @@ func (r *Room) Presence(from transports.Address, nick string, p *stanza.Element,
 	}
 }
 
-// Restore takes a client back in that was in the room when an earlier process of the gateway died.
+// Restore takes a client back in that was in the room when an earlier process of the gateway died. It believes that it is in it, so it is not
+// put out while the network is not there.
 func (r *Room) Restore(from transports.Address, nick, password string, out *Out) {
 	if r.client(from) != nil {
 		return
@@ -63,17 +65,22 @@ func (r *Room) join(c client, password string, out *Out) {
 		return
 	}
 	first := len(r.clients) == 0
+	asked := slices.ContainsFunc(r.clients, func(o client) bool { return !o.restored }) // of those that wait
 	r.clients = append(r.clients, c)
 	// On its way is remembered too: after a crash the answer is still owed.
 	out.Changes = append(out.Changes, Change{Room: r, Client: c.addr, In: true, Nick: c.want, Password: password})
-	if !first || r.entered {
+	if r.entered {
 		return
 	}
-	if password != "" || !r.stays { // else the one that he came in with before
+	if first && (password != "" || !r.stays) { // else the one that he came in with before
 		r.password = password
 	}
-	if !r.recalling {
+	switch {
+	case r.recalling, asked:
+	case !c.restored:
 		r.askIn(&c, out)
+	case first && !r.stays:
+		out.Requests = append(out.Requests, Ask{Room: r, Request: transports.Join{Room: r.opt.Target, Nick: c.want, Password: r.password, Lasting: true}})
 	}
 }
 

@@ -152,7 +152,7 @@ func (r *Room) Done(ref transports.Ref, err error, out *Out) {
 	case e == nil:
 		// What succeeded has an event of its own.
 	case p.kind == pendingJoin:
-		r.refuseJoins(e, out)
+		r.refuseJoins(e, func(c client) bool { return !c.restored }, out)
 	case p.kind == pendingNick:
 		r.refuse(p.client, p.nick, p.id, e, out) // XEP-0045 §7.6
 	default:
@@ -163,13 +163,15 @@ func (r *Room) Done(ref transports.Ref, err error, out *Out) {
 	}
 }
 
-// refuseJoins answers every client that waits to be let in.
-func (r *Room) refuseJoins(e *transports.Error, out *Out) {
-	for len(r.clients) > 0 {
-		c := r.clients[0]
-		if c.restored {
+// refuseJoins answers clients that wait to be let in.
+func (r *Room) refuseJoins(e *transports.Error, which func(client) bool, out *Out) {
+	for _, c := range slices.Clone(r.clients) {
+		switch {
+		case !which(c):
+			continue
+		case c.restored:
 			r.sendRemoved(&c, c.want, statusFault, e.Text, out)
-		} else {
+		default:
 			r.refuse(c.addr, c.want, c.join, e, out)
 		}
 		r.drop(c.addr, out)
@@ -184,7 +186,7 @@ func (r *Room) lost(e transports.Parted, out *Out) {
 	}
 	r.stays = false
 	if !r.entered {
-		r.refuseJoins(transports.AsError(e.Err), out)
+		r.refuseJoins(transports.AsError(e.Err), func(client) bool { return true }, out)
 		return
 	}
 	reason := e.Reason

@@ -253,7 +253,7 @@ func (r *Room) Say(text string, out *Out) {
 }
 
 func (r *Room) sayTo(c *client, text string, out *Out) {
-	if !c.in || text == "" {
+	if !c.in && !c.restored || text == "" {
 		return
 	}
 	out.Stanzas.Start("message").JID("from", r.opt.Address).JID("to", c.addr).Attr("type", "groupchat").Attr("id", r.opt.NewID()).
