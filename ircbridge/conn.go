@@ -41,6 +41,7 @@ type conn struct {
 
 	// What the network is like.
 	echo, labels, tags, batching bool
+	awayNotify                   bool
 	isup                         isupport
 	ident, hostname              string // of ourselves, as others see them; empty while unknown
 	account                      string // that we are logged in to; empty for none
@@ -69,17 +70,19 @@ type conn struct {
 	pinged   time.Time // zero unless an answer is awaited
 	lastUse  time.Time
 	lastCTCP time.Time
+	nextWho  time.Time // zero before the first one
 	deadline time.Time // of reading
 
 	bouncer   bool     // what we are connected to keeps the user in his channels
 	elsewhere []string // channels that it is in and that the user did not join here
 	late      bool     // the deadline of reading passed while we did not read
 
-	batches map[string]string // label by batch
-	fault   *cause            // why the connection ends
-	barred  bool              // because it may not be any more
-	broken  error             // of writing
-	words   string            // of ERROR
+	batches  map[string]string // label by batch
+	awayTold map[string]string // what the user was told of whom he wrote to, by folded nick
+	fault    *cause            // why the connection ends
+	barred   bool              // because it may not be any more
+	broken   error             // of writing
+	words    string            // of ERROR
 }
 
 func newConn(nc net.Conn, to *Network, buffers *lineBuffers, burst int, tooLong func()) *conn {

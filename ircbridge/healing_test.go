@@ -113,7 +113,7 @@ func nextLine(t *testing.T, p *ircd.Peer) string {
 			t.Fatal(err)
 		}
 		switch command, _, _ := strings.Cut(line, " "); command {
-		case "CAP", "USER", "JOIN", "MODE":
+		case "CAP", "USER", "JOIN", "MODE", "WHO":
 		default:
 			return line
 		}

@@ -51,6 +51,8 @@ func (s *session) numeric(c *conn, e *girc.Event) {
 				r.enter.topicAt = time.Unix(at, 0).UTC()
 			}
 		}
+	case girc.RPL_WHOREPLY:
+		s.who(e)
 	case girc.RPL_NAMREPLY:
 		s.names(c, e.Params)
 	case girc.RPL_ENDOFNAMES:

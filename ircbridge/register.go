@@ -108,6 +108,8 @@ func (c *conn) setCap(name string, on bool) {
 		c.tags = on
 	case "batch":
 		c.batching = on
+	case "away-notify":
+		c.awayNotify = on
 	}
 }
 
@@ -163,6 +165,7 @@ func (s *session) ready(c *conn) {
 	s.joinAll(c)
 	s.watchAll(c)
 	s.wishFor(c)
+	s.awayAnew(c)
 	if s.list != nil {
 		s.askList(c)
 	}

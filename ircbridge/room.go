@@ -37,6 +37,8 @@ type room struct {
 	rejoins int       // how often that was tried on this connection
 
 	askModes bool // how it is set up is still to be asked
+	askWho   bool // and who is away
+	small    bool // enough to ask that
 }
 
 // Bounds of what is collected while a channel is entered.
@@ -183,6 +185,8 @@ func (s *session) namesEnd(c *conn, name string) {
 		s.post(event)
 	}
 	r.askModes = r.state == roomEntering
+	r.small = len(n.members) <= maxWho
+	r.askWho = r.small && r.state == roomEntering
 	r.state, r.entered, r.enter, r.rejoins = roomIn, true, nil, 0
 	for _, e := range n.held {
 		s.post(e)

@@ -240,6 +240,14 @@ func (s *session) expire(c *conn, now time.Time) *cause {
 		s.poll(c)
 		due(s.watching.nextPoll)
 	}
+	if c.ready && due(s.awayDue()) {
+		s.tellAway(c, now)
+		due(s.awayDue())
+	}
+	if !c.awayNotify && due(c.nextWho) {
+		s.askWhoAgain(c)
+		due(c.nextWho)
+	}
 	if s.idle(c) && due(c.lastUse.Add(idleTimeout)) {
 		return &cause{err: refused(transports.Gone, "Left %s, since you are in none of its channels.", s.net.Name), final: true}
 	}

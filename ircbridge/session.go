@@ -59,6 +59,7 @@ type session struct {
 	pending  []pending
 	list     *listing
 	watching *watch // nil while nobody is watched
+	away     *away  // nil while the user never was
 	conn     *conn  // nil while there is none
 	attempts int    // since the last stable connection
 	eager    bool   // somebody waits for the next attempt
@@ -131,6 +132,8 @@ func (s *session) do(r transports.Request) *transports.Error {
 		return s.configure(r)
 	case transports.Invite:
 		return s.invite(r)
+	case transports.SetAway:
+		return s.setOwnAway(r)
 	case transports.Watch:
 		return s.watch(r)
 	case transports.List:

@@ -273,9 +273,8 @@ func (s *session) watchNumeric(c *conn, e *girc.Event) bool {
 			}
 		}
 	case girc.RPL_AWAY:
-		// Who has written to somebody is told so; it is shown to him as well.
 		s.setAwayOf(c, param1(e), true, e.Last())
-		return false
+		s.tellOfAway(c, e)
 	default:
 		return false
 	}
@@ -348,13 +347,6 @@ func (s *session) askAway(c *conn, nicks []string) {
 		}
 	}
 	s.startWriter(c)
-}
-
-// awayChanged takes that somebody is away or back (IRCv3 away-notify).
-func (s *session) awayChanged(c *conn, e *girc.Event) {
-	if e.Source != nil {
-		s.setAwayOf(c, e.Source.Name, len(e.Params) > 0 && e.Last() != "", e.Last())
-	}
 }
 
 // setAwayOf notes that somebody, who is there then, is away or back.

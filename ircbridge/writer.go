@@ -163,6 +163,7 @@ func (s *session) take(c *conn, lines []outLine, now time.Time) ([]outLine, time
 	c.tokens = min(float64(c.burst), c.tokens+now.Sub(c.tokensAt).Seconds()*s.t.rules().Rate)
 	c.tokensAt = now
 	s.askModes(c)
+	s.askWho(c)
 	s.tellMonitor(c)
 	n := 0
 	for ; n < len(c.queue) && (unlimited || c.tokens >= 1) && len(lines) < maxBatch; n++ {

@@ -122,6 +122,13 @@ type Presence struct {
 	Text   string // of who is away, where the network tells
 }
 
+// Away says that somebody who may be in rooms of the network is away or back.
+type Away struct {
+	Nick string
+	Away bool
+	Text string // what he says of it, where the network tells
+}
+
 // Subject says that a room's subject changed.
 type Subject struct {
 	Ref  Ref
@@ -181,6 +188,7 @@ func (ModesChanged) event() {}
 func (BanList) event()      {}
 func (Invited) event()      {}
 func (Presence) event()     {}
+func (Away) event()         {}
 func (Subject) event()      {}
 func (Notice) event()       {}
 func (RoomList) event()     {}

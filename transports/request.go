@@ -101,6 +101,13 @@ type Watch struct {
 	Stop bool
 }
 
+// SetAway says that the user is away, with what he says of it, or back. It may come before the session is connected, and counts whenever it
+// is. Nothing answers it. The bridge tells the network when it sees fit: often changing one's mind is no flood.
+type SetAway struct {
+	Away bool
+	Text string
+}
+
 // List asks for the network's public rooms. It is answered by one RoomList, or by Done with the error.
 type List struct{ Ref Ref }
 
@@ -114,4 +121,5 @@ func (Inspect) request()    {}
 func (Configure) request()  {}
 func (Invite) request()     {}
 func (Watch) request()      {}
+func (SetAway) request()    {}
 func (List) request()       {}

@@ -111,6 +111,9 @@ func (s *Server) registeredCommand(c *client, name string, params []string) {
 			if p.account != "" {
 				c.numeric("330", p.nick+" "+p.account+" :is logged in as")
 			}
+			if p.away != "" {
+				c.numeric("301", p.nick+" :"+p.away)
+			}
 		} else {
 			c.numeric("401", params[0]+" :No such nick/channel")
 		}

@@ -95,8 +95,8 @@ func (p *Peer) Welcome(t testing.TB, nick string) {
 	p.Send(t, ":irc.test CAP * LS :", ":irc.test 001 "+nick+" :Welcome", ":irc.test 376 "+nick+" :End of MOTD")
 }
 
-// EnterChannel answers the next JOIN as a server does, with nick as the only member, and reads the question how the channel is set
-// up.
+// EnterChannel answers the next JOIN as a server does, with nick as the only member, and reads the questions how the channel is set
+// up and who is away.
 func (p *Peer) EnterChannel(t testing.TB, nick string) string {
 	t.Helper()
 	line := p.Expect(t, "JOIN ")
@@ -105,6 +105,7 @@ func (p *Peer) EnterChannel(t testing.TB, nick string) string {
 	p.Send(t, ":"+nick+"!u@host.test JOIN "+channel,
 		":irc.test 353 "+nick+" = "+channel+" :"+nick, ":irc.test 366 "+nick+" "+channel+" :End of NAMES")
 	p.Expect(t, "MODE "+channel)
+	p.Expect(t, "WHO "+channel)
 	return channel
 }
 

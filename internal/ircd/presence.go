@@ -21,6 +21,17 @@ func (s *Server) presenceCommand(c *client, name string, params []string) bool {
 				p.send(strings.TrimSuffix(":"+c.mask()+" AWAY :"+c.away, " :"))
 			}
 		}
+	case "WHO": // RFC 2812 §3.6.1
+		if ch := s.channels[fold(first(params))]; ch != nil {
+			for p := range ch.members {
+				flag := "H"
+				if p.away != "" {
+					flag = "G"
+				}
+				c.numeric("352", fmt.Sprintf("%s ~%s host.test %s %s %s :0 %s", ch.name, p.user, s.opt.Name, p.nick, flag, p.real))
+			}
+		}
+		c.numeric("315", cmp.Or(first(params), "*")+" :End of WHO list")
 	case "ISON": // RFC 2812 §4.9
 		var here []string
 		for _, nick := range params {
