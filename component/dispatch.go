@@ -176,6 +176,7 @@ func (u *user) available(in *inbound, e entity) {
 		if muc.WantsHistory(root) {
 			u.recallHistory(room)
 		}
+		u.noteShow(in.from.Resource, root)
 		room.Presence(in.from, in.to.Resource, root, u.out)
 	}
 }

@@ -29,6 +29,8 @@ type network struct {
 	why    string
 	nick   string          // that he is online by, and
 	link   transports.Link // by what
+	// away is what the network is to know of the user's being away.
+	away transports.SetAway
 	// present are those of the user's contacts who are there, by Target.ID.
 	present map[string]transports.Presence
 	// talk is the end of the private conversations, for messages that refer to others.
@@ -226,6 +228,8 @@ func (u *user) event(ev networkEvent) {
 		if e.Self {
 			n.nick = e.New
 		}
+		n.toRooms(e)
+	case transports.Away:
 		n.toRooms(e)
 	case transports.RoleChanged:
 		n.toRoom(e.Room, e)

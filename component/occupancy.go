@@ -33,6 +33,7 @@ type occupied struct {
 
 // record notes that a client entered or left a room.
 func (u *user) record(c muc.Change) {
+	u.moved = true
 	if u.g.opt.Store == nil {
 		return
 	}

@@ -254,6 +254,7 @@ func (u *user) returnTo(r restoring, room *muc.Room, err *transports.Error) {
 		n := u.networks[room.Target().Network]
 		if err = n.mayStay(); err == nil {
 			room.Return(r.nick, r.password, u.out)
+			u.moved = true
 			return
 		}
 		n.tidy(room)

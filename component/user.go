@@ -43,6 +43,7 @@ type user struct {
 	// What follows belongs to the running goroutine.
 	denied        bool // may not use the gateway, see access.go
 	absent        bool // has rooms to come back to, see stay.go
+	moved         bool // a client came, went, or is away or back: whether he is away is to be found out, see away.go
 	stopped       bool // with the gateway: nothing is begun any more
 	networks      map[string]*network
 	restoring     map[restoring]struct{}           // clients on their way back after a restart
@@ -62,6 +63,7 @@ type user struct {
 	blockWatchers map[transports.Address]*time.Timer // clients that have the list of blocked addresses, and for how long
 	forgets       int                                // how often he forgot something
 	seen          time.Time                          // when it was last written down that he does something
+	shows         map[string]show                    // of his clients that are away, by resource
 	invited       quota
 	invitees      []invitee
 	shown         quota    // presences of occupants that he asked for
@@ -320,6 +322,7 @@ func (u *user) nextRef() transports.Ref {
 // perform makes the requests that a handler asked for and records who entered or left. Refusals may write further stanzas, and
 // leaving may make further requests, so it goes on until nothing is left.
 func (u *user) perform() {
+	defer u.tellAway()
 	for len(u.out.Requests) > 0 || len(u.out.Changes) > 0 {
 		requests, changes := u.out.Requests, u.out.Changes
 		u.out.Requests, u.out.Changes = nil, nil

@@ -35,6 +35,7 @@
 //	irc bob < pattern       the next line that it gets, numeric replies aside, is so
 //	irc bob <* pattern      so is one of those that it gets, numeric replies among them
 //	irc bob <! pattern      no such line has come by the time the server has answered a ping of his
+//	irc bob <~ pattern      so is one of those, some time: until then its last line is sent again
 //	irc bob close           it disconnects without a word
 //
 //	gateway kill            the program is killed, as by a crash, and the XMPP server has noticed

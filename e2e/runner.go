@@ -268,9 +268,12 @@ func (r *runner) runIRC(ctx context.Context, s step) error {
 	line = unescape(line)
 	switch s.verb {
 	case ">":
+		a.sent = line
 		return a.send(ctx, line)
 	case "<!":
 		return a.refute(ctx, line, r.vars)
+	case "<~":
+		return a.ask(ctx, line, r.vars)
 	default:
 		return a.expect(ctx, line, r.vars, s.verb == "<*")
 	}

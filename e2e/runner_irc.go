@@ -21,6 +21,7 @@ type ircActor struct {
 	came    []string
 	heard   func(line string) // is told of each line, if not nil
 	fences  int
+	sent    string // the last line of the script
 }
 
 // dialIRC connects and registers a client.
@@ -136,6 +137,19 @@ func (a *ircActor) expect(ctx context.Context, pattern string, vars xmpptest.Var
 			return fmt.Errorf("it is another line\n%s", report(fmt.Sprintf("%q", pattern), a.came))
 		}
 	}
+}
+
+// ask sends the last line once more, again and again, until one of the answers is like pattern.
+func (a *ircActor) ask(ctx context.Context, pattern string, vars xmpptest.Vars) error {
+	return poll(ctx, func() error {
+		if err := a.refute(ctx, pattern, vars); err != nil {
+			return a.expect(ctx, pattern, vars, true)
+		}
+		if err := a.send(ctx, a.sent); err != nil {
+			return fmt.Errorf("%w: %w", errFinal, err)
+		}
+		return errors.New("the answers are other ones")
+	})
 }
 
 // refute fails if a line like pattern has come before the server's answer to a ping. It takes nothing away.

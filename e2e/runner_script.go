@@ -18,7 +18,7 @@ type step struct {
 	line  int    // in the script
 	text  string // as it is written, for people
 	actor string // "alice", "irc bob", "gateway", "operator", "web"
-	verb  string // "login", ">", "<", "<*", "<!", "close", "kill", "restart", "reload", "remembers", "ages", "set"
+	verb  string // "login", ">", "<", "<*", "<!", "<~", "close", "kill", "restart", "reload", "remembers", "ages", "set"
 	arg   string
 }
 
@@ -144,6 +144,9 @@ func (s *step) check(known map[string]bool) error {
 		return fmt.Errorf("nobody called %s has come before", s.actor)
 	}
 	verbs := []string{">", "<", "<*", "<!", "close"}
+	if s.isIRC() {
+		verbs = append(verbs, "<~")
+	}
 	switch s.actor {
 	case actorGateway:
 		verbs = []string{"kill", "restart", "reload", "remembers", "ages", "set"}
@@ -157,7 +160,7 @@ func (s *step) check(known map[string]bool) error {
 	if !slices.Contains(verbs, s.verb) {
 		return fmt.Errorf("%q is none of %s", s.verb, strings.Join(verbs, " "))
 	}
-	if hasArg := s.arg != ""; hasArg != slices.Contains([]string{">", "<", "<*", "<!", "remembers", "ages", "set", "follow"}, s.verb) {
+	if hasArg := s.arg != ""; hasArg != slices.Contains([]string{">", "<", "<*", "<!", "<~", "remembers", "ages", "set", "follow"}, s.verb) {
 		return fmt.Errorf("too much or too little after %s", s.verb)
 	}
 	if s.verb == "remembers" || s.verb == "ages" {

@@ -29,6 +29,8 @@ func (r *Room) Event(e transports.Event, out *Out) {
 		r.parted(e, out)
 	case transports.Renamed:
 		r.renamed(e, out)
+	case transports.Away:
+		r.awayChanged(e, out)
 	case transports.RoleChanged:
 		r.roleChanged(e, out)
 	case transports.ModesChanged:
@@ -68,6 +70,7 @@ func (r *Room) enter(e transports.Entered, out *Out) {
 		p := &transports.Person{Nick: r.nick}
 		r.occupants[r.nick] = occupant{person: p, first: p}
 	}
+	r.keepAbsent()
 	newSubject := subject{text: e.Subject, by: e.SubjectBy, time: e.SubjectTime}
 	if !r.entered {
 		r.entered, r.subject = true, newSubject
@@ -332,6 +335,7 @@ func (r *Room) parted(e transports.Parted, out *Out) {
 		return
 	}
 	delete(r.occupants, e.Nick)
+	delete(r.absent, e.Nick)
 	for i := range r.clients {
 		switch e.How {
 		case transports.PartKicked, transports.PartBanned:
@@ -352,6 +356,7 @@ func (r *Room) renamed(e transports.Renamed, out *Out) {
 		return
 	}
 	delete(r.occupants, e.Old)
+	r.renameAbsent(e.Old, e.New)
 	was := o
 	p := *o.person
 	p.Nick = e.New

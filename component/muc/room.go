@@ -77,6 +77,7 @@ type Room struct {
 	entered   bool
 	clients   []client
 	occupants map[string]occupant // by nick, as the network writes it; includes the user himself
+	absent    map[string]string   // what those who are away say of it, by nick; nil while nobody is
 	subject   subject
 	modes     Modes
 	history   history
@@ -183,6 +184,17 @@ func (r *Room) Clients() iter.Seq[transports.Address] {
 	return func(yield func(transports.Address) bool) {
 		for i := range r.clients {
 			if c := &r.clients[i]; c.in && !yield(c.addr) {
+				return
+			}
+		}
+	}
+}
+
+// Resources are those of the user's clients that are in the room or on their way in.
+func (r *Room) Resources() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for i := range r.clients {
+			if !yield(r.clients[i].addr.Resource) {
 				return
 			}
 		}

@@ -365,6 +365,19 @@ yes lets</body><reply xmlns='urn:xmpp:reply:0' to='#go%irc.example@irc.localhost
 			p.event(transports.RoleChanged{Room: goChannel, Nick: "alice", Grant: transports.RoleHalfOp, By: "bob"})
 			p.event(transports.RoleChanged{Room: goChannel, Nick: "nobody", Grant: transports.RoleOp})
 		},
+		"away": func(p *play) {
+			p.enter()
+			p.event(transports.Away{Nick: "bob", Away: true})
+			p.event(transports.Away{Nick: "bob", Away: true, Text: "at lunch"})
+			p.event(transports.Away{Nick: "bob", Away: true}) // of a list, which does not say why
+			p.stanza(joinLap)
+			p.event(transports.Renamed{Old: "bob", New: "robert"})
+			p.event(transports.RoleChanged{Room: goChannel, Nick: "robert", Revoke: transports.RoleOp})
+			p.event(transports.Away{Nick: "robert"})
+			p.event(transports.Away{Nick: "robert"})
+			p.event(transports.Away{Nick: "stranger", Away: true})
+			p.event(transports.Away{Nick: "alice", Away: true, Text: "what the network makes of her own words"})
+		},
 		"part-and-quit": func(p *play) {
 			p.enter()
 			p.event(transports.Joined{Room: goChannel, Member: transports.Member{Person: &transports.Person{Nick: "carol"}}})

@@ -86,6 +86,7 @@ func (r *Room) sendOccupant(c *client, nick string, o occupant, out *Out) {
 		return
 	}
 	b := r.startPresence(out, c.addr, nick, "", "")
+	r.appendAway(b, nick)
 	r.user(out, o, itemExtra{})
 	b.End()
 }
