@@ -38,6 +38,8 @@ type configurable interface {
 	// CheckSettings says what is wrong with what a user would have set there, in his language. Secrets that are kept and left as they
 	// are are not among it.
 	CheckSettings(lang string, on transports.Target, set map[string]string) transports.Faults
+	// SettingsChanged is told that a user has set something there.
+	SettingsChanged(user transports.Address, on transports.Target)
 }
 
 // configurable reports whether anything can be set here.
@@ -117,7 +119,7 @@ func (g *Gateway) configureForm(ctx context.Context, call transports.Call) (*tra
 	case transports.TargetNetwork:
 		form = transports.Form{
 			Title:        "Your settings on this network",
-			Instructions: "They take effect when you connect the next time. An empty password leaves the one that is set. With an account you are never connected without being logged in.",
+			Instructions: "Most take effect when you connect the next time, encodings and the limit of lines at once. An empty password leaves the one that is set. With an account you are never connected without being logged in.",
 		}
 	case transports.TargetRoom:
 		form = transports.Form{Title: "Your settings for this room"}
@@ -289,6 +291,9 @@ func (u *user) saveSettings(on transports.Target, changes []settingChange, done 
 	}, func(err error) {
 		if err == nil {
 			u.settingsSaved(scope, prefs, changes)
+		}
+		if c, ok := u.g.opt.Transport.(configurable); ok && err == nil && on.Kind != transports.TargetDomain {
+			c.SettingsChanged(u.jid, on)
 		}
 		done(err)
 	})

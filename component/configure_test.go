@@ -27,6 +27,8 @@ func (settable) Settings(on transports.Target) []transports.Setting {
 	}
 }
 
+func (settable) SettingsChanged(transports.Address, transports.Target) {}
+
 func (settable) CheckSettings(_ string, _ transports.Target, set map[string]string) transports.Faults {
 	if strings.Contains(set["nick"], " ") {
 		return transports.Faults{{Field: "nick", Text: "A nick is one word."}}

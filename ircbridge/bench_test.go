@@ -22,7 +22,7 @@ func BenchmarkLineToEvents(b *testing.B) {
 			raw := []byte(line)
 			b.ReportAllocs()
 			for b.Loop() {
-				s.handle(c, decode(raw))
+				s.handle(c, decode(raw, s.decode))
 				if len(s.out) != 1 {
 					b.Fatalf("got %d events", len(s.out))
 				}

@@ -23,6 +23,18 @@ func (m *memorySettings) Load(_ context.Context, user transports.Address, scope 
 	return maps.Clone(m.values[user.String()+" "+scope]), nil
 }
 
+func (m *memorySettings) Scopes(_ context.Context, user transports.Address, name string) (map[string]string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	values := map[string]string{}
+	for key, set := range m.values {
+		if scope, ok := strings.CutPrefix(key, user.String()+" "); ok && set[name] != "" {
+			values[scope] = set[name]
+		}
+	}
+	return values, nil
+}
+
 // set is what alice has set on the network from now on.
 func (m *memorySettings) set(values map[string]string) {
 	m.mu.Lock()

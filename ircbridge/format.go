@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"strings"
 	"unicode/utf8"
-
-	"golang.org/x/text/encoding/charmap"
 )
 
 // Formatting codes (https://modern.ircdocs.horse/formatting).
@@ -14,10 +12,9 @@ const (
 	codeHexColour = '\x04'
 )
 
-// decode makes a line valid UTF-8. Bytes that are not are read as windows-1252, which has all of ISO-8859-1 that people type:
-// what biboumi did by default. A character that the server cut in half at the end of a full line is dropped instead, since it
-// would turn the whole line into nonsense.
-func decode(line []byte) string {
+// decode makes a line valid UTF-8. One that is not is read by other. A character that the server cut in half at the end of a full line is
+// dropped instead, since it would turn the whole line into nonsense.
+func decode(line []byte, other func(line []byte) string) string {
 	if bytes.IndexByte(line, 0) >= 0 {
 		line = bytes.ReplaceAll(line, []byte{0}, nil) // RFC 2812 §2.3.1: a line has no NUL
 	}
@@ -27,12 +24,7 @@ func decode(line []byte) string {
 	if whole := cutHalfRune(line); len(whole) > 0 && !asciiOnly(whole) && utf8.Valid(whole) {
 		return string(whole)
 	}
-	var b strings.Builder
-	b.Grow(len(line) + len(line)/4)
-	for _, c := range line {
-		b.WriteRune(charmap.Windows1252.DecodeByte(c))
-	}
-	return b.String()
+	return other(line)
 }
 
 // cutHalfRune drops a beginning of a multi-byte character from the end of line, before the delimiter of a CTCP if there is one.
@@ -48,9 +40,9 @@ func cutHalfRune(line []byte) []byte {
 	return line
 }
 
-func asciiOnly(b []byte) bool {
-	for _, c := range b {
-		if c >= utf8.RuneSelf {
+func asciiOnly[T string | []byte](s T) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
 			return false
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"passerelle/transports"
 )
 
-// isupport is what a network said of itself in RPL_ISUPPORT (numeric 005). UTF8ONLY is not kept: we always write UTF-8.
+// isupport is what a network said of itself in RPL_ISUPPORT (numeric 005).
 type isupport struct {
 	casemap     casemap
 	chanTypes   string
@@ -20,9 +20,10 @@ type isupport struct {
 	nickLen     int
 	topicLen    int // 0 where the network does not say
 	lineLen     int
-	joinTargets int // channels in one JOIN
-	monitor     int // people whom the network tells of by itself (IRCv3 MONITOR)
-	modes       int // modes with a parameter in one MODE
+	joinTargets int  // channels in one JOIN
+	monitor     int  // people whom the network tells of by itself (IRCv3 MONITOR)
+	modes       int  // modes with a parameter in one MODE
+	utf8Only    bool // nothing else may be written (IRCv3 utf8only)
 }
 
 // defaultISupport is what holds before the network says otherwise.
@@ -86,6 +87,8 @@ func (s *isupport) apply(tokens []string) {
 			if s.monitor = maxWatched; value != "" { // without a value there is no limit
 				s.monitor = bounded(value, 1, maxWatched, 0)
 			}
+		case "UTF8ONLY":
+			s.utf8Only = true
 		case "-MONITOR":
 			s.monitor = 0
 		case "MAXTARGETS":

@@ -200,8 +200,11 @@ func (s *session) send(q transports.Send) *transports.Error {
 		return s.offline()
 	}
 	c := s.conn
+	if err := s.unsayable(q.To, q.Body); err != nil {
+		return err
+	}
 	before, after := aroundBody(to, q.Action)
-	parts, err := splitBody(q.Body, s.lineRoom(before, after))
+	parts, err := splitBody(q.Body, s.lineRoom(before, after), s.charsetTo(q.To))
 	if err != nil {
 		return transports.AsError(err)
 	}
@@ -293,7 +296,10 @@ func (s *session) setSubject(q transports.SetSubject) *transports.Error {
 		limit = min(limit, n)
 	}
 	topic := oneLine(q.Subject, maxBody)
-	if len(topic) > limit {
+	if err := s.unsayable(q.Room, topic); err != nil {
+		return err
+	}
+	if s.charsetTo(q.Room).size(topic) > limit {
 		return refused(transports.TooLarge, "The topic is too long for %s: %d bytes is the most.", s.net.Name, limit)
 	}
 	s.wait(pending{kind: requestTopic, ref: q.Ref, room: r})

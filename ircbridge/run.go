@@ -69,6 +69,10 @@ func (s *session) connect() (*conn, *cause) {
 	if why != nil {
 		return nil, why
 	}
+	charsets, err := s.loadCharsets(ctx, set)
+	if err != nil {
+		return nil, &cause{err: transports.NewError(transports.Internal, "Your settings cannot be read now.", err)}
+	}
 	login, why := newLogin(n, set)
 	if why != nil {
 		return nil, why
@@ -85,7 +89,7 @@ func (s *session) connect() (*conn, *cause) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.abort = nil
-	s.conn = c
+	s.conn, s.charsets = c, charsets
 	if s.closed {
 		c.interrupt()
 		return c, nil
@@ -142,7 +146,7 @@ func (s *session) step(c *conn, line []byte, err error) *cause {
 		c.heard = time.Now()
 		c.pinged, c.spoke, c.unsure = time.Time{}, time.Time{}, 0
 		c.late = false
-		text := decode(line)
+		text := decode(line, s.decode)
 		if s.tracing() {
 			s.trace("received", text)
 		}
@@ -317,7 +321,9 @@ func (s *session) quit(c *conn, reason string) {
 		buf = s.appendLines(buf, lines)
 	}
 	s.mu.Unlock()
-	quit := "QUIT :" + oneLine(reason, maxSetting) // RFC 2812 §3.1.7
+	s.mu.Lock()
+	quit := s.encode("QUIT :" + oneLine(reason, maxSetting)) // RFC 2812 §3.1.7
+	s.mu.Unlock()
 	if s.tracing() {
 		s.trace("sent", quit)
 	}

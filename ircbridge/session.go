@@ -55,6 +55,7 @@ type session struct {
 	flushing bool               // flushAll is running
 	wanted   string             // the nick to register with
 	nick     string             // the nick that the network knows us by
+	charsets *charsets
 	rooms    []*room
 	pending  []pending
 	list     *listing

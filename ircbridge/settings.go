@@ -17,6 +17,8 @@ import (
 type Settings interface {
 	// Load gives the values that are set, secrets included; names that were never set are missing.
 	Load(ctx context.Context, user transports.Address, scope string) (map[string]string, error)
+	// Scopes gives the values that a setting which is no secret has, by scope.
+	Scopes(ctx context.Context, user transports.Address, name string) (map[string]string, error)
 }
 
 // What settings on a network are kept as. Their fields are called as in biboumi, where it has them.
@@ -33,6 +35,8 @@ const (
 	SettingVerify          = "verify_cert"      // "false" to trust any certificate
 	SettingFingerprint     = "fingerprint"      // of a certificate that is trusted, SHA-1 or SHA-256
 	SettingThrottle        = "throttle_limit"   // lines at once; what is below 0 means no limit
+	SettingEncodingIn      = "encoding_in"      // how what is not UTF-8 is read, and
+	SettingEncodingOut     = "encoding_out"     // how is written; in channels too
 	SettingCertificate     = "certificate"      // of the user, with its key, in PEM
 	SettingSASL            = "sasl"             // how to log in; one of the values below, the first where it is not set
 )
@@ -128,10 +132,18 @@ func routeSettings(network string) []setting {
 
 // settings are those that users have on a target.
 func (t *Transport) settings(on transports.Target) []setting {
-	if on.Kind != transports.TargetNetwork {
+	encodings := []setting{
+		{transports.Setting{Field: transports.Field{Name: SettingEncodingIn, Label: "Encoding of what is read and not UTF-8, such as ISO-8859-15"}}, maxSetting},
+		{transports.Setting{Field: transports.Field{Name: SettingEncodingOut, Label: "Encoding of what is written, if not UTF-8"}}, maxSetting},
+	}
+	switch on.Kind {
+	case transports.TargetRoom:
+		return encodings
+	case transports.TargetNetwork:
+	default:
 		return nil
 	}
-	all := networkSettings()
+	all := append(networkSettings(), encodings...)
 	if t.rules().byID[on.Network] == nil {
 		all = append(all, routeSettings(on.Network)...)
 	}
@@ -204,12 +216,48 @@ func (s *setting) check(lang, value string) (wrong string) {
 		if strings.Contains(value, " ") {
 			return text.Say(lang, "The name of an account has no spaces.")
 		}
+	case SettingEncodingIn, SettingEncodingOut:
+		if _, err := readCharset(value); value != "" && err != nil {
+			return text.Say(lang, "%s: this is no encoding of text on IRC. UTF-8 and ISO-8859-15 are some.", label)
+		}
 	case SettingSASL:
 		if !slices.ContainsFunc(s.Field.Options, func(o transports.Option) bool { return o.Value == value }) {
 			return text.Say(lang, "This is not one of the choices.")
 		}
 	}
 	return ""
+}
+
+// SettingsChanged has the user's session on a network take over what he has just set, as far as that does not need another connection.
+func (t *Transport) SettingsChanged(user transports.Address, on transports.Target) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if s := t.sessions[sessionKey{user.Bare(), on.Network}]; s != nil && !t.closed {
+		t.running.Go(s.settingsChanged)
+	}
+}
+
+func (s *session) settingsChanged() {
+	set, err := s.settings(s.ctx)
+	var charsets *charsets
+	if err == nil {
+		charsets, err = s.loadCharsets(s.ctx, set)
+	}
+	if s.ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		s.log.Error("settings could not be read", "network", s.net.ID, "error", err)
+		return // they are as they were until the next connection
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.charsets = charsets
+	if c := s.conn; c != nil {
+		c.burst = s.t.burst(set)
+		c.tokens = max(c.tokens, 0) // which without a limit nobody counts
+		s.startWriter(c)
+	}
 }
 
 // readCertificate reads a certificate and its key, in any order.

@@ -19,10 +19,10 @@ const (
 // minRoom is the least number of bytes that a line offers to its text, whatever the network says of itself.
 const minRoom = 64
 
-// splitBody cuts a body into what fits into lines with room for limit bytes of text each. A line feed begins a new line, blank
+// splitBody cuts a body into what fits into lines with room for limit bytes of text each, written in a charset. A line feed begins a new line, blank
 // lines are skipped. A long line is cut at a space where there is one, else between two grapheme clusters, and within one only
 // where a single cluster is longer than a line. Nothing that could end a line early or begin a CTCP is left in the pieces.
-func splitBody(body string, limit int) ([]string, error) {
+func splitBody(body string, limit int, c *charset) ([]string, error) {
 	if len(body) > maxBody {
 		return nil, tooLong()
 	}
@@ -38,7 +38,7 @@ func splitBody(body string, limit int) ([]string, error) {
 				return nil, tooLong()
 			}
 			var part string
-			part, line = cutLine(line, limit)
+			part, line = cutLine(line, limit, c)
 			parts = append(parts, part)
 		}
 	}
@@ -73,25 +73,29 @@ func cutControls(s string) string {
 // oneLine makes s fit for a single line: reasons and topics have no second one.
 func oneLine(s string, limit int) string {
 	s = strings.TrimSpace(cutControls(strings.ReplaceAll(oneLineEnding(s), "\n", " ")))
-	part, _ := cutLine(s, limit)
+	part, _ := cutLine(s, limit, nil)
 	return part
 }
 
 // cutLine takes a piece of at most limit bytes off the front of line. The space at which it cuts belongs to neither half.
-func cutLine(line string, limit int) (part, rest string) {
-	if len(line) <= limit {
+func cutLine(line string, limit int, c *charset) (part, rest string) {
+	if c.size(line) <= limit {
 		return line, ""
 	}
 	// One character behind the limit is enough to see where the last cluster ends. Without the bound a message of combining
 	// accents alone would be walked through once for every piece.
-	window := line[:min(len(line), limit+utf8.UTFMax)]
-	cut, space, state := 0, 0, -1
+	most := limit
+	if !c.utf8() {
+		most *= utf8.UTFMax // of UTF-8 may be one byte
+	}
+	window := line[:min(len(line), most+utf8.UTFMax)]
+	cut, size, space, state := 0, 0, 0, -1
 	for cut < len(window) {
 		cluster, _, _, next := uniseg.FirstGraphemeClusterInString(window[cut:], state)
 		if cluster == " " && cut > 0 {
 			space = cut
 		}
-		if cut+len(cluster) > limit {
+		if size += c.size(cluster); size > limit {
 			break
 		}
 		cut += len(cluster)
@@ -102,7 +106,11 @@ func cutLine(line string, limit int) (part, rest string) {
 	}
 	if cut == 0 {
 		// One cluster longer than a line, such as a letter under a hundred accents: between two characters then.
-		for cut = limit; !utf8.RuneStart(line[cut]); cut-- {
+		for size = 0; size <= limit; {
+			_, n := utf8.DecodeRuneInString(line[cut:])
+			if size += c.size(line[cut : cut+n]); size <= limit {
+				cut += n
+			}
 		}
 	}
 	return line[:cut], line[cut:]

@@ -118,16 +118,16 @@ func TestSplit(t *testing.T) {
 		"exact":         {strings.Repeat("x", 64), []string{strings.Repeat("x", 64)}},
 		"space behind":  {strings.Repeat("x", 64) + " y", []string{strings.Repeat("x", 64), "y"}},
 	} {
-		got, err := splitBody(tc.body, 64)
+		got, err := splitBody(tc.body, 64, nil)
 		if err != nil || !slices.Equal(got, tc.want) {
 			t.Errorf("%s: got %q, %v; want %q", name, got, err, tc.want)
 		}
 	}
 	for _, body := range []string{strings.Repeat("a\n", maxParts+1), strings.Repeat("x", 64*maxParts+1), strings.Repeat("x", maxBody+1)} {
-		_, err := splitBody(body, 64)
+		_, err := splitBody(body, 64, nil)
 		wantKind(t, err, transports.TooLarge)
 	}
-	_, err := splitBody(" \n\x00\r", 64)
+	_, err := splitBody(" \n\x00\r", 64, nil)
 	wantKind(t, err, transports.BadRequest)
 }
 
@@ -162,7 +162,7 @@ func TestDecode(t *testing.T) {
 		"漢\xe6 x":            "æ¼¢æ x",
 		"a\x00b":             "ab",
 	} {
-		if got := decode([]byte(in)); got != want {
+		if got := decode([]byte(in), (*charset)(nil).decode); got != want {
 			t.Errorf("decode(%q) = %q, want %q", in, got, want)
 		}
 	}
@@ -175,7 +175,7 @@ func TestISupport(t *testing.T) {
 		"CASEMAPPING=ascii", "CHANTYPES=#", "PREFIX=(qaohvY)~&@%+!", "CHANMODES=beI,k,lH,imnpst", "NICKLEN=31",
 		"TOPICLEN=390", "LINELEN=2048", "UTF8ONLY", "TARGMAX=NAMES:1,JOIN:4,PRIVMSG:,MONITOR:", "MODES=6", "MODES=0", "MONITOR=70", "=", "",
 	})
-	want := isupport{casemapASCII, "#", "qaohvY", "~&@%+!", "beI", "k", "lH", 31, 390, 2048, 4, 70, 6}
+	want := isupport{casemapASCII, "#", "qaohvY", "~&@%+!", "beI", "k", "lH", 31, 390, 2048, 4, 70, 6, true}
 	if s != want {
 		t.Errorf("got %+v, want %+v", s, want)
 	}
@@ -248,16 +248,21 @@ func FuzzAddr(f *testing.F) {
 // FuzzSplit checks that the pieces of a body fit, are clean, and are the body.
 func FuzzSplit(f *testing.F) {
 	for _, seed := range []string{"a b\nc", "漢字", "e\u0301\u0301", "👨‍👩‍👧‍👦", "a\r\nQUIT :x\x00\x01", strings.Repeat("long ", 100), "\xff\xfe"} {
-		f.Add(seed, 70)
+		f.Add(seed, 70, "")
+		f.Add(seed, 70, "GB18030")
 	}
-	f.Fuzz(func(t *testing.T, body string, limit int) {
-		parts, err := splitBody(body, limit)
+	f.Fuzz(func(t *testing.T, body string, limit int, name string) {
+		c, err := readCharset(name)
+		if err != nil {
+			c = nil
+		}
+		parts, err := splitBody(body, limit, c)
 		if err != nil {
 			return
 		}
 		limit = max(limit, minRoom)
 		for _, p := range parts {
-			if p == "" || len(p) > limit || !utf8.ValidString(p) || strings.ContainsAny(p, "\r\n\x00\x01") {
+			if p == "" || len(c.encode(p)) > limit || !utf8.ValidString(p) || strings.ContainsAny(p, "\r\n\x00\x01") {
 				t.Errorf("%q: bad piece %q of %d bytes, limit %d", body, p, len(p), limit)
 			}
 		}
@@ -287,7 +292,7 @@ func FuzzLine(f *testing.F) {
 			return
 		}
 		s, c := idleSession(t)
-		s.handle(c, decode(line))
+		s.handle(c, decode(line, s.decode))
 		for _, e := range s.out {
 			for _, text := range texts(e) {
 				if !utf8.ValidString(text) || plain(text) != text {

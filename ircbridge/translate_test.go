@@ -83,7 +83,7 @@ func translateAll(supported, lines []string) string {
 			continue
 		}
 		b.WriteString("> " + line + "\n")
-		for _, e := range tr.translate(nil, parse(decode([]byte(unescape.Replace(line))))) {
+		for _, e := range tr.translate(nil, parse(decode([]byte(unescape.Replace(line)), (*charset)(nil).decode))) {
 			b.WriteString(describe(e) + "\n")
 		}
 	}

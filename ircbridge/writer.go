@@ -194,6 +194,9 @@ func (s *session) take(c *conn, lines []outLine, now time.Time) ([]outLine, time
 	if len(c.queue) == 0 {
 		c.queue = nil
 	}
+	for i := range lines {
+		lines[i].text = s.encode(lines[i].text)
+	}
 	if len(lines) > 0 || len(c.queue) == 0 {
 		return lines, 0
 	}

@@ -16,9 +16,18 @@ type settings struct {
 
 var _ ircbridge.Settings = settings{}
 
+func (s settings) id(user transports.Address) store.UserID {
+	return store.UserID{Domain: s.domain, JID: user.Bare().String()}
+}
+
+// Scopes implements ircbridge.Settings.
+func (s settings) Scopes(ctx context.Context, user transports.Address, name string) (map[string]string, error) {
+	return s.db.SettingScopes(ctx, s.id(user), name)
+}
+
 // Load implements ircbridge.Settings.
 func (s settings) Load(ctx context.Context, user transports.Address, scope string) (map[string]string, error) {
-	id := store.UserID{Domain: s.domain, JID: user.Bare().String()}
+	id := s.id(user)
 	values, err := s.db.Settings(ctx, id, scope)
 	if err != nil {
 		return nil, err
