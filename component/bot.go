@@ -56,7 +56,7 @@ func (u *user) sayWith(to said, body string, hints ...string) {
 }
 
 // bot answers what somebody wrote to the help bot, to the domain or to a network. It is forgiving: case, a leading slash or
-// exclamation mark do not matter, and what it does not understand is answered with help.
+// exclamation mark do not matter, and what it does not understand is answered with help, or is for the network that it was written to.
 func (u *user) bot(s said, e entity) {
 	if u.awaited >= maxAwaited {
 		u.say(s, text.Say(s.lang, "Too much of yours is waiting. Try again in a moment."))
@@ -73,11 +73,16 @@ func (u *user) bot(s said, e entity) {
 	}
 	switch {
 	case u.answerChat(s, e, words):
+	case e.kind == entityNetwork && isLoud(words[0]):
+		u.rawLines(s, e)
 	case w.means == meansVersion:
 		u.say(s, "passerelle "+u.g.opt.Version)
 	case w.means == meansCancel:
 		u.say(s, text.Say(s.lang, "There is nothing to cancel."))
-	case w.means != meansNothing || !u.chatCommand(s, e, words):
+	case w.means == meansNothing && u.chatCommand(s, e, words):
+	case w.means == meansNothing && e.kind == entityNetwork:
+		u.rawLines(s, e)
+	default:
 		help := u.help(s, e, w.means == meansMore)
 		if w.means == meansNothing {
 			_, rest, _ := strings.Cut(help, "\n") // what this is he knows
@@ -107,7 +112,8 @@ func (u *user) roomBot(s said, e entity) bool {
 func (u *user) help(s said, e entity, rest bool) string {
 	var lines []string
 	if e.target.Network != "" {
-		lines = append(lines, text.Say(s.lang, "This is the network %s. Its rooms are at %s.", e.target.Network, u.exampleRoom(e.target.Network)))
+		lines = append(lines, text.Say(s.lang, "This is the network %s. Its rooms are at %s.", e.target.Network, u.exampleRoom(e.target.Network)),
+			text.Say(s.lang, "Other lines go to the network as they are, such as “WHOIS nick”."))
 	} else {
 		lines = append(lines, text.Say(s.lang, "This is %s at %s.", text.Say(s.lang, u.g.about().Name), u.g.opt.Domain))
 	}

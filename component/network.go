@@ -200,11 +200,16 @@ func (u *user) event(ev networkEvent) {
 	u.g.metrics.events.Inc()
 	switch e := ev.e.(type) {
 	case transports.Message:
+		if e.Part == e.Of {
+			n.answered(e.Ref, nil, nil) // a line of the user's own
+		}
 		if e.Room == (transports.Target{}) {
 			n.privateMessage(e)
 			return
 		}
 		n.toRoom(e.Room, e)
+	case transports.RawAnswer:
+		n.answered(e.Ref, e, nil)
 	case transports.Done:
 		n.done(e)
 	case transports.Entered:
@@ -228,6 +233,7 @@ func (u *user) event(ev networkEvent) {
 		if e.Self {
 			n.nick = e.New
 		}
+		n.answered(e.Ref, nil, nil) // a line of the user's own
 		n.toRooms(e)
 	case transports.Away:
 		n.toRooms(e)

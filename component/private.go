@@ -121,8 +121,8 @@ func (n *network) privateMessage(e transports.Message) {
 		}
 		return // one's own words to a person are not reflected
 	}
-	if e.From == nil {
-		return
+	if e.From == nil || e.To != (transports.Target{}) {
+		return // nor are those that the network echoes though they were not written here
 	}
 	body := e.Body
 	switch {

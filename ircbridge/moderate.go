@@ -111,6 +111,7 @@ func (s *session) pong(c *conn, token string) {
 	if token == c.refusing {
 		c.refusing = ""
 	}
+	s.rawFence(token)
 	s.succeeded(func(p *pending) bool { return p.fence != "" && p.fence == token })
 }
 

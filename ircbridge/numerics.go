@@ -18,7 +18,7 @@ func (s *session) numeric(c *conn, e *girc.Event) {
 		}
 		return ""
 	}
-	if s.loginNumeric(c, e) || s.watchNumeric(c, e) {
+	if s.heardRaw(e) || s.loginNumeric(c, e) || s.watchNumeric(c, e) {
 		return
 	}
 	switch e.Command {
@@ -210,13 +210,18 @@ func (s *session) nickFailed(err *transports.Error) bool {
 	return ok
 }
 
-// tell shows a numeric to the user as text, in the room that it is about.
-func (s *session) tell(c *conn, e *girc.Event) {
+// numericText is a numeric for people.
+func numericText(e *girc.Event) string {
 	params := e.Params
 	if len(params) > 1 {
 		params = params[1:] // our own nick
 	}
-	text := plain(strings.Join(params, " "))
+	return plain(strings.Join(params, " "))
+}
+
+// tell shows a numeric to the user as text, in the room that it is about.
+func (s *session) tell(c *conn, e *girc.Event) {
+	text := numericText(e)
 	if strings.TrimSpace(text) == "" || !c.registered && e.Command == girc.ERR_UNKNOWNCOMMAND {
 		return // a server without CAP
 	}

@@ -19,6 +19,7 @@ const (
 	requestModes
 	requestBans
 	requestInvite
+	requestRaw
 )
 
 // pending is a request that the network has not answered yet.
@@ -32,6 +33,7 @@ type pending struct {
 	fence string // of changes: the PING behind them
 	kicks bool   // of changes: it is a KICK alone, which the network shows
 	bans  *transports.BanList
+	raw   *rawLine
 }
 
 func refused(kind transports.Kind, format string, args ...any) *transports.Error {
@@ -259,7 +261,9 @@ func (s *session) Features(t transports.Target) transports.Features {
 
 // wait notes a request that the network should answer.
 func (s *session) wait(p pending) {
-	p.by = time.Now().Add(requestTimeout)
+	if p.by.IsZero() {
+		p.by = time.Now().Add(requestTimeout)
+	}
 	s.pending = append(s.pending, p)
 	s.wakeBy(s.conn, p.by)
 }

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"slices"
 	"time"
 
 	"passerelle/transports"
@@ -219,10 +220,17 @@ func (s *session) expire(c *conn, now time.Time) *cause {
 			s.rejoin(c, r)
 		}
 	}
-	for len(s.pending) > 0 && due(s.pending[0].by) {
-		p := s.pending[0]
-		s.pending = s.pending[1:]
-		if p.ref != 0 {
+	for i := 0; i < len(s.pending); {
+		p := s.pending[i]
+		if !due(p.by) {
+			i++
+			continue
+		}
+		s.pending = slices.Delete(s.pending, i, i+1)
+		switch {
+		case p.raw != nil && p.raw.open: // what there is of the answer
+			s.post(p.raw.answer)
+		case p.ref != 0:
 			s.post(transports.Done{Ref: p.ref, Err: silent("%s did not answer.").err})
 		}
 	}

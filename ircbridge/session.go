@@ -137,6 +137,8 @@ func (s *session) do(r transports.Request) *transports.Error {
 		return s.setOwnAway(r)
 	case transports.Watch:
 		return s.watch(r)
+	case transports.Raw:
+		return s.raw(r)
 	case transports.List:
 		return s.listRooms(r)
 	}

@@ -260,6 +260,7 @@ const (
 	lastWordsTimeout    = time.Second      // from a failed write to the end of reading
 	joinTimeout         = 30 * time.Second // from JOIN to the end of NAMES
 	requestTimeout      = 60 * time.Second // for everything else that the network should answer
+	bouncerTimeout      = 5 * time.Second  // for what is said to a user's own line where nothing tells when that is all
 	idleTimeout         = 60 * time.Second // with no channel and nothing to do
 	quitTimeout         = 2 * time.Second
 	lateTimeout         = time.Second      // to read what waits after a deadline that passed while we did not read

@@ -144,6 +144,16 @@ type Notice struct {
 	Text string
 }
 
+// RawAnswer answers a Raw.
+type RawAnswer struct {
+	Ref   Ref
+	Lines []string // what the network said, for people
+	Cut   bool     // there was more
+	// Join and Leave are what the line asks of the host, who knows which of the user's clients are where; the network was asked nothing.
+	Join  []Join
+	Leave []Target
+}
+
 // RoomInfo is a line of a room list.
 type RoomInfo struct {
 	Room    Target
@@ -191,5 +201,6 @@ func (Presence) event()     {}
 func (Away) event()         {}
 func (Subject) event()      {}
 func (Notice) event()       {}
+func (RawAnswer) event()    {}
 func (RoomList) event()     {}
 func (State) event()        {}

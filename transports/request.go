@@ -108,6 +108,13 @@ type SetAway struct {
 	Text string
 }
 
+// Raw gives the network a line in its own protocol, as the user wrote it. It is answered by RawAnswer once the network has said what it says
+// to that, or by Done with the error. A line that asks for what another request is for is answered as that one.
+type Raw struct {
+	Ref  Ref
+	Line string
+}
+
 // List asks for the network's public rooms. It is answered by one RoomList, or by Done with the error.
 type List struct{ Ref Ref }
 
@@ -122,4 +129,5 @@ func (Configure) request()  {}
 func (Invite) request()     {}
 func (Watch) request()      {}
 func (SetAway) request()    {}
+func (Raw) request()        {}
 func (List) request()       {}

@@ -1,0 +1,74 @@
+package component
+
+import (
+	"strings"
+
+	"passerelle/internal/text"
+	"passerelle/transports"
+)
+
+// maxRawLines is how many lines one message to a network may have.
+const maxRawLines = 10
+
+// isLoud reports whether somebody writes the first word as lines of protocols are written. Help is for everybody.
+func isLoud(word string) bool {
+	return len(word) > 1 && word == strings.ToUpper(word) && word != strings.ToLower(word) && readWord(word).means != meansHelp
+}
+
+// rawLines hands lines to a network in its own protocol, each a command (as biboumi takes them), and answers with what the network says to
+// them. Passwords may be among them: nothing of it is logged, and no archive is to keep the answers.
+func (u *user) rawLines(s said, e entity) {
+	var lines []string
+	for line := range strings.Lines(s.body) {
+		line = strings.TrimLeft(strings.TrimSpace(line), "/")
+		if word, rest, ok := strings.Cut(line, " "); ok && (strings.EqualFold(word, "quote") || strings.EqualFold(word, "raw")) {
+			line = rest // as in IRC clients
+		}
+		if line != "" {
+			lines = append(lines, line)
+		}
+	}
+	n := u.networks[e.target.Network]
+	switch {
+	case n == nil:
+		u.sayOnce(s, text.Say(s.lang, "You are not connected to %s, so this was not sent. Join a room there first, for instance %s.",
+			e.target.Network, u.exampleRoom(e.target.Network)))
+		return
+	case len(lines) > maxRawLines:
+		u.sayOnce(s, text.Say(s.lang, "These are too many lines: %d at a time are the most.", maxRawLines))
+		return
+	}
+	for _, line := range lines {
+		n.ask(func(ref transports.Ref) transports.Request {
+			return transports.Raw{Ref: ref, Line: line}
+		}, func(ev transports.Event, err *transports.Error) {
+			switch answer, ok := ev.(transports.RawAnswer); {
+			case err != nil:
+				u.sayOnce(s, u.inWords(s.lang, err).Text)
+			case ok:
+				u.rawAnswer(s, answer)
+			}
+		})
+	}
+}
+
+// rawAnswer says what a network said to a line.
+func (u *user) rawAnswer(s said, a transports.RawAnswer) {
+	for _, join := range a.Join { // only a client can enter a room
+		room := u.g.address(join.Room)
+		u.sendInvitation(room, s.from, s.to, "", join.Password, text.Say(s.lang, "To enter %s, join this room: %s", join.Room.ID, joinLink(room)))
+	}
+	for _, room := range a.Leave {
+		u.leaveRoom(room)
+	}
+	switch {
+	case len(a.Lines) > 0:
+		said := strings.Join(a.Lines, "\n")
+		if a.Cut {
+			said += "\n" + text.Say(s.lang, "The rest is not shown.")
+		}
+		u.sayOnce(s, said)
+	case len(a.Join)+len(a.Leave) == 0:
+		u.sayOnce(s, text.Say(s.lang, "The network has nothing to say to that."))
+	}
+}
