@@ -12,6 +12,8 @@ import (
 const (
 	settleEvery  = 10 * time.Second
 	restingBytes = 1 << 20
+	// A collection halves a stack at most, and those who read from networks had theirs grow to 16 KiB in the burst.
+	collections = 3
 )
 
 // settle gives memory back to the system when a burst (a thousand users who join after a restart) is over. The runtime alone
@@ -33,7 +35,9 @@ func settle(ctx context.Context) error {
 		resting := now-last < restingBytes
 		last = now
 		if resting && !settled {
-			debug.FreeOSMemory()
+			for range collections {
+				debug.FreeOSMemory()
+			}
 		}
 		settled = resting
 	}
