@@ -2,8 +2,8 @@
 // built program between an XMPP and an IRC server, first with those of internal/xmpptest and internal/ircd, then with Prosody and
 // ejabberd, each with ngIRCd and InspIRCd. A scenario cannot tell the difference. It is not in charge of anything inside the program.
 //
-// Other tests hold conversations with clients that people use: the library slixmpp, Profanity on a screen of its own, and the
-// command line of Libervia. And one has users come from biboumi, which runs in the gateway's place before.
+// Other tests hold conversations with clients that people use: the library slixmpp, Profanity on a screen of its own, the
+// command line of Libervia, and irssi on the side of IRC. And one has users come from biboumi, which runs in the gateway's place before.
 //
 // TestCompare plays testdata/compare/script.txt with biboumi and with passerelle, and compares what clients get stanza by stanza: what differs
 // is in testdata/compare/differences.txt, with the reason. With -comparison FILE it writes all of it as a table.

@@ -75,6 +75,23 @@ func (term *terminal) enter(ctx context.Context, line string) {
 	}
 }
 
+// awaitEnd waits until the program has ended, so that it writes nothing any more.
+func (term *terminal) awaitEnd(ctx context.Context) {
+	term.t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, stepTime)
+	defer cancel()
+	err := poll(ctx, func() error {
+		dead, err := term.tmux(ctx, "display-message", "-p", "#{pane_dead}")
+		if err == nil && strings.TrimSpace(dead) != "1" {
+			err = errors.New("it runs")
+		}
+		return err
+	})
+	if err != nil {
+		term.t.Fatalf("the end of the program: %v", err)
+	}
+}
+
 // await waits until a line of the screen matches a regular expression.
 func (term *terminal) await(ctx context.Context, pattern string) {
 	term.t.Helper()
@@ -83,10 +100,11 @@ func (term *terminal) await(ctx context.Context, pattern string) {
 	defer cancel()
 	var screen string
 	err := poll(ctx, func() error {
-		var err error
-		if screen, err = term.tmux(ctx, "capture-pane", "-p"); err != nil {
+		now, err := term.tmux(ctx, "capture-pane", "-p")
+		if err != nil {
 			return errors.Join(errFinal, err)
 		}
+		screen = now
 		if wanted.MatchString(screen) {
 			return nil
 		}
