@@ -99,6 +99,7 @@ type Gateway struct {
 	downSince     atomic.Int64   // Unix nanoseconds; 0 while the stream is up or was never up
 	occupancy     chan *occupied // changes for the recorder
 	archive       *archiver      // nil where nothing is kept
+	spare         budget
 }
 
 // New makes the gateway of a domain. Run makes it work.

@@ -27,6 +27,7 @@ type network struct {
 	// online says that the network let the user in. While it did not, why is the last reason, empty for a first try.
 	online bool
 	why    string
+	owing  bool            // clients in rooms have still to be told of changes
 	nick   string          // that he is online by, and
 	link   transports.Link // by what
 	// away is what the network is to know of the user's being away.
@@ -275,6 +276,7 @@ func (n *network) toRoom(t transports.Target, e transports.Event) {
 func (n *network) toRooms(e transports.Event) {
 	for _, room := range n.rooms {
 		room.Event(e, n.u.out)
+		n.owe(room)
 		if room.Empty() {
 			n.remove(room)
 		}

@@ -191,7 +191,7 @@ func TestRoomsSectionBySection(t *testing.T) {
 			event(transports.Joined{Room: goRoom, Member: transports.Member{Person: &transports.Person{Nick: "carol"}}}, `<presence from='`+room+`/carol'/>`),
 			event(transports.Parted{Room: goRoom, Nick: "carol", Reason: "tea"}, `<presence type='unavailable' from='`+room+`/carol'><status>tea</status><x xmlns='`+nsUser+`'><item role='none'/></x></presence>`),
 			event(transports.Parted{Nick: "bob", How: transports.PartLost, Reason: "Netsplit: a.example has lost the connection to b.example."},
-				`<presence type='unavailable' from='`+room+`/bob'><status>Netsplit*</status><x xmlns='`+nsUser+`'><item role='none'/><status code='333'/></x></presence>`),
+				`<message type='groupchat' from='`+room+`'><body>Netsplit: a.example has lost the connection to b.example. That takes one person along*</body></message>`),
 		}},
 		{"15.6 the link of the user", []step{event(transports.State{Err: transports.NewError(transports.Denied, "You are banned from irc.example.", nil)},
 			`<presence type='unavailable' from='`+room+`/alice'><status>You are banned*</status><x xmlns='`+nsUser+`'><item role='none'/><status code='110'/><status code='333'/></x></presence>`)}},

@@ -157,6 +157,7 @@ func (u *user) resettle() {
 func (n *network) feed(room *muc.Room, e transports.Event) {
 	stayed, alone := room.Stays(), room.Alone()
 	room.Event(e, n.u.out)
+	n.owe(room)
 	parted, ok := e.(transports.Parted)
 	if !ok || !stayed || room.Stays() {
 		return

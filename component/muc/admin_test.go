@@ -106,10 +106,6 @@ func TestAdminPlays(t *testing.T) {
 			p.now = p.now.Add(time.Second)
 			p.stanza(joinLap)
 		},
-		"netsplit": func(p *play) {
-			p.enter()
-			p.event(transports.Parted{Nick: "bob", How: transports.PartLost, Reason: "Netsplit: a.example has lost the connection to b.example."})
-		},
 	}
 	for name, f := range plays {
 		t.Run(name, func(t *testing.T) {

@@ -9,9 +9,9 @@ import (
 
 // awayChanged shows that somebody is away or back (XEP-0045 §7.7).
 func (r *Room) awayChanged(e transports.Away, out *Out) {
-	o, ok := r.occupants[e.Nick]
-	text, was := r.absent[e.Nick]
-	if !ok || e.Nick == r.nick || e.Away == was && (text == e.Text || e.Text == "") {
+	_, ok := r.occupants[e.Nick]
+	was := r.belief(e.Nick)
+	if text, away := r.absent[e.Nick]; !ok || e.Nick == r.nick || e.Away == away && (text == e.Text || e.Text == "") {
 		return
 	}
 	if e.Away {
@@ -22,9 +22,7 @@ func (r *Room) awayChanged(e transports.Away, out *Out) {
 	} else {
 		delete(r.absent, e.Nick)
 	}
-	for i := range r.clients {
-		r.sendOccupant(&r.clients[i], e.Nick, o, out)
-	}
+	r.changed(e.Nick, was, nil, 0, out)
 }
 
 // appendAway writes that somebody is away, where he is.

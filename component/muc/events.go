@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	"passerelle/component/downgrade"
 	"passerelle/transports"
@@ -118,20 +119,16 @@ func (r *Room) refresh(before map[string]occupant, oldNick string, out *Out) {
 		r.sendSelf(c, oldNick != r.nick, out)
 	}
 	delete(before, oldNick) // somebody else may have that nick now, not seldom one's own ghost
-	for nick, o := range before {
-		if _, ok := r.occupants[nick]; ok {
-			continue
-		}
-		for i := range r.clients {
-			r.sendGone(&r.clients[i], nick, o, 0, "", out)
+	for nick, was := range before {
+		if _, ok := r.occupants[nick]; !ok {
+			r.changed(nick, owed{was: was}, &transports.Parted{}, 0, out)
 		}
 	}
 	for nick, o := range r.occupants {
-		if was, ok := before[nick]; nick == r.nick || ok && was.role == o.role {
-			continue
-		}
-		for i := range r.clients {
-			r.sendOccupant(&r.clients[i], nick, o, out)
+		if was := before[nick]; nick != r.nick && (was.person == nil || was.role != o.role) {
+			believed := r.belief(nick)
+			believed.was = was
+			r.changed(nick, believed, nil, 0, out)
 		}
 	}
 }
@@ -211,6 +208,7 @@ func (r *Room) lost(e transports.Parted, out *Out) {
 		r.drop(c.addr, out)
 	}
 	r.entered, r.modes, r.outage = false, Modes{}, outage{}
+	r.owed, r.split = nil, netsplit{}
 }
 
 // Shutdown tells every client that the gateway goes down (XEP-0045 §15.6.2, code 332).
@@ -255,6 +253,7 @@ func (r *Room) message(e transports.Message, out *Out) {
 	}
 	if e.From != nil {
 		l.nick = e.From.Nick
+		r.settle(l.nick, out)
 		l.occupant, l.own = r.speakerID(l.nick, e.From), l.nick == r.nick
 	}
 	switch {
@@ -319,10 +318,19 @@ func (r *Room) joined(e transports.Joined, out *Out) {
 		return
 	}
 	o := occupant{person: e.Member.Person, first: e.Member.Person, role: e.Member.Role}
-	r.occupants[o.person.Nick] = o
-	for i := range r.clients {
-		r.sendOccupant(&r.clients[i], o.person.Nick, o, out)
+	nick, hold := o.person.Nick, time.Duration(0)
+	was := r.belief(nick)
+	if owed := r.owed[nick]; owed != nil && owed.how == transports.PartLost && sameUser(owed.was.person, o.person) {
+		o.first, hold = owed.was.first, backHold
+		r.split.back++
 	}
+	r.occupants[nick] = o
+	r.changed(nick, was, nil, hold, out)
+}
+
+// sameUser reports whether somebody who has the nick of another is him.
+func sameUser(a, b *transports.Person) bool {
+	return a != nil && a.Host == b.Host && a.Ident == b.Ident
 }
 
 func (r *Room) parted(e transports.Parted, out *Out) {
@@ -334,18 +342,24 @@ func (r *Room) parted(e transports.Parted, out *Out) {
 	if !ok || e.Nick == r.nick {
 		return
 	}
+	thrownOut, hold := e.How == transports.PartKicked || e.How == transports.PartBanned, time.Duration(0)
+	if thrownOut {
+		r.settle(e.Nick, out)
+	}
+	was := r.belief(e.Nick)
 	delete(r.occupants, e.Nick)
 	delete(r.absent, e.Nick)
-	for i := range r.clients {
-		switch e.How {
-		case transports.PartKicked, transports.PartBanned:
+	if thrownOut {
+		for i := range r.clients {
 			r.sendKicked(&r.clients[i], e.Nick, o, e, e.Reason, out)
-		case transports.PartLost:
-			r.sendGone(&r.clients[i], e.Nick, o, statusFault, e.Reason, out)
-		default:
-			r.sendGone(&r.clients[i], e.Nick, o, 0, e.Reason, out)
 		}
+		return
 	}
+	if e.How == transports.PartLost {
+		hold = splitHold
+		r.parting(e)
+	}
+	r.changed(e.Nick, was, &e, hold, out)
 }
 
 func (r *Room) renamed(e transports.Renamed, out *Out) {
@@ -355,6 +369,8 @@ func (r *Room) renamed(e transports.Renamed, out *Out) {
 	if !ok || e.New == "" || e.New == e.Old {
 		return
 	}
+	r.settle(e.Old, out)
+	r.settle(e.New, out)
 	delete(r.occupants, e.Old)
 	r.renameAbsent(e.Old, e.New)
 	was := o
@@ -392,14 +408,15 @@ func (r *Room) roleChanged(e transports.RoleChanged, out *Out) {
 	if role == o.role {
 		return
 	}
+	was := r.belief(e.Nick)
 	o.role = role
 	r.occupants[e.Nick] = o
+	if e.Nick != r.nick {
+		r.changed(e.Nick, was, nil, 0, out)
+		return
+	}
 	for i := range r.clients {
-		if e.Nick == r.nick {
-			r.sendSelf(&r.clients[i], false, out)
-		} else {
-			r.sendOccupant(&r.clients[i], e.Nick, o, out)
-		}
+		r.sendSelf(&r.clients[i], false, out)
 	}
 }
 

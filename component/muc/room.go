@@ -86,6 +86,10 @@ type Room struct {
 	stays     bool   // the user stays in while none of his clients is
 	wish      string // the nick that he would have then
 	outage    outage
+	owed      map[string]*owed // by nick; nil at rest
+	split     netsplit
+	changes   float64 // that clients were told of lately, by changedAt
+	changedAt time.Time
 	returns   bool // he was in it when an earlier process of the gateway ended
 	pending   map[transports.Ref]*pending
 	taken     []transports.Ref // those of pending that are taken, oldest first

@@ -13,7 +13,7 @@ const FarPast = 30 * time.Second
 // welcome sends a client the whole state of the room in the order that clients rely on (XEP-0045 §7.1): the other occupants, the
 // client itself, the history, the subject.
 func (r *Room) welcome(c *client, out *Out) {
-	for nick, o := range r.occupants {
+	for nick, o := range r.believed() {
 		if nick != r.nick {
 			r.sendOccupant(c, nick, o, out)
 		}
