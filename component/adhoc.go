@@ -61,7 +61,7 @@ func (u *user) execute(r reply, e entity, node, lang string) {
 		u.answerIQ(r.from, r.to, r.id, err)
 		return
 	}
-	x := u.begin(c, e.target, lang, r.from, r.to, tableRows)
+	x := u.begin(c, e.on(&c), lang, r.from, r.to, tableRows)
 	u.advance(x, nil, func(s step) { u.commandAnswer(r, x, s) })
 }
 
@@ -209,7 +209,7 @@ func (u *user) commandItems(in *inbound, e entity) {
 
 // commandInfo describes a command (XEP-0050 §2.2) or the list of commands, and reports whether the node is one of them.
 func (u *user) commandInfo(in *inbound, e entity, node string) bool {
-	if _, ok := e.commandKind(); !ok {
+	if !e.hasCommands() {
 		return false
 	}
 	lang := in.root().Attr("xml:lang")

@@ -87,10 +87,10 @@ func (a *avatars) equal(b *avatars) bool {
 
 // of is the picture of an entity, nil where it has none. People have none: IRC and its kin know no pictures.
 func (a *avatars) of(e entity) *avatar {
-	switch e.kind {
-	case entityGateway, entityBot:
+	switch e.kind.first() {
+	case entityBot:
 		return a.own
-	case entityNetwork:
+	case entityGateway, entityNetwork:
 		if n := a.networks[e.target.Network]; n != nil {
 			return n
 		}

@@ -73,14 +73,14 @@ func (u *user) bot(s said, e entity) {
 	}
 	switch {
 	case u.answerChat(s, e, words):
-	case e.kind == entityNetwork && isLoud(words[0]):
+	case e.kind&entityNetwork != 0 && isLoud(words[0]):
 		u.rawLines(s, e)
 	case w.means == meansVersion:
 		u.say(s, "passerelle "+u.g.opt.Version)
 	case w.means == meansCancel:
 		u.say(s, text.Say(s.lang, "There is nothing to cancel."))
 	case w.means == meansNothing && u.chatCommand(s, e, words):
-	case w.means == meansNothing && e.kind == entityNetwork:
+	case w.means == meansNothing && e.kind&entityNetwork != 0:
 		u.rawLines(s, e)
 	default:
 		help := u.help(s, e, w.means == meansMore)
@@ -111,7 +111,7 @@ func (u *user) roomBot(s said, e entity) bool {
 // help says what one can do here: the first lines of it, or the rest.
 func (u *user) help(s said, e entity, rest bool) string {
 	var lines []string
-	if e.target.Network != "" {
+	if e.kind&(entityGateway|entityBot) == 0 {
 		lines = append(lines, text.Say(s.lang, "This is the network %s. Its rooms are at %s.", e.target.Network, u.exampleRoom(e.target.Network)),
 			text.Say(s.lang, "Other lines go to the network as they are, such as “WHOIS nick”."))
 	} else {
@@ -125,7 +125,7 @@ func (u *user) help(s said, e entity, rest bool) string {
 	}
 	slices.Sort(names)
 	lines = append(lines, text.Say(s.lang, "Words that I know: %s.", strings.Join(slices.Compact(names), ", ")))
-	if e.target.Network == "" {
+	if e.kind&(entityGateway|entityBot) != 0 {
 		for _, h := range u.g.about().Hints {
 			lines = append(lines, strings.ReplaceAll(text.Say(s.lang, h), "DOMAIN", u.g.opt.Domain))
 		}
@@ -148,4 +148,9 @@ func (g *Gateway) exampleNetwork() string {
 		return g.about().Networks[0].ID
 	}
 	return "irc.libera.chat"
+}
+
+// exampleName is what a room or a person is called here, for texts.
+func (g *Gateway) exampleName(kind transports.TargetKind, id string) string {
+	return g.opt.Transport.Format(transports.Target{Kind: kind, Network: g.exampleNetwork(), ID: id})
 }

@@ -22,16 +22,10 @@ type identity struct{ category, typ, name string }
 
 // identities are those of what is there for everybody alike: names are of the kind, not of the one who was asked.
 func (r *ruleset) identities(k entityKind) []identity {
-	switch k {
-	case entityGateway:
-		ids := []identity{{"gateway", r.about.Kind, r.about.Name}}
-		if r.about.Rooms {
-			ids = append(ids, identity{"conference", r.about.Kind, r.about.Name})
-		}
-		return ids
+	switch k.first() {
 	case entityBot:
 		return []identity{{"client", "bot", r.about.Name + " help"}}
-	case entityNetwork:
+	case entityGateway, entityNetwork:
 		ids := []identity{{"gateway", r.about.Kind, r.about.Name}}
 		if r.about.Rooms { // XEP-0045 §6.1: clients look there for rooms
 			ids = append(ids, identity{"conference", r.about.Kind, r.about.Name})
@@ -68,7 +62,7 @@ type infoField struct {
 
 // forms are those of what is there for everybody alike.
 func (r *ruleset) forms(k entityKind) []infoForm {
-	if k != entityGateway || len(r.Contact) == 0 {
+	if k&entityGateway == 0 || len(r.Contact) == 0 {
 		return nil
 	}
 	// XEP-0157 §2: whom to ask about this service.
@@ -107,6 +101,9 @@ func newCaps(g *Gateway, r *ruleset) *capsTable {
 	var t capsTable
 	for i := range t {
 		k := entityKind(1 << i)
+		if k == entityGateway && r.about.Fixed != "" {
+			k |= entityNetwork
+		}
 		t[i].version = capsVersion(r.identities(k), g.features(k), r.forms(k))
 		var b stanza.Builder
 		b.StartNS("c", nsCaps).Attr("hash", "sha-1").Attr("node", capsNode).Attr("ver", t[i].version).End()
@@ -123,7 +120,7 @@ func newCaps(g *Gateway, r *ruleset) *capsTable {
 	return &t
 }
 
-// kindIndex is the place of a single kind in the table.
+// kindIndex is the place of a kind in the table.
 func kindIndex(k entityKind) int { return bits.TrailingZeros8(uint8(k)) % capsKinds }
 
 // capsVersion is the verification string of XEP-0115 §5.1.

@@ -18,11 +18,16 @@ const (
 )
 
 // chatCommands are the commands that somebody who writes to e can run: those of e, and through the bot and the domain those of
-// networks, whose name he then adds.
+// networks and rooms, whose name he then adds.
 func (u *user) chatCommands(e entity) []transports.Command {
 	cs := u.commands(e)
-	if e.kind == entityBot || e.kind == entityGateway {
-		for _, c := range u.commands(entity{kind: entityNetwork, target: transports.Target{Kind: transports.TargetNetwork}}) {
+	if e.kind&(entityBot|entityGateway) == 0 {
+		return cs
+	}
+	for _, below := range []entity{
+		{entityNetwork, transports.Target{Kind: transports.TargetNetwork}}, {entityRoom, transports.Target{Kind: transports.TargetRoom}},
+	} {
+		for _, c := range u.commands(below) {
 			if !slices.ContainsFunc(cs, func(d transports.Command) bool { return d.Name == c.Name }) {
 				cs = append(cs, c)
 			}
@@ -64,10 +69,15 @@ func (u *user) chatCommand(s said, e entity, words []string) bool {
 		}
 		return false
 	}
-	on, args := e.target, words[1:]
-	if on.Kind == transports.TargetDomain && len(args) > 0 {
+	on, args := e.on(&c), words[1:]
+	if e.kind&(entityBot|entityGateway) != 0 && len(args) > 0 {
 		if t, ok := u.g.target(args[0]); ok && c.IsFor(t.Kind) {
 			on, args = t, args[1:]
+		}
+	}
+	if !c.IsFor(on.Kind) { // the only network is meant, where there is one
+		if d, err := u.findCommand(e, serverConfigure, s.lang); err == nil && c.Name == "configure" {
+			c, on = d, e.on(&d)
 		}
 	}
 	if !c.IsFor(on.Kind) {

@@ -60,7 +60,7 @@ type step struct {
 func (g *Gateway) commandsOf(t transports.Transport) []transports.Command {
 	all := slices.Clone(t.Commands())
 	if g.configurable() {
-		all = append(all, g.configureCommand())
+		all = append(all, g.configureCommands(t.Describe().Fixed != "")...)
 	}
 	all = append(all, g.statusCommand(), g.leaveCommand(), g.forgetCommand(), g.forgetMeCommand(),
 		g.usersCommand(), g.userCommand(), g.sessionsCommand(), g.removeUserCommand(),
@@ -75,17 +75,28 @@ func (g *Gateway) commandsOf(t transports.Transport) []transports.Command {
 	return all
 }
 
-// commandKind is the kind of target that commands on an entity have. It is false for what has no commands.
-func (e entity) commandKind() (transports.TargetKind, bool) {
-	return e.target.Kind, e.kind&(entityGateway|entityBot|entityNetwork|entityRoom) != 0
+// hasCommands reports whether there are commands on an entity.
+func (e entity) hasCommands() bool {
+	return e.kind&(entityGateway|entityBot|entityNetwork|entityRoom) != 0
+}
+
+// takes reports whether a command can be run on an entity.
+func (e entity) takes(c *transports.Command) bool { return e.hasCommands() && c.IsFor(e.on(c).Kind) }
+
+// on is what a command is run on that is begun on an entity. The domain that is a network as well is the network for commands that are
+// for networks.
+func (e entity) on(c *transports.Command) transports.Target {
+	if e.kind&(entityGateway|entityBot) != 0 && !c.IsFor(e.target.Kind) {
+		return transports.Target{}
+	}
+	return e.target
 }
 
 // commands are the commands that a user may run on an entity.
 func (u *user) commands(e entity) []transports.Command {
 	var out []transports.Command
-	kind, ok := e.commandKind()
 	for _, c := range u.g.commands {
-		if ok && c.IsFor(kind) && (!c.Admin || u.isAdmin()) {
+		if e.takes(&c) && (!c.Admin || u.isAdmin()) {
 			out = append(out, c)
 		}
 	}
@@ -97,13 +108,12 @@ func (u *user) isAdmin() bool { return u.g.access.isAdmin(u.jid) }
 
 // findCommand finds a command by its node. The error says why the user has none of that name there.
 func (u *user) findCommand(e entity, name, lang string) (transports.Command, *transports.Error) {
-	named := func(c transports.Command) bool { return c.Name == name }
+	named := func(c transports.Command) bool { return c.Name == name && e.takes(&c) }
 	cs := u.commands(e)
 	if i := slices.IndexFunc(cs, named); i >= 0 {
 		return cs[i], nil
 	}
-	kind, ok := e.commandKind()
-	if i := slices.IndexFunc(u.g.commands, named); ok && i >= 0 && u.g.commands[i].IsFor(kind) {
+	if slices.ContainsFunc(u.g.commands, named) {
 		return transports.Command{}, transports.NewError(transports.Denied, text.Say(lang, "This command is for administrators."), nil)
 	}
 	return transports.Command{}, transports.NewError(transports.NotFound, text.Say(lang, "There is no such command here."), nil)

@@ -48,15 +48,24 @@ func (g *Gateway) configurable() bool {
 	return ok && g.opt.Store != nil
 }
 
-// configureCommand is "configure".
-func (g *Gateway) configureCommand() transports.Command {
-	return transports.Command{
-		Name: "configure", Title: "Your settings",
-		For:  []transports.TargetKind{transports.TargetDomain, transports.TargetNetwork, transports.TargetRoom},
-		Next: g.configureForm,
-		Run:  g.configureRun,
+// configureCommands are "configure" and, where the domain is a network as well, what biboumi calls it there.
+func (g *Gateway) configureCommands(fixed bool) []transports.Command {
+	next, run := g.configureForm, g.configureRun
+	all := transports.Command{Name: "configure", Title: "Your settings", Next: next, Run: run}
+	if !fixed {
+		all.For = []transports.TargetKind{transports.TargetDomain, transports.TargetNetwork, transports.TargetRoom}
+		return []transports.Command{all}
+	}
+	all.For = []transports.TargetKind{transports.TargetRoom}
+	return []transports.Command{
+		{Name: serverConfigure, Title: "Your settings on this network", For: []transports.TargetKind{transports.TargetNetwork}, Next: next, Run: run},
+		{Name: "global-configure", Title: "Your settings for all rooms", Next: next, Run: run},
+		all,
 	}
 }
+
+// serverConfigure is "configure" on the network that the domain is as well.
+const serverConfigure = "server-configure"
 
 // settingsOn are all settings on a target: those of the network, and the gateway's.
 func (g *Gateway) settingsOn(on transports.Target) []transports.Setting {

@@ -123,6 +123,10 @@ func (u *user) showTo(e entity, from, to transports.Address) {
 	n := u.networks[e.target.Network]
 	p, online := transports.Presence{}, true
 	switch e.kind {
+	case entityGateway | entityNetwork: // it can be talked to in any case
+		if n == nil || !n.online {
+			p.Away, p.Text = true, text.Say(u.lang, "You are not connected to %s.", e.target.Network)
+		}
 	case entityNetwork:
 		online = n != nil && n.online
 	case entityContact:
@@ -202,7 +206,7 @@ func (n *network) presence(e transports.Presence) {
 // hides reports whether the user wants to see nothing of a network or somebody on it. The gateway itself stays where it can be
 // talked to, or nobody could be unblocked.
 func (u *user) hides(e entity, a transports.Address) bool {
-	return e.kind&(entityNetwork|entityContact) != 0 && u.blocks(a)
+	return e.kind&entityGateway == 0 && e.kind&(entityNetwork|entityContact) != 0 && u.blocks(a)
 }
 
 // showContact tells the user's clients how a contact is, unless he wants to hear nothing of it.
@@ -224,7 +228,7 @@ func (n *network) setOnline(online bool) {
 		t := transports.Target{Kind: transports.TargetContact, Network: n.id, ID: id}
 		n.u.showContact(entity{entityContact, t}, n.u.g.address(t))
 	}
-	self := entity{entityNetwork, transports.Target{Kind: transports.TargetNetwork, Network: n.id}}
+	self := n.u.g.network(n.id)
 	if contact := n.u.g.address(self.target); n.u.inContacts(contact) {
 		n.u.showContact(self, contact)
 	}
@@ -244,13 +248,13 @@ func (u *user) inContacts(a transports.Address) bool {
 func (u *user) shownContacts() map[transports.Address]entity {
 	shown := make(map[transports.Address]entity)
 	note := func(e entity) {
-		if a := u.g.address(e.target); u.inContacts(a) && !u.blocks(a) {
+		if a := u.g.address(e.target); e.kind&entityGateway == 0 && u.inContacts(a) && !u.blocks(a) {
 			shown[a] = e
 		}
 	}
 	for _, n := range u.networks {
 		if n.online {
-			note(entity{entityNetwork, transports.Target{Kind: transports.TargetNetwork, Network: n.id}})
+			note(u.g.network(n.id))
 		}
 		for id := range n.present {
 			note(entity{entityContact, transports.Target{Kind: transports.TargetContact, Network: n.id, ID: id}})

@@ -193,7 +193,7 @@ func (g *Gateway) readPart(call transports.Call) (store.Part, error) {
 		on, _ = g.target(word)
 		if on.Kind != transports.TargetRoom && on.Kind != transports.TargetContact {
 			faults = append(faults, transports.Fault{Field: fieldWhat, Text: text.Say(call.Lang,
-				"This is neither a room nor a person: write, for instance, %s or %s.", "#channel%"+g.exampleNetwork(), "nick%"+g.exampleNetwork())})
+				"This is neither a room nor a person: write, for instance, %s or %s.", g.exampleName(transports.TargetRoom, "#channel"), g.exampleName(transports.TargetContact, "nick"))})
 		}
 	}
 	switch on.Kind {
@@ -318,7 +318,7 @@ func (g *Gateway) calledRoom(call transports.Call) (string, error) {
 		on, _ = g.target(strings.TrimSpace(call.Values.Get(fieldRoom)))
 	}
 	if on.Kind != transports.TargetRoom {
-		return "", transports.Faults{{Field: fieldRoom, Text: text.Say(call.Lang, "This is no room: write, for instance, %s.", "#channel%"+g.exampleNetwork())}}.AsError()
+		return "", transports.Faults{{Field: fieldRoom, Text: text.Say(call.Lang, "This is no room: write, for instance, %s.", g.exampleName(transports.TargetRoom, "#channel"))}}.AsError()
 	}
 	return g.address(on).Local, nil
 }

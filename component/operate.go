@@ -100,6 +100,8 @@ func (g *Gateway) operation(op transports.Operation) (transports.Command, transp
 			return bad(quote(op.On) + " is neither a network nor a room here.")
 		}
 		call.On = t
+	} else {
+		call.On = g.own(entityGateway).on(&c)
 	}
 	if !c.IsFor(call.On.Kind) {
 		if call.On.Kind == transports.TargetDomain {

@@ -248,7 +248,7 @@ func (n *network) whom(a transports.Address) (nick, mask string) {
 		}
 		return "", ""
 	}
-	mask, ok := strings.CutSuffix(unescape(a.Local), "%"+n.id)
+	mask, ok := strings.CutSuffix(unescape(a.Local), n.u.g.opt.Transport.Format(transports.Target{Kind: transports.TargetContact, Network: n.id}))
 	if !ok {
 		return "", ""
 	}

@@ -73,7 +73,7 @@ func (u *user) register(in *inbound, _ entity) {
 			}
 			u.answerIQ(r.from, r.to, r.id, nil)
 			// XEP-0100 §4.1.1: the gateway shows itself.
-			u.showTo(entity{kind: entityGateway}, u.g.domain, u.jid)
+			u.showTo(u.g.own(entityGateway), u.g.domain, u.jid)
 			u.background(u.enlist(r.from))
 		})
 	}
@@ -116,7 +116,7 @@ func (u *user) listSuggestions() {
 			}
 		})
 	}
-	u.showTo(entity{kind: entityBot}, u.g.botAddress(), u.jid)
+	u.showTo(u.g.own(entityBot), u.g.botAddress(), u.jid)
 }
 
 // registerForm answers a get with the form and, for clients that know no forms, the fields beside it (XEP-0077 §3.1.1).

@@ -220,11 +220,11 @@ func (u *user) discoItems(in *inbound, e entity) {
 		u.refuse(in, transports.NewError(transports.NotFound, "There is no such node.", nil))
 		return
 	}
-	switch e.kind {
-	case entityNetwork:
+	switch {
+	case e.kind&entityNetwork != 0:
 		u.listRooms(in, e)
 		return
-	case entityRoom:
+	case e.kind == entityRoom:
 		u.listOccupants(in, e)
 		return
 	}

@@ -33,7 +33,7 @@ func (c *card) shown() string {
 // card collects what is known of an entity. It reports false where there is nobody.
 func (u *user) card(in *inbound, e entity) (card, bool) {
 	c := card{jid: in.to, avatar: u.g.rules().avatars.of(e)}
-	switch e.kind {
+	switch e.kind.first() {
 	case entityGateway:
 		c.name, c.note = u.g.about().Name, "passerelle "+u.g.opt.Version
 	case entityBot:

@@ -64,8 +64,9 @@ type Component struct {
 // IRC is a gateway to IRC.
 type IRC struct {
 	Component
-	Name string `toml:"name" doc:"What people see as the name of the gateway."`
-	Open bool   `toml:"open" doc:"Whether users may join any IRC server by its name. If false, only the networks listed below."`
+	Name  string `toml:"name" doc:"What people see as the name of the gateway."`
+	Open  bool   `toml:"open" doc:"Whether users may join any IRC server by its name. If false, only the networks listed below."`
+	Fixed string `toml:"fixed" restart:"yes" sample:"irc.libera.chat" doc:"The name of the only network of this gateway, as biboumi's fixed_irc_server. Addresses leave it out then: its channels are #channel@DOMAIN, its people nick@DOMAIN, and the domain itself is the network, which takes what is written to it as raw lines. A table [[irc.network]] of that name may say where it is."`
 	// What users may reach beside Networks, where the gateway is open.
 	AllowServers   []string `toml:"allow_servers" sample:"*.example.org" doc:"Names of the servers that users may join where open is true, beside the networks listed below; *.example.org is whatever is below a domain. Without it any server."`
 	DenyServers    []string `toml:"deny_servers" sample:"irc.example.com" doc:"Names of servers that they may not join."`

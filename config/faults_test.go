@@ -97,6 +97,11 @@ user_burst = 0
 			"5 irc[0].ports: the list is empty",
 			"6 irc[0].deny_servers: it has no effect",
 		}},
+		{"fixed", valid + "fixed = \"irc.A.example\"\nopen = true\nports = [6697]\n[[irc.network]]\nname = \"irc.b.example\"\n[[irc.network]]\nname = \"irc.a.example\"\n", []string{
+			"5 irc[0].open: it has no effect, because fixed", "6 irc[0].ports: it has no effect",
+			"8 irc[0].network[0].name: \"irc.b.example\" cannot be reached, because fixed",
+		}},
+		{"fixed to nothing", valid + "fixed = \"#go\"\n", []string{"4 irc[0].fixed: \"#go\" is no name of a network"}},
 		{"addresses of the operator", valid + "contact = [\"xmpp:a@b.c\", \"a@b.c\", \"ftp://b.c\", \"mailto:\"]\n", []string{
 			"4 irc[0].contact[1]: \"a@b.c\" is not such an address", "4 irc[0].contact[2]: ", "4 irc[0].contact[3]: ",
 		}},

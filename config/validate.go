@@ -170,6 +170,7 @@ func (v validator) irc(at string, c *IRC) {
 	}
 	v.limits(at, c)
 	v.source(at, c)
+	v.fixed(at, c)
 	v.reach(at, c)
 	if !c.Open && len(c.Networks) == 0 && v.ok(child(at, "network")) {
 		v.add(child(at, "open"), "users can join nothing: open is false and no network is listed", "add an [[irc.network]] table, or write open = true")

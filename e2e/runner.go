@@ -118,7 +118,11 @@ func (r *runner) run(ctx context.Context, s step) error {
 	case s.verb == "ages":
 		return r.gateway.ages(ctx, s.arg)
 	case s.verb == "set":
-		table, line := "[[irc]]", s.arg
+		line, err := expand(s.arg, r.vars, func(v string) string { return v })
+		if err != nil {
+			return err
+		}
+		table := "[[irc]]"
 		if strings.HasPrefix(line, "[") {
 			table, line = cut(line)
 		}

@@ -19,23 +19,42 @@ const (
 // modeless "+" and the safe "!" channels are left out as biboumi leaves them out: no network of today has them.
 const channelStarts = "#&"
 
-// ParseTarget reads the addresses of biboumi: "#chan%network", "nick%network", "network". The last "%" separates, since a
+// Naming is how local parts name networks, channels and people, as in biboumi. The zero Naming is for any network.
+type Naming struct {
+	Fixed string // the only network, which names leave out
+}
+
+// Parse reads "#chan%network", "nick%network" and "network", or with a fixed network "#chan" and "nick". The last "%" separates, since a
 // channel name may have others.
-func ParseTarget(local string) (transports.Target, error) {
-	id, network := "", local
-	i := strings.LastIndexByte(local, '%')
-	if i >= 0 {
-		id, network = local[:i], local[i+1:]
-	}
-	if i < 0 && isChannel(local) {
+func (n Naming) Parse(local string) (transports.Target, error) {
+	id, network, named := "", local, false
+	switch i := strings.LastIndexByte(local, '%'); {
+	case n.Fixed != "":
+		if lowerASCII(local) != n.Fixed {
+			id, network, named = local, n.Fixed, true
+			if !isChannel(local) { // no nick has that character, so that people may be named in full as well
+				id = strings.TrimSuffix(local, "%"+n.Fixed)
+				if strings.IndexByte(id, '%') >= 0 {
+					return transports.Target{}, badAddress("This is no IRC nick: addresses here are of the network " + n.Fixed + " alone, and do not name it.")
+				}
+			}
+		}
+	case i >= 0:
+		id, network, named = local[:i], local[i+1:], true
+	case isChannel(local):
 		return transports.Target{}, badAddress("A channel needs its network, as in #channel%irc.example.org.")
 	}
 	network = lowerASCII(network)
 	if !validNetwork(network) {
-		return transports.Target{}, badAddress("This is no name of an IRC network.")
+		return transports.Target{}, badNetwork()
 	}
+	return target(id, network, named)
+}
+
+// target is a channel or a person of a network, or the network itself where nobody is named.
+func target(id, network string, named bool) (transports.Target, error) {
 	t := transports.Target{Kind: transports.TargetNetwork, Network: network}
-	if i < 0 {
+	if !named {
 		return t, nil
 	}
 	t.ID = lowerASCII(id)
@@ -53,13 +72,18 @@ func ParseTarget(local string) (transports.Target, error) {
 	return t, nil
 }
 
-// FormatTarget is the inverse of ParseTarget.
-func FormatTarget(t transports.Target) string {
-	if t.Kind == transports.TargetNetwork {
+// Format is the inverse of Parse.
+func (n Naming) Format(t transports.Target) string {
+	switch {
+	case t.Kind == transports.TargetNetwork:
 		return t.Network
+	case t.Network == n.Fixed && t.ID != transports.BotName && t.ID != n.Fixed:
+		return t.ID
 	}
 	return t.ID + "%" + t.Network
 }
+
+func badNetwork() error { return badAddress("This is no name of an IRC network.") }
 
 func badAddress(text string) error { return transports.NewError(transports.BadRequest, text, nil) }
 

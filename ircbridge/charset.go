@@ -158,7 +158,7 @@ func (s *session) loadCharsets(ctx context.Context, set map[string]string) (*cha
 	for _, scopes := range []map[string]string{in, out} {
 		for scope := range scopes {
 			local, ok := strings.CutPrefix(scope, transports.Scope(transports.TargetRoom, ""))
-			target, err := ParseTarget(local)
+			target, err := s.t.naming().Parse(local)
 			if !ok || err != nil || target.Network != s.net.ID {
 				continue
 			}

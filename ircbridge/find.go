@@ -19,7 +19,7 @@ func (t *Transport) Find(input string) (transports.Target, error) {
 		if name != "" && !strings.ContainsAny(name[:1], "#&") {
 			name = "#" + name // the URL leaves the sign out
 		}
-		return t.Parse(strings.ToLower(joinLocal(name, u.Hostname())))
+		return t.named(name, u.Hostname())
 	}
 	words := strings.Fields(strings.NewReplacer("%", " ", "@", " ", ",", " ").Replace(input))
 	if len(words) == 3 && (words[1] == "on" || words[1] == "sur") {
@@ -27,22 +27,31 @@ func (t *Transport) Find(input string) (transports.Target, error) {
 	}
 	switch {
 	case len(words) == 2:
-		return t.Parse(strings.ToLower(joinLocal(words[0], t.expand(words[1]))))
+		return t.named(words[0], t.expand(words[1]))
 	case len(words) == 1 && strings.Contains(words[0], ".") && !strings.ContainsAny(words[0][:1], "#&"):
-		return t.Parse(strings.ToLower(words[0]))
+		return t.named("", words[0])
 	case len(words) == 1 && len(t.rules().Networks) > 0:
-		return t.Parse(strings.ToLower(joinLocal(words[0], t.rules().Networks[0].ID)))
+		return t.named(words[0], t.rules().Networks[0].ID)
 	case len(words) == 1:
 		return transports.Target{}, badAddress("Say on which network, for instance “" + words[0] + " irc.libera.chat”.")
 	}
 	return transports.Target{}, badAddress("Write a channel or a nick, and its network, for instance “#linux irc.libera.chat”.")
 }
 
-func joinLocal(name, network string) string {
-	if name == "" {
-		return network
+// named is a channel or a person of a network, or the network itself where nobody is named.
+func (t *Transport) named(name, network string) (transports.Target, error) {
+	network = strings.ToLower(network)
+	if !validNetwork(network) {
+		return transports.Target{}, badNetwork()
 	}
-	return name + "%" + network
+	found, err := target(strings.ToLower(name), network, name != "")
+	if err != nil {
+		return transports.Target{}, err
+	}
+	if _, err := t.network(network); err != nil {
+		return transports.Target{}, err
+	}
+	return found, nil
 }
 
 // expand finds the network that a part of its name means, such as "libera".

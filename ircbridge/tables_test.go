@@ -230,17 +230,22 @@ func FuzzAddr(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, local string) {
-		target, err := ParseTarget(local)
-		if err != nil {
-			wantKind(t, err, transports.BadRequest)
-			return
-		}
-		again, err := ParseTarget(FormatTarget(target))
-		if err != nil || again != target {
-			t.Errorf("%q: %+v became %+v, %v", local, target, again, err)
-		}
-		if strings.ContainsAny(target.ID+target.Network, " \r\n\x00") || !utf8.ValidString(target.ID) {
-			t.Errorf("%q: %+v cannot stand in a line", local, target)
+		for _, n := range []Naming{{}, {Fixed: testNet}} {
+			target, err := n.Parse(local)
+			if err != nil {
+				wantKind(t, err, transports.BadRequest)
+				continue
+			}
+			again, err := n.Parse(n.Format(target))
+			if err != nil || again != target {
+				t.Errorf("%q: %+v became %+v, %v", local, target, again, err)
+			}
+			if strings.ContainsAny(target.ID+target.Network, " \r\n\x00") || !utf8.ValidString(target.ID) {
+				t.Errorf("%q: %+v cannot stand in a line", local, target)
+			}
+			if n.Fixed != "" && n.Format(target) == transports.BotName {
+				t.Errorf("%q: %+v is called like the bot", local, target)
+			}
 		}
 	})
 }

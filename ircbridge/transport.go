@@ -1,6 +1,7 @@
 package ircbridge
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"fmt"
@@ -38,6 +39,7 @@ type Options struct {
 	Name     string    // of the gateway, for people
 	Networks []Network // in the operator's order
 	Open     bool      // users may name other servers, as far as Reach goes; they are reached over TLS
+	Fixed    string    // the ID of the only network, which addresses leave out; empty for any number
 	Reach    Reach
 
 	// Burst lines are sent at once, Rate lines a second from then on. A Burst of zero means no limit at all, a Rate of zero means 1.
@@ -112,35 +114,44 @@ func New(opt Options) (*Transport, error) {
 
 // Describe says what the domain is.
 func (t *Transport) Describe() transports.Description {
+	fixed := t.opt.Fixed != ""
 	d := transports.Description{
 		Kind:  "irc",
-		Name:  t.rules().Name,
+		Name:  cmp.Or(t.rules().Name, "IRC gateway"),
 		Rooms: true,
+		Fixed: t.opt.Fixed,
 		Prompt: transports.Prompt{
 			Description: "Write a channel or a nick, and its network, for instance “#linux irc.libera.chat”.",
 			Label:       "Channel or nick",
 		},
-		Hints: []string{"To enter a channel, join the room #channel%network@DOMAIN."},
-	}
-	if d.Name == "" {
-		d.Name = "IRC gateway"
 	}
 	for _, n := range t.rules().Networks {
 		d.Networks = append(d.Networks, transports.Network{ID: n.ID, Name: t.rules().byID[n.ID].Name})
 	}
-	d.Hints = append(d.Hints, "To write to a person, send a message to nick%network@DOMAIN.")
+	if fixed {
+		d.Prompt = transports.Prompt{Description: "Write a channel or a nick.", Label: "Channel or nick"}
+		d.Hints = append(d.Hints, "To enter a channel, join the room #channel@DOMAIN.")
+		d.Hints = append(d.Hints, "To write to a person, send a message to nick@DOMAIN.")
+	} else {
+		d.Hints = append(d.Hints, "To enter a channel, join the room #channel%network@DOMAIN.")
+		d.Hints = append(d.Hints, "To write to a person, send a message to nick%network@DOMAIN.")
+	}
 	if t.rules().Open {
 		d.Hints = append(d.Hints, "The network may be any public IRC server with TLS, such as irc.libera.chat.")
 	}
-	if t.opt.Settings != nil {
+	switch {
+	case t.opt.Settings == nil:
+	case fixed:
+		d.Hints = append(d.Hints, "For your nick, user name and password, write here “configure”, or run the command server-configure in your client.")
+	default:
 		d.Hints = append(d.Hints, "For your nick, user name and password on a network, write here “configure NETWORK”, or run that command in your client.")
 	}
 	return d
 }
 
-// Parse says what a local part stands for: "#channel%network", "nick%network" or "network".
+// Parse says what a local part stands for, see Naming.
 func (t *Transport) Parse(local string) (transports.Target, error) {
-	target, err := ParseTarget(local)
+	target, err := t.naming().Parse(local)
 	if err != nil {
 		return transports.Target{}, err
 	}
@@ -151,7 +162,10 @@ func (t *Transport) Parse(local string) (transports.Target, error) {
 }
 
 // Format is the inverse of Parse.
-func (t *Transport) Format(target transports.Target) string { return FormatTarget(target) }
+func (t *Transport) Format(target transports.Target) string { return t.naming().Format(target) }
+
+// naming does not change while the transport is there: addresses are in contact lists.
+func (t *Transport) naming() Naming { return Naming{Fixed: t.opt.Fixed} }
 
 // network finds a network that the operator configured, or makes one of what a user named where that is allowed.
 func (t *Transport) network(id string) (*Network, error) {

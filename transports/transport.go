@@ -5,6 +5,9 @@ import (
 	"strings"
 )
 
+// BotName is the local part of the help bot of each domain: no transport formats anything so.
+const BotName = "help"
+
 // Transport serves one virtual domain. Its methods are safe to call from any goroutine and never wait for a network.
 type Transport interface {
 	// Describe says what the domain is, for discovery and help texts.
@@ -64,6 +67,7 @@ type Description struct {
 	Name     string    // for people, such as "IRC gateway"
 	Rooms    bool      // it has rooms: the domain is a MUC service too
 	Networks []Network // the networks that the operator named, in his order
+	Fixed    string    // the only network, by its ID, which the domain itself stands for; empty where there may be others
 	Prompt   Prompt
 	// Hints are lines for the help bot, each telling one thing that a user can do; DOMAIN in them stands for the domain.
 	Hints []string

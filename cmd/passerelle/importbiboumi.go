@@ -19,6 +19,7 @@ import (
 	"passerelle/config"
 	"passerelle/internal/biboumi"
 	"passerelle/internal/logging"
+	"passerelle/ircbridge"
 	"passerelle/store"
 )
 
@@ -149,25 +150,36 @@ func writeNew(path string, data []byte, mode os.FileMode) error {
 	return errors.Join(err, f.Close())
 }
 
-// source finds biboumi's database, and the domain where the file says it.
-func (i *biboumiImport) source() (database, domain string, err error) {
+// source finds biboumi's database, and its configuration where the file is that.
+func (i *biboumiImport) source() (database string, from *biboumi.Config, err error) {
 	f, err := os.Open(i.file)
 	if err != nil {
-		return "", "", err
+		return "", nil, err
 	}
 	head := make([]byte, 16)
 	n, err := io.ReadFull(f, head)
 	if err := errors.Join(f.Close(), ignoreShort(err)); err != nil {
-		return "", "", err
+		return "", nil, err
 	}
 	if bytes.HasPrefix(head[:n], []byte("SQLite format 3")) {
-		return i.file, i.domain, nil
+		return i.file, nil, nil
 	}
-	from, err := biboumi.ReadConfig(i.file, i.env.getenv)
-	if err != nil {
-		return "", "", err
+	if from, err = biboumi.ReadConfig(i.file, i.env.getenv); err != nil {
+		return "", nil, err
 	}
-	return from.Database(i.env.getenv), cmp.Or(i.domain, from.Hostname()), nil
+	return from.Database(i.env.getenv), from, nil
+}
+
+// sameAddresses fails where rooms and people are called otherwise in biboumi than they will be here.
+func sameAddresses(from *biboumi.Config, to *config.IRC) error {
+	switch fixed := from.Fixed(); {
+	case fixed == to.Fixed:
+		return nil
+	case fixed == "":
+		return fmt.Errorf("biboumi is for any network, and its addresses name them: remove fixed = %q of [[irc]] %s", to.Fixed, to.Domain)
+	default:
+		return fmt.Errorf("biboumi has fixed_irc_server=%s, and its addresses do not name that: write fixed = %q in [[irc]] %s", fixed, fixed, to.Domain)
+	}
 }
 
 // ignoreShort is err unless it says that a file is short.
@@ -198,13 +210,22 @@ func gateway(cfg *config.Config, domain string) (*config.IRC, error) {
 
 // data takes biboumi's database over.
 func (i *biboumiImport) data(ctx context.Context, cfg *config.Config) (err error) {
-	name, domain, err := i.source()
+	name, source, err := i.source()
 	if err != nil {
 		return err
+	}
+	domain := i.domain
+	if source != nil {
+		domain = cmp.Or(domain, source.Hostname())
 	}
 	to, err := gateway(cfg, domain)
 	if err != nil {
 		return err
+	}
+	if source != nil {
+		if err := sameAddresses(source, to); err != nil {
+			return err
+		}
 	}
 	from, err := biboumi.Open(ctx, name)
 	if err != nil {
@@ -212,7 +233,7 @@ func (i *biboumiImport) data(ctx context.Context, cfg *config.Config) (err error
 	}
 	defer func() { err = errors.Join(err, from.Close()) }()
 	log := logging.New(i.env.stderr, logging.Options{Level: slog.LevelInfo})
-	o := biboumi.Options{From: from, Domain: to.Domain, Lines: cfg.Archive.Enabled, SkipOld: i.skipOld, Progress: i.progress()}
+	o := biboumi.Options{From: from, Domain: to.Domain, Naming: ircbridge.Naming{Fixed: to.Fixed}, Lines: cfg.Archive.Enabled, SkipOld: i.skipOld, Progress: i.progress()}
 	if cfg.Archive.Days > 0 {
 		o.OldestLine = time.Now().AddDate(0, 0, -cfg.Archive.Days)
 	}

@@ -72,7 +72,7 @@ func ircOptions(c *config.IRC, identity ircbridge.Identity) ircbridge.Options {
 	}
 	identity.Fixed, identity.Source = !c.OwnNames, c.Source
 	return ircbridge.Options{
-		Name: c.Name, Networks: networks, Open: c.Open, Reach: reach, Burst: c.Burst, UserBurst: c.UserBurst, Rate: c.Rate, ConnectRate: c.ConnectsPerSecond,
+		Name: c.Name, Networks: networks, Open: c.Open, Fixed: c.Fixed, Reach: reach, Burst: c.Burst, UserBurst: c.UserBurst, Rate: c.Rate, ConnectRate: c.ConnectsPerSecond,
 		Version: "passerelle " + versionString(), Identity: identity,
 	}
 }

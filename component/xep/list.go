@@ -52,7 +52,7 @@ func List() []Extension {
 		{
 			Number: 50, Version: "1.3.0", Status: Complete,
 			Features:  []string{"http://jabber.org/protocol/commands"},
-			Scenarios: []string{"administrators", "biboumi-commands", "command-steps", "configure-form", "configure-levels", "reload", "status"},
+			Scenarios: []string{"administrators", "biboumi-commands", "command-steps", "configure-form", "configure-levels", "fixed-network", "reload", "status"},
 		},
 		{
 			Number: 54, Version: "1.2", Status: Partial, Note: "Cards of people, rooms and the gateway are answered and cannot be changed.",

@@ -78,6 +78,9 @@ func (c *Config) Hostname() string { return c.set["hostname"] }
 // Password is the secret that the XMPP server knows the gateway by.
 func (c *Config) Password() string { return c.set["password"] }
 
+// Fixed is the only network of the gateway, which addresses leave out; empty for any network.
+func (c *Config) Fixed() string { return strings.ToLower(c.set["fixed_irc_server"]) }
+
 // debianDatabase is where the database is with Debian's package, whose user has that home.
 const debianDatabase = "/var/lib/biboumi/.local/share/biboumi/biboumi.sqlite"
 
@@ -132,10 +135,11 @@ func (c *Config) TOML() []byte {
 func (c *Config) writeNetworks(write func(string, ...any)) {
 	write("# Unlike in biboumi connections are encrypted and certificates are checked, with no way back to clear text; and nothing behind your")
 	write("# firewall is reached by naming a server. A network for which that is not so needs a table [[irc.network]].")
-	server := c.set["fixed_irc_server"]
-	write("open = %t", server == "")
+	server := c.Fixed()
 	if server == "" {
-		write("ports = [6697, 6670]")
+		write("open = true\nports = [6697, 6670]")
+	} else {
+		write("fixed = %s", quote(server))
 	}
 	write("# biboumi's throttle_limit, for everybody.")
 	write("burst = 10\nrate = 1.0")
@@ -145,8 +149,7 @@ func (c *Config) writeNetworks(write func(string, ...any)) {
 	if server == "" {
 		return
 	}
-	write("\n# fixed_irc_server: this network alone. Rooms are called #channel%%%s@%s here, too.", comment(server), comment(c.Hostname()))
-	write("[[irc.network]]\nname = %s\naddresses = [%s, %s]", quote(strings.ToLower(server)),
+	write("\n[[irc.network]]\nname = %s\naddresses = [%s, %s]", quote(server),
 		quote(net.JoinHostPort(server, "6697")), quote(net.JoinHostPort(server, "6670")))
 	if ca := c.set["ca_file"]; ca != "" {
 		write("ca_file = %s", quote(ca))

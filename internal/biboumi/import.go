@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"passerelle/ircbridge"
 	"passerelle/store"
 	"passerelle/transports"
 )
@@ -16,6 +17,7 @@ type Options struct {
 	From   *Database
 	Store  *store.DB // nil to write nothing and only count
 	Domain string    // of our gateway, which was biboumi's
+	Naming ircbridge.Naming
 	// Lines says whether the archive is wanted. OldestLine is the time before which ours deletes everything; zero if it keeps it for ever.
 	Lines      bool
 	OldestLine time.Time

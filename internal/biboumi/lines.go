@@ -26,8 +26,9 @@ type place struct{ channel, server string }
 func (i *importer) room(p place) string {
 	local, known := i.rooms[p]
 	if !known {
-		if t, err := ircbridge.ParseTarget(p.channel + "%" + p.server); err == nil && t.Kind == transports.TargetRoom {
-			local = component.LocalPart(ircbridge.FormatTarget(t))
+		t, err := ircbridge.Naming{}.Parse(p.channel + "%" + p.server)
+		if err == nil && t.Kind == transports.TargetRoom && (i.Naming.Fixed == "" || t.Network == i.Naming.Fixed) {
+			local = component.LocalPart(i.Naming.Format(t))
 		}
 		i.rooms[p] = local
 	}

@@ -109,7 +109,7 @@ func (i *importer) server(r row, owners map[string]store.UserID) []setting {
 		i.summary.skip(noOwner)
 		return nil
 	}
-	t, err := ircbridge.ParseTarget(r["server_"])
+	t, err := ircbridge.Naming{}.Parse(r["server_"])
 	if err != nil || t.Kind != transports.TargetNetwork {
 		i.summary.skip(noNetwork)
 		return nil

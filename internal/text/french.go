@@ -344,4 +344,12 @@ var french = map[string]string{
 	"Changed: %s.":                                              "Changé : %s.",
 	"It is what it was.":                                        "Elle est comme avant.",
 	"Needs a restart: %s.":                                      "Demande un redémarrage : %s.",
+
+	// A gateway to one network.
+	"To enter a channel, join the room #channel@DOMAIN.":                                                                 "Pour entrer dans un canal, rejoignez le salon #canal@DOMAIN.",
+	"To write to a person, send a message to nick@DOMAIN.":                                                               "Pour écrire à quelqu'un, envoyez un message à pseudo@DOMAIN.",
+	"For your nick, user name and password, write here “configure”, or run the command server-configure in your client.": "Pour votre pseudo, votre nom d'utilisateur et votre mot de passe, écrivez ici « configure », ou lancez la commande server-configure dans votre client.",
+	"Write a channel or a nick.":                                                                                         "Écrivez un canal ou un pseudo.",
+	"You are not connected to %s.":                                                                                       "Vous n'êtes pas connecté à %s.",
+	"Your settings for all rooms":                                                                                        "Vos réglages pour tous les salons",
 }
