@@ -38,10 +38,11 @@ func saidTo(from, to transports.Address, lang string) said {
 // say answers in chat, from the JID that was written to and in the thread that it was written in.
 func (u *user) say(to said, body string) { u.sayWith(to, body) }
 
-// sayOnce is say for what is of no use later: no archive and no other client is to keep it (XEP-0334 §3).
-func (u *user) sayOnce(to said, body string) {
-	u.sayWith(to, body, "no-store", "no-permanent-store", "no-copy")
-}
+// sayOnce is say for what is of no use later.
+func (u *user) sayOnce(to said, body string) { u.sayWith(to, body, passing()...) }
+
+// passing are the hints for what no archive and no other client is to keep (XEP-0334 §4).
+func passing() []string { return []string{"no-store", "no-permanent-store", "no-copy"} }
 
 func (u *user) sayWith(to said, body string, hints ...string) {
 	b := u.out.Stanzas.Start("message").JID("from", to.to).JID("to", to.from).Attr("type", "chat").Attr("id", newID()).Attr("xml:lang", text.Known(to.lang))

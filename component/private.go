@@ -226,11 +226,12 @@ func (n *network) notice(text string) {
 	if u.blocks(from) {
 		return
 	}
-	// XEP-0334: such lines are of the moment, and one client showing them is enough.
-	u.out.Stanzas.Start("message").JID("from", from).JID("to", u.jid).Attr("type", "headline").Attr("id", newID()).
-		Start("body").Text(text).End().
-		StartNS("no-store", nsHints).End().
-		End()
+	// Of type chat, since clients hide headlines; but such lines are of the moment (XEP-0334 §4).
+	b := u.out.Stanzas.Start("message").JID("from", from).JID("to", u.jid).Attr("type", "chat").Attr("id", newID()).Start("body").Text(text).End()
+	for _, hint := range passing() {
+		b.StartNS(hint, nsHints).End()
+	}
+	b.End()
 }
 
 func (n *network) contactAddress(nick string) transports.Address {

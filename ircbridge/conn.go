@@ -38,6 +38,7 @@ type conn struct {
 	capsEnded  bool
 	registered bool // 001 came
 	ready      bool // the greeting is over
+	greeting   []byte
 
 	// What the network is like.
 	echo, labels, tags, batching bool

@@ -88,8 +88,9 @@ func (s *session) numeric(c *conn, e *girc.Event) {
 		return // frames and details of answers that nobody reads
 	case girc.RPL_YOURHOST, girc.RPL_CREATED, girc.RPL_MYINFO, girc.RPL_MOTD, girc.RPL_MOTDSTART, girc.RPL_UMODEIS,
 		girc.RPL_LUSERCLIENT, girc.RPL_LUSEROP, girc.RPL_LUSERUNKNOWN, girc.RPL_LUSERCHANNELS, girc.RPL_LUSERME,
-		"250", "265", "266", "042", "305", "306":
-		return // the small talk of a greeting
+		"250", "265", "266":
+		s.greet(c, e)
+	case "042", "305", "306": // our own number; our being away
 	default:
 		s.failure(c, e)
 	}

@@ -162,6 +162,7 @@ func (s *session) ready(c *conn) {
 	s.t.metrics.connects.WithLabelValues(s.net.label(), "ok").Inc()
 	s.log.Debug("irc session online", "network", s.net.ID)
 	s.post(transports.State{Online: true, Nick: s.nick, Link: linkOf(c.nc, c.since)})
+	s.showGreeting(c)
 	s.joinAll(c)
 	s.watchAll(c)
 	s.wishFor(c)

@@ -64,6 +64,7 @@ type session struct {
 	conn     *conn  // nil while there is none
 	attempts int    // since the last stable connection
 	eager    bool   // somebody waits for the next attempt
+	greeted  bool   // what the network greets with was shown
 	queued   bool   // the user was told that he waits for his turn
 	// gate and addresses are those of the last attempt.
 	gate, addresses string

@@ -1,0 +1,42 @@
+package ircbridge
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/lrstanley/girc"
+
+	"passerelle/transports"
+)
+
+// maxGreeting bounds what a network greets with, in bytes.
+const maxGreeting = 16 << 10
+
+// greet takes a line of what a network says to who has just come in: what it is, how many are on it, and its message of the day.
+func (s *session) greet(c *conn, e *girc.Event) {
+	line := e.Last() // most have a number or a name in front, which is in the text as well
+	switch e.Command {
+	case girc.RPL_MYINFO, girc.RPL_MOTDSTART, girc.RPL_UMODEIS:
+		return
+	case girc.RPL_LUSEROP, girc.RPL_LUSERUNKNOWN, girc.RPL_LUSERCHANNELS:
+		line = numericText(e)
+	case girc.RPL_MOTD:
+		line = strings.TrimPrefix(strings.TrimPrefix(line, "-"), " ") // RFC 2812 §5.1
+	}
+	if c.ready || s.greeted || len(c.greeting)+len(line) >= maxGreeting {
+		return
+	}
+	c.greeting = append(append(c.greeting, plain(line)...), '\n')
+}
+
+// showGreeting shows the greeting once, to a user who has come in himself: who is taken back in again and again knows it.
+func (s *session) showGreeting(c *conn) {
+	text := strings.Trim(string(c.greeting), "\n")
+	c.greeting = nil
+	waits := func(r *room) bool { return r.enter != nil && len(r.enter.refs) > 0 }
+	if s.greeted || text == "" || !slices.ContainsFunc(s.rooms, waits) {
+		return
+	}
+	s.greeted = true
+	s.post(transports.Notice{Text: text})
+}
