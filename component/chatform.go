@@ -192,6 +192,9 @@ func (c *chatForm) take(words []string) (wrong string) {
 		return secretInChat
 	}
 	vs, wrong := chatValue(field, value)
+	if wrong == "" && field.Tells(vs) {
+		return secretInChat
+	}
 	if wrong == "" {
 		c.changes[field.Name] = vs
 	}
@@ -251,10 +254,14 @@ func chatValue(field transports.Field, value string) (vs []string, wrong string)
 	return checkField(&field, []string{value})
 }
 
-// splitList reads a list as people write it in one line.
+// splitList reads a list as people write it in one line: between commas or, so that there may be commas in it, semicolons.
 func splitList(s string) []string {
+	separator := ","
+	if strings.Contains(s, ";") {
+		separator = ";"
+	}
 	var out []string
-	for part := range strings.SplitSeq(s, ",") {
+	for part := range strings.SplitSeq(s, separator) {
 		if part = strings.TrimSpace(part); part != "" {
 			out = append(out, part)
 		}

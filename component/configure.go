@@ -144,6 +144,11 @@ func (g *Gateway) settingFields(on transports.Target, set map[string]string) []t
 		field, value := s.Field, set[s.Name()]
 		if value != "" && !field.Type.Secret() {
 			field.Values = strings.Split(value, "\n")
+			if field.Mask != nil {
+				for i, line := range field.Values {
+					field.Values[i] = field.Mask(line)
+				}
+			}
 		}
 		fields = append(fields, field)
 		if value != "" && s.Forget.Name != "" {
@@ -169,6 +174,15 @@ func (g *Gateway) settings(ctx context.Context, user transports.Address, on tran
 	for _, n := range names {
 		if n.Scope == scope && set[n.Name] == "" {
 			set[n.Name] = "sealed"
+		}
+	}
+	for _, s := range g.settingsOn(on) {
+		if s.Field.Mask != nil && set[s.Name()] != "" {
+			lines, _, err := g.opt.Store.Secret(ctx, id, scope, s.Name())
+			if err != nil {
+				return nil, err
+			}
+			set[s.Name()] = lines.Reveal()
 		}
 	}
 	if g.archive != nil {
@@ -235,6 +249,9 @@ func (g *Gateway) settingChanges(lang string, on transports.Target, set map[stri
 	for _, s := range g.settingsOn(on) {
 		name, secret := s.Name(), s.Field.Type.Secret()
 		vs, given := submitted[s.Field.Name]
+		if s.Field.Mask != nil {
+			vs = unmask(vs, strings.Split(set[name], "\n"), s.Field.Mask)
+		}
 		value := strings.TrimSpace(strings.Join(vs, "\n"))
 		switch {
 		case !given, secret && value == "":
@@ -260,13 +277,25 @@ func (g *Gateway) settingChanges(lang string, on transports.Target, set map[stri
 			faults = append(faults, transports.Fault{Field: s.Field.Name, Text: text.Say(lang, "This is a number of days from 1 to %d.", g.daysLimit())})
 		}
 		if forgotten || value != set[name] && (!secret || value != "") {
-			changes = append(changes, settingChange{name, value, secret})
+			changes = append(changes, settingChange{name, value, s.Field.Sealed()})
 		}
 	}
 	if c, ok := g.opt.Transport.(configurable); ok && on.Kind != transports.TargetDomain {
 		faults = append(faults, c.CheckSettings(lang, on, would)...)
 	}
 	return changes, faults
+}
+
+// unmask gives lines their secrets back, of those that there were.
+func unmask(lines, were []string, mask func(string) string) []string {
+	lines = slices.Clone(lines)
+	for i, line := range lines {
+		if j := slices.IndexFunc(were, func(was string) bool { return mask(was) == line }); j >= 0 {
+			lines[i] = were[j]
+			were = slices.Delete(slices.Clone(were), j, j+1)
+		}
+	}
+	return lines
 }
 
 // saveSettings writes down what a user changes of his settings on a target, and says what became of it.

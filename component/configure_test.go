@@ -20,6 +20,12 @@ func (settable) Settings(on transports.Target) []transports.Setting {
 		{Field: transports.Field{Name: "nick", Label: "Nick"}},
 		{Field: transports.Field{Name: "colour", Label: "Colour", Type: transports.FieldChoice, Values: []string{"red"}, Options: []transports.Option{{Value: "red", Label: "Red"}, {Value: "blue", Label: "Blue"}}}},
 		{Field: transports.Field{Name: "ports", Label: "Ports", Type: transports.FieldLines}},
+		{Field: transports.Field{Name: "lines", Label: "Lines", Type: transports.FieldLines, Mask: func(line string) string {
+			if before, _, found := strings.Cut(line, "secret"); found {
+				return before + "***"
+			}
+			return line
+		}}},
 		{
 			Field: transports.Field{Name: "pass", Label: "Password", Type: transports.FieldSecret}, Kept: "password",
 			Forget: transports.Field{Name: "forget-pass", Label: "Forget", Type: transports.FieldBool},
@@ -68,6 +74,34 @@ func TestConfigure(t *testing.T) {
 		}
 	}
 	const network = "network:irc.example"
+	lines := func(want string) {
+		t.Helper()
+		if secret, _, err := db.Secret(t.Context(), w.gateway.userID(alice), "network:irc.example", "lines"); err != nil || secret.Reveal() != want {
+			t.Errorf("the lines are %q, %v", secret.Reveal(), err)
+		}
+	}
+	// Of lines what is secret is not shown, and stays where they are sent back as they are shown.
+	run("irc.example", "lines", "mode|say secret words|say secret too")
+	lines("mode\nsay secret words\nsay secret too")
+	for _, f := range run("irc.example").Form.Fields {
+		if f.Name == "lines" && strings.Join(f.Values, "|") != "mode|say ***|say ***" {
+			t.Errorf("shown: %q", f.Values)
+		}
+	}
+	run("irc.example", "lines", "say ***|more|say ***", "nick", "al")
+	lines("say secret words\nmore\nsay secret too")
+	run("irc.example", "nick", "")
+	lines("say secret words\nmore\nsay secret too")
+	for value, told := range map[string]bool{"more": false, "say secret": true} {
+		out, err := w.gateway.Operate(t.Context(), transports.Operation{
+			Command: "configure", User: alice, On: "irc.example", Values: transports.Values{"lines": {value}}, Open: []string{"lines"},
+		})
+		if err != nil || (out.Form != nil) != told {
+			t.Errorf("%q where others read it: %+v, %v", value, out, err)
+		}
+	}
+	run("irc.example", "lines", "")
+	lines("")
 	run("irc.example", "nick", " al ", "pass", "hunter2", "ports", "6697|6670", "colour", "blue", "persistent", "1")
 	kept(network, map[string]string{"nick": "al", "colour": "blue", "ports": "6697\n6670", "persistent": "true"}, "hunter2")
 	for _, f := range run("irc.example").Form.Fields {

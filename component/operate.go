@@ -40,7 +40,7 @@ func (g *Gateway) Operate(ctx context.Context, op transports.Operation) (transpo
 			}
 			given = true
 			delete(unknown, f.Name)
-			if f.Type.Secret() && slices.Contains(op.Open, f.Name) {
+			if slices.Contains(op.Open, f.Name) && f.Tells(op.Values[f.Name]) {
 				f.Fault = f.Name + " is a secret, which others could read where you wrote it: give it in a file."
 				return transports.Outcome{Form: s.form}, nil
 			}

@@ -36,8 +36,9 @@ type conn struct {
 	capsAsked  bool     // those that were asked for are not acknowledged yet
 	login      *login   // nil where the user has none
 	capsEnded  bool
-	registered bool // 001 came
-	ready      bool // the greeting is over
+	after      []string // lines of the user's own that are sent once the greeting is over
+	registered bool     // 001 came
+	ready      bool     // the greeting is over
 	greeting   []byte
 
 	// What the network is like.

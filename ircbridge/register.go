@@ -163,6 +163,7 @@ func (s *session) ready(c *conn) {
 	s.log.Debug("irc session online", "network", s.net.ID)
 	s.post(transports.State{Online: true, Nick: s.nick, Link: linkOf(c.nc, c.since)})
 	s.showGreeting(c)
+	s.sayAfterConnect(c)
 	s.joinAll(c)
 	s.watchAll(c)
 	s.wishFor(c)

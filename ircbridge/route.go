@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -50,6 +51,8 @@ func (t *Transport) asSet(n *Network, set map[string]string) (*Network, *cause) 
 	switch {
 	case own.Plain && !reach.Plain:
 		return final("You have set no ports with TLS for %s, and the operator of this gateway does not let it connect without encryption: set some with the command configure.", n.Name)
+	case own.Plain && slices.ContainsFunc(afterConnect(set), func(line string) bool { return maskCredential(line) != line }):
+		return final("%s is reached without encryption, and one of the lines that you have sent after connecting has a password: set ports with TLS, or remove the line, with the command configure.", n.Name)
 	case own.Plain && set[SettingPassword] != "":
 		return final("%s is reached without encryption, so your server password was not sent: set ports with TLS, or forget the password, with the command configure.", n.Name)
 	}

@@ -98,7 +98,7 @@ func (s *session) connect() (*conn, *cause) {
 	if why := s.barred(c); why != nil { // the operator has changed his mind meanwhile
 		c.bar(why)
 	}
-	c.login = login
+	c.login, c.after = login, afterConnect(set)
 	s.register(c, set)
 	s.wakeBy(c, c.begun.Add(registrationTimeout))
 	return c, nil

@@ -37,8 +37,9 @@ const (
 	SettingThrottle        = "throttle_limit"   // lines at once; what is below 0 means no limit
 	SettingEncodingIn      = "encoding_in"      // how what is not UTF-8 is read, and
 	SettingEncodingOut     = "encoding_out"     // how is written; in channels too
-	SettingCertificate     = "certificate"      // of the user, with its key, in PEM
-	SettingSASL            = "sasl"             // how to log in; one of the values below, the first where it is not set
+	SettingAfterConnect    = "after_connect_commands"
+	SettingCertificate     = "certificate" // of the user, with its key, in PEM
+	SettingSASL            = "sasl"        // how to log in; one of the values below, the first where it is not set
 )
 
 // Values of SettingSASL.
@@ -64,7 +65,7 @@ func Scope(network string) string { return transports.Scope(transports.TargetNet
 func SecretSettings() []string {
 	var names []string
 	for _, s := range networkSettings() {
-		if s.Field.Type.Secret() {
+		if s.Field.Sealed() {
 			names = append(names, s.Name())
 		}
 	}
@@ -115,6 +116,7 @@ func networkSettings() []setting {
 				{Value: saslNone, Label: "None"},
 			},
 		}),
+		afterConnectSetting(),
 	}
 }
 
@@ -198,6 +200,8 @@ func (s *setting) check(lang, value string) (wrong string) {
 			}
 		}
 		return ""
+	case s.Field.Name == SettingAfterConnect:
+		return checkAfterConnect(lang, value)
 	case s.Field.Type == transports.FieldLines:
 		return "" // there are other rules for them
 	case cutControls(value) != value:

@@ -101,11 +101,22 @@ type Field struct {
 	Values   []string // the present ones
 	Options  []Option // of a choice
 	Required bool
-	Fault    string // what is wrong with the value that was filled in; a sentence in the language of the user
+	// Mask, of lines, hides what is secret in one of them, and gives the others as they are. Then the values are kept as secrets are, and
+	// shown masked.
+	Mask  func(line string) string
+	Fault string // what is wrong with the value that was filled in; a sentence in the language of the user
 }
 
 // Option is one of the values that a choice may have.
 type Option struct{ Value, Label string }
+
+// Sealed reports whether the values are kept as secrets are.
+func (f Field) Sealed() bool { return f.Type.Secret() || f.Mask != nil }
+
+// Tells reports whether one of the values tells a secret.
+func (f Field) Tells(values []string) bool {
+	return f.Type.Secret() || f.Mask != nil && slices.ContainsFunc(values, func(v string) bool { return f.Mask(v) != v })
+}
 
 // Value is a single present value, for the fields that have one.
 func (f Field) Value() string {

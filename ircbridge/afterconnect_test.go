@@ -1,0 +1,80 @@
+package ircbridge
+
+import (
+	"strings"
+	"testing"
+
+	"passerelle/internal/ircd"
+	"passerelle/transports"
+)
+
+func TestMaskCredential(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]string{
+		"MODE alice +i":                                       "MODE alice +i",
+		"PRIVMSG NickServ :IDENTIFY sesame":                   "PRIVMSG NickServ :IDENTIFY " + masked,
+		"privmsg nickserv identify alice sesame":              "privmsg nickserv identify " + masked,
+		"NS IDENTIFY sesame":                                  "NS IDENTIFY " + masked,
+		"PRIVMSG Q@CServe.quakenet.org :AUTH alice sesame":    "PRIVMSG Q@CServe.quakenet.org :AUTH " + masked,
+		"PRIVMSG X@channels.undernet.org :login alice sesame": "PRIVMSG X@channels.undernet.org :login " + masked,
+		"OPER alice sesame":                                   "OPER " + masked,
+		"PRIVMSG NickServ :HELP identify":                     "PRIVMSG NickServ :HELP identify",
+		"PRIVMSG bob :I did not":                              "PRIVMSG bob :I did not",
+		"AWAY :identifying":                                   "AWAY :identifying",
+	} {
+		if got := maskCredential(line); got != want {
+			t.Errorf("%q: got %q, want %q", line, got, want)
+		}
+	}
+}
+
+func TestCheckAfterConnect(t *testing.T) {
+	t.Parallel()
+	for _, good := range []string{"", "MODE alice +i", "ping x", "PRIVMSG NickServ :IDENTIFY sesame\nMODE alice +x", "WHO"} {
+		if wrong := checkAfterConnect("", good); wrong != "" {
+			t.Errorf("%q: %s", good, wrong)
+		}
+	}
+	for _, bad := range []string{
+		"/msg NickServ identify sesame", ":bob PRIVMSG x :y", "@a=b WHO", "NICK bob", "quit", "JOIN #a", "PART #a", "CAP REQ x", "PASS sesame", "USER a b c d",
+		"AUTHENTICATE PLAIN", "MODE a\x01", "MODE a\rQUIT", "!", "PRIVMSG NickServ :IDENTIFY " + masked, "AWAY :" + strings.Repeat("x", maxAfterConnectLine),
+		strings.Repeat("WHO\n", maxAfterConnect+1),
+	} {
+		wrong := checkAfterConnect("", bad)
+		if wrong == "" || strings.Contains(wrong, "sesame") {
+			t.Errorf("%.40q: %q", bad, wrong)
+		}
+		if lines := afterConnect(map[string]string{SettingAfterConnect: bad}); len(lines) > maxAfterConnect || len(lines) > 0 && lines[0] == bad {
+			t.Errorf("%.40q is sent", bad)
+		}
+	}
+}
+
+// They come after the greeting, in order, before the first JOIN; and again on the next connection.
+func TestAfterConnect(t *testing.T) {
+	t.Parallel()
+	server := ircd.NewScript(t, nil)
+	settings := &memorySettings{}
+	settings.set(map[string]string{SettingAfterConnect: "PRIVMSG NickServ :IDENTIFY sesame\nNICK evil\nMODE alice +i"})
+	tr := newTransport(t, Options{Networks: plainNet(server.Addr), Settings: settings})
+	s, _ := open(t, tr, alice)
+	do(t, s, transports.Join{Ref: 1, Room: roomOf("#test"), Nick: "alice"})
+	p := server.Accept(t)
+	p.Expect(t, "USER ")
+	p.Send(t, ":irc.test CAP * LS :", ":irc.test 001 alice :hi", ":irc.test 422 alice :none")
+	for _, want := range []string{"PRIVMSG NickServ :IDENTIFY sesame", "MODE alice +i", "JOIN #test"} {
+		for {
+			line, err := p.Line()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasPrefix(line, "CAP ") {
+				continue
+			}
+			if line != want {
+				t.Fatalf("got %q, want %q", line, want)
+			}
+			break
+		}
+	}
+}
