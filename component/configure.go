@@ -38,8 +38,8 @@ type configurable interface {
 	// CheckSettings says what is wrong with what a user would have set there, in his language. Secrets that are kept and left as they
 	// are are not among it.
 	CheckSettings(lang string, on transports.Target, set map[string]string) transports.Faults
-	// SettingsChanged is told that a user has set something there.
-	SettingsChanged(user transports.Address, on transports.Target)
+	// SettingsChanged is told that a user has set something there. It may wait for the database.
+	SettingsChanged(ctx context.Context, user transports.Address, on transports.Target)
 }
 
 // configurable reports whether anything can be set here.
@@ -330,10 +330,15 @@ func (u *user) saveSettings(on transports.Target, changes []settingChange, done 
 		if err == nil {
 			u.settingsSaved(scope, prefs, changes)
 		}
-		if c, ok := u.g.opt.Transport.(configurable); ok && err == nil && on.Kind != transports.TargetDomain {
-			c.SettingsChanged(u.jid, on)
+		c, ok := u.g.opt.Transport.(configurable)
+		if !ok || err != nil || on.Kind == transports.TargetDomain {
+			done(err)
+			return
 		}
-		done(err)
+		u.background(func(ctx context.Context) func() {
+			c.SettingsChanged(ctx, u.jid, on)
+			return func() { done(nil) }
+		})
 	})
 }
 

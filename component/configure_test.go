@@ -1,6 +1,7 @@
 package component
 
 import (
+	"context"
 	"maps"
 	"path/filepath"
 	"strings"
@@ -33,7 +34,7 @@ func (settable) Settings(on transports.Target) []transports.Setting {
 	}
 }
 
-func (settable) SettingsChanged(transports.Address, transports.Target) {}
+func (settable) SettingsChanged(context.Context, transports.Address, transports.Target) {}
 
 func (settable) CheckSettings(_ string, _ transports.Target, set map[string]string) transports.Faults {
 	if strings.Contains(set["nick"], " ") {

@@ -139,6 +139,6 @@ func TestCharsetOfChannel(t *testing.T) {
 	settings.mu.Lock()
 	settings.values[room("#west")] = map[string]string{SettingEncodingOut: "UTF-8"}
 	settings.mu.Unlock()
-	s.(*session).settingsChanged()
+	tr.SettingsChanged(t.Context(), alice, roomOf("#west"))
 	say(roomOf("#west"), "5 €", "5 €")
 }

@@ -232,23 +232,22 @@ func (s *setting) check(lang, value string) (wrong string) {
 	return ""
 }
 
-// SettingsChanged has the user's session on a network take over what he has just set, as far as that does not need another connection.
-func (t *Transport) SettingsChanged(user transports.Address, on transports.Target) {
+// SettingsChanged has the user's session on a network take over what he has just set, as far as that does not need another connection. It
+// waits for Settings.
+func (t *Transport) SettingsChanged(ctx context.Context, user transports.Address, on transports.Target) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	if s := t.sessions[sessionKey{user.Bare(), on.Network}]; s != nil && !t.closed {
-		t.running.Go(s.settingsChanged)
+	s := t.sessions[sessionKey{user.Bare(), on.Network}]
+	t.mu.Unlock()
+	if s != nil {
+		s.settingsChanged(ctx)
 	}
 }
 
-func (s *session) settingsChanged() {
-	set, err := s.settings(s.ctx)
+func (s *session) settingsChanged(ctx context.Context) {
+	set, err := s.settings(ctx)
 	var charsets *charsets
 	if err == nil {
-		charsets, err = s.loadCharsets(s.ctx, set)
-	}
-	if s.ctx.Err() != nil {
-		return
+		charsets, err = s.loadCharsets(ctx, set)
 	}
 	if err != nil {
 		s.log.Error("settings could not be read", "network", s.net.ID, "error", err)
