@@ -356,7 +356,10 @@ func (u *user) settingsSaved(scope string, prefs *archivePrefs, changes []settin
 		case SettingDays:
 			u.g.opt.Tidy()
 		case SettingPersistent:
-			u.settingsChanged()
+			if r != nil {
+				r.persist(scope, c.value)
+				u.resettle()
+			}
 		}
 	}
 }

@@ -118,24 +118,16 @@ func (n *network) mayStay() *transports.Error {
 	return nil
 }
 
-// settingsChanged reads again where the user wants to stay, and does so.
-func (u *user) settingsChanged() {
-	if u.relations == nil || u.g.opt.Store == nil {
+// persist notes where the user wants to stay; the empty value is as for the level above.
+func (r *relations) persist(scope, value string) {
+	if value == "" {
+		delete(r.persists, scope)
 		return
 	}
-	id := u.g.userID(u.jid)
-	u.background(func(ctx context.Context) func() {
-		persists, err := u.g.readPersists(ctx, id)
-		return func() {
-			switch {
-			case err != nil:
-				u.g.log.Error("where a user wants to stay could not be read", u.logID(), "error", err)
-			case u.relations != nil:
-				u.relations.persists = persists
-				u.resettle()
-			}
-		}
-	})
+	if r.persists == nil {
+		r.persists = make(map[string]bool)
+	}
+	r.persists[scope], _ = transports.ParseBool(value)
 }
 
 // resettle has the user stay where he wants to, and nowhere else.

@@ -16,6 +16,7 @@ func stayWorld(t *testing.T, policy StayPolicy, change func(*Options)) (*world, 
 	db := openStore(t, filepath.Join(t.TempDir(), "stay.db"))
 	w := newWorld(t, func(o *Options) {
 		o.Store, o.Archive, o.AlwaysOn.Policy, o.Timing.ComeBack = db, true, policy, time.Nanosecond
+		o.Transport = settable{o.Transport.(*scripted)}
 		if change != nil {
 			change(o)
 		}
@@ -23,19 +24,18 @@ func stayWorld(t *testing.T, policy StayPolicy, change func(*Options)) (*world, 
 	return w.connected(), db
 }
 
-// persistent says where alice wants to stay; empty is as for the level above.
-func (w *world) persistent(scope, value string) {
+// persistent says where alice wants to stay, in the words of the operator; empty is as for the level above.
+func (w *world) persistent(on, value string) {
 	w.t.Helper()
-	if err := w.gateway.opt.Store.Write(context.Background(), func(tx *store.Tx) error {
-		id := store.UserID{Domain: testDomain, JID: "alice@localhost"}
-		if value == "" {
-			return tx.Unset(id, scope, SettingPersistent)
-		}
-		return tx.Set(id, scope, SettingPersistent, value)
-	}); err != nil {
-		w.t.Fatal(err)
+	if value == "" {
+		value = choiceUnset
 	}
-	w.gateway.onUser(transports.Address{Local: "alice", Domain: "localhost"}, (*user).settingsChanged)
+	if out, err := w.gateway.Operate(context.Background(), transports.Operation{
+		Command: "configure", User: transports.Address{Local: "alice", Domain: "localhost"}, On: on,
+		Values: transports.Values{SettingPersistent: {value}},
+	}); err != nil || out.Form != nil {
+		w.t.Fatalf("%+v, %v", out, err)
+	}
 }
 
 const (
@@ -82,22 +82,22 @@ func TestStayingIsChanged(t *testing.T) {
 	w, _ := stayWorld(t, StayAllowed, nil)
 	alice := w.client("alice@localhost/phone")
 	s := w.enter(alice)
-	w.persistent("network:irc.example", "true")
+	w.persistent("irc.example", "true")
 	alice.expect(beginsToStay)
 	alice.send(leavesRoom)
 	alice.expect(`<presence type='unavailable' from='#go%irc.example@irc.localhost/alice'><status>You stay*leave #go%irc.example@irc.localhost*</status></presence>`)
 	alice.ask(join("alice", ""), `<presence from='`+room+`/bob'/>`)
 	alice.expect(`<presence id='j' from='` + room + `/alice'/>`)
 	alice.expect(`<message type='groupchat'><subject/></message>`)
-	w.persistent("room:#go%irc.example", "false")
+	w.persistent("#go%irc.example", "false")
 	alice.expect(`<message type='groupchat'><body>You leave this room with your last client from now on.</body></message>`)
 	waitOccupancies(t, w, 1)
-	w.persistent("room:#go%irc.example", "")
+	w.persistent("#go%irc.example", "")
 	alice.expect(beginsToStay)
 	alice.send(leavesRoom)
 	alice.expect(`<presence type='unavailable'/>`)
 	// Nobody is there to be told.
-	w.persistent("network:irc.example", "false")
+	w.persistent("irc.example", "false")
 	<-s.ctx.Done()
 	waitOccupancies(t, w, 0)
 }
