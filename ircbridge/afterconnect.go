@@ -2,6 +2,7 @@ package ircbridge
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/lrstanley/girc"
@@ -49,7 +50,7 @@ func checkAfterConnect(lang, value string) (wrong string) {
 			return text.Say(lang, "“%s”: this is too long, %d bytes is the most.", firstWord(line), maxAfterConnectLine)
 		case e == nil || e.Source != nil || len(e.Tags) > 0 || cutControls(line) != line || !isCommand(e.Command):
 			return text.Say(lang, "“%s”: write lines as IRC has them, such as MODE yournick +i or PRIVMSG NickServ :HELP.", firstWord(line))
-		case ownBusiness(e.Command):
+		case ownWords(e.Command), slices.Contains([]string{girc.NICK, girc.QUIT, girc.JOIN, girc.PART}, e.Command): // of which the session keeps track
 			return text.Say(lang, "“%s”: this is what the gateway says itself.", firstWord(line))
 		}
 	}
@@ -65,16 +66,6 @@ func firstWord(line string) string {
 // isCommand reports whether a word is a command that a client may say (RFC 2812 §2.3.1).
 func isCommand(word string) bool {
 	return word != "" && !strings.ContainsFunc(word, func(r rune) bool { return r < 'A' || r > 'Z' })
-}
-
-// ownBusiness reports whether a command changes what the session itself keeps track of: its registration, its nick, its channels.
-func ownBusiness(command string) bool {
-	switch command {
-	case girc.PASS, girc.USER, girc.NICK, girc.CAP, girc.AUTHENTICATE, girc.PONG, girc.ERROR, girc.SERVER, girc.QUIT, girc.JOIN, girc.PART,
-		"SERVICE", "WEBIRC", "STARTTLS", "BATCH":
-		return true
-	}
-	return false
 }
 
 // afterConnect are the lines that a user has set. Those that may not be sent, by the rules of this version, are left out.

@@ -40,11 +40,12 @@ func (s *session) raw(q transports.Raw) *transports.Error {
 		return refused(transports.BadRequest, "This is no line of IRC.")
 	}
 	params := e.Params
+	if ownWords(e.Command) || e.Command == girc.PING {
+		return refused(transports.Policy, "%s is what this gateway says itself: your login is set with the command configure.", e.Command)
+	}
 	switch e.Command {
 	case girc.QUIT:
 		return refused(transports.Policy, "To leave %s, leave its channels, or run the command disconnect-from-irc-server.", s.net.Name)
-	case girc.PASS, girc.USER, girc.CAP, girc.AUTHENTICATE, girc.PING, girc.PONG, girc.ERROR, girc.SERVER, "SERVICE", "WEBIRC", "STARTTLS", "BATCH":
-		return refused(transports.Policy, "%s is what this gateway says itself: your login is set with the command configure.", e.Command)
 	case girc.JOIN: // RFC 2812 §3.2.1
 		return s.rawJoin(q, params)
 	case girc.PART: // RFC 2812 §3.2.2
@@ -59,6 +60,15 @@ func (s *session) raw(q transports.Raw) *transports.Error {
 		}
 	}
 	return s.askRaw(q.Ref, line)
+}
+
+// ownWords reports whether a command is of the registration, of what keeps the connection, or none of clients.
+func ownWords(command string) bool {
+	switch command {
+	case girc.PASS, girc.USER, girc.CAP, girc.AUTHENTICATE, girc.PONG, girc.ERROR, girc.SERVER, "SERVICE", "WEBIRC", "STARTTLS", "BATCH":
+		return true
+	}
+	return false
 }
 
 // askRaw sends a line, and listens to what is said to it.
