@@ -33,6 +33,8 @@ var contract = []behaviour{
 	{"occupying again changes nick and password", testOccupyAgain},
 	{"vacating", testVacate},
 	{"a sealed password does not open in another row", testOccupancySwapped},
+	{"rooms that users stay in", testStays},
+	{"how long users are idle", testIdle},
 	{"users are found one by one and in pages", testUserLookups},
 	{"links work once and for a time", testLinks},
 	{"who is denied stays so", testDenied},
@@ -312,6 +314,7 @@ func testRemoveUser(t *testing.T, db *DB, _ *testClock) {
 				tx.AddFile(File{UserID: user(n), ID: fmt.Sprint(n)}, 0),
 				tx.AddContact(Contact{user(n), "bob%net"}),
 				tx.Block(Block{user(n), testDomain}),
+				tx.Warned(user(n)),
 				tx.AddLink(Secret(fmt.Sprint("token ", n)), Link{UserID: user(n), Command: "configure", ExpiresAt: testStart.Add(time.Hour)}),
 			)
 		})
