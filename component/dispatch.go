@@ -37,8 +37,14 @@ func (u *user) stanza(in *inbound) {
 	u.comeBack(root.Name, typ)
 	switch root.Name {
 	case "iq":
+		if root.Child(nsCommands, "command") != nil {
+			u.act()
+		}
 		u.iq(in, e)
 	case "message":
+		if root.Child(stanza.NSComponent, "body") != nil || root.Child(stanza.NSComponent, "subject") != nil {
+			u.act()
+		}
 		u.message(in, e, typ)
 	case "presence":
 		u.presence(in, e, typ)
@@ -168,6 +174,7 @@ func (u *user) available(in *inbound, e entity) {
 				u.refuse(in, transports.AsError(err))
 				return
 			}
+			u.saw() // before there was no session he came unnoticed
 		}
 		if room == nil {
 			u.refuse(in, transports.NewError(transports.NotJoined, "You are no longer in this room. Join it again.", nil))

@@ -50,6 +50,7 @@ type Timing struct {
 	PingTimeout time.Duration
 	RestoreWait time.Duration // between telling a client that it is restored and joining for it
 	ComeBack    time.Duration // until somebody who lost rooms that he stays in is brought back
+	IdleCheck   time.Duration // between two looks for who is idle
 }
 
 func (t *Timing) setDefaults() {
@@ -65,6 +66,7 @@ func (t *Timing) setDefaults() {
 	set(&t.PingTimeout, 10*time.Second)
 	set(&t.RestoreWait, 2*time.Second)
 	set(&t.ComeBack, comeBackAfter)
+	set(&t.IdleCheck, idleCheck)
 }
 
 // Gateway serves one virtual domain: its stream, its users, its transport. Safe to call from any goroutine.
@@ -88,7 +90,7 @@ type Gateway struct {
 
 	mu       sync.Mutex
 	users    map[transports.Address]*user
-	absent   map[transports.Address]time.Time // who has rooms to come back to, and since when
+	absent   map[transports.Address]absence // who has rooms to come back to
 	stopping bool
 	working  workCount // user goroutines
 
@@ -130,7 +132,7 @@ func New(opt Options) (*Gateway, error) {
 		metrics:     opt.Metrics.forDomain(opt.Domain),
 		out:         newSendQueue(sendQueueBytes),
 		users:       make(map[transports.Address]*user),
-		absent:      make(map[transports.Address]time.Time),
+		absent:      make(map[transports.Address]absence),
 		occupancy:   make(chan *occupied, occupancyQueue),
 		working:     workCount{zero: make(chan struct{}, 1)},
 	}
@@ -161,13 +163,15 @@ func (g *Gateway) Run(ctx context.Context) error {
 	if g.archive != nil {
 		recorder.Go(func() { g.archive.run(stopRecorder) })
 	}
+	recorder.Go(func() { g.watchIdle(ctx) })
 	wait := backoff{first: g.opt.Timing.FirstWait, max: g.opt.Timing.MaxWait, refused: g.opt.Timing.RefusedWait}
-	back, first := g.remembered(ctx), true
+	back, known := g.remembered(ctx)
+	first := true
 	for ctx.Err() == nil {
 		err := g.serve(ctx, &wait, func() {
 			g.up(first)
 			if first {
-				g.restore(back)
+				g.restore(back, known)
 			}
 			first = false
 		}, func(ctx context.Context) {

@@ -25,8 +25,8 @@ type occupied struct {
 	nick     string
 	password string
 	in       bool
-	seen     bool // he was only seen
-	forgot   bool // everything of him is to be deleted instead
+	// write is done instead, where something else of the user is to be written in the same order.
+	write func(tx *store.Tx, id store.UserID) error
 	// done is told once that is written, or what it was that went wrong; nil where nobody waits.
 	done chan<- error
 }
@@ -34,6 +34,9 @@ type occupied struct {
 // record notes that a client entered or left a room.
 func (u *user) record(c muc.Change) {
 	u.moved = true
+	if !c.In && !c.Client.IsZero() {
+		u.saw() // he was there until now
+	}
 	if u.g.opt.Store == nil {
 		return
 	}
@@ -51,13 +54,25 @@ const seenEvery = time.Hour
 
 // saw notes that a user who is connected to a network does something. Others come and go unnoticed.
 func (u *user) saw() {
-	if u.g.opt.Store == nil || len(u.networks) == 0 || now().Sub(u.seen) < seenEvery {
+	if !u.idleness.warned.IsZero() && !u.attended() {
+		u.unwarn()
+	}
+	if u.g.opt.Store == nil || len(u.networks) == 0 || now().Sub(u.idleness.seen) < seenEvery {
 		return
 	}
-	u.seen = now()
+	u.idleness.seen = now()
+	u.note((*store.Tx).SawUser) // else the next hour tells
+}
+
+// note writes something of the user down beside the changes of rooms, if there is room in their queue.
+func (u *user) note(write func(tx *store.Tx, id store.UserID) error) {
+	if u.g.opt.Store == nil {
+		return
+	}
 	select {
-	case u.g.occupancy <- &occupied{user: u.jid, seen: true}:
-	default: // the next hour tells
+	case u.g.occupancy <- &occupied{user: u.jid, write: write}:
+	default:
+		u.g.metrics.dropped.Inc()
 	}
 }
 
@@ -99,10 +114,8 @@ func (g *Gateway) writeOccupancy(tx *store.Tx, batch []*occupied) error {
 		id := g.userID(o.user)
 		var err error
 		switch {
-		case o.forgot:
-			err = tx.RemoveUser(id)
-		case o.seen:
-			err = tx.SawUser(id)
+		case o.write != nil:
+			err = o.write(tx, id)
 		case o.in:
 			err = tx.Occupy(store.Occupancy{
 				UserID: id, Resource: o.client.Resource, Room: o.room, Nick: o.nick, Password: store.Secret(o.password),
@@ -119,23 +132,23 @@ func (g *Gateway) writeOccupancy(tx *store.Tx, batch []*occupied) error {
 
 // remembered reads who was in which room when an earlier process died. It is read before the first stream stands, so that nobody is
 // taken for restored who has just joined.
-func (g *Gateway) remembered(ctx context.Context) []restoring {
+func (g *Gateway) remembered(ctx context.Context) (back []restoring, known map[transports.Address]idleness) {
 	if g.opt.Store == nil {
-		return nil
+		return nil, nil
 	}
+	known = g.idleUsers(ctx)
 	all, err := g.opt.Store.Occupancies(ctx, g.opt.Domain)
 	if err != nil {
 		g.log.Error("not all rooms of before the restart could be read", "error", err)
 	}
-	var back []restoring
 	for _, o := range all {
 		user, err := transports.ParseAddress(o.JID)
-		if err != nil {
+		if err != nil || o.Resource == "" && g.absent[user].gone {
 			continue
 		}
 		back = append(back, restoring{client: user.WithResource(o.Resource), room: o.Room, nick: o.Nick, password: o.Password.Reveal()})
 	}
-	return back
+	return back, known
 }
 
 // restoreSpread lies between two rooms that are entered again: 500 a second. How many a network sees at once is the bridge's business.
@@ -150,7 +163,7 @@ type restoring struct {
 
 // restore brings everybody back. First each client is told; where it is gone, its server returns the message and the client is
 // forgotten before anything is done for it.
-func (g *Gateway) restore(all []restoring) {
+func (g *Gateway) restore(all []restoring, known map[transports.Address]idleness) {
 	if len(all) > 0 {
 		g.log.Info("bringing users back into their rooms", "rooms", len(all))
 	}
@@ -159,8 +172,18 @@ func (g *Gateway) restore(all []restoring) {
 		if !ok {
 			return
 		}
-		u.post(func() { u.announceRestore(r) })
+		u.post(func() {
+			if i, first := known[u.jid], u.idleness.seen.IsZero(); first {
+				u.idleness = i
+			}
+			u.announceRestore(r)
+		})
 		u.after(g.opt.Timing.RestoreWait+time.Duration(i)*restoreSpread, func() { u.restore(r) })
+	}
+	for jid := range known {
+		if u, ok := g.user(jid); ok {
+			u.post(u.checkIdle)
+		}
 	}
 }
 

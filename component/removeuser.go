@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"passerelle/internal/text"
+	"passerelle/store"
 	"passerelle/transports"
 )
 
@@ -201,7 +202,7 @@ func (g *Gateway) forgetUser(ctx context.Context, jid transports.Address) error 
 			return err
 		}
 	}
-	return g.recorded(ctx, &occupied{user: jid, forgot: true})
+	return g.recorded(ctx, &occupied{user: jid, write: (*store.Tx).RemoveUser})
 }
 
 // recorded waits until something is written, behind the changes of rooms that wait to be.

@@ -32,6 +32,9 @@ type AlwaysOn struct {
 	Policy   StayPolicy
 	Networks int // on which a user stays
 	Rooms    int // in which he stays, on all networks
+	// Unseen is after how long somebody is taken off the networks of whom nothing is seen, Idle the same of somebody whose clients are in
+	// rooms, and who does nothing; zero is never.
+	Unseen, Idle time.Duration
 }
 
 const (
@@ -159,7 +162,7 @@ func (n *network) feed(room *muc.Room, e transports.Event) {
 		why = transports.AsError(parted.Err).Text
 	}
 	if parted.How == transports.PartLost {
-		n.u.beAbsent()
+		n.u.beAbsent(absence{since: now()})
 	}
 	if alone {
 		n.u.sayOut(room.Target(), parted.How, parted.By, why)
@@ -189,18 +192,24 @@ func (u *user) sayOut(room transports.Target, how transports.PartKind, by, why s
 
 // sayLost tells the user that his session is over, and so his time in the rooms where he stays.
 func (n *network) sayLost(why string) {
-	n.u.beAbsent()
+	n.u.beAbsent(absence{since: now()})
 	s := saidTo(n.u.g.botAddress(), n.u.jid, n.u.lang)
 	n.u.say(s, text.Say(s.lang, "You are not connected to %s any more, where you stay while you are away.", n.id)+" "+why+" "+
 		text.Say(s.lang, "It is tried again when you are back."))
 }
 
+// absence is of somebody who has rooms to come back to.
+type absence struct {
+	since time.Time // he is not brought back at once then; zero where he is
+	gone  bool      // he was idle, see idle.go
+}
+
 // beAbsent notes that the user has rooms to come back to.
-func (u *user) beAbsent() {
+func (u *user) beAbsent(a absence) {
 	u.absent = true
 	u.g.mu.Lock()
 	defer u.g.mu.Unlock()
-	u.g.absent[u.jid] = now()
+	u.g.absent[u.jid] = a
 }
 
 // comeBack brings a user back into the rooms where he stays, once something of him comes. What servers send for those who go does not
@@ -210,8 +219,8 @@ func (u *user) comeBack(kind, typ string) {
 		return
 	}
 	u.g.mu.Lock()
-	since := u.g.absent[u.jid]
-	if now().Sub(since) < u.g.opt.Timing.ComeBack {
+	was := u.g.absent[u.jid]
+	if now().Sub(was.since) < u.g.opt.Timing.ComeBack {
 		u.g.mu.Unlock()
 		return
 	}
@@ -220,7 +229,7 @@ func (u *user) comeBack(kind, typ string) {
 	u.absent = false
 	id := u.g.userID(u.jid)
 	u.background(func(ctx context.Context) func() {
-		err := u.g.recorded(ctx, &occupied{user: u.jid, seen: true}) // what waits to be written is so then
+		err := u.g.recorded(ctx, &occupied{user: u.jid, write: (*store.Tx).SawUser}) // what waits to be written is so then
 		var stays []store.Occupancy
 		if err == nil {
 			stays, err = u.g.opt.Store.Stays(ctx, id)
@@ -228,6 +237,14 @@ func (u *user) comeBack(kind, typ string) {
 		return func() {
 			if err != nil {
 				u.g.log.Error("where a user stays could not be read", u.logID(), "error", err)
+				if len(stays) == 0 {
+					u.beAbsent(absence{since: now(), gone: was.gone})
+					return
+				}
+			}
+			if was.gone {
+				u.note((*store.Tx).Returned)
+				u.sayBack(stays)
 			}
 			for _, o := range stays {
 				r := restoring{client: u.jid, room: o.Room, nick: o.Nick, password: o.Password.Reveal()}
@@ -253,7 +270,7 @@ func (u *user) returnTo(r restoring, room *muc.Room, err *transports.Error) {
 		n.tidy(room)
 	}
 	if err.Kind == transports.Busy || err.Kind == transports.Policy {
-		u.beAbsent()
+		u.beAbsent(absence{since: now()})
 	} else {
 		u.forgetOccupancy(r)
 	}

@@ -62,8 +62,8 @@ type user struct {
 	removing      int                                // removals of his on their way
 	blockWatchers map[transports.Address]*time.Timer // clients that have the list of blocked addresses, and for how long
 	forgets       int                                // how often he forgot something
-	seen          time.Time                          // when it was last written down that he does something
-	shows         map[string]show                    // of his clients that are away, by resource
+	idleness      idleness
+	shows         map[string]show // of his clients that are away, by resource
 	invited       quota
 	invitees      []invitee
 	shown         quota    // presences of occupants that he asked for

@@ -145,6 +145,14 @@ func (v validator) limits(at string, c *IRC) {
 	if key := child(at, "joins_per_minute"); v.ok(key) && c.JoinsPerMinute < 0 {
 		v.add(key, "it must not be less than 0", "write the number of joins, or 0 for no limit")
 	}
+	for _, days := range []struct {
+		name string
+		n    int
+	}{{"always_on_days", c.AlwaysOnDays}, {"idle_days", c.IdleDays}} {
+		if key := child(at, days.name); v.ok(key) && (days.n < 0 || days.n > maxDays) {
+			v.add(key, fmt.Sprintf("%d is no number of days", days.n), fmt.Sprintf("write 1 to %d, or 0 for ever", maxDays))
+		}
+	}
 	for _, most := range []struct {
 		name string
 		n    int

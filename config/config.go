@@ -98,6 +98,8 @@ type IRC struct {
 	AlwaysOn          string    `toml:"always_on" enum:"never allowed default" doc:"Whether users stay in channels while none of their clients is there, as with a bouncer: never, where they want to (allowed), or unless they say that they do not want to (default). What is said meanwhile is in the archive. They choose with the setting persistent of a channel, of a network or of the gateway, and leave such a channel with the command leave."`
 	AlwaysOnNetworks  int       `toml:"always_on_networks" doc:"On how many networks a user may stay so."`
 	AlwaysOnChannels  int       `toml:"always_on_channels" doc:"In how many channels, on all networks."`
+	AlwaysOnDays      int       `toml:"always_on_days" doc:"For how many days a user stays of whom nothing is seen. Then he is taken off the networks, which he is told a day before and when it happens; once something of him comes, he goes back into his channels. 0 means for ever."`
+	IdleDays          int       `toml:"idle_days" doc:"The same for users whose clients are in channels, but who say nothing for so many days. 0 means for ever."`
 	OwnNames          bool      `toml:"own_names" doc:"Whether users may set a user name and a real name for each network. If false, and where they set none, the user name is a token that is always the same for a user, the real name is his nick, and neither says who he is; passerelle command run find-user tells you."`
 	SourcePrefix      string    `toml:"source_prefix" sample:"2001:db8:1:2::/64" doc:"A network of this machine, in which each user connects from an address of his own, so that he can be told from the others and banned alone. The machine must take all of it for itself: ip -6 route add local 2001:db8:1:2::/64 dev lo. Servers without such an address are reached from the machine's own."`
 	PasteLines        int       `toml:"paste_lines" doc:"How many lines a message may have on IRC. A longer one is uploaded, and its first line is said with the link. 0 means that all of it is said, however long."`
@@ -239,6 +241,7 @@ func (i *IRC) setDefaults() {
 	i.AlwaysOn = "allowed"
 	i.AlwaysOnNetworks = 8
 	i.AlwaysOnChannels = 100
+	i.AlwaysOnDays = 60
 	i.OwnNames = true
 	i.PasteLines = 6
 }

@@ -87,11 +87,13 @@ user_burst = 0
 			"4 irc[0].source_prefix: \"2001:db8::1\" is no network",
 			"6 identd.listen: \"113\" is not an address",
 		}},
-		{"limits", valid + "connects_per_second = -1\njoins_per_minute = -1\nmax_channels = 0\nmax_networks = -1\nmax_connections = 1\n", []string{
+		{"limits", valid + "connects_per_second = -1\njoins_per_minute = -1\nmax_channels = 0\nmax_networks = -1\nmax_connections = 1\nalways_on_days = -1\nidle_days = 99999\n", []string{
 			"4 irc[0].connects_per_second: it must not be less than 0",
 			"5 irc[0].joins_per_minute: it must not be less than 0",
 			"6 irc[0].max_channels: it must be more than 0",
 			"7 irc[0].max_networks: it must be more than 0",
+			"9 irc[0].always_on_days: -1 is no number of days",
+			"10 irc[0].idle_days: 99999 is no number of days",
 		}},
 		{"reach without effect", valid + "open = false\nports = []\ndeny_servers = [\"a.b\"]\n[[irc.network]]\nname = \"a.b\"\n", []string{
 			"5 irc[0].ports: the list is empty",

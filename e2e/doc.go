@@ -40,7 +40,8 @@
 //
 //	gateway kill            the program is killed, as by a crash, and the XMPP server has noticed
 //	gateway remembers 2     its database knows of two clients in rooms, so that a crash cannot make it forget them
-//	gateway ages 3          while it is killed: all messages in its database are three days older
+//	gateway ages 3          while it is killed: all messages in its database are three days older, and when its users were seen
+//	                        is three days longer ago
 //	gateway set x = 1       that line is in the table [[irc]] of its configuration, in place of the one that has its key
 //	gateway set [log] x = 1 so it is in another table
 //	gateway restart         it runs, with the same configuration and database, and is ready

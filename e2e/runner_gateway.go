@@ -276,14 +276,16 @@ func (g *gateway) remembers(ctx context.Context, want string) error {
 	return nil
 }
 
-// ages makes the messages in the database older by some days. The gateway must not run.
+// ages makes what is in the database older by some days: messages, and when users were seen. The gateway must not run.
 func (g *gateway) ages(ctx context.Context, days string) error {
 	db, err := sql.Open("sqlite", g.database())
 	if err != nil {
 		return err
 	}
-	for _, table := range []string{"archive_lines SET time = time", "archives SET last_time = last_time"} {
-		if _, err := db.ExecContext(ctx, "UPDATE "+table+" - $1 * 86400000", days); err != nil {
+	for _, column := range [][2]string{
+		{"archive_lines", "time"}, {"archives", "last_time"}, {"users", "last_seen"}, {"idle", "acted"}, {"idle", "warned"},
+	} {
+		if _, err := db.ExecContext(ctx, fmt.Sprintf("UPDATE %s SET %s = %[2]s - $1 * 86400000", column[0], column[1]), days); err != nil {
 			return errors.Join(err, db.Close())
 		}
 	}

@@ -13,18 +13,22 @@ import (
 func rulesOf(cfg *config.Config, c *config.IRC) component.Rules {
 	return component.Rules{
 		Admins: c.Admins, Access: component.Access{Allow: c.AllowUsers, Deny: c.DenyUsers}, PasteLines: c.PasteLines, ArchiveDays: cfg.Archive.Days,
-		Limits:     component.Limits{Networks: c.MaxNetworks, Rooms: c.MaxChannels, Sessions: c.MaxConnections, JoinsPerMinute: c.JoinsPerMinute},
-		AlwaysOn:   component.AlwaysOn{Policy: stayPolicy(c.AlwaysOn), Networks: c.AlwaysOnNetworks, Rooms: c.AlwaysOnChannels},
+		Limits: component.Limits{Networks: c.MaxNetworks, Rooms: c.MaxChannels, Sessions: c.MaxConnections, JoinsPerMinute: c.JoinsPerMinute},
+		AlwaysOn: component.AlwaysOn{
+			Policy: stayPolicy(c.AlwaysOn), Networks: c.AlwaysOnNetworks, Rooms: c.AlwaysOnChannels, Unseen: days(c.AlwaysOnDays), Idle: days(c.IdleDays),
+		},
 		OwnDomains: cfg.OwnDomains(c.Domain), Contact: c.Contact,
 		Avatar: component.Image(c.Avatar), NetworkAvatars: networkAvatars(c),
 	}
 }
 
+func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }
+
 // fileLimits are those of the files that are kept.
 func fileLimits(cfg *config.Config) files.Limits {
 	c := &cfg.Files
 	return files.Limits{
-		Keep:    time.Duration(c.Days) * 24 * time.Hour,
+		Keep:    days(c.Days),
 		MaxSize: int64(c.MaxSize) << 20, UserQuota: int64(c.UserQuota) << 20, Quota: int64(c.Quota) << 20,
 	}
 }

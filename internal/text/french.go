@@ -358,4 +358,12 @@ var french = map[string]string{
 	"Write a channel or a nick.":                                                                                         "Écrivez un canal ou un pseudo.",
 	"You are not connected to %s.":                                                                                       "Vous n'êtes pas connecté à %s.",
 	"Your settings for all rooms":                                                                                        "Vos réglages pour tous les salons",
+
+	// Who is idle.
+	"You have said nothing here for %d days, so you are not connected to %s any more.":                                                         "Vous n'avez rien dit ici depuis %d jours, vous n'êtes donc plus connecté à %s.",
+	"You have not been here for %d days, so you are not connected to %s any more.":                                                             "Vous n'êtes pas venu ici depuis %d jours, vous n'êtes donc plus connecté à %s.",
+	"You have said nothing here for %d days. In a day you are taken off %s, unless you do: a message to this address is enough.":               "Vous n'avez rien dit ici depuis %d jours. Dans un jour vous serez déconnecté de %s, sauf si vous parlez : un message à cette adresse suffit.",
+	"You have not been here for %d days. In a day you are taken off %s, unless something comes from you: a message to this address is enough.": "Vous n'êtes pas venu ici depuis %d jours. Dans un jour vous serez déconnecté de %s, sauf signe de votre part : un message à cette adresse suffit.",
+	"The rooms where you stay while you are away are kept for you: once you are back, so are you in them.":                                     "Les salons où vous restez en votre absence vous sont gardés : vous y serez de nouveau à votre retour.",
+	"You are back, and so you go back into the rooms where you stay while you are away: %s":                                                    "Vous voilà de retour, et de nouveau dans les salons où vous restez en votre absence : %s",
 }
