@@ -210,7 +210,9 @@ func (u *user) event(ev networkEvent) {
 		}
 		n.toRoom(e.Room, e)
 	case transports.RawAnswer:
-		n.answered(e.Ref, e, nil)
+		if !n.answered(e.Ref, e, nil) {
+			n.toOwner(e.Ref, e)
+		}
 	case transports.Done:
 		n.done(e)
 	case transports.Entered:
@@ -298,11 +300,15 @@ func (n *network) done(e transports.Done) {
 		}
 		return
 	}
-	if n.answered(e.Ref, nil, transports.AsError(e.Err)) {
-		return
+	if !n.answered(e.Ref, nil, transports.AsError(e.Err)) {
+		n.toOwner(e.Ref, e)
 	}
+}
+
+// toOwner hands an answer to the room that asked.
+func (n *network) toOwner(ref transports.Ref, e transports.Event) {
 	for _, room := range n.rooms {
-		if room.Owns(e.Ref) {
+		if room.Owns(ref) {
 			room.Event(e, n.u.out)
 			if room.Empty() {
 				n.tidy(room)

@@ -22,6 +22,10 @@ func (u *user) sendPrivate(in *inbound, e entity) {
 	case text.Refused != nil:
 		u.refuse(in, text.Refused)
 		return
+	case !text.Action && isTyped(text.Body):
+		u.refuse(in, transports.NewError(transports.BadRequest,
+			"This looks like a command of an IRC client, so it was not said. To say it all the same, put a space in front of it.", nil))
+		return
 	case text.Body == "":
 		return // chat states, receipts and markers: nothing to carry, and nothing to complain about (XEP-0085 §5.1, XEP-0333 §4)
 	case n == nil:
@@ -66,6 +70,11 @@ func (u *user) sendPrivate(in *inbound, e entity) {
 		inRoom: e.kind == entityOccupant, text: text, kept: n.keepSent(to, root),
 	}
 	n.send(transports.Send{Ref: ref, To: to, Body: text.Body, Action: text.Action, Receipt: n.private[ref].receipt})
+}
+
+func isTyped(body string) bool {
+	_, typed := muc.Typed(body)
+	return typed
 }
 
 // keepTaken is how many messages that the network took are remembered, per session: IRC says after the fact that there is

@@ -32,6 +32,12 @@ func (s *session) raw(q transports.Raw) *transports.Error {
 		return err
 	}
 	line := strings.TrimSpace(q.Line)
+	if q.Room != (transports.Target{}) {
+		var err *transports.Error
+		if line, err = s.typed(q.Room, line); err != nil {
+			return err
+		}
+	}
 	e := parse(line)
 	switch {
 	case len(line) > maxRawLine:
@@ -69,6 +75,31 @@ func ownWords(command string) bool {
 		return true
 	}
 	return false
+}
+
+// typed makes a line of a command as it is typed in a channel.
+func (s *session) typed(room transports.Target, command string) (string, *transports.Error) {
+	r, err := s.inRoom(room)
+	if err != nil {
+		return "", err
+	}
+	word, rest, _ := strings.Cut(command, " ")
+	rest = strings.TrimSpace(rest)
+	switch word = strings.ToUpper(word); {
+	case word == girc.MODE && isChannel(rest): // as IRC clients have it
+		return word + " " + rest, nil
+	case word == girc.MODE, word == girc.TOPIC && rest == "":
+		return word + " " + r.name + " " + rest, nil
+	case word == girc.TOPIC:
+		return word + " " + r.name + " :" + rest, nil
+	case word == girc.KICK && rest != "":
+		nick, reason, _ := strings.Cut(rest, " ")
+		return word + " " + r.name + " " + nick + " :" + strings.TrimSpace(reason), nil
+	case word == girc.INVITE && rest != "":
+		return word + " " + rest + " " + r.name, nil
+	}
+	return "", refused(transports.BadRequest, "This was not said. The commands that one can type here are /mode, /topic, /kick, /invite and /me; "+
+		"other lines are written to %s itself. To say it all the same, put a space in front of it.", s.net.Name)
 }
 
 // askRaw sends a line, and listens to what is said to it.
@@ -166,6 +197,7 @@ func (s *session) heardRaw(e *girc.Event) bool {
 	for i := range s.pending {
 		if r := s.pending[i].raw; r != nil && r.open {
 			r.hear(numericText(e))
+			r.answer.Refused = r.answer.Refused || '4' <= e.Command[0] && e.Command[0] <= '5' // RFC 2812 §5.2
 			// How a channel is set up, and what the network hides of us, is of use in any case.
 			return e.Command != girc.RPL_CHANNELMODEIS && e.Command != "396"
 		}

@@ -137,6 +137,36 @@ func TestRawByOtherRequests(t *testing.T) {
 	wantKind(t, done(t, h, 7), transports.NotFound)
 }
 
+// What is typed in a channel as a command of a client concerns that channel; what is none there is said by nobody.
+func TestTyped(t *testing.T) {
+	t.Parallel()
+	server, s, h := entered(t, ircd.Options{})
+	bob := ircd.Dial(t, server.Addr(), "bob")
+	bob.Send(t, "JOIN #test")
+	await[transports.Joined](t, h)
+	for i, typed := range [][2]string{
+		{"mode +m", "MODE #test +m"},
+		{"MODE #test -m", "MODE #test -m"},
+		{"topic all things Go", "TOPIC #test :all things Go"},
+		{"invite bob", ""}, // he is there
+		{"kick bob  too loud", "KICK #test bob :too loud"},
+	} {
+		ref := transports.Ref(10 + i)
+		do(t, s, transports.Raw{Ref: ref, Room: roomOf("#test"), Line: typed[0]})
+		a := await(t, h, func(a transports.RawAnswer) bool { return a.Ref == ref })
+		if refusal := typed[1] == ""; a.Refused != refusal {
+			t.Errorf("%s: refused: %t, %q", typed[0], a.Refused, a.Lines)
+		}
+		if typed[1] != "" {
+			bob.Expect(t, typed[1])
+		}
+	}
+	for _, typed := range []string{"msg NickServ identify secret", "whois bob", "kick", "invite", "quit", "mode #test +m\r\nQUIT"} {
+		wantKind(t, s.Do(context.Background(), transports.Raw{Ref: 20, Room: roomOf("#test"), Line: typed}), transports.BadRequest)
+	}
+	wantKind(t, s.Do(context.Background(), transports.Raw{Ref: 20, Room: roomOf("#other"), Line: "mode"}), transports.NotJoined)
+}
+
 // A bouncer answers PINGs by itself: there what is said within a while is said to the line.
 func TestRawBehindBouncer(t *testing.T) {
 	withClock(t, Options{}, func(t *testing.T, n *pipeNet, s transports.Session, h *recorder) {

@@ -149,6 +149,8 @@ type RawAnswer struct {
 	Ref   Ref
 	Lines []string // what the network said, for people
 	Cut   bool     // there was more
+	// Refused says that the network does not do it.
+	Refused bool
 	// Join and Leave are what the line asks of the host, who knows which of the user's clients are where; the network was asked nothing.
 	Join  []Join
 	Leave []Target

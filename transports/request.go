@@ -112,6 +112,7 @@ type SetAway struct {
 // to that, or by Done with the error. A line that asks for what another request is for is answered as that one.
 type Raw struct {
 	Ref  Ref
+	Room Target // where it was typed as a command of a client, "mode +m"; the zero Target if it was written to the network itself
 	Line string
 }
 

@@ -169,6 +169,7 @@ func (r *Room) Groupchat(from transports.Address, m *stanza.Element, out *Out) {
 		return
 	}
 	t := downgrade.Read(m, r.quoted)
+	command, typed := Typed(t.Body)
 	switch {
 	case t.Refused != nil:
 		r.bounce(from, m.Attr("id"), t.Refused, out)
@@ -176,6 +177,8 @@ func (r *Room) Groupchat(from transports.Address, m *stanza.Element, out *Out) {
 		r.show(m, t, out)
 	case t.Body == "":
 		// Receipts and the like: nothing that the room could carry, and nothing to complain about.
+	case typed && !t.Action:
+		r.typed(from, m, t, command, out)
 	default:
 		p := pending{
 			kind: pendingSend, client: from, id: m.Attr("id"), body: body.Text(), text: t, payload: Payload(m),

@@ -42,6 +42,8 @@ func (r *Room) Event(e transports.Event, out *Out) {
 		r.setSubject(e, out)
 	case transports.Notice:
 		r.Say(e.Text, out)
+	case transports.RawAnswer:
+		r.typedDone(e, out)
 	case transports.Done:
 		r.Done(e.Ref, e.Err, out)
 	case transports.Entered:

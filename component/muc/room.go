@@ -158,6 +158,7 @@ const (
 	pendingNick
 	pendingAdmin
 	pendingBans
+	pendingTyped
 )
 
 // New makes a room that nobody is in.
