@@ -74,6 +74,12 @@ func readWord(word string) chatWord {
 		return chatWord{command: "configure"}
 	case "configurer", "réglages", "paramètres":
 		return chatWord{command: "configure", lang: "fr"}
+	case "disconnect":
+		return chatWord{command: "disconnect-from-irc-server"}
+	case "déconnecter", "deconnecter", "déconnexion":
+		return chatWord{command: "disconnect-from-irc-server", lang: "fr"}
+	case "recharger", "relire":
+		return chatWord{command: "reload", lang: "fr"}
 	case "utilisateurs":
 		return chatWord{command: "users", lang: "fr"}
 	case "utilisateur":

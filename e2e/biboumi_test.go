@@ -154,28 +154,9 @@ func TestBiboumi(t *testing.T) {
 // fromBiboumi has both gateways keep their data in these PostgreSQL databases, or in files of SQLite.
 func fromBiboumi(t *testing.T, program, database, ours string) {
 	t.Helper()
-	s := xmppServer(t, "prosody", false)
-	n := realtest.Ngircd(t, realservers.NgircdOptions{Name: networkName})
-	s.irc, s.ircAddr = n, n.Addr
-	r := newRunner(t, s, newGateway(t, program, s))
+	r := leaveBiboumi(t, program, realservers.BiboumiOptions{Database: database}, beforeImport)
 	if ours != "" {
 		r.gateway.onPostgres(t, ours)
-	}
-	b := realtest.Biboumi(t, realservers.BiboumiOptions{
-		Dir: t.TempDir(), Component: realservers.Component{Domain: gatewayDomain, Secret: gatewaySecret}, ComponentAddr: s.componentAddr,
-		Database: database,
-	})
-	_, port, err := net.SplitHostPort(n.Addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.vars["PORT"], r.vars["CFG"] = port, b.Config
-	r.playScript(t, beforeImport)
-	if err := r.close(); err != nil { // a client that stays is told of the gateway's end
-		t.Fatal(err)
-	}
-	if err := b.Stop(); err != nil {
-		t.Fatal(err)
 	}
 	r.playScript(t, `
 operator > import-biboumi data -dry-run $CFG
@@ -189,4 +170,28 @@ operator < 0 *Brought*besides*0 settings*0 messages*
 		t.Fatal(err)
 	}
 	r.playScript(t, afterImport)
+}
+
+// leaveBiboumi plays what users do with biboumi, which it then stops. The gateway of the runner was not started yet.
+func leaveBiboumi(t *testing.T, program string, o realservers.BiboumiOptions, before string) *runner {
+	t.Helper()
+	s := xmppServer(t, "prosody", false)
+	n := realtest.Ngircd(t, realservers.NgircdOptions{Name: networkName})
+	s.irc, s.ircAddr = n, n.Addr
+	r := newRunner(t, s, newGateway(t, program, s))
+	o.Dir, o.Component, o.ComponentAddr = t.TempDir(), realservers.Component{Domain: gatewayDomain, Secret: gatewaySecret}, s.componentAddr
+	b := realtest.Biboumi(t, o)
+	_, port, err := net.SplitHostPort(n.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.vars["PORT"], r.vars["CFG"] = port, b.Config
+	r.playScript(t, before)
+	if err := r.close(); err != nil { // a client that stays is told of the gateway's end
+		t.Fatal(err)
+	}
+	if err := b.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	return r
 }

@@ -30,6 +30,7 @@ type played struct {
 type player struct {
 	r      *runner
 	irc    *ircActor // called fenceNick
+	at     string    // his JID
 	fences int
 	now    *played
 }
@@ -150,7 +151,7 @@ func (p *player) fence(ctx context.Context, clients []*xmppActor) error {
 	a := clients[0]
 	p.fences++
 	token := fmt.Sprintf("%s-%d", fenceNick, p.fences)
-	message := "<message type='chat' id='" + token + "' to='" + fenceNick + "%" + a.network + "'><body>" + token + "</body></message>"
+	message := "<message type='chat' id='" + token + "' to='" + p.at + "'><body>" + token + "</body></message>"
 	if err := a.client.Send(ctx, message); err != nil {
 		return err
 	}

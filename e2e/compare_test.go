@@ -56,6 +56,67 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// TestCompareFixed does so where both are for one network, which addresses leave out.
+func TestCompareFixed(t *testing.T) {
+	t.Parallel()
+	parts, err := parseParts(readFile(t, "testdata/compare/fixed.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	reasons, err := parseReasons(readFile(t, "testdata/compare/differences.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs, ours := withFixedBiboumi(t, parts), withFixedPasserelle(t, build(t), parts)
+	for i := range parts {
+		_, found := compare(theirs[i], ours[i])
+		for _, d := range found {
+			if find(reasons, comparedFixed, d) == nil {
+				t.Errorf("%s", d)
+			}
+		}
+	}
+	for _, r := range reasons {
+		for _, p := range r.patterns {
+			if p.irc == comparedFixed && !p.used {
+				t.Errorf("nothing differs so any more: %s", p.glob)
+			}
+		}
+	}
+}
+
+// comparedFixed is in front of patterns of what differs where both are for one network.
+const comparedFixed = "fixed"
+
+// withFixedBiboumi plays parts with biboumi for one network.
+func withFixedBiboumi(t *testing.T, parts []part) []*played {
+	t.Helper()
+	s := realServers(t, "prosody", "ngircd")
+	r := newRunner(t, s, nil)
+	realtest.Biboumi(t, realservers.BiboumiOptions{
+		Dir: t.TempDir(), Component: realservers.Component{Domain: gatewayDomain, Secret: gatewaySecret}, ComponentAddr: s.componentAddr, Fixed: fixedName,
+	})
+	_, port, err := net.SplitHostPort(s.ircAddr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.playScript(t, strings.NewReplacer("USER", "alice", "PORT", port, "$NET@$GW", "$GW", "node='configure'", "node='server-configure'").Replace(biboumiNetwork))
+	return playParts(t, r, parts, fenceNick+"@"+gatewayDomain)
+}
+
+// withFixedPasserelle plays parts with passerelle for one network.
+func withFixedPasserelle(t *testing.T, program string, parts []part) []*played {
+	t.Helper()
+	s := realServers(t, "prosody", "ngircd")
+	r := newRunner(t, s, newGateway(t, program, s))
+	r.gateway.configure(t, "[[irc.network]]", `name = "`+fixedName+`"`)
+	r.gateway.configure(t, "[[irc]]", `fixed = "`+fixedName+`"`)
+	if err := r.gateway.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return playParts(t, r, parts, fenceNick+"@"+gatewayDomain)
+}
+
 func readFile(t *testing.T, name string) string {
 	t.Helper()
 	data, err := os.ReadFile(name)
@@ -80,7 +141,7 @@ func withBiboumi(t *testing.T, irc string, parts []part) []*played {
 	for _, user := range []string{"alice", "bob", "carol"} {
 		r.playScript(t, strings.NewReplacer("USER", user, "PORT", port).Replace(biboumiNetwork))
 	}
-	return playParts(t, r, parts)
+	return playParts(t, r, parts, fenceNick+"%"+networkName+"@"+gatewayDomain)
 }
 
 // biboumiNetwork is how a user tells biboumi where the network is, and that it may be written to as fast as he likes.
@@ -103,10 +164,11 @@ func withPasserelle(t *testing.T, program, irc string, parts []part) []*played {
 	if err := r.gateway.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return playParts(t, r, parts)
+	return playParts(t, r, parts, fenceNick+"%"+networkName+"@"+gatewayDomain)
 }
 
-func playParts(t *testing.T, r *runner, parts []part) []*played {
+// playParts plays parts with somebody of the network at that JID.
+func playParts(t *testing.T, r *runner, parts []part, at string) []*played {
 	t.Helper()
 	irc, err := dialIRC(t.Context(), r.servers.ircAddr, fenceNick)
 	if err != nil {
@@ -117,7 +179,7 @@ func playParts(t *testing.T, r *runner, parts []part) []*played {
 			t.Error(err)
 		}
 	})
-	p := &player{r: r, irc: irc}
+	p := &player{r: r, irc: irc, at: at}
 	all, err := p.play(t.Context(), parts)
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ type BiboumiOptions struct {
 	Component     Component
 	ComponentAddr string    // where the XMPP server takes it
 	Database      string    // the URL of a PostgreSQL database; if empty an SQLite file in Dir
+	Fixed         string    // the one IRC server that it is for, with shorter addresses; if empty it is for any
 	Log           io.Writer // what it writes, if not nil; used by another goroutine
 }
 
@@ -42,7 +43,11 @@ func StartBiboumi(ctx context.Context, o BiboumiOptions) (*Biboumi, error) {
 		return nil, fmt.Errorf("start biboumi: %w", err)
 	}
 	b.life = life{name: "biboumi", log: o.Log, prepare: func() (launch, error) {
-		if err := b.write("biboumi.cfg", fmt.Sprintf(biboumiConfig, o.Component.Domain, o.Component.Secret, host, port, b.Database)); err != nil {
+		config := fmt.Sprintf(biboumiConfig, o.Component.Domain, o.Component.Secret, host, port, b.Database)
+		if o.Fixed != "" {
+			config += "fixed_irc_server=" + o.Fixed + "\n"
+		}
+		if err := b.write("biboumi.cfg", config); err != nil {
 			return launch{}, err
 		}
 		return launch{cmd: exec.Command(path, b.Config), ready: []string{"Authenticated with the XMPP server"}}, nil
