@@ -86,6 +86,8 @@ func readWord(word string) chatWord {
 		return chatWord{command: "user", lang: "fr"}
 	case "supprimer":
 		return chatWord{command: "remove-user", lang: "fr"}
+	case "exporter":
+		return chatWord{command: "export", lang: "fr"}
 	case "oublier", "oublie", "oubliez":
 		return chatWord{command: "forget", lang: "fr"}
 	case "oubliez-moi", "oublie-moi":

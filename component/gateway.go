@@ -37,6 +37,8 @@ type Options struct {
 	// OccupantKey makes the opaque names of people in rooms (XEP-0421), which change with it; empty takes a random one.
 	OccupantKey []byte
 	Upload      UploadOptions
+	// Scratch is a directory for files that have no name; empty for that of the system.
+	Scratch string
 	// Reconfigure reads the configuration of the whole program again, for administrators; nil where that cannot be.
 	Reconfigure func() (Reconfigured, error)
 }
@@ -85,6 +87,7 @@ type Gateway struct {
 	out     *sendQueue
 	iqs     pendingIQs
 	uploads *uploads
+	exports exports
 	grants  grants
 	addr    addressCache // of the reader goroutine alone
 
@@ -324,6 +327,7 @@ func (g *Gateway) shutdown() {
 	g.stopping = true
 	g.mu.Unlock()
 	g.uploads.stop()
+	g.exports.stop()
 	g.tellGoing()
 	for _, u := range g.everybody() {
 		u.post(u.shutdown)

@@ -42,11 +42,21 @@ func (g *Gateway) canLink(x *execution, f *transports.Form) bool {
 	return hasSecret(f) && !f.More && len(x.pages) == 1 && !x.command.Admin && g.linksWork()
 }
 
-// sendLink makes a link to the form of a command and sends it to the client that asked.
-func (u *user) sendLink(s said, x *execution) {
+// newToken makes what a one-time link ends with.
+func newToken() string {
 	raw := make([]byte, tokenBytes)
 	rand.Read(raw) // never fails
-	token := base64.RawURLEncoding.EncodeToString(raw)
+	return base64.RawURLEncoding.EncodeToString(raw)
+}
+
+// linkTo is the link that ends with a token.
+func (g *Gateway) linkTo(token string) string {
+	return strings.TrimSuffix(g.opt.LinkURL, "/") + "/" + token
+}
+
+// sendLink makes a link to the form of a command and sends it to the client that asked.
+func (u *user) sendLink(s said, x *execution) {
+	token := newToken()
 	link := store.Link{UserID: u.g.userID(u.jid), Command: x.command.Name, ExpiresAt: now().Add(linkTime)}
 	if x.call.On.Kind != transports.TargetDomain {
 		link.Target = u.g.opt.Transport.Format(x.call.On)
@@ -56,7 +66,7 @@ func (u *user) sendLink(s said, x *execution) {
 			u.say(s, text.Say(s.lang, u.sayError(err).Text))
 			return
 		}
-		u.sayOnce(s, text.Say(s.lang, "For passwords, open this page. It works once, within 10 minutes:")+"\n"+strings.TrimSuffix(u.g.opt.LinkURL, "/")+"/"+token)
+		u.sayOnce(s, text.Say(s.lang, "For passwords, open this page. It works once, within 10 minutes:")+"\n"+u.g.linkTo(token))
 	})
 }
 

@@ -61,7 +61,7 @@ func (g *Gateway) forgetMeCommand() transports.Command {
 			}
 			return &transports.Form{
 				Title:        "Delete everything that is kept about you",
-				Instructions: "Settings, passwords and history are deleted, and your connections end.",
+				Instructions: "Settings, passwords and history are deleted, and your connections end. If you want a copy of it all, cancel and run “export” first.",
 				Fields:       []transports.Field{sureField()},
 			}, nil
 		},
@@ -109,6 +109,7 @@ func (g *Gateway) removeUser(ctx context.Context, jid transports.Address, reason
 	case begun.err != nil:
 		return nil, begun.err
 	}
+	g.exports.end(jid.Bare(), errRemoving())
 	if err := g.forgetQuiet(ctx, jid, begun.quiet); err != nil {
 		u.post(u.endRemoval)
 		return nil, err

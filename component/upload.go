@@ -126,17 +126,7 @@ func (u *uploads) lane(domain string) chan struct{} {
 // gateway's own place, until ctx ends. The error is a *transports.Error that says why it is at neither.
 func (g *Gateway) Upload(ctx context.Context, owner transports.Address, f transports.File, content io.ReaderAt) (link string, err error) {
 	defer g.mendPanic(&err) // a conversation waits for the outcome
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	defer context.AfterFunc(g.uploads.life, func() { cancel(errStopping) })()
-	lane := g.uploads.lane(owner.Domain)
-	select {
-	case lane <- struct{}{}:
-		defer func() { <-lane }()
-	case <-ctx.Done():
-		return "", transports.NewError(transports.Busy, "Too many files are being uploaded. Try again in a moment.", context.Cause(ctx))
-	}
-	link, err = g.uploadToServer(ctx, owner, f, content)
+	link, err = g.uploadToOwnServer(ctx, owner, f, content)
 	if err == nil {
 		return link, nil
 	}
@@ -156,6 +146,21 @@ func (g *Gateway) Upload(ctx context.Context, owner transports.Address, f transp
 	}
 	g.log.Debug("a file is kept by the gateway, because the server of its owner has no place for it", id, "error", err)
 	return link, nil
+}
+
+// uploadToOwnServer is Upload to the server of the owner alone.
+func (g *Gateway) uploadToOwnServer(ctx context.Context, owner transports.Address, f transports.File, content io.ReaderAt) (link string, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(g.uploads.life, func() { cancel(errStopping) })()
+	lane := g.uploads.lane(owner.Domain)
+	select {
+	case lane <- struct{}{}:
+		defer func() { <-lane }()
+	case <-ctx.Done():
+		return "", transports.NewError(transports.Busy, "Too many files are being uploaded. Try again in a moment.", context.Cause(ctx))
+	}
+	return g.uploadToServer(ctx, owner, f, content)
 }
 
 // keepFile has the gateway keep a file of a user itself.

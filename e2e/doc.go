@@ -57,8 +57,9 @@
 //	                        stands behind << is its standard input
 //	operator < pattern      its exit code, and what it printed, was so
 //
-//	web follow irc bob      somebody opens the last link in what irc bob got
+//	web follow irc bob      somebody opens the last link in what irc bob got, or alice
 //	web again               and the same one once more
+//	web press               and presses the button there; of a ZIP file all files are there, behind their names
 //	web < 200 pattern       what is there is so, behind its status
 //
 // What a step waits for has to come within 20 seconds.

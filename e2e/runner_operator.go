@@ -24,6 +24,7 @@ func (r *runner) runOperator(ctx context.Context, s step) error {
 	}
 	args, input, _ := strings.Cut(text, "<<")
 	cmd := exec.CommandContext(ctx, r.gateway.program, append(strings.Fields(args), "-config", r.gateway.config())...)
+	cmd.Dir = r.gateway.dir
 	cmd.Stdin = strings.NewReader(strings.TrimSpace(input) + "\n")
 	out, err := cmd.CombinedOutput()
 	if _, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {

@@ -153,7 +153,7 @@ func (s *step) check(known map[string]bool) error {
 	case actorXMPP, actorIRC, actorService:
 		verbs = []string{"kill", "restart"}
 	case actorWeb:
-		verbs = []string{"follow", "again", "<"}
+		verbs = []string{"follow", "again", "press", "<"}
 	case actorOperator:
 		verbs = []string{">", "<"}
 	}

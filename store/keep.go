@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"iter"
 	"time"
 )
 
@@ -190,43 +189,4 @@ func (db *DB) archives(ctx context.Context, query string, args ...any) ([]archiv
 		return err
 	}, query, args...)
 	return archives, err
-}
-
-// ExportedLine is a line that a user may read, with the room where it was said; Room is empty for private ones.
-type ExportedLine struct {
-	Room string
-	Line
-}
-
-// exportBytes is how much of an archive is held at a time.
-const exportBytes = 1 << 20
-
-// ExportUser returns all lines that a user may read: archive by archive, each in its order. It reads page by page and holds
-// nothing between two of them, so the loop may take its time. An error is the last thing that it yields.
-func (db *DB) ExportUser(ctx context.Context, id UserID) iter.Seq2[ExportedLine, error] {
-	return func(yield func(ExportedLine, error) bool) {
-		archives, err := db.archives(ctx, selectArchives+`WHERE domain = $1 AND (kind = 'room' OR kind = 'user' AND name = $2) ORDER BY archive`, id.Domain, id.JID)
-		for _, a := range archives {
-			room := ""
-			if a.kind == archiveRoom {
-				a.reader, room = &id, a.name
-			}
-			for err == nil {
-				r := reading{left: MaxPage, bytes: exportBytes}
-				err = db.readLines(ctx, a.span, &r, false)
-				for _, l := range r.lines {
-					if !yield(ExportedLine{room, l.Line}, nil) {
-						return
-					}
-					a.lo = l.id + 1
-				}
-				if !r.full() {
-					break
-				}
-			}
-		}
-		if err != nil {
-			yield(ExportedLine{}, fmt.Errorf("export the archive of a user: %w", err))
-		}
-	}
 }

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -16,7 +15,6 @@ var keepContract = []behaviour{
 	{"lines that nobody can read are collected", testCollect},
 	{"young lines are not collected", testCollectYoung},
 	{"collecting can be stopped and goes on", testDeleteStopped},
-	{"a user's archive is exported", testExport},
 }
 
 // count is how many lines there are in a table.
@@ -200,46 +198,5 @@ func testDeleteStopped(t *testing.T, db *DB, clock *testClock) {
 	}
 	if n, err := db.CollectArchive(t.Context(), testStart.Add(time.Hour)); err != nil || n != deleteChunk+1 {
 		t.Errorf("collected: got %d, %v, want %d", n, err, deleteChunk+1)
-	}
-}
-
-func testExport(t *testing.T, db *DB, clock *testClock) {
-	clock.advance(time.Hour)
-	const lines = MaxPage + 10
-	a, b := fill(t, db, "#a", lines), fill(t, db, "#b", 3)
-	see(t, db, user(1), a, a+lines-1)
-	write(t, db, func(tx *Tx) error {
-		_, err := tx.AppendPrivateLines([]PrivateLine{{Owner: user(1), With: "bob", ID: "p", Stanza: "<m/>"}, {Owner: user(2), ID: "q"}})
-		return errors.Join(err, tx.ExtendSeen(user(1), "#b", b+1, b+1), tx.ExtendSeen(user(2), "#b", b, b))
-	})
-	var got []string
-	for l, err := range db.ExportUser(t.Context(), user(1)) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		got = append(got, l.Room+" "+l.ID)
-	}
-	var want []string
-	for i := range lines {
-		want = append(want, fmt.Sprint("#a #a", i))
-	}
-	want = append(want, "#b #b1", " p")
-	if !slices.Equal(got, want) {
-		t.Errorf("export: got %d lines, the last %q; want %d, the last %q", len(got), got[max(0, len(got)-3):], len(want), want[len(want)-3:])
-	}
-	for l := range db.ExportUser(t.Context(), user(1)) { // the loop may end early
-		if l.ID != "#a0" {
-			t.Errorf("first line: got %q", l.ID)
-		}
-		break
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	failed := false
-	for _, err := range db.ExportUser(ctx, user(1)) {
-		failed = err != nil
-	}
-	if !failed {
-		t.Error("an export that was stopped: no error")
 	}
 }

@@ -23,6 +23,9 @@ type Command struct {
 	List func(ctx context.Context, call Call, page Page) (*Table, error)
 }
 
+// ExportCommand is the command that hands a user everything that is kept about him. A one-time link to it leads to the file.
+const ExportCommand = "export"
+
 // IsFor reports whether the command can be run on a target of that kind.
 func (c *Command) IsFor(kind TargetKind) bool {
 	if len(c.For) == 0 {

@@ -14,8 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mattn/go-isatty"
-
 	"passerelle/config"
 	"passerelle/internal/biboumi"
 	"passerelle/internal/logging"
@@ -233,7 +231,7 @@ func (i *biboumiImport) data(ctx context.Context, cfg *config.Config) (err error
 	}
 	defer func() { err = errors.Join(err, from.Close()) }()
 	log := logging.New(i.env.stderr, logging.Options{Level: slog.LevelInfo})
-	o := biboumi.Options{From: from, Domain: to.Domain, Naming: ircbridge.Naming{Fixed: to.Fixed}, Lines: cfg.Archive.Enabled, SkipOld: i.skipOld, Progress: i.progress()}
+	o := biboumi.Options{From: from, Domain: to.Domain, Naming: ircbridge.Naming{Fixed: to.Fixed}, Lines: cfg.Archive.Enabled, SkipOld: i.skipOld, Progress: i.env.progress()}
 	if cfg.Archive.Days > 0 {
 		o.OldestLine = time.Now().AddDate(0, 0, -cfg.Archive.Days)
 	}
@@ -295,32 +293,6 @@ func importsEnded(ctx context.Context, cfg *config.Config, db *store.DB) error {
 		}
 	}
 	return nil
-}
-
-// progressEvery is how often the bar moves.
-const progressEvery = 200 * time.Millisecond
-
-// progress draws a bar, where somebody sees it.
-func (i *biboumiImport) progress() func(done, all int64) {
-	f, ok := i.env.stderr.(*os.File)
-	if !ok || !isatty.IsTerminal(f.Fd()) {
-		return nil
-	}
-	began := time.Now()
-	var last time.Time
-	return func(done, all int64) {
-		if done < all && time.Since(last) < progressEvery {
-			return
-		}
-		last = time.Now()
-		const width = 30
-		full := int(width * done / max(all, 1))
-		printf(f, "\r[%s%s] %3d %%  %s of %s messages, %s a second ", strings.Repeat("#", full), strings.Repeat(".", width-full),
-			100*done/max(all, 1), thousands(int(done)), thousands(int(all)), thousands(int(float64(done)/max(time.Since(began).Seconds(), 0.001))))
-		if done == all {
-			printf(f, "\n")
-		}
-	}
 }
 
 // report says what was done.

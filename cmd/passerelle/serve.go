@@ -121,7 +121,7 @@ func (p *process) serve(ctx context.Context, hangup <-chan os.Signal) (err error
 		}
 		g, err := component.New(component.Options{
 			Domain: c.Domain, Secret: c.Secret.Reveal(), Server: c.Server, Version: versionString(), Transport: t, Store: db,
-			Archive: cfg.Archive.Enabled, Tidy: p.tidy.ask, Rules: rulesOf(cfg, c), LinkURL: linkURL(cfg), Reconfigure: p.reload,
+			Archive: cfg.Archive.Enabled, Tidy: p.tidy.ask, Rules: rulesOf(cfg, c), LinkURL: linkURL(cfg), Scratch: filepath.Dir(cfg.Store.Path), Reconfigure: p.reload,
 			Log: log, Metrics: metrics, Identity: p.identities.User, OccupantKey: derivedKey(key, forOccupants, c.Domain),
 			Upload: component.UploadOptions{Files: p.keeper, HTTP: safehttp.Options{UserAgent: "passerelle/" + versionString()}},
 		})

@@ -12,16 +12,19 @@ import (
 func userCommand() command {
 	return command{
 		name:  "user",
-		usage: "list|show JID|remove JID",
-		short: "who is known, and removal of a user",
+		usage: "list|show JID|export JID|remove JID",
+		short: "who is known, what is kept of a user, and removal",
 		long: `
 Talks to the running process. "list" shows whom a gateway knows, "show" what it
-knows of one. "remove" deletes everything that is kept of him and ends his
-connections; it asks first, unless -yes is given. Flags:
+knows of one. "export" writes everything that is kept of him into a ZIP file that
+only you may read, as docs/export.md describes it. "remove" deletes all of that
+and ends his connections; it asks first, unless -yes is given. Flags:
 
   -config FILE     the configuration of the process (default
                    /etc/passerelle/passerelle.toml)
   -domain DOMAIN   the gateway, where there are several
+  -o FILE          where to write an export (default JID-DATE.zip in the
+                   current directory), or - for standard output
   -yes             do not ask
   -json            print JSON`,
 		run: runUser,
@@ -31,7 +34,11 @@ connections; it asks first, unless -yes is given. Flags:
 func runUser(ctx context.Context, env *environment, args []string) int {
 	o := &operation{env: env, command: userCommand()}
 	var yes bool
-	rest, code, done := o.parse(args, func(set *flag.FlagSet) { set.BoolVar(&yes, "yes", false, "") })
+	var out string
+	rest, code, done := o.parse(args, func(set *flag.FlagSet) {
+		set.BoolVar(&yes, "yes", false, "")
+		set.StringVar(&out, "o", "", "")
+	})
 	if done {
 		return code
 	}
@@ -40,6 +47,9 @@ func runUser(ctx context.Context, env *environment, args []string) int {
 		verb, jids = rest[0], rest[1:]
 	}
 	switch {
+	case verb == "export" && len(jids) == 1:
+		o.request.User = jids[0]
+		return o.export(ctx, out)
 	case verb == "list" && len(jids) == 0:
 		o.request.Command = "users"
 	case verb == "show" && len(jids) == 1:
@@ -54,10 +64,10 @@ func runUser(ctx context.Context, env *environment, args []string) int {
 			}
 		}
 		o.request.Values["sure"] = []string{"true"}
-	case verb == "show" || verb == "remove":
+	case verb == "show" || verb == "export" || verb == "remove":
 		return usageError(env, o.command, errors.New("one JID is needed"))
 	case verb == "":
-		return usageError(env, o.command, errors.New("list, show or remove is missing"))
+		return usageError(env, o.command, errors.New("list, show, export or remove is missing"))
 	default:
 		return usageError(env, o.command, fmt.Errorf("there is no %q", strings.Join(rest, " ")))
 	}

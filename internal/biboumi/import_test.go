@@ -88,13 +88,11 @@ func user(jid string) store.UserID { return store.UserID{Domain: domain, JID: ji
 func archive(tb testing.TB, db *store.DB, jid, room string) []string {
 	tb.Helper()
 	var all []string
-	for l, err := range db.ExportUser(tb.Context(), user(jid)) {
+	for l, err := range db.Lines(tb.Context(), user(jid), store.Part{Room: room}, time.Time{}) {
 		if err != nil {
 			tb.Fatal(err)
 		}
-		if l.Room == room {
-			all = append(all, fmt.Sprintf("%s %d %s %s", l.ID, l.Time.Unix(), l.Who, l.Stanza))
-		}
+		all = append(all, fmt.Sprintf("%s %d %s %s", l.ID, l.Time.Unix(), l.Who, l.Stanza))
 	}
 	return all
 }
@@ -304,19 +302,24 @@ func TestInterrupted(t *testing.T) {
 	}
 	all := 0
 	for u := range 20 {
-		jid, last := fmt.Sprintf("user%d@example.org", u), -1
-		for l, err := range to.ExportUser(t.Context(), user(jid)) {
-			if err != nil {
-				t.Fatal(err)
-			}
-			var n int
-			if _, err := fmt.Sscanf(l.ID, "uuid-%d", &n); err != nil || n%20 != u || l.Time.Unix() != int64(1600000000+n) {
-				t.Fatalf("%s reads %+v, %v", jid, l, err)
-			}
-			if all++; l.Room == "#room0%irc.libera.chat" && n <= last {
-				t.Fatalf("%s: %d after %d", jid, n, last)
-			}
-			if l.Room == "#room0%irc.libera.chat" {
+		jid := fmt.Sprintf("user%d@example.org", u)
+		rooms, err := to.RoomsOf(t.Context(), user(jid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, room := range rooms {
+			last := -1
+			for l, err := range to.Lines(t.Context(), user(jid), store.Part{Room: room}, time.Time{}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				var n int
+				if _, err := fmt.Sscanf(l.ID, "uuid-%d", &n); err != nil || n%20 != u || l.Time.Unix() != int64(1600000000+n) {
+					t.Fatalf("%s reads %+v, %v", jid, l, err)
+				}
+				if all++; room == "#room0%irc.libera.chat" && n <= last {
+					t.Fatalf("%s: %d after %d", jid, n, last)
+				}
 				last = n
 			}
 		}

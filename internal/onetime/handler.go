@@ -3,6 +3,7 @@ package onetime
 import (
 	"context"
 	"encoding/base64"
+	"io"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -24,6 +25,7 @@ type Gateway interface {
 	Domain() string
 	Operate(ctx context.Context, op transports.Operation) (transports.Outcome, error)
 	Filled(l store.Link, lang, said string)
+	Export(ctx context.Context, jid transports.Address, lang string, w io.Writer, progress func(done, all int64)) error
 }
 
 // Handler answers GET and POST of Path and a token. Safe for use by any goroutine.
@@ -56,6 +58,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodPost && !sameOrigin(r):
 		// Who has no token cannot send a form here; this keeps out sites that have one.
 		p.show(w, http.StatusForbidden, text.Say(p.Lang, "This form was sent by another site."))
+	case link.Command == transports.ExportCommand && r.Method == http.MethodPost:
+		h.download(w, r, p, token, link)
+	case link.Command == transports.ExportCommand:
+		p.offer(w, link)
 	case r.Method == http.MethodPost:
 		h.submit(w, r, p, token, link)
 	default:
@@ -120,8 +126,7 @@ func (h *Handler) submit(w http.ResponseWriter, r *http.Request, p page, token s
 		h.failed(w, p, err)
 		return
 	}
-	taken := false
-	err = h.db.Write(ctx, func(tx *store.Tx) (err error) { taken, err = tx.TakeLink(token); return err })
+	taken, err := h.take(ctx, token)
 	if err == nil && !taken {
 		p.gone(w)
 		return
@@ -137,10 +142,7 @@ func (h *Handler) submit(w http.ResponseWriter, r *http.Request, p page, token s
 		return
 	}
 	if taken {
-		back := func(tx *store.Tx) error { return tx.ReturnLink(token) }
-		if err := h.db.Write(context.WithoutCancel(ctx), back); err != nil {
-			h.log.Error("a one-time link that was used for nothing could not be put back", "error", err)
-		}
+		h.putBack(ctx, token)
 	}
 	if o.Form != nil {
 		said := ""
@@ -154,6 +156,19 @@ func (h *Handler) submit(w http.ResponseWriter, r *http.Request, p page, token s
 		return
 	}
 	h.failed(w, p, err)
+}
+
+// take ends a link, and reports whether it worked until now.
+func (h *Handler) take(ctx context.Context, token store.Secret) (taken bool, err error) {
+	err = h.db.Write(ctx, func(tx *store.Tx) (err error) { taken, err = tx.TakeLink(token); return err })
+	return taken && err == nil, err
+}
+
+// putBack makes a link work again that was used for nothing.
+func (h *Handler) putBack(ctx context.Context, token store.Secret) {
+	if err := h.db.Write(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.ReturnLink(token) }); err != nil {
+		h.log.Error("a one-time link that was used for nothing could not be put back", "error", err)
+	}
 }
 
 // failed says that something went wrong, in words that the user may read.

@@ -25,6 +25,15 @@ type gateway struct {
 	ran    []transports.Values
 	filled []string
 	fail   error
+	export func(ctx context.Context, w io.Writer) error
+}
+
+func (g *gateway) Export(ctx context.Context, jid transports.Address, lang string, w io.Writer, _ func(done, all int64)) error {
+	if g.export != nil {
+		return g.export(ctx, w)
+	}
+	_, err := io.WriteString(w, "PK "+jid.String()+" "+lang)
+	return err
 }
 
 func (g *gateway) Domain() string { return "irc.localhost" }
@@ -90,12 +99,13 @@ func newSite(t *testing.T) *site {
 
 func (s *site) link(token, domain string) {
 	s.t.Helper()
-	err := s.db.Write(s.t.Context(), func(tx *store.Tx) error {
-		return tx.AddLink(store.Secret(token), store.Link{
-			UserID: store.UserID{Domain: domain, JID: "alice@example.org"}, Command: "configure", Target: "irc.example",
-			ExpiresAt: time.Now().Add(time.Minute),
-		})
-	})
+	s.linkTo(token, store.Link{UserID: store.UserID{Domain: domain, JID: "alice@example.org"}, Command: "configure", Target: "irc.example"})
+}
+
+func (s *site) linkTo(token string, l store.Link) {
+	s.t.Helper()
+	l.ExpiresAt = time.Now().Add(time.Minute)
+	err := s.db.Write(s.t.Context(), func(tx *store.Tx) error { return tx.AddLink(store.Secret(token), l) })
 	if err != nil {
 		s.t.Fatal(err)
 	}

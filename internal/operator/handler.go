@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -17,6 +18,7 @@ type Gateway interface {
 	Domain() string
 	Operations() []transports.Command
 	Operate(ctx context.Context, op transports.Operation) (transports.Outcome, error)
+	Export(ctx context.Context, user transports.Address, lang string, w io.Writer, progress func(done, all int64)) error
 }
 
 // Path is where the handler stands.
@@ -54,41 +56,55 @@ func NewHandler(gateways []Gateway, log *slog.Logger) http.Handler {
 		log.Info("the operator runs a command", "command", q.Command)
 		writeJSON(w, http.StatusOK, answerOf(operate(r.Context(), gateways, q)))
 	})
+	mux.HandleFunc("POST "+exportPath, func(w http.ResponseWriter, r *http.Request) { exportUser(w, r, gateways, log) })
 	return mux
 }
 
 // operate finds the gateway and has it run the command.
 func operate(ctx context.Context, gateways []Gateway, q Request) (transports.Outcome, error) {
-	bad := func(text string, err error) (transports.Outcome, error) {
-		return transports.Outcome{}, transports.NewError(transports.BadRequest, text, err)
-	}
-	domains := make([]string, len(gateways))
-	for i, g := range gateways {
-		domains[i] = g.Domain()
-	}
-	i := slices.Index(domains, strings.ToLower(q.Domain))
-	switch {
-	case q.Domain == "" && len(gateways) == 1:
-		i = 0
-	case q.Domain == "":
-		return bad("There are several gateways, say which one: "+strings.Join(domains, ", ")+".", nil)
-	case i < 0:
-		return bad("There is no gateway "+q.Domain+" but "+strings.Join(domains, ", ")+".", nil)
+	g, err := find(gateways, q.Domain)
+	if err != nil {
+		return transports.Outcome{}, err
 	}
 	op := transports.Operation{
 		Command: q.Command, On: q.On, Values: q.Values, Open: q.Open, After: q.After, Max: min(max(q.Max, 1), maxRows),
 	}
 	if q.User != "" {
-		user, err := transports.ParseAddress(q.User)
-		if err == nil && user.Local == "" {
-			err = errors.New("it is a server")
+		if op.User, err = readUser(q.User); err != nil {
+			return transports.Outcome{}, err
 		}
-		if err != nil {
-			return bad(q.User+" is not the address of a user: "+err.Error()+".", err)
-		}
-		op.User = user
 	}
-	return gateways[i].Operate(ctx, op)
+	return g.Operate(ctx, op)
+}
+
+// find finds a gateway by its domain, which may be empty where there is one only.
+func find(gateways []Gateway, domain string) (Gateway, error) {
+	domains := make([]string, len(gateways))
+	for i, g := range gateways {
+		domains[i] = g.Domain()
+	}
+	i := slices.Index(domains, strings.ToLower(domain))
+	switch {
+	case domain == "" && len(gateways) == 1:
+		i = 0
+	case domain == "":
+		return nil, transports.NewError(transports.BadRequest, "There are several gateways, say which one: "+strings.Join(domains, ", ")+".", nil)
+	case i < 0:
+		return nil, transports.NewError(transports.BadRequest, "There is no gateway "+domain+" but "+strings.Join(domains, ", ")+".", nil)
+	}
+	return gateways[i], nil
+}
+
+// readUser reads the JID of a user.
+func readUser(jid string) (transports.Address, error) {
+	user, err := transports.ParseAddress(jid)
+	if err == nil && user.Local == "" {
+		err = errors.New("it is a server")
+	}
+	if err != nil {
+		return transports.Address{}, transports.NewError(transports.BadRequest, jid+" is not the address of a user: "+err.Error()+".", err)
+	}
+	return user, nil
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {

@@ -1,7 +1,10 @@
 package operator
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -24,6 +27,18 @@ func (g gateway) Operations() []transports.Command {
 		{Name: "users", Title: "Users", Admin: true},
 		{Name: "configure", Title: "Configure", For: []transports.TargetKind{transports.TargetNetwork, transports.TargetRoom}},
 	}
+}
+
+func (g gateway) Export(_ context.Context, user transports.Address, _ string, w io.Writer, progress func(done, all int64)) error {
+	if user.Local == "nobody" {
+		return transports.NewError(transports.NotFound, "Nothing is kept.", nil)
+	}
+	progress(1, 2)
+	_, err := w.Write(bytes.Repeat([]byte(string(g)), maxFrame))
+	if user.Local == "broken" {
+		err = context.DeadlineExceeded
+	}
+	return err
 }
 
 func (g gateway) Operate(_ context.Context, op transports.Operation) (transports.Outcome, error) {
@@ -133,5 +148,31 @@ func TestUnreachable(t *testing.T) {
 	}
 	if err := resp.Body.Close(); err != nil || resp.StatusCode != http.StatusBadRequest {
 		t.Errorf("got %s, %v", resp.Status, err)
+	}
+}
+
+func TestExport(t *testing.T) {
+	t.Parallel()
+	two := serve(t, gateway("irc.a"), gateway("irc.b"))
+	export := func(q Request) (string, []int64, error) {
+		var b strings.Builder
+		var told []int64
+		err := two.Export(t.Context(), q, &b, func(done, all int64) { told = append(told, done, all) })
+		return b.String(), told, err
+	}
+	got, told, err := export(Request{User: "alice@example.org", Domain: "irc.b"})
+	if err != nil || got != strings.Repeat("irc.b", maxFrame) || !slices.Equal(told, []int64{1, 2}) {
+		t.Errorf("got %d bytes, %v, %v", len(got), told, err)
+	}
+	for q, want := range map[*Request]string{
+		{User: "alice@example.org"}:                   "say which one: irc.a, irc.b",
+		{User: "example.org", Domain: "irc.a"}:        "is not the address of a user",
+		{User: "nobody@example.org", Domain: "irc.a"}: "Nothing is kept.",
+		{User: "broken@example.org", Domain: "irc.a"}: "Something went wrong in the gateway",
+	} {
+		_, _, err := export(*q)
+		if e, ok := errors.AsType[*Error](err); !ok || !strings.Contains(e.Text, want) {
+			t.Errorf("%+v: got %v, want %q", q, err, want)
+		}
 	}
 }

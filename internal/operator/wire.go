@@ -28,6 +28,8 @@ type Error struct {
 	Usage bool   `json:"usage,omitempty"`
 }
 
+func (e *Error) Error() string { return e.Text }
+
 // Table is a page of a list. After is what to ask for the next one with; it is empty where there is none.
 type Table struct {
 	Columns []Column   `json:"columns"`
