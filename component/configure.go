@@ -21,6 +21,12 @@ const (
 	SettingHistory    = "max_history_length" // how many lines a client gets that enters a room
 )
 
+// DefaultHistory is how many lines of history there are where nothing is set, MaxHistory the most.
+const (
+	DefaultHistory = muc.DefaultHistory
+	MaxHistory     = muc.KeepHistory
+)
+
 // fieldRecord is what a user wants to be archived, which is kept with what XEP-0441 sets.
 const fieldRecord = "record_history"
 

@@ -19,7 +19,8 @@ alice <* <iq type='result' id='a'><command xmlns='http://jabber.org/protocol/com
 alice > <iq type='set' id='b' to='$NET@$GW'><command xmlns='http://jabber.org/protocol/commands' node='configure' sessionid='$id' action='next'>
   <x xmlns='jabber:x:data' type='submit'><field var='address'><value>127.0.0.1</value></field><field var='ports'><value>$PORT</value></field>
   <field var='tls_ports'/><field var='nick'><value>liddell</value></field><field var='username'><value>al</value></field>
-  <field var='realname'><value>Alice L</value></field><field var='after_connect_commands'><value>PING x</value></field></x></command></iq>
+  <field var='realname'><value>Alice L</value></field><field var='after_connect_commands'><value>NOTICE dan :here I am</value></field>
+  <field var='encoding_in'><value>ISO-8859-2</value></field><field var='throttle_limit'><value>15</value></field></x></command></iq>
 alice <* <iq type='result' id='b'><command xmlns='http://jabber.org/protocol/commands' status='completed'/></iq>
 alice > <iq type='set' id='a2' to='other.example@$GW'><command xmlns='http://jabber.org/protocol/commands' node='configure' action='execute'/></iq>
 alice <* <iq type='result' id='a2'><command xmlns='http://jabber.org/protocol/commands' sessionid='{id2}'/></iq>
@@ -66,6 +67,9 @@ bob <* <iq type='result' id='c'><command xmlns='http://jabber.org/protocol/comma
 bob > <iq type='set' id='d' to='#go%$NET@$GW'><command xmlns='http://jabber.org/protocol/commands' node='configure' sessionid='$id4' action='next'>
   <x xmlns='jabber:x:data' type='submit'><field var='record_history'><value>false</value></field><field var='persistent'><value>true</value></field></x></command></iq>
 bob <* <iq type='result' id='d'><command xmlns='http://jabber.org/protocol/commands' status='completed'/></iq>
+alice > <iq type='set' id='enc' to='#true\2ffalse%$NET@$GW'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'>
+  <field var='encoding_in'><value>KOI8-R</value></field></x></query></iq>
+alice <* <iq type='result' id='enc'/>
 bob > <iq type='set' id='e' to='$GW'><command xmlns='http://jabber.org/protocol/commands' node='configure' action='execute'/></iq>
 bob <* <iq type='result' id='e'><command xmlns='http://jabber.org/protocol/commands' sessionid='{id5}'/></iq>
 bob > <iq type='set' id='f' to='$GW'><command xmlns='http://jabber.org/protocol/commands' node='configure' sessionid='$id5' action='next'>
@@ -117,6 +121,14 @@ bob < <iq type='error' id='hers'><error type='cancel'><item-not-found xmlns='urn
 bob > <iq type='get' id='prefs' to='$GW'><prefs xmlns='urn:xmpp:mam:2'/></iq>
 bob < <iq type='result' id='prefs'><prefs xmlns='urn:xmpp:mam:2' default='never'><never><jid>#go%$NET@$GW</jid></never></prefs></iq>
 
+# His settings.
+bob > <iq type='get' id='own' to='#go%$NET@$GW'><query xmlns='http://jabber.org/protocol/muc#owner'/></iq>
+bob < <iq type='result' id='own'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='form'>
+  <field var='record_history'><value>false</value></field><field var='persistent'><value>true</value></field></x></query></iq>
+bob > <iq type='set' id='all' to='$GW'><command xmlns='http://jabber.org/protocol/commands' node='configure'/></iq>
+bob < <iq type='result' id='all'><command xmlns='http://jabber.org/protocol/commands'><x xmlns='jabber:x:data' type='form'>
+  <field var='max_history_length'><value>50</value></field></x></command></iq>
+
 # An awkward name is the same room.
 alice > <iq type='set' id='odd' to='#true\2ffalse%$NET@$GW'><query xmlns='urn:xmpp:mam:2'/></iq>
 alice < <message from='#true\2ffalse%$NET@$GW'><result xmlns='urn:xmpp:mam:2'><forwarded xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client' from='#true\2ffalse%$NET@$GW/dan'><body>odd</body></message></forwarded></result></message>
@@ -128,10 +140,18 @@ irc dan > JOIN #go
 irc dan < :dan!* JOIN *#go
 alice > <presence to='#go%$NET@$GW/alice'><x xmlns='http://jabber.org/protocol/muc'/></presence>
 alice <* <presence from='$NET@$GW'/>
+irc dan < :liddell!* NOTICE dan :here I am
 irc dan < :liddell!*al@* JOIN *#go
 alice <* <presence from='#go%$NET@$GW/liddell'><x xmlns='http://jabber.org/protocol/muc#user'><status code='110'/></x></presence>
 alice <* <message type='groupchat' from='#go%$NET@$GW/dan'><body>last</body><stanza-id xmlns='urn:xmpp:sid:0' by='#go%$NET@$GW' id='$last'/></message>
 alice <* <message type='groupchat'><subject/></message>
+irc dan > PRIVMSG #go :\xb3\xf3d\xbc
+alice <* <message type='groupchat' from='#go%$NET@$GW/dan'><body>łódź</body></message>
+alice > <presence to='#true\2ffalse%$NET@$GW/alice'><x xmlns='http://jabber.org/protocol/muc'/></presence>
+alice <* <message type='groupchat' from='#true\2ffalse%$NET@$GW'><subject/></message>
+irc dan > JOIN #true/false
+irc dan > PRIVMSG #true/false :\xcd\xc9\xd2
+alice <* <message type='groupchat' from='#true\2ffalse%$NET@$GW/dan'><body>мир</body></message>
 irc dan > WHOIS liddell
 irc dan <* * 311 dan liddell *al * * :Alice L
 `
@@ -162,7 +182,7 @@ func fromBiboumi(t *testing.T, program, database, ours string) {
 operator > import-biboumi data -dry-run $CFG
 operator < 0 Nothing was written*2 users*11 messages of 2 rooms*
 operator > import-biboumi data $CFG
-operator < 0 *Brought*2 users*5 settings*2 of them passwords*2 contacts*11 messages of 2 rooms*1  channels that they stay in*
+operator < 0 *Brought*2 users*16 settings*3 of them passwords*2 contacts*11 messages of 2 rooms*
 operator > import-biboumi data $CFG
 operator < 0 *Brought*besides*0 settings*0 messages*
 `)

@@ -102,7 +102,7 @@ func (i *Identity) known(user transports.Address, dial func() (net.Conn, error))
 // that the connection is encrypted.
 func (i *Identity) webirc(password string, user transports.Address, secure bool) string {
 	in := i.Source
-	if !in.IsValid() || in.Addr().Is4() {
+	if !in.IsValid() || in.Addr().Is4() || in.IsSingleIP() {
 		in = i.own()
 	}
 	line := "WEBIRC " + password + " passerelle " + i.token(user) + "." + i.Domain + " " + i.address(user, in).String()

@@ -74,8 +74,9 @@ func SecretSettings() []string {
 
 // AcceptsSetting reports whether a user may set that, for who takes over settings from elsewhere.
 func AcceptsSetting(name, value string) bool {
-	i := slices.IndexFunc(networkSettings(), func(s setting) bool { return s.Name() == name })
-	return i >= 0 && value != "" && networkSettings()[i].check("", value) == ""
+	all := slices.Concat(networkSettings(), encodingSettings(), routeSettings(""), []setting{throttleSetting(0)})
+	i := slices.IndexFunc(all, func(s setting) bool { return s.Name() == name })
+	return i >= 0 && value != "" && all[i].check("", value) == ""
 }
 
 // setting is one of the settings, with its bound.
@@ -132,26 +133,35 @@ func routeSettings(network string) []setting {
 	}
 }
 
-// settings are those that users have on a target.
-func (t *Transport) settings(on transports.Target) []setting {
-	encodings := []setting{
+// encodingSettings are those on a network and in a channel.
+func encodingSettings() []setting {
+	return []setting{
 		{transports.Setting{Field: transports.Field{Name: SettingEncodingIn, Label: "Encoding of what is read and not UTF-8, such as ISO-8859-15"}}, maxSetting},
 		{transports.Setting{Field: transports.Field{Name: SettingEncodingOut, Label: "Encoding of what is written, if not UTF-8"}}, maxSetting},
 	}
+}
+
+// throttleSetting is the number of lines at once, where it is that of the operator if nothing is set.
+func throttleSetting(burst int) setting {
+	return setting{transports.Setting{Field: transports.Field{
+		Name: SettingThrottle, Label: "Lines that are sent at once before the rest waits", Values: []string{strconv.Itoa(cmp.Or(burst, -1))},
+	}}, maxSetting}
+}
+
+// settings are those that users have on a target.
+func (t *Transport) settings(on transports.Target) []setting {
 	switch on.Kind {
 	case transports.TargetRoom:
-		return encodings
+		return encodingSettings()
 	case transports.TargetNetwork:
 	default:
 		return nil
 	}
-	all := append(networkSettings(), encodings...)
+	all := append(networkSettings(), encodingSettings()...)
 	if t.rules().byID[on.Network] == nil {
 		all = append(all, routeSettings(on.Network)...)
 	}
-	all = append(all, setting{transports.Setting{Field: transports.Field{
-		Name: SettingThrottle, Label: "Lines that are sent at once before the rest waits", Values: []string{strconv.Itoa(cmp.Or(t.rules().Burst, -1))},
-	}}, maxSetting})
+	all = append(all, throttleSetting(t.rules().Burst))
 	if t.rules().Identity.Fixed {
 		all = slices.DeleteFunc(all, func(s setting) bool { return s.Field.Name == SettingUsername || s.Field.Name == SettingRealname })
 	}
@@ -203,7 +213,10 @@ func (s *setting) check(lang, value string) (wrong string) {
 	case s.Field.Name == SettingAfterConnect:
 		return checkAfterConnect(lang, value)
 	case s.Field.Type == transports.FieldLines:
-		return "" // there are other rules for them
+		if _, err := readPorts(value); err != nil {
+			return text.Say(lang, "Write at most %d ports, each a number from 1 to 65535.", maxPorts)
+		}
+		return ""
 	case cutControls(value) != value:
 		return text.Say(lang, "%s: this has a character that IRC cannot carry.", label)
 	}
@@ -219,6 +232,18 @@ func (s *setting) check(lang, value string) (wrong string) {
 	case SettingAccount:
 		if strings.Contains(value, " ") {
 			return text.Say(lang, "The name of an account has no spaces.")
+		}
+	case SettingAddress:
+		if !isHost(lowerASCII(value)) {
+			return text.Say(lang, "This is neither the name of a server nor an address.")
+		}
+	case SettingFingerprint:
+		if _, err := readFingerprint(value); err != nil {
+			return text.Say(lang, "A fingerprint is 40 (SHA-1) or 64 (SHA-256) hexadecimal digits, with or without colons.")
+		}
+	case SettingThrottle:
+		if _, err := strconv.Atoi(value); err != nil {
+			return text.Say(lang, "This is a number of lines.")
 		}
 	case SettingEncodingIn, SettingEncodingOut:
 		if _, err := readCharset(value); value != "" && err != nil {

@@ -41,15 +41,10 @@ func (t *Transport) burst(set map[string]string) int {
 
 func (t *Transport) mostBurst() int { return max(t.rules().Burst, t.rules().UserBurst) }
 
-// checkBurst says what is wrong with a number of lines that a user would set.
+// checkBurst says what the operator does not allow of a number of lines that a user would set.
 func (t *Transport) checkBurst(lang, value string) (wrong string) {
-	n, err := strconv.Atoi(value)
-	switch {
-	case value == "":
-	case t.rules().Burst > 0 && (err != nil || n < 0 || n > t.mostBurst()):
+	if n, err := strconv.Atoi(value); err == nil && t.rules().Burst > 0 && (n < 0 || n > t.mostBurst()) {
 		return text.Say(lang, "This is a number of lines from 0 to %d.", t.mostBurst())
-	case err != nil:
-		return text.Say(lang, "This is a number of lines, -1 for any number.")
 	}
 	return ""
 }

@@ -19,6 +19,7 @@ import (
 	"passerelle/internal/logging"
 	"passerelle/ircbridge"
 	"passerelle/store"
+	"passerelle/transports"
 )
 
 func importBiboumiCommand() command {
@@ -231,7 +232,16 @@ func (i *biboumiImport) data(ctx context.Context, cfg *config.Config) (err error
 	}
 	defer func() { err = errors.Join(err, from.Close()) }()
 	log := logging.New(i.env.stderr, logging.Options{Level: slog.LevelInfo})
-	o := biboumi.Options{From: from, Domain: to.Domain, Naming: ircbridge.Naming{Fixed: to.Fixed}, Lines: cfg.Archive.Enabled, SkipOld: i.skipOld, Progress: i.env.progress()}
+	rules, err := ircbridge.New(ircOptions(to, ircbridge.Identity{}))
+	if err != nil {
+		return err
+	}
+	o := biboumi.Options{
+		From: from, Domain: to.Domain, Naming: ircbridge.Naming{Fixed: to.Fixed}, Lines: cfg.Archive.Enabled, SkipOld: i.skipOld, Progress: i.env.progress(),
+		Check: func(on transports.Target, set map[string]string) transports.Faults {
+			return rules.CheckSettings("", on, set)
+		},
+	}
 	if cfg.Archive.Days > 0 {
 		o.OldestLine = time.Now().AddDate(0, 0, -cfg.Archive.Days)
 	}
@@ -307,7 +317,7 @@ func (i *biboumiImport) report(s *biboumi.Summary, domain string, cfg *config.Co
 		printf(out, "Brought to %s:\n", domain)
 	}
 	printf(out, "  %s users\n", thousands(s.Users()))
-	printf(out, "  %s settings on networks, %s of them passwords, which are sealed here\n", thousands(s.Settings), thousands(s.Sealed))
+	printf(out, "  %s settings, %s of them passwords and the like, which are sealed here\n", thousands(s.Settings), thousands(s.Sealed))
 	printf(out, "  %s choices of what is to be archived\n", thousands(s.Choices))
 	printf(out, "  %s contacts\n", thousands(s.Contacts))
 	if cfg.Archive.Enabled {
@@ -319,7 +329,7 @@ func (i *biboumiImport) report(s *biboumi.Summary, domain string, cfg *config.Co
 		printf(out, "Kept, because users have set something here already: %s settings\n", thousands(s.Kept))
 	}
 	counts(out, "Left out or changed:", s.Skipped())
-	counts(out, "What users have set and this version has nothing for, with how many users:", s.Left())
+	counts(out, "What users have set and does not work as it did, with how many users:", s.Left())
 	if n := s.Networks(); len(n) > 0 {
 		printf(out, "Networks that users reach at other servers than by their name. Put those that you trust into [[irc.network]]:\n")
 		for _, network := range n[:min(len(n), maxNetworksShown)] {

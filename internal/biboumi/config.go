@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -135,11 +136,23 @@ func (c *Config) TOML() []byte {
 func (c *Config) writeNetworks(write func(string, ...any)) {
 	write("# Unlike in biboumi connections are encrypted and certificates are checked, with no way back to clear text; and nothing behind your")
 	write("# firewall is reached by naming a server. A network for which that is not so needs a table [[irc.network]].")
+	if c.Fixed() == "" {
+		write("# Users who have set ports without TLS alone, or that certificates are not checked, can go on only if you let them:")
+		write("#user_plain = true\n#user_unverified = true")
+	}
 	server := c.Fixed()
 	if server == "" {
 		write("open = true\nports = [6697, 6670]")
 	} else {
 		write("fixed = %s", quote(server))
+	}
+	if source, ok := c.source(); ok {
+		write("# outgoing_bind")
+		write("source_prefix = %s", quote(source.String()))
+	}
+	if c.set["persistent_by_default"] == "true" {
+		write("# persistent_by_default")
+		write("always_on = \"default\"")
 	}
 	write("# biboumi's throttle_limit, for everybody.")
 	write("burst = 10\nrate = 1.0")
@@ -177,6 +190,15 @@ func (c *Config) or(name, otherwise string) string {
 	return otherwise
 }
 
+// source is where connections come from, as a network of one address.
+func (c *Config) source() (netip.Prefix, bool) {
+	a, err := netip.ParseAddr(c.set["outgoing_bind"])
+	if err != nil || a.Zone() != "" {
+		return netip.Prefix{}, false
+	}
+	return netip.PrefixFrom(a, a.BitLen()), true
+}
+
 func (c *Config) level() string {
 	if levels := map[string]string{"0": "debug", "2": "warn", "3": "error"}; levels[c.set["log_level"]] != "" {
 		return levels[c.set["log_level"]]
@@ -192,10 +214,10 @@ func (c *Config) notes() []string {
 			notes = append(notes, text)
 		}
 	}
-	note(c.set["persistent_by_default"] == "true", "persistent_by_default: users leave their channels with their last client")
 	note(c.set["realname_from_jid"] == "true", "realname_from_jid: the user name is a token and the real name the nick, unless users set others")
 	note(c.set["webirc_password"] != "", "webirc_password: put it into a file, mode 0600, and name that as webirc_password_file of each [[irc.network]] that gave it to you")
-	note(c.set["outgoing_bind"] != "", "outgoing_bind: the system chooses the address of connections, "+c.set["outgoing_bind"]+" was set; see source_prefix for IPv6")
+	_, bound := c.source()
+	note(c.set["outgoing_bind"] != "" && !bound, "outgoing_bind: "+c.set["outgoing_bind"]+" is no address; see source_prefix")
 	note(c.set["ca_file"] != "" && c.set["fixed_irc_server"] == "", "ca_file: it is a setting of each [[irc.network]], "+c.set["ca_file"]+" was set")
 	note(c.set["policy_directory"] != "", "policy_directory: TLS takes what Go does, version 1.2 and newer")
 	note(c.set["log_file"] != "", "log_file: what is logged goes to standard error, where systemd takes it")

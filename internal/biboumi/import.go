@@ -18,6 +18,8 @@ type Options struct {
 	Store  *store.DB // nil to write nothing and only count
 	Domain string    // of our gateway, which was biboumi's
 	Naming ircbridge.Naming
+	// Check says what of a user's settings on a network the operator does not allow; nil where nobody knows.
+	Check func(on transports.Target, set map[string]string) transports.Faults
 	// Lines says whether the archive is wanted. OldestLine is the time before which ours deletes everything; zero if it keeps it for ever.
 	Lines      bool
 	OldestLine time.Time
@@ -75,7 +77,7 @@ type importer struct {
 	progress progress
 	summary  *Summary
 	users    map[string]store.UserID // by what stands in rows; the zero UserID for what is nobody
-	rooms    map[place]string        // local parts of rooms; empty for what is none
+	rooms    map[place]roomName      // the zero roomName for what is none
 }
 
 // Import takes the users over. What is there already of users who set something in our gateway is kept. Interrupted, it is called again
@@ -87,7 +89,7 @@ func Import(ctx context.Context, o Options) (*Summary, error) {
 	if o.Progress == nil {
 		o.Progress = func(int64, int64) {}
 	}
-	i := &importer{Options: o, summary: newSummary(), users: map[string]store.UserID{}, rooms: map[place]string{}}
+	i := &importer{Options: o, summary: newSummary(), users: map[string]store.UserID{}, rooms: map[place]roomName{}}
 	if err := i.checkAge(ctx); err != nil {
 		return nil, err
 	}

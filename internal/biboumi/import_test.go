@@ -15,7 +15,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"passerelle/ircbridge"
 	"passerelle/store"
+	"passerelle/transports"
 )
 
 const domain = "irc.example.org"
@@ -165,23 +167,35 @@ func TestSettings(t *testing.T) {
 	from := makeBiboumi(t, schema,
 		`INSERT INTO ircserveroptions_ (owner_, server_, pass_, nick_, username_, realname_, saslpassword_, tlsports_, ports_, verifycert_, throttlelimit_, maxhistorylength_)
 			VALUES ('a@example.org', 'IRC.Libera.chat', 'letmein', 'al', 'user name', 'A L', 'hunter2', '6697;6670;', '6667;', 1, 10, 20)`,
-		`INSERT INTO ircserveroptions_ (owner_, server_, address_, tlsports_, verifycert_, throttlelimit_, encodingin_)
-			VALUES ('a@example.org', 'home', '10.0.0.1', '7000', 0, -1, 'ISO-8859-15')`,
+		`INSERT INTO ircserveroptions_ (owner_, server_, address_, tlsports_, ports_, verifycert_, trustedfingerprint_, throttlelimit_, encodingin_, maxhistorylength_)
+			VALUES ('a@example.org', 'home', '10.0.0.1', '7000;80', '6667', 0, 'E7:0A:CA:3D:49:22:F7:81:B1:F5:59:A2:E3:2B:00:48:9B:E3:AE:C7', -1, 'ISO-8859-15', 200)`,
+		`INSERT INTO ircserveroptions_ (owner_, server_, address_, tlsports_, ports_, trustedfingerprint_, encodingin_, encodingout_, throttlelimit_, maxhistorylength_)
+			VALUES ('a@example.org', 'plain', 'Plain', '', '6667;6668', 'nonsense', 'UTF-8', 'KOI8-R', 5, 10)`,
 		`INSERT INTO ircserveroptions_ (owner_, server_, nick_) VALUES ('b@example.org', 'irc.libera.chat', 'new'), ('', 'irc.libera.chat', 'x'), ('b@example.org', 'no host', 'x')`,
-		`INSERT INTO after_connection_commands_ (fk_, afterconnectioncommand_) VALUES (1, 'PRIVMSG NickServ :identify hunter2'), (2, 'MODE x'), (77, 'QUIT')`,
-		`INSERT INTO globaloptions_ (owner_, recordhistory_, persistent_) VALUES ('a@example.org', 0, 1), ('c@example.org', 1, 0)`,
-		`INSERT INTO ircchanneloptions_ (owner_, server_, channel_, recordhistory_, persistent_)
-			VALUES ('a@example.org', 'irc.libera.chat', '#go', 1, 0), ('c@example.org', 'irc.libera.chat', '#go', -1, 1), ('c@example.org', 'irc.libera.chat', '#c', 0, 1)`,
+		`INSERT INTO after_connection_commands_ (fk_, afterconnectioncommand_)
+			VALUES (1, 'PRIVMSG NickServ :identify hunter2'), (1, 'MODE al +i'), (1, 'JOIN #away'), (2, 'MODE x'), (77, 'QUIT')`,
+		`INSERT INTO globaloptions_ (owner_, recordhistory_, persistent_, maxhistorylength_) VALUES ('a@example.org', 0, 1, 5), ('c@example.org', 1, 0, 20)`,
+		`INSERT INTO ircchanneloptions_ (owner_, server_, channel_, recordhistory_, persistent_, encodingin_, encodingout_)
+			VALUES ('a@example.org', 'irc.libera.chat', '#Go', 1, 0, 'ISO-8859-2', ''), ('c@example.org', 'irc.libera.chat', '#go', -1, 1, '', 'unheard-of'),
+			('c@example.org', 'irc.libera.chat', '#c', 0, 1, NULL, NULL)`,
 		`INSERT INTO roster VALUES ('irc.example.org', 'a@example.org'), ('irc.libera.chat@irc.example.org', 'a@example.org'),
 			('irc.example.org', 'a@example.org'), ('elsewhere.example', 'a@example.org')`,
 	)
 	to := openStore(t)
 	if err := to.Write(t.Context(), func(tx *store.Tx) error {
-		return tx.Set(user("b@example.org"), "network:irc.libera.chat", "nick", "mine")
+		return errors.Join(tx.Set(user("b@example.org"), "network:irc.libera.chat", "nick", "mine"), tx.Set(user("a@example.org"), "gateway", "registered", "1"))
 	}); err != nil {
 		t.Fatal(err)
 	}
-	s := mustImport(t, bring(from, to))
+	o := bring(from, to)
+	rules, err := ircbridge.New(ircbridge.Options{Open: true, Burst: 10, UserBurst: 20, Reach: ircbridge.Reach{UserPorts: []ircbridge.PortRange{{First: 1024, Last: 65535}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Check = func(on transports.Target, set map[string]string) transports.Faults {
+		return rules.CheckSettings("", on, set)
+	}
+	s := mustImport(t, o)
 	check := func(jid, scope string, want map[string]string) {
 		t.Helper()
 		got, err := to.Settings(t.Context(), user(jid), scope)
@@ -190,10 +204,22 @@ func TestSettings(t *testing.T) {
 		}
 	}
 	check("a@example.org", "network:irc.libera.chat", map[string]string{"nick": "al", "realname": "A L"})
+	check("a@example.org", "network:home", map[string]string{
+		"address": "10.0.0.1", "tls_ports": "7000\n80", "verify_cert": "false", "throttle_limit": "-1", "encoding_in": "ISO-8859-15", "max_history_length": "50",
+		"fingerprint": "E7:0A:CA:3D:49:22:F7:81:B1:F5:59:A2:E3:2B:00:48:9B:E3:AE:C7",
+	})
+	check("a@example.org", "network:plain", map[string]string{"ports": "6667\n6668", "encoding_out": "KOI8-R", "throttle_limit": "5", "max_history_length": "10"})
+	check("a@example.org", "gateway", map[string]string{"registered": "1", "persistent": "true", "max_history_length": "5"})
+	check("a@example.org", "room:#go%irc.libera.chat", map[string]string{"encoding_in": "ISO-8859-2"})
 	check("b@example.org", "network:irc.libera.chat", map[string]string{"nick": "mine"})
+	check("c@example.org", "gateway", map[string]string{})
+	check("c@example.org", "room:#go%irc.libera.chat", map[string]string{"persistent": "true"})
+	check("c@example.org", "room:#c%irc.libera.chat", map[string]string{"persistent": "true"})
 	check("a@example.org", "archive", map[string]string{"default": "never", "always": "#go%irc.libera.chat@irc.example.org", "never": ""})
 	check("c@example.org", "archive", map[string]string{"default": "always", "always": "", "never": "#go%irc.libera.chat@irc.example.org"})
-	for name, want := range map[string]string{"password": "letmein", "account-password": "hunter2"} {
+	for name, want := range map[string]string{
+		"password": "letmein", "account-password": "hunter2", "after_connect_commands": "PRIVMSG NickServ :identify hunter2\nMODE al +i",
+	} {
 		if got, ok, err := to.Secret(t.Context(), user("a@example.org"), "network:irc.libera.chat", name); !ok || err != nil || got.Reveal() != want {
 			t.Errorf("%s: got %q, %v", name, got.Reveal(), err)
 		}
@@ -202,23 +228,20 @@ func TestSettings(t *testing.T) {
 	if err != nil || !slices.Equal(contacts, []string{"", "irc.libera.chat"}) {
 		t.Errorf("contacts %q, %v", contacts, err)
 	}
-	if s.Settings != 4 || s.Sealed != 2 || s.Kept != 1 || s.Choices != 2 {
+	if s.Settings != 22 || s.Sealed != 4 || s.Kept != 1 || s.Choices != 2 {
 		t.Errorf("summary: %+v", s)
 	}
-	wantLeft := []Count{
-		{leftPersistent, 2},
-		{leftAddress, 1},
-		{leftIdentify, 1},
-		{leftThrottle, 1},
-		{leftEncoding, 1},
-		{leftUnverified, 1},
-		{leftCommands, 1},
-		{leftPorts, 1},
-	}
+	wantLeft := []Count{{leftAddress, 1}, {leftPorts, 1}, {leftPlain, 1}, {leftUnverified, 1}, {leftThrottle, 1}, {leftHistory, 1}}
 	if diff := cmp.Diff(sorted(wantLeft), s.Left()); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]Network{{"home", []string{"10.0.0.1:7000"}}}, s.Networks()); diff != "" {
+	wantSkipped := []Count{{noOwner, 1}, {noNetwork, 1}, {refused, 4}, {elsewhere, 1}}
+	if diff := cmp.Diff(sorted(wantSkipped), s.Skipped()); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]Network{
+		{"home", []string{"10.0.0.1:7000", "10.0.0.1:80"}}, {"plain", []string{"plain:6667 without TLS", "plain:6668 without TLS"}},
+	}, s.Networks()); diff != "" {
 		t.Error(diff)
 	}
 	// What users do later stays.

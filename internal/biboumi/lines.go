@@ -22,17 +22,24 @@ const (
 // place is a channel as biboumi writes it.
 type place struct{ channel, server string }
 
-// room is the local part of a channel, empty where it is none.
-func (i *importer) room(p place) string {
-	local, known := i.rooms[p]
+// roomName is what a channel is called here.
+type roomName struct {
+	name  string // as our bridge formats it
+	local string // in JIDs
+}
+
+// room finds what a channel is called, the zero roomName where it is none.
+func (i *importer) room(p place) roomName {
+	r, known := i.rooms[p]
 	if !known {
-		t, err := ircbridge.Naming{}.Parse(p.channel + "%" + p.server)
+		t, err := ircbridge.Naming{}.Parse(strings.ToLower(p.channel + "%" + p.server)) // as servers fold JIDs
 		if err == nil && t.Kind == transports.TargetRoom && (i.Naming.Fixed == "" || t.Network == i.Naming.Fixed) {
-			local = component.LocalPart(i.Naming.Format(t))
+			r.name = i.Naming.Format(t)
+			r.local = component.LocalPart(r.name)
 		}
-		i.rooms[p] = local
+		i.rooms[p] = r
 	}
-	return local
+	return r
 }
 
 // lines takes the archive over, in the order in which it was written.
@@ -81,7 +88,7 @@ func (i *importer) lines(ctx context.Context) error {
 
 // line is a row as we keep it; ok is false for one that is left out.
 func (i *importer) line(b *stanza.Builder, r *line, at time.Time) (l store.HeardLine, ok bool) {
-	room := i.room(place{r.channel, r.server})
+	room := i.room(place{r.channel, r.server}).local
 	user, known := i.user(r.owner)
 	switch {
 	case !known:

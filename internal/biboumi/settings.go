@@ -3,26 +3,13 @@ package biboumi
 import (
 	"context"
 	"maps"
-	"net"
 	"slices"
-	"strings"
 
 	"passerelle/component"
 	"passerelle/ircbridge"
 	"passerelle/store"
 	"passerelle/transports"
 )
-
-// counterparts are the columns of a user's options on a server that are settings of ours.
-func counterparts() map[string]string {
-	return map[string]string{
-		"nick_":         ircbridge.SettingNick,
-		"username_":     ircbridge.SettingUsername,
-		"realname_":     ircbridge.SettingRealname,
-		"pass_":         ircbridge.SettingPassword,
-		"saslpassword_": ircbridge.SettingAccountPassword,
-	}
-}
 
 // setting is one on its way into our database.
 type setting struct {
@@ -31,17 +18,20 @@ type setting struct {
 	secret             bool
 }
 
+// everywhere is the scope of what is for all networks.
+var everywhere = transports.Scope(transports.TargetDomain, "")
+
 // settings takes over what users set, and their contacts.
 func (i *importer) settings(ctx context.Context) error {
+	servers, err := i.servers(ctx)
+	if err != nil {
+		return err
+	}
 	var found []setting
-	owners := map[string]store.UserID{} // by the number of the options on a server
-	if err := i.From.each(ctx, tableServers, "id_", func(r row) { found = append(found, i.server(r, owners)...) }); err != nil {
-		return err
+	for _, o := range servers {
+		found = append(found, o.settings(ircbridge.Scope(o.on.Network))...)
 	}
-	if err := i.From.each(ctx, tableCommands, "id_", func(r row) { i.command(r, owners) }); err != nil {
-		return err
-	}
-	choices, err := i.choices(ctx)
+	others, choices, err := i.choices(ctx)
 	if err != nil {
 		return err
 	}
@@ -49,7 +39,7 @@ func (i *importer) settings(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	found, err = i.unset(ctx, found)
+	found, err = i.unset(ctx, append(found, others...))
 	if err == nil {
 		choices, err = i.unset(ctx, choices)
 	}
@@ -102,95 +92,14 @@ func (i *importer) count(found, choices []setting, contacts []store.Contact) {
 	i.summary.Contacts = len(contacts)
 }
 
-// server reads what a user set on a server.
-func (i *importer) server(r row, owners map[string]store.UserID) []setting {
-	user, ok := i.user(r["owner_"])
-	if !ok {
-		i.summary.skip(noOwner)
-		return nil
-	}
-	t, err := ircbridge.Naming{}.Parse(r["server_"])
-	if err != nil || t.Kind != transports.TargetNetwork {
-		i.summary.skip(noNetwork)
-		return nil
-	}
-	owners[r["id_"]] = user
-	i.withoutCounterpart(user, t.Network, r)
-	var found []setting
-	for column, name := range counterparts() {
-		value := strings.TrimSpace(r[column])
-		switch {
-		case value == "":
-		case !ircbridge.AcceptsSetting(name, value):
-			i.summary.skip(refused)
-		default:
-			found = append(found, setting{user, ircbridge.Scope(t.Network), name, value, slices.Contains(ircbridge.SecretSettings(), name)})
-		}
-	}
-	return found
-}
-
-// withoutCounterpart notes what a user set on a server that is no setting of ours.
-func (i *importer) withoutCounterpart(user store.UserID, network string, r row) {
-	ports, tlsPorts := list(r["ports_"]), list(r["tlsports_"])
-	usual := len(ports) == 0 && len(tlsPorts) == 0 ||
-		slices.Equal(ports, []string{"6667"}) && slices.Equal(tlsPorts, []string{"6697", "6670"})
-	for what, is := range map[string]bool{
-		leftAddress:    r["address_"] != "",
-		leftPorts:      !usual,
-		leftPlain:      len(ports) > 0 && len(tlsPorts) == 0,
-		leftUnverified: r["verifycert_"] == "0" && len(tlsPorts) > 0,
-		leftPinned:     r["trustedfingerprint_"] != "",
-		leftEncoding:   r["encodingin_"] != "" && !strings.EqualFold(r["encodingin_"], "UTF-8"),
-		leftThrottle:   !slices.Contains([]string{"", "0", "10"}, r["throttlelimit_"]),
-		leftHistory:    !slices.Contains([]string{"", "0", "20"}, r["maxhistorylength_"]),
-	} {
-		if is {
-			i.summary.leave(user, what)
-		}
-	}
-	if r["address_"] == "" && usual {
-		return
-	}
-	host := r["address_"]
-	if host == "" {
-		host = network
-	}
-	for _, port := range tlsPorts {
-		into(i.summary.hosts, network, net.JoinHostPort(host, port))
-	}
-	if len(tlsPorts) == 0 {
-		for _, port := range ports {
-			into(i.summary.hosts, network, net.JoinHostPort(host, port)+" without TLS")
-		}
-	}
-}
-
-// list is a list of ports.
-func list(s string) []string {
-	return strings.FieldsFunc(s, func(r rune) bool { return r == ';' || r == ' ' })
-}
-
-// command notes a command that is to be said after connecting.
-func (i *importer) command(r row, owners map[string]store.UserID) {
-	text, user := strings.ToLower(r["afterconnectioncommand_"]), owners[r["fk_"]]
-	switch {
-	case user.JID == "" || strings.TrimSpace(text) == "":
-	case strings.Contains(text, "identify"):
-		i.summary.leave(user, leftIdentify)
-	default:
-		i.summary.leave(user, leftCommands)
-	}
-}
-
 // Values of recordhistory_ in the options on a channel; anything else is not set.
 const (
 	recordYes = "1"
 	recordNo  = "-1"
 )
 
-// choices reads what users want to be archived.
-func (i *importer) choices(ctx context.Context) ([]setting, error) {
+// choices reads what users set everywhere and in channels: settings, and what they want to be archived.
+func (i *importer) choices(ctx context.Context) (found, choices []setting, err error) {
 	byUser := map[store.UserID]*component.ArchiveChoice{}
 	of := func(user store.UserID) *component.ArchiveChoice {
 		if byUser[user] == nil {
@@ -198,7 +107,7 @@ func (i *importer) choices(ctx context.Context) ([]setting, error) {
 		}
 		return byUser[user]
 	}
-	err := i.From.each(ctx, tableGlobal, "id_", func(r row) {
+	err = i.From.each(ctx, tableGlobal, "id_", func(r row) {
 		user, ok := i.user(r["owner_"])
 		if !ok {
 			i.summary.skip(noOwner)
@@ -207,12 +116,10 @@ func (i *importer) choices(ctx context.Context) ([]setting, error) {
 		if r["recordhistory_"] == "0" {
 			of(user).Never = true
 		}
-		if r["persistent_"] == "1" {
-			i.summary.leave(user, leftPersistent)
-		}
-		if !slices.Contains([]string{"", "0", "20"}, r["maxhistorylength_"]) {
-			i.summary.leave(user, leftHistory)
-		}
+		o := &wishes{user: user, set: map[string]string{}}
+		i.persistent(o, r)
+		i.history(o, r)
+		found = append(found, o.settings(everywhere)...)
 	})
 	if err == nil {
 		err = i.From.each(ctx, tableChannels, "id_", func(r row) {
@@ -221,17 +128,15 @@ func (i *importer) choices(ctx context.Context) ([]setting, error) {
 				i.summary.skip(noOwner)
 				return
 			}
-			if r["persistent_"] == "1" {
-				i.summary.leave(user, leftPersistent)
-			}
-			if r["encodingin_"] != "" && !strings.EqualFold(r["encodingin_"], "UTF-8") {
-				i.summary.leave(user, leftEncoding)
-			}
 			room := i.room(place{r["channel_"], r["server_"]})
-			if room == "" {
+			if room.local == "" {
 				return
 			}
-			jid := transports.Address{Local: room, Domain: i.Domain}.String()
+			o := &wishes{user: user, set: map[string]string{}}
+			i.persistent(o, r)
+			i.encodings(o, r)
+			found = append(found, o.settings(transports.Scope(transports.TargetRoom, room.name))...)
+			jid := transports.Address{Local: room.local, Domain: i.Domain}.String()
 			switch r["recordhistory_"] {
 			case recordYes:
 				of(user).Always = append(of(user).Always, jid)
@@ -240,14 +145,17 @@ func (i *importer) choices(ctx context.Context) ([]setting, error) {
 			}
 		})
 	}
-	if err != nil {
-		return nil, err
-	}
-	var found []setting
 	for user, c := range byUser {
-		found = append(found, i.choice(user, c)...)
+		choices = append(choices, i.choice(user, c)...)
 	}
-	return found, nil
+	return found, choices, err
+}
+
+// persistent reads whether somebody wants to stay in channels. That he does not is what is so if nothing is said.
+func (i *importer) persistent(o *wishes, r row) {
+	if r["persistent_"] == "1" {
+		o.set[component.SettingPersistent] = "true"
+	}
 }
 
 // choice is what a user wants to be archived as settings. With too many exceptions less is archived, never more.
@@ -274,7 +182,7 @@ func (i *importer) choice(user store.UserID, c *component.ArchiveChoice) []setti
 	return found
 }
 
-// unset leaves out what is in a scope where the user has set something here already.
+// unset leaves out what is in a scope where the user has set something here already; of what is for everywhere, only that.
 func (i *importer) unset(ctx context.Context, found []setting) ([]setting, error) {
 	if i.Store == nil {
 		return found, nil
@@ -289,10 +197,10 @@ func (i *importer) unset(ctx context.Context, found []setting) ([]setting, error
 			}
 			set[s.user] = map[string]bool{}
 			for _, n := range names {
-				set[s.user][n.Scope] = true
+				set[s.user][n.Scope], set[s.user][n.Scope+"\n"+n.Name] = true, true
 			}
 		}
-		if set[s.user][s.scope] {
+		if set[s.user][s.scope+"\n"+s.name] || s.scope != everywhere && set[s.user][s.scope] {
 			i.summary.Kept++
 			continue
 		}

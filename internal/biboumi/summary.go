@@ -41,19 +41,14 @@ const (
 	tooMany   = "contacts over the bound that a user has"
 )
 
-// What has no counterpart.
+// What does not work as it did. What the configuration does not allow is kept, for when it does.
 const (
-	leftAddress    = "another address of the network"
-	leftPorts      = "ports of their own"
-	leftPlain      = "connections without TLS"
-	leftUnverified = "no check of certificates"
-	leftPinned     = "a pinned certificate"
-	leftEncoding   = "an encoding"
-	leftThrottle   = "a throttle limit"
-	leftHistory    = "a length of the history"
-	leftIdentify   = "a login by a command after connecting (they should set their account and its password instead)"
-	leftCommands   = "other commands after connecting"
-	leftPersistent = "channels that they stay in while offline (persistent)"
+	leftAddress    = "an address that users may not connect to (allow_servers, allow_addresses): they cannot connect there"
+	leftPorts      = "ports that users may not choose (user_ports): they cannot connect there"
+	leftPlain      = "connections without TLS (user_plain): they cannot connect there"
+	leftUnverified = "no check of certificates (user_unverified): they need the fingerprint of one that nobody known has signed"
+	leftThrottle   = "more lines at once than users may choose (user_burst): they have as many as that"
+	leftHistory    = "a longer history when entering a room than there is"
 	leftExceptions = "more exceptions of what is archived than can be kept; nothing is archived for them"
 )
 

@@ -111,7 +111,7 @@ var french = map[string]string{
 	"Check the certificate of the server":                                                            "Vérifier le certificat du serveur",
 	"Fingerprint of a certificate to trust (SHA-256 or SHA-1)":                                       "Empreinte d'un certificat à accepter (SHA-256 ou SHA-1)",
 	"Lines that are sent at once before the rest waits":                                              "Lignes envoyées d'un coup avant que le reste n'attende",
-	"This is a number of lines, -1 for any number.":                                                  "C'est un nombre de lignes, -1 pour autant qu'il y en a.",
+	"This is a number of lines.":                                                                     "C'est un nombre de lignes.",
 	"This is neither the name of a server nor an address.":                                           "Ce n'est ni le nom d'un serveur ni une adresse.",
 	"Write at most %d ports, each a number from 1 to 65535.":                                         "Écrivez %d ports au plus, chacun un nombre de 1 à 65535.",
 	"The operator of this gateway does not let it connect there.":                                    "L'opérateur de cette passerelle ne la laisse pas se connecter là.",
