@@ -235,6 +235,19 @@ func TestCheckTopLevel(t *testing.T) {
 	wantFaults(t, faults, "main.go", "passerelle.db", "scripts")
 }
 
+func TestCheckLinks(t *testing.T) {
+	t.Parallel()
+	faults, err := checkLinks(files(map[string]string{
+		"README.md":   "[a](docs/a.md#part) [b](https://b.example/) [gone](docs/gone.md)",
+		"docs/a.md":   "[TestThere](../a/a_test.go) [TestGone](../a/a_test.go) [up](../README.md)",
+		"a/a_test.go": "func TestThere(t *testing.T) {}",
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantFaults(t, faults, "README.md -> docs/gone.md", "docs/a.md -> TestGone")
+}
+
 func TestReadSourcesNamesTheFileThatDoesNotParse(t *testing.T) {
 	t.Parallel()
 	_, err := readSources(files(map[string]string{"a/a.go": "package a\n\nfunc {\n"}))

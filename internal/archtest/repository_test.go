@@ -47,6 +47,15 @@ func TestTopLevel(t *testing.T) {
 	report(t, faults)
 }
 
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	faults, err := checkLinks(os.DirFS(root))
+	if err != nil {
+		t.Fatal(err)
+	}
+	report(t, faults)
+}
+
 // listPackages asks the go command for the packages of the repository.
 func listPackages(t *testing.T) []pkg {
 	t.Helper()
