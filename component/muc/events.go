@@ -120,6 +120,7 @@ func (r *Room) refresh(before map[string]occupant, oldNick string, out *Out) {
 		}
 		r.sendSelf(c, oldNick != r.nick, out)
 	}
+	delete(r.owed, r.nick)  // it is the user's own by now, whoever left with it
 	delete(before, oldNick) // somebody else may have that nick now, not seldom one's own ghost
 	for nick, was := range before {
 		if _, ok := r.occupants[nick]; !ok {

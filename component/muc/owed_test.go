@@ -50,6 +50,14 @@ func TestOwedPlays(t *testing.T) {
 			p.event(transports.Joined{Room: goChannel, Member: transports.Member{Person: bob()}})
 			p.pass(backHold)
 		},
+		// Who comes back under the nick of somebody who is gone is not told that he has left himself.
+		"netsplit-and-nick": func(p *play) {
+			p.enter()
+			p.event(lost("bob"))
+			p.event(transports.State{Err: transports.NewError(transports.Offline, "Gone.", nil), Retry: time.Second})
+			p.event(transports.Entered{Room: goChannel, Nick: "bob", Members: []transports.Member{{Person: &transports.Person{Nick: "bob", Ident: "al", Host: "host.alice"}}}})
+			p.pass(splitHold)
+		},
 		"netsplit-and-talk": func(p *play) {
 			p.enter()
 			p.event(lost("bob"))
