@@ -48,9 +48,7 @@ func (t *Transport) dialAddress(ctx context.Context, user transports.Address, n 
 	defer cancel()
 	conn, err := t.rules().Identity.known(user, func() (net.Conn, error) { return t.dialer(user, n)(ctx, "tcp", address) })
 	if err != nil {
-		why := dialFault(n, err)
-		why.unreachable = !why.final
-		return nil, why
+		return nil, unreached(n, err)
 	}
 	if n.Plain {
 		return conn, nil
@@ -103,6 +101,13 @@ func (t *Transport) dialer(user transports.Address, n *Network) func(ctx context
 		}
 		return conn, err
 	}
+}
+
+// unreached says in words why n cannot be reached.
+func unreached(n *Network, err error) *cause {
+	why := dialFault(n, err)
+	why.unreachable = !why.final
+	return why
 }
 
 // dialFault says in words why there is no connection.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -113,4 +114,26 @@ func TestOutageIsKnown(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Users who call one server by names of their own do not learn from an outage what others call it.
+func TestOutageByOtherNames(t *testing.T) {
+	t.Parallel()
+	names := []string{"alices.secret", "bobs"}
+	settings := &memorySettings{values: make(map[string]map[string]string)}
+	for _, id := range names {
+		settings.values[alice.String()+" "+Scope(id)] = map[string]string{SettingAddress: "irc.test"}
+	}
+	tr := newTransport(t, Options{Open: true, Settings: settings, Dial: func(context.Context, string, string) (net.Conn, error) { return nil, errDown }})
+	for _, id := range names {
+		h := newRecorder()
+		s, err := tr.Open(context.Background(), alice, id, h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		do(t, s, transports.Join{Ref: 1, Room: transports.Target{Kind: transports.TargetRoom, Network: id, ID: "#test"}, Nick: "nick"})
+		if err := done(t, h, 1); !strings.HasPrefix(err.Error(), id+" (irc.test) ") {
+			t.Errorf("a user of %s is told: %v", id, err)
+		}
+	}
 }
