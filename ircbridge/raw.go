@@ -1,6 +1,7 @@
 package ircbridge
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -196,6 +197,9 @@ func (s *session) heardRaw(e *girc.Event) bool {
 	}
 	for i := range s.pending {
 		if r := s.pending[i].raw; r != nil && r.open {
+			if r.before == "" && s.mayAnswer(e) {
+				return false
+			}
 			r.hear(numericText(e))
 			r.answer.Refused = r.answer.Refused || '4' <= e.Command[0] && e.Command[0] <= '5' // RFC 2812 §5.2
 			// How a channel is set up, and what the network hides of us, is of use in any case.
@@ -203,6 +207,14 @@ func (s *session) heardRaw(e *girc.Event) bool {
 		}
 	}
 	return false
+}
+
+// mayAnswer reports whether a numeric may be for somebody else who waits, where nothing tells what it is said to.
+func (s *session) mayAnswer(e *girc.Event) bool {
+	if _, r := s.subject(e.Params); r != nil && r.state == roomJoining {
+		return true
+	}
+	return e.Command >= "400" && e.Command < "600" && slices.ContainsFunc(s.pending, func(p pending) bool { return p.raw == nil })
 }
 
 // hear takes a line of the answer.

@@ -186,5 +186,12 @@ func TestRawBehindBouncer(t *testing.T) {
 			t.Errorf("got %q", got)
 		}
 		took(t, start, bouncerTimeout)
+		// It does not take what others wait for.
+		do(t, s, transports.Raw{Ref: 3, Line: "WHOIS bob"})
+		p.Expect(t, "WHOIS bob")
+		do(t, s, transports.Join{Ref: 4, Room: roomOf("#full"), Nick: "alice"})
+		p.Expect(t, "JOIN #full")
+		p.Send(t, ":irc.test 471 alice #full :Cannot join channel (+l)")
+		wantKind(t, done(t, h, 4), transports.Full)
 	})
 }
