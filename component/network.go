@@ -209,6 +209,10 @@ func (u *user) event(ev networkEvent) {
 			return
 		}
 		n.toRoom(e.Room, e)
+	case transports.Told:
+		n.answered(e.Ref, e, nil)
+	case transports.Enquired:
+		n.enquired(e)
 	case transports.RawAnswer:
 		if !n.answered(e.Ref, e, nil) {
 			n.toOwner(e.Ref, e)

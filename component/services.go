@@ -42,7 +42,7 @@ func serviceTable() []service {
 		{feature: nsDiscoItems, at: entityAny, iq: "query", answer: (*user).discoItems},
 		{feature: nsCommands, at: entityGateway | entityBot | entityNetwork | entityRoom, iq: "command", set: true, slow: true, answer: (*user).command},
 		{feature: nsPing, at: entityAny, iq: "ping", answer: (*user).pong},
-		{feature: nsVersion, at: entityGateway | entityBot | entityNetwork | entityRoom, iq: "query", answer: (*user).version},
+		{feature: nsVersion, at: entityAny, iq: "query", answer: (*user).version},
 		{feature: nsTime, at: entityGateway | entityBot, iq: "time", answer: (*user).time},
 		{feature: nsRegister, at: entityGateway, iq: "query", both: true, slow: true, answer: (*user).register},
 		{feature: nsGateway, at: entityGateway, iq: "query", both: true, answer: (*user).prompt},
@@ -126,28 +126,25 @@ func (u *user) result(in *inbound) *stanza.Builder {
 
 // pong answers a ping (XEP-0199 §4.2). A ping to an occupant asks whether the client is still in the room (XEP-0410 §3.2).
 func (u *user) pong(in *inbound, e entity) {
-	if e.kind != entityOccupant {
-		u.result(in).End()
+	if e.kind&(entityContact|entityOccupant) != 0 && !u.isOwn(in, e) {
+		u.enquire(in, e, transports.AskPing)
 		return
 	}
+	u.result(in).End()
+}
+
+// isOwn reports whether a request is for the occupant that the client itself is.
+func (u *user) isOwn(in *inbound, e entity) bool {
 	room := u.networks[e.target.Network].room(e.target.ID)
-	switch {
-	case room == nil || !room.Has(in.from):
-		u.refuse(in, transports.NewError(transports.NotJoined, "You are not in this room.", nil))
-	case room.Nick() == in.to.Resource:
-		u.result(in).End()
-	default:
-		if _, ok := room.Occupant(in.to.Resource); !ok {
-			u.refuse(in, transports.NewError(transports.NotFound, "Nobody in this room is called "+in.to.Resource+".", nil))
-			return
-		}
-		// XEP-0410 §3.2: a client that pings an old nick of its own must learn so; other people are not pinged for it.
-		u.refuse(in, transports.NewError(transports.Unsupported, "Other people cannot be pinged.", nil))
-	}
+	return e.kind == entityOccupant && room != nil && room.Has(in.from) && room.Nick() == in.to.Resource
 }
 
 // version answers XEP-0092 §3.
-func (u *user) version(in *inbound, _ entity) {
+func (u *user) version(in *inbound, e entity) {
+	if e.kind&(entityContact|entityOccupant) != 0 && !u.isOwn(in, e) {
+		u.enquire(in, e, transports.AskVersion)
+		return
+	}
 	b := u.result(in).StartNS("query", nsVersion)
 	b.Start("name").Text("passerelle").End()
 	b.Start("version").Text(u.g.opt.Version).End()

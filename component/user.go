@@ -68,6 +68,7 @@ type user struct {
 	invitees      []invitee
 	shown         quota    // presences of occupants that he asked for
 	joins         quota    // of rooms
+	enquiries     quota    // of people's clients
 	out           *muc.Out // from outPool while the goroutine runs
 	ctx           context.Context
 }

@@ -41,6 +41,8 @@ type conn struct {
 	ready      bool     // the greeting is over
 	greeting   []byte
 
+	showsClient bool // people on the network may ask which client the user has
+
 	// What the network is like.
 	echo, labels, tags, batching bool
 	awayNotify                   bool
@@ -71,7 +73,7 @@ type conn struct {
 	spoke    time.Time // the first message since then; zero for none
 	pinged   time.Time // zero unless an answer is awaited
 	lastUse  time.Time
-	lastCTCP time.Time
+	nextCTCP time.Time // when requests of strangers would be answered again if they came one by one
 	nextWho  time.Time // zero before the first one
 	deadline time.Time // of reading
 

@@ -9,9 +9,6 @@ import (
 	"passerelle/transports"
 )
 
-// ctcpInterval is the least time between two answers to CTCP requests: they come from strangers.
-const ctcpInterval = 3 * time.Second
-
 // maxBatches bounds the batches that a network has open at a time.
 const maxBatches = 16
 
@@ -76,6 +73,10 @@ func (s *session) handle(c *conn, line string) {
 		if !self && len(e.Params) > 1 && c.isup.casemap.equal(e.Params[0], s.nick) {
 			c.lastUse = time.Now()
 			s.answerCTCP(c, e)
+		}
+	case girc.NOTICE:
+		if len(e.Params) > 1 && c.isup.casemap.equal(e.Params[0], s.nick) {
+			s.heardCTCP(c, e)
 		}
 	default:
 		if len(e.Command) == 3 && isDigit(e.Command[0]) {
@@ -233,31 +234,6 @@ func (s *session) selfParted(e transports.Parted) {
 	}
 	s.dropPending(r)
 	s.removeRoom(r)
-}
-
-// answerCTCP answers what a stranger's client asks of ours: VERSION and PING, to us alone, now and then. TIME would tell where
-// the gateway is, the others have no use.
-func (s *session) answerCTCP(c *conn, e *girc.Event) {
-	command, body, ok := cutCTCP(e.Last())
-	if !ok || e.Source == nil || !validContact(e.Source.Name) || !c.ready {
-		return
-	}
-	var answer string
-	switch command {
-	case girc.CTCP_VERSION:
-		answer = "VERSION " + s.t.opt.Version
-	case girc.CTCP_PING:
-		answer = "PING " + oneLine(plain(body), 64)
-	default:
-		return
-	}
-	now := time.Now()
-	if now.Sub(c.lastCTCP) < ctcpInterval || !c.answer("NOTICE "+e.Source.Name+" :\x01"+strings.TrimSpace(answer)+"\x01") {
-		s.t.metrics.dropped.WithLabelValues(dropFull).Inc()
-		return
-	}
-	c.lastCTCP = now
-	s.startWriter(c)
 }
 
 // batch follows the batches that carry the answer to a labelled line (IRCv3 labeled-response).

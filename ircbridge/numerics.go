@@ -168,7 +168,7 @@ func (s *session) requestFailed(r *room, nick string, err *transports.Error) boo
 		if r != nil {
 			return p.room == r
 		}
-		return (p.kind == requestChange || p.kind == requestInvite) && s.conn.isup.casemap.equal(p.nick, nick)
+		return (p.kind == requestChange || p.kind == requestInvite || p.kind == requestEnquire) && s.conn.isup.casemap.equal(p.nick, nick)
 	})
 	if ok && ref != 0 {
 		s.post(transports.Done{Ref: ref, Err: err})

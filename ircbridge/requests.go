@@ -20,6 +20,7 @@ const (
 	requestBans
 	requestInvite
 	requestRaw
+	requestEnquire
 )
 
 // pending is a request that the network has not answered yet.
@@ -34,6 +35,8 @@ type pending struct {
 	kicks bool   // of changes: it is a KICK alone, which the network shows
 	bans  *transports.BanList
 	raw   *rawLine
+
+	question transports.Question
 }
 
 func refused(kind transports.Kind, format string, args ...any) *transports.Error {

@@ -99,6 +99,7 @@ func (s *session) connect() (*conn, *cause) {
 		c.bar(why)
 	}
 	c.login, c.after = login, afterConnect(set)
+	c.showsClient = set[SettingShowClient] == "true"
 	s.register(c, set)
 	s.wakeBy(c, c.begun.Add(registrationTimeout))
 	return c, nil
@@ -230,6 +231,8 @@ func (s *session) expire(c *conn, now time.Time) *cause {
 		switch {
 		case p.raw != nil && p.raw.open: // what there is of the answer
 			s.post(p.raw.answer)
+		case p.kind == requestEnquire:
+			s.post(transports.Done{Ref: p.ref, Err: refused(transports.Offline, "%s does not answer: not every client does.", p.nick)})
 		case p.ref != 0:
 			s.post(transports.Done{Ref: p.ref, Err: silent("%s did not answer.").err})
 		}

@@ -138,6 +138,10 @@ func (s *session) do(r transports.Request) *transports.Error {
 		return s.setOwnAway(r)
 	case transports.Watch:
 		return s.watch(r)
+	case transports.Enquire:
+		return s.enquire(r)
+	case transports.Tell:
+		return s.tellClient(r)
 	case transports.Raw:
 		return s.raw(r)
 	case transports.List:

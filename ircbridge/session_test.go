@@ -354,16 +354,3 @@ func (h *stuckHost) Emit(ctx context.Context, e transports.Event) error {
 	}
 	return h.recorder.Emit(ctx, e)
 }
-
-func TestCTCP(t *testing.T) {
-	t.Parallel()
-	server := startServer(t, ircd.Options{})
-	s, h := open(t, newTransport(t, Options{Networks: plainNet(server.Addr()), Version: "passerelle 1"}), alice)
-	enter(t, s, h, "#test", "alice")
-	bob := ircd.Dial(t, server.Addr(), "bob")
-	bob.Send(t, "PRIVMSG alice :\x01VERSION\x01", "PRIVMSG alice :\x01PING 1\x01", "PRIVMSG alice :\x01TIME\x01", "PRIVMSG alice :hello")
-	bob.Expect(t, "NOTICE bob :\x01VERSION passerelle 1\x01")
-	if m := await[transports.Message](t, h); m.Body != "hello" {
-		t.Errorf("got %s: a request of a client is nothing to read", describe(m))
-	}
-}

@@ -38,6 +38,7 @@ const (
 	SettingEncodingIn      = "encoding_in"      // how what is not UTF-8 is read, and
 	SettingEncodingOut     = "encoding_out"     // how is written; in channels too
 	SettingAfterConnect    = "after_connect_commands"
+	SettingShowClient      = "show_client" // "true" to let people ask the user's client what it is
 	SettingCertificate     = "certificate" // of the user, with its key, in PEM
 	SettingSASL            = "sasl"        // how to log in; one of the values below, the first where it is not set
 )
@@ -118,6 +119,7 @@ func networkSettings() []setting {
 			},
 		}),
 		afterConnectSetting(),
+		plain(transports.Field{Name: SettingShowClient, Label: "Tell people who ask which client you use", Type: transports.FieldBool, Values: []string{"false"}}),
 	}
 }
 

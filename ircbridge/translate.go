@@ -152,7 +152,7 @@ func (t translator) message(dst []transports.Event, e *girc.Event) []transports.
 	m := transports.Message{Notice: e.Command == girc.NOTICE, ID: msgID(e)}
 	m.Time, m.Clocked = t.time(e)
 	if command, body, ok := cutCTCP(text); ok {
-		if command != girc.CTCP_ACTION || m.Notice {
+		if command != girc.CTCP_ACTION {
 			return dst // requests are the session's, answers nobody's
 		}
 		m.Action = true
@@ -203,14 +203,4 @@ func (t translator) noticeIn(dst []transports.Event, channel, text string) []tra
 		return t.notice(dst, room, text)
 	}
 	return dst
-}
-
-// cutCTCP takes a client-to-client message apart (https://modern.ircdocs.horse/ctcp). The closing delimiter may be missing.
-func cutCTCP(text string) (command, body string, ok bool) {
-	inner, ok := strings.CutPrefix(text, "\x01")
-	if !ok {
-		return "", "", false
-	}
-	command, body, _ = strings.Cut(strings.TrimSuffix(inner, "\x01"), " ")
-	return strings.ToUpper(command), body, true
 }

@@ -144,6 +144,19 @@ type Notice struct {
 	Text string
 }
 
+// Told answers an Enquire. Text is empty of a ping.
+type Told struct {
+	Ref  Ref
+	Text string
+}
+
+// Enquired says that somebody asks the user's client, who lets him. It may be answered by Tell, with the Token.
+type Enquired struct {
+	From     *Person
+	Question Question
+	Token    string
+}
+
 // RawAnswer answers a Raw.
 type RawAnswer struct {
 	Ref   Ref
@@ -203,6 +216,8 @@ func (Presence) event()     {}
 func (Away) event()         {}
 func (Subject) event()      {}
 func (Notice) event()       {}
+func (Told) event()         {}
+func (Enquired) event()     {}
 func (RawAnswer) event()    {}
 func (RoomList) event()     {}
 func (State) event()        {}

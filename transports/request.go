@@ -108,6 +108,30 @@ type SetAway struct {
 	Text string
 }
 
+// Question is what a client may ask that of somebody else.
+type Question uint8
+
+// The questions.
+const (
+	AskVersion Question = iota // which program it is
+	AskPing                    // whether it is there at all
+)
+
+// Enquire asks the client of somebody on the network. It is answered by Told, or by Done with the error.
+type Enquire struct {
+	Ref      Ref
+	Who      Target // a contact
+	Question Question
+}
+
+// Tell answers an Enquired, where there is an answer. An empty Text leaves it to the bridge to say what the gateway is.
+type Tell struct {
+	Who      Target // a contact
+	Question Question
+	Token    string
+	Text     string
+}
+
 // Raw gives the network a line in its own protocol, as the user wrote it. It is answered by RawAnswer once the network has said what it says
 // to that, or by Done with the error. A line that asks for what another request is for is answered as that one.
 type Raw struct {
@@ -130,5 +154,7 @@ func (Configure) request()  {}
 func (Invite) request()     {}
 func (Watch) request()      {}
 func (SetAway) request()    {}
+func (Enquire) request()    {}
+func (Tell) request()       {}
 func (Raw) request()        {}
 func (List) request()       {}

@@ -94,7 +94,7 @@ func List() []Extension {
 		{
 			Number: 92, Version: "1.1", Status: Complete,
 			Features:  []string{"jabber:iq:version"},
-			Scenarios: []string{"domain-services"},
+			Scenarios: []string{"domain-services", "client-info"},
 		},
 		{
 			Number: 100, Version: "1.0", Status: Partial,
@@ -151,7 +151,7 @@ func List() []Extension {
 		{
 			Number: 199, Version: "2.0.1", Status: Complete,
 			Features:  []string{"urn:xmpp:ping"},
-			Scenarios: []string{"domain-services"},
+			Scenarios: []string{"domain-services", "client-info"},
 		},
 		{
 			Number: 202, Version: "2.0", Status: Complete,
