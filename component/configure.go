@@ -27,6 +27,9 @@ const (
 	MaxHistory     = muc.KeepHistory
 )
 
+// maxSettingScopes is in how many places a user may have set something: what his traffic depends on is kept in memory.
+const maxSettingScopes = 1000
+
 // fieldRecord is what a user wants to be archived, which is kept with what XEP-0441 sets.
 const fieldRecord = "record_history"
 
@@ -324,6 +327,15 @@ func (u *user) saveSettings(on transports.Target, changes []settingChange, done 
 		if prefs != nil {
 			if err := prefs.write(tx, id); err != nil {
 				return err
+			}
+		}
+		if slices.ContainsFunc(changes, func(c settingChange) bool { return c.value != "" }) {
+			n, err := tx.OtherScopes(id, scope)
+			if err != nil {
+				return err
+			}
+			if n >= maxSettingScopes {
+				return transports.NewError(transports.Policy, "You have set something in as many rooms and networks as can be kept. Set some of them back first.", nil)
 			}
 		}
 		for _, c := range changes {

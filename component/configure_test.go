@@ -2,11 +2,13 @@ package component
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"passerelle/store"
 	"passerelle/transports"
 )
 
@@ -130,4 +132,44 @@ func TestConfigure(t *testing.T) {
 	kept("gateway", map[string]string{"persistent": "true"}, "")
 	run("#go%irc.example", "persistent", "false")
 	kept("room:#go%irc.example", map[string]string{"persistent": "false"}, "")
+}
+
+// A user cannot have settings kept for any number of rooms, but he can always take some back.
+func TestConfigureIsBounded(t *testing.T) {
+	t.Parallel()
+	db := openStore(t, filepath.Join(t.TempDir(), "p.db"))
+	w := newWorld(t, func(o *Options) {
+		o.Store, o.Transport = db, settable{o.Transport.(*scripted)}
+		o.AlwaysOn.Policy = StayAllowed
+	}).connected()
+	alice := transports.Address{Local: "alice", Domain: "localhost"}
+	id := w.gateway.userID(alice)
+	if err := db.Write(t.Context(), func(tx *store.Tx) error {
+		for i := range maxSettingScopes {
+			if err := tx.Set(id, fmt.Sprintf("room:#c%d%%irc.example", i), SettingPersistent, "false"); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	set := func(room, persistent string) error {
+		_, err := w.gateway.Operate(t.Context(), transports.Operation{
+			Command: "configure", User: alice, On: room, Values: transports.Values{SettingPersistent: {persistent}},
+		})
+		return err
+	}
+	if err := set("#more%irc.example", "false"); transports.AsError(err) == nil || transports.AsError(err).Kind != transports.Policy {
+		t.Errorf("got %v", err)
+	}
+	if err := set("#c1%irc.example", "true"); err != nil {
+		t.Error(err)
+	}
+	if err := set("#c0%irc.example", "unset"); err != nil {
+		t.Error(err)
+	}
+	if err := set("#more%irc.example", "false"); err != nil {
+		t.Error(err)
+	}
 }

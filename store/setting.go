@@ -104,6 +104,15 @@ func (db *DB) SettingsOfUsers(ctx context.Context, domain, name, after string, n
 	return all, nil
 }
 
+// OtherScopes counts the scopes in which a user has set something, but for one.
+func (tx *Tx) OtherScopes(id UserID, scope string) (n int, err error) {
+	if err := tx.query(func(r *sql.Rows) error { return r.Scan(&n) },
+		`SELECT COUNT(DISTINCT scope) FROM settings WHERE domain = $1 AND jid = $2 AND scope <> $3`, id.Domain, id.JID, scope); err != nil {
+		return 0, fmt.Errorf("count where a user has set something: %w", err)
+	}
+	return n, nil
+}
+
 // Secret returns a secret setting and whether it is set. It fails where the stored value does not open.
 func (db *DB) Secret(ctx context.Context, id UserID, scope, name string) (Secret, bool, error) {
 	var sealed []byte

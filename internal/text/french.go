@@ -66,6 +66,7 @@ var french = map[string]string{
 	"You have blocked as many addresses as can be kept. Unblock some first, or block a whole network at once.": "Vous avez bloqué autant d'adresses qu'il est possible d'en garder. Débloquez-en d'abord, ou bloquez tout un réseau d'un coup.",
 	"Only addresses of this gateway can be blocked here; others are for your own server.":                      "Seules les adresses de cette passerelle peuvent être bloquées ici ; les autres regardent votre propre serveur.",
 	"You have blocked this address. Unblock it to write to it.":                                                "Vous avez bloqué cette adresse. Débloquez-la pour lui écrire.",
+	"You have set something in as many rooms and networks as can be kept. Set some of them back first.":        "Vous avez réglé quelque chose dans autant de salons et de réseaux qu'il est possible d'en garder. Remettez-en d'abord à zéro.",
 	"You have as many contacts here as can be kept. Remove some first.":                                        "Vous avez ici autant de contacts qu'il est possible d'en garder. Retirez-en d'abord.",
 	"What you have set up here cannot be read just now. Try again in a moment.":                                "Vos réglages ne peuvent pas être lus pour l'instant. Réessayez dans un moment.",
 	"You are being removed from this gateway.":                                                                 "Vous êtes en train d'être retiré de cette passerelle.",
