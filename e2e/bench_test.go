@@ -97,8 +97,17 @@ func BenchmarkIRCLineToStanza(b *testing.B) {
 }
 
 // BenchmarkIdleSessions measures the program's memory with 1,000 users at rest, each in a channel of his own: all of the process,
-// read from the kernel.
+// read from the kernel. Either a client of theirs is there, or they stay while none is; and either nothing is said, or so many lines in
+// each channel.
 func BenchmarkIdleSessions(b *testing.B) {
+	for _, clients := range []string{"there", "away"} {
+		for _, lines := range []int{0, 50} {
+			b.Run(fmt.Sprintf("clients=%s,lines=%d", clients, lines), func(b *testing.B) { benchIdleSessions(b, clients == "away", lines) })
+		}
+	}
+}
+
+func benchIdleSessions(b *testing.B, away bool, lines int) {
 	const (
 		users = 1000
 		rest  = 25 * time.Second
@@ -112,7 +121,11 @@ func BenchmarkIdleSessions(b *testing.B) {
 		if err := irc.Start(); err != nil {
 			b.Fatal(err)
 		}
-		process := startForBench(b, xmpp.Addr, irc.Addr())
+		options := ""
+		if away {
+			options = `always_on = "default"`
+		}
+		process := startForBench(b, xmpp.Addr, irc.Addr(), options)
 		x := <-xmpp.Conns
 		answers := xmpptest.NewCounter(x, "<subject")
 		joinAll := func(from, to int) {
@@ -124,6 +137,16 @@ func BenchmarkIdleSessions(b *testing.B) {
 			if err := answers.Until(to); err != nil {
 				b.Fatalf("%v\n%s", err, process.Tail())
 			}
+			if !away {
+				return
+			}
+			var leave strings.Builder
+			for i := from; i < to; i++ {
+				fmt.Fprintf(&leave, `<presence type='unavailable' from='user%d@localhost/phone' to='#room%d%%irc.bench@irc.localhost/user%d'/>`, i, i, i)
+			}
+			if _, err := io.WriteString(x, leave.String()); err != nil {
+				b.Fatal(err)
+			}
 		}
 		// One user first: the code that joining takes is then in memory, and is not counted as the sessions'.
 		joinAll(0, 1)
@@ -132,6 +155,9 @@ func BenchmarkIdleSessions(b *testing.B) {
 		start := time.Now()
 		joinAll(1, users+1)
 		b.ReportMetric(float64(users)/time.Since(start).Seconds(), "joins/s")
+		if lines > 0 {
+			talkForBench(b, irc.Addr(), users, lines)
+		}
 		ticks := cpuTicks(b, process.Pid())
 		// The time at rest is part of what is measured: what the joins left behind goes with the garbage.
 		time.Sleep(rest)
@@ -148,8 +174,31 @@ func BenchmarkIdleSessions(b *testing.B) {
 	}
 }
 
+// talkForBench has somebody say so many lines in each of the channels.
+func talkForBench(b *testing.B, addr string, rooms, lines int) {
+	b.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var said bytes.Buffer
+	said.WriteString("NICK bob\r\nUSER bob 0 * :bob\r\n")
+	for i := range rooms {
+		fmt.Fprintf(&said, "JOIN #room%d\r\n", i)
+		said.WriteString(strings.Repeat(fmt.Sprintf("PRIVMSG #room%d :%s\r\n", i, strings.Repeat("hello ", 15)), lines))
+	}
+	said.WriteString("QUIT\r\n")
+	go func() { _, _ = c.Write(said.Bytes()) }() // the end of the connection tells
+	if _, err := io.Copy(io.Discard, c); err != nil {
+		b.Fatal(err)
+	}
+	if err := c.Close(); err != nil {
+		b.Fatal(err)
+	}
+}
+
 // startForBench builds the program and runs it.
-func startForBench(b *testing.B, xmpp, irc string) *realservers.Process {
+func startForBench(b *testing.B, xmpp, irc, options string) *realservers.Process {
 	b.Helper()
 	dir := b.TempDir()
 	binary := filepath.Join(dir, "passerelle")
@@ -159,8 +208,8 @@ func startForBench(b *testing.B, xmpp, irc string) *realservers.Process {
 		b.Fatalf("build: %v\n%s", err, out)
 	}
 	file := filepath.Join(dir, "passerelle.toml")
-	text := fmt.Sprintf("[[irc]]\ndomain = %q\nsecret = %q\nserver = %q\nconnects_per_second = 0\n[[irc.network]]\nname = %q\naddresses = [%q]\ntls = false\n[store]\npath = %q\n[admin]\nlisten = \"\"\n",
-		"irc.localhost", "s", xmpp, "irc.bench", irc, filepath.Join(dir, "p.db"))
+	text := fmt.Sprintf("[[irc]]\ndomain = %q\nsecret = %q\nserver = %q\nconnects_per_second = 0\n%s\n[[irc.network]]\nname = %q\naddresses = [%q]\ntls = false\n[store]\npath = %q\n[admin]\nlisten = \"\"\n",
+		"irc.localhost", "s", xmpp, options, "irc.bench", irc, filepath.Join(dir, "p.db"))
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		b.Fatal(err)
 	}
