@@ -39,6 +39,11 @@ func TestAddressesOfUsers(t *testing.T) {
 	if own := i.own(); !netip.MustParsePrefix("fd00::/8").Contains(own.Addr()) || own == (&Identity{Key: []byte("other")}).own() {
 		t.Errorf("our own network is %s", own)
 	}
+	// Where all connect from one address, a network that trusts us is told another one of each.
+	i.Source = netip.MustParsePrefix("2001:db8::1/128")
+	if line := i.webirc("sesame", alice, false); !strings.Contains(line, " fd") || line == i.webirc("sesame", bob, false) {
+		t.Errorf("told is %q", line)
+	}
 }
 
 // What a user set is honoured only where the operator lets him, and is asked for only then.
