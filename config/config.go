@@ -311,8 +311,11 @@ func (c *Config) Notes() []string {
 	return notes
 }
 
-// exposure is the remark on a secret that everybody on the machine can read.
+// exposure is the remark on a secret that everybody on the machine can read, or that nobody has looked at.
 func (c *Config) exposure(of *Component) []string {
+	if of.SecretCredential != "" && of.Secret.IsZero() {
+		return []string{of.Domain + ": its secret was not looked at, because systemd hands the credential " + of.SecretCredential + " to the service alone"}
+	}
 	if !c.exposed || of.SecretFile != "" || of.SecretCredential != "" {
 		return nil
 	}

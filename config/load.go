@@ -19,6 +19,15 @@ const maxFile = 256 << 10
 //
 // An error is of type Faults and names everything that is wrong with the file at once.
 func Load(path, credentials string) (*Config, error) {
+	return load(path, func(r *resolver) { r.credentials = credentials })
+}
+
+// LoadUnserved is Load for who does not run gateways: secrets that only systemd hands over are left empty.
+func LoadUnserved(path string) (*Config, error) {
+	return load(path, func(r *resolver) { r.unserved = true })
+}
+
+func load(path string, set func(*resolver)) (*Config, error) {
 	document, mode, err := readFile(path, maxFile)
 	if err != nil {
 		return nil, Faults{{
@@ -27,7 +36,7 @@ func Load(path, credentials string) (*Config, error) {
 			Fix:  readable(path, err),
 		}}
 	}
-	c, err := Parse(path, document, credentials)
+	c, err := parse(path, document, set)
 	if err != nil {
 		return nil, err
 	}
@@ -47,6 +56,10 @@ func readable(path string, err error) string {
 // Parse is Load for a document that was read already. File is its name: faults are reported under it, and file names in it
 // that are not absolute start from its directory.
 func Parse(file string, document []byte, credentials string) (*Config, error) {
+	return parse(file, document, func(r *resolver) { r.credentials = credentials })
+}
+
+func parse(file string, document []byte, set func(*resolver)) (*Config, error) {
 	var values map[string]any
 	if _, err := toml.Decode(string(document), &values); err != nil {
 		return nil, Faults{syntaxFault(file, err)}
@@ -54,7 +67,9 @@ func Parse(file string, document []byte, credentials string) (*Config, error) {
 	c := Default()
 	r := newReport(file, locate(string(document)))
 	decoder{r}.table("", values, reflect.ValueOf(c).Elem())
-	resolver{report: r, dir: filepath.Dir(file), credentials: credentials}.config(c)
+	files := resolver{report: r, dir: filepath.Dir(file)}
+	set(&files)
+	files.config(c)
 	validator{r}.config(c)
 	if err := r.err(); err != nil {
 		return nil, err

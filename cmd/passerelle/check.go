@@ -26,7 +26,7 @@ func runCheck(_ context.Context, env *environment, args []string) int {
 	if code, done := parseFlags(env, checkCommand(), args, configFlag(&path)); done {
 		return code
 	}
-	c, code, done := loadConfig(env, path)
+	c, code, done := loadUnserved(env, path)
 	if done {
 		return code
 	}

@@ -53,9 +53,24 @@ func configFlag(path *string) func(*flag.FlagSet) {
 // loadConfig reads the configuration file. If it has faults, all of them are printed, one a line, and done is true.
 func loadConfig(env *environment, path string) (c *config.Config, code int, done bool) {
 	c, err := config.Load(path, env.getenv("CREDENTIALS_DIRECTORY"))
-	if err != nil {
-		printf(env.stderr, "%v\n", err)
-		return nil, exitConfig, true
+	code, done = printFaults(env, err)
+	return c, code, done
+}
+
+// loadUnserved is loadConfig for a command that serves nobody: it does without what systemd hands to the service.
+func loadUnserved(env *environment, path string) (c *config.Config, code int, done bool) {
+	if env.getenv("CREDENTIALS_DIRECTORY") != "" {
+		return loadConfig(env, path)
 	}
-	return c, exitOK, false
+	c, err := config.LoadUnserved(path)
+	code, done = printFaults(env, err)
+	return c, code, done
+}
+
+func printFaults(env *environment, err error) (code int, done bool) {
+	if err == nil {
+		return exitOK, false
+	}
+	printf(env.stderr, "%v\n", err)
+	return exitConfig, true
 }

@@ -96,7 +96,7 @@ func runImportBiboumi(ctx context.Context, env *environment, args []string) int 
 	case rest[0] == "config":
 		err = i.convert()
 	case rest[0] == "data":
-		cfg, code, done := loadConfig(env, i.config)
+		cfg, code, done := loadUnserved(env, i.config)
 		if done {
 			return code
 		}
@@ -125,7 +125,7 @@ func (i *biboumiImport) convert() error {
 		if _, err := i.env.stdout.Write(from.TOML()); err != nil {
 			return fmt.Errorf("write the configuration: %w", err)
 		}
-		printf(i.env.stderr, "The secret is not in it: put what biboumi's password is into a file %s beside it, with mode 0600.\n", biboumi.SecretFile)
+		printf(i.env.stderr, "The secret is not in it: put what biboumi's password is into /etc/passerelle/%s, with mode 0600.\n", biboumi.SecretFile)
 		return nil
 	}
 	secret := filepath.Join(filepath.Dir(i.out), biboumi.SecretFile)
@@ -135,7 +135,7 @@ func (i *biboumiImport) convert() error {
 	if err := writeNew(i.out, from.TOML(), 0o644); err != nil {
 		return fmt.Errorf("write the configuration: %w", errors.Join(err, os.Remove(secret)))
 	}
-	printf(i.env.stdout, "Wrote %s and %s.\nRead the comments, then run\n  passerelle check-config -config %[1]s\n  passerelle import-biboumi data -config %[1]s -dry-run\n", i.out, secret)
+	printf(i.env.stdout, "Wrote %s and %s.\nRead the comments, then run\n  passerelle check-config -config %[1]s\n  passerelle import-biboumi data -config %[1]s -dry-run %[3]s\n", i.out, secret, i.file)
 	return nil
 }
 

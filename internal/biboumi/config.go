@@ -108,8 +108,9 @@ func (c *Config) TOML() []byte {
 	write("[[irc]]")
 	write("domain = %s", quote(c.Hostname()))
 	write("server = %s", quote(net.JoinHostPort(c.or("xmpp_server_ip", "127.0.0.1"), c.or("port", "5347"))))
-	write("# biboumi's password, mode 0600. With the systemd unit of passerelle write secret_credential = \"irc-secret\" instead.")
-	write("secret_file = %s", quote(SecretFile))
+	write("# biboumi's password: the systemd unit hands it over from /etc/passerelle/%s. Without systemd write instead:", SecretFile)
+	write("# secret_file = %s", quote(SecretFile))
+	write("secret_credential = \"irc-secret\"")
 	var admins []string
 	for a := range strings.SplitSeq(c.set["admin"], ":") {
 		if a = strings.TrimSpace(a); a != "" {
@@ -135,15 +136,13 @@ func (c *Config) TOML() []byte {
 // writeNetworks writes which networks users may join.
 func (c *Config) writeNetworks(write func(string, ...any)) {
 	write("# Unlike in biboumi connections are encrypted and certificates are checked, with no way back to clear text; and nothing behind your")
-	write("# firewall is reached by naming a server. A network for which that is not so needs a table [[irc.network]].")
-	if c.Fixed() == "" {
-		write("# Users who have set ports without TLS alone, or that certificates are not checked, can go on only if you let them:")
-		write("#user_plain = true\n#user_unverified = true")
-	}
 	server := c.Fixed()
 	if server == "" {
-		write("open = true\nports = [6697, 6670]")
+		write("# firewall is reached by naming a server. A network for which that is not so needs a table [[irc.network]]; or let users have it")
+		write("# otherwise, as biboumi does. The import counts how many have.")
+		write("open = true\nports = [6697, 6670]\n#user_plain = true\n#user_unverified = true\n#allow_addresses = [\"10.0.0.0/8\"]")
 	} else {
+		write("# firewall is reached. Where that is not so for the network, say it in its table below: addresses, tls, ca_file.")
 		write("fixed = %s", quote(server))
 	}
 	if source, ok := c.source(); ok {

@@ -30,7 +30,7 @@ func TestConfig(t *testing.T) {
 	}
 	got := string(c.TOML())
 	for _, want := range []string{
-		`domain = "irc.example.org"`, `server = "[::1]:5348"`, `admins = ["a@example.org", "b@example.org"]`, `fixed = "irc.example.net"`,
+		`domain = "irc.example.org"`, `secret_credential = "irc-secret"`, `server = "[::1]:5348"`, `admins = ["a@example.org", "b@example.org"]`, `fixed = "irc.example.net"`,
 		`name = "irc.example.net"`, `ca_file = "/etc/ca.pem"`, "days = 0", `level = "warn"`, `always_on = "default"`, "own_names = false", `listen = "0.0.0.0:1113"`,
 		"# - realname_from_jid", "# - webirc_password", `source_prefix = "192.0.2.1/32"`, "# - policy_directory", "# - log_file", "# - odd?",
 	} {
