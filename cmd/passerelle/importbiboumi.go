@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"passerelle/component"
 	"passerelle/config"
 	"passerelle/internal/biboumi"
 	"passerelle/internal/logging"
@@ -238,6 +239,7 @@ func (i *biboumiImport) data(ctx context.Context, cfg *config.Config) (err error
 	}
 	o := biboumi.Options{
 		From: from, Domain: to.Domain, Naming: ircbridge.Naming{Fixed: to.Fixed}, Lines: cfg.Archive.Enabled, SkipOld: i.skipOld, Progress: i.env.progress(),
+		StayByDefault: stayPolicy(to.AlwaysOn) == component.StayDefault,
 		Check: func(on transports.Target, set map[string]string) transports.Faults {
 			return rules.CheckSettings("", on, set)
 		},
@@ -320,6 +322,7 @@ func (i *biboumiImport) report(s *biboumi.Summary, domain string, cfg *config.Co
 	printf(out, "  %s settings, %s of them passwords and the like, which are sealed here\n", thousands(s.Settings), thousands(s.Sealed))
 	printf(out, "  %s choices of what is to be archived\n", thousands(s.Choices))
 	printf(out, "  %s contacts\n", thousands(s.Contacts))
+	printf(out, "  %s channels that users are in at once, because they stay in them (persistent)\n", thousands(s.Stays))
 	if cfg.Archive.Enabled {
 		printf(out, "  %s messages of %s rooms, in %s\n", thousands(s.Lines), thousands(s.Rooms()), took.Round(time.Second/10))
 	} else {

@@ -19,7 +19,8 @@ type Options struct {
 	Domain string    // of our gateway, which was biboumi's
 	Naming ircbridge.Naming
 	// Check says what of a user's settings on a network the operator does not allow; nil where nobody knows.
-	Check func(on transports.Target, set map[string]string) transports.Faults
+	Check         func(on transports.Target, set map[string]string) transports.Faults
+	StayByDefault bool // users stay in channels who do not say that they do not want to
 	// Lines says whether the archive is wanted. OldestLine is the time before which ours deletes everything; zero if it keeps it for ever.
 	Lines      bool
 	OldestLine time.Time
@@ -77,6 +78,7 @@ type importer struct {
 	progress progress
 	summary  *Summary
 	users    map[string]store.UserID // by what stands in rows; the zero UserID for what is nobody
+	staying  []stay                  // who wants to, and where
 	rooms    map[place]roomName      // the zero roomName for what is none
 }
 

@@ -177,7 +177,8 @@ func TestSettings(t *testing.T) {
 		`INSERT INTO globaloptions_ (owner_, recordhistory_, persistent_, maxhistorylength_) VALUES ('a@example.org', 0, 1, 5), ('c@example.org', 1, 0, 20)`,
 		`INSERT INTO ircchanneloptions_ (owner_, server_, channel_, recordhistory_, persistent_, encodingin_, encodingout_)
 			VALUES ('a@example.org', 'irc.libera.chat', '#Go', 1, 0, 'ISO-8859-2', ''), ('c@example.org', 'irc.libera.chat', '#go', -1, 1, '', 'unheard-of'),
-			('c@example.org', 'irc.libera.chat', '#c', 0, 1, NULL, NULL)`,
+			('c@example.org', 'irc.libera.chat', '#c', 0, 1, NULL, NULL), ('a@example.org', 'irc.libera.chat', '#True/False', 0, 1, '', '')`,
+		`INSERT INTO ircserveroptions_ (owner_, server_, pass_, verifycert_, tlsports_, ports_) VALUES ('c@example.org', 'irc.libera.chat', 'x', 0, '', '')`,
 		`INSERT INTO roster VALUES ('irc.example.org', 'a@example.org'), ('irc.libera.chat@irc.example.org', 'a@example.org'),
 			('irc.example.org', 'a@example.org'), ('elsewhere.example', 'a@example.org')`,
 	)
@@ -188,6 +189,7 @@ func TestSettings(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := bring(from, to)
+	o.StayByDefault = true
 	rules, err := ircbridge.New(ircbridge.Options{Open: true, Burst: 10, UserBurst: 20, Reach: ircbridge.Reach{UserPorts: []ircbridge.PortRange{{First: 1024, Last: 65535}}}})
 	if err != nil {
 		t.Fatal(err)
@@ -212,7 +214,14 @@ func TestSettings(t *testing.T) {
 	check("a@example.org", "gateway", map[string]string{"registered": "1", "persistent": "true", "max_history_length": "5"})
 	check("a@example.org", "room:#go%irc.libera.chat", map[string]string{"encoding_in": "ISO-8859-2"})
 	check("b@example.org", "network:irc.libera.chat", map[string]string{"nick": "mine"})
-	check("c@example.org", "gateway", map[string]string{})
+	check("c@example.org", "gateway", map[string]string{"persistent": "false"})
+	check("c@example.org", "network:irc.libera.chat", map[string]string{})
+	rooms, err := to.Occupancies(t.Context(), domain)
+	if want := (store.Occupancy{UserID: user("a@example.org"), Room: `#true\2ffalse%irc.libera.chat`, Nick: "al"}); err != nil || len(rooms) != 1 {
+		t.Errorf("rooms to be in at once: %+v, %v", rooms, err)
+	} else if rooms[0].EnteredAt = (time.Time{}); rooms[0] != want {
+		t.Errorf("got %+v, want %+v", rooms[0], want)
+	}
 	check("c@example.org", "room:#go%irc.libera.chat", map[string]string{"persistent": "true"})
 	check("c@example.org", "room:#c%irc.libera.chat", map[string]string{"persistent": "true"})
 	check("a@example.org", "archive", map[string]string{"default": "never", "always": "#go%irc.libera.chat@irc.example.org", "never": ""})
@@ -228,10 +237,10 @@ func TestSettings(t *testing.T) {
 	if err != nil || !slices.Equal(contacts, []string{"", "irc.libera.chat"}) {
 		t.Errorf("contacts %q, %v", contacts, err)
 	}
-	if s.Settings != 22 || s.Sealed != 4 || s.Kept != 1 || s.Choices != 2 {
+	if s.Settings != 25 || s.Sealed != 5 || s.Stays != 1 || s.Kept != 1 || s.Choices != 2 {
 		t.Errorf("summary: %+v", s)
 	}
-	wantLeft := []Count{{leftAddress, 1}, {leftPorts, 1}, {leftPlain, 1}, {leftUnverified, 1}, {leftThrottle, 1}, {leftHistory, 1}}
+	wantLeft := []Count{{leftAddress, 1}, {leftPorts, 1}, {leftPlain, 1}, {leftUnverified, 1}, {leftThrottle, 1}, {leftHistory, 1}, {leftStay, 1}}
 	if diff := cmp.Diff(sorted(wantLeft), s.Left()); diff != "" {
 		t.Error(diff)
 	}

@@ -26,6 +26,8 @@ type place struct{ channel, server string }
 type roomName struct {
 	name  string // as our bridge formats it
 	local string // in JIDs
+
+	network string
 }
 
 // room finds what a channel is called, the zero roomName where it is none.
@@ -34,7 +36,7 @@ func (i *importer) room(p place) roomName {
 	if !known {
 		t, err := ircbridge.Naming{}.Parse(strings.ToLower(p.channel + "%" + p.server)) // as servers fold JIDs
 		if err == nil && t.Kind == transports.TargetRoom && (i.Naming.Fixed == "" || t.Network == i.Naming.Fixed) {
-			r.name = i.Naming.Format(t)
+			r.name, r.network = i.Naming.Format(t), t.Network
 			r.local = component.LocalPart(r.name)
 		}
 		i.rooms[p] = r

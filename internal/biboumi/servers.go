@@ -76,7 +76,8 @@ func (i *importer) server(r row) *wishes {
 		delete(o.set, ircbridge.SettingAddress)
 	}
 	i.readPorts(o, r)
-	if r["verifycert_"] == "0" && o.set[ircbridge.SettingPorts] == "" {
+	// A form without the field, and without ports, leaves 0 there; and what has no TLS has no certificate.
+	if r["verifycert_"] == "0" && len(list(r["tlsports_"])) > 0 {
 		i.accept(o, ircbridge.SettingVerify, "false")
 	}
 	i.encodings(o, r)

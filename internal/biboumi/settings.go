@@ -46,6 +46,8 @@ func (i *importer) settings(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	stays := i.stays(i.staying, servers, found)
+	i.summary.Stays = len(stays)
 	i.progress.Settings = true
 	i.count(found, choices, contacts)
 	if i.Store == nil {
@@ -65,6 +67,11 @@ func (i *importer) settings(ctx context.Context) error {
 		}
 		for _, c := range contacts {
 			if err := tx.AddContact(c); err != nil {
+				return err
+			}
+		}
+		for _, o := range stays {
+			if err := tx.Occupy(o); err != nil {
 				return err
 			}
 		}
@@ -118,6 +125,9 @@ func (i *importer) choices(ctx context.Context) (found, choices []setting, err e
 		}
 		o := &wishes{user: user, set: map[string]string{}}
 		i.persistent(o, r)
+		if i.StayByDefault && r["persistent_"] == "0" {
+			o.set[component.SettingPersistent] = "false"
+		}
 		i.history(o, r)
 		found = append(found, o.settings(everywhere)...)
 	})
@@ -133,7 +143,9 @@ func (i *importer) choices(ctx context.Context) (found, choices []setting, err e
 				return
 			}
 			o := &wishes{user: user, set: map[string]string{}}
-			i.persistent(o, r)
+			if i.persistent(o, r) {
+				i.staying = append(i.staying, stay{user, room, room.network})
+			}
 			i.encodings(o, r)
 			found = append(found, o.settings(transports.Scope(transports.TargetRoom, room.name))...)
 			jid := transports.Address{Local: room.local, Domain: i.Domain}.String()
@@ -152,10 +164,12 @@ func (i *importer) choices(ctx context.Context) (found, choices []setting, err e
 }
 
 // persistent reads whether somebody wants to stay in channels. That he does not is what is so if nothing is said.
-func (i *importer) persistent(o *wishes, r row) {
-	if r["persistent_"] == "1" {
+func (i *importer) persistent(o *wishes, r row) bool {
+	wants := r["persistent_"] == "1"
+	if wants {
 		o.set[component.SettingPersistent] = "true"
 	}
+	return wants
 }
 
 // choice is what a user wants to be archived as settings. With too many exceptions less is archived, never more.

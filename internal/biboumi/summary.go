@@ -17,6 +17,7 @@ type Summary struct {
 	Kept     int  // that users had set in our gateway already
 	Contacts int
 	Choices  int // of users, what is to be archived
+	Stays    int // rooms that users are brought into at the start
 	Lines    int
 	Oldest   time.Time // line of biboumi's archive, zero without any
 
@@ -49,6 +50,7 @@ const (
 	leftUnverified = "no check of certificates (user_unverified): they need the fingerprint of one that nobody known has signed"
 	leftThrottle   = "more lines at once than users may choose (user_burst): they have as many as that"
 	leftHistory    = "a longer history when entering a room than there is"
+	leftStay       = "channels that they stay in, but no nick: they are in them once a client of theirs has been"
 	leftExceptions = "more exceptions of what is archived than can be kept; nothing is archived for them"
 )
 
