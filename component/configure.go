@@ -278,8 +278,11 @@ func (g *Gateway) settingChanges(lang string, on transports.Target, set map[stri
 			value = ""
 		}
 		if value != "" && name == SettingHistory {
-			if n, err := strconv.Atoi(value); err != nil || n < 0 || n > muc.KeepHistory {
+			n, err := strconv.Atoi(value)
+			if err != nil || n < 0 {
 				faults = append(faults, transports.Fault{Field: s.Field.Name, Text: text.Say(lang, "This is a number of lines from 0 to %d.", muc.KeepHistory)})
+			} else if n > muc.KeepHistory {
+				value = strconv.Itoa(muc.KeepHistory) // biboumi takes any number
 			}
 		}
 		if value != "" && name == SettingDays && g.wrongDays(value) {
@@ -290,9 +293,17 @@ func (g *Gateway) settingChanges(lang string, on transports.Target, set map[stri
 		}
 	}
 	if c, ok := g.opt.Transport.(configurable); ok && on.Kind != transports.TargetDomain {
-		faults = append(faults, c.CheckSettings(lang, on, would)...)
+		faults = append(faults, newFaults(c.CheckSettings(lang, on, would), c.CheckSettings(lang, on, set), changes)...)
 	}
 	return changes, faults
+}
+
+// newFaults leaves out what was wrong before and is not changed: it came from elsewhere, or the operator has changed his mind, and must not
+// keep the user from setting something else.
+func newFaults(would, were transports.Faults, changes []settingChange) transports.Faults {
+	return slices.DeleteFunc(would, func(f transports.Fault) bool {
+		return slices.Contains(were, f) && !slices.ContainsFunc(changes, func(c settingChange) bool { return c.name == f.Field })
+	})
 }
 
 // unmask gives lines their secrets back, of those that there were.

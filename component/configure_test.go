@@ -128,6 +128,20 @@ func TestConfigure(t *testing.T) {
 		}
 	}
 	kept(network, map[string]string{"nick": "al", "max_history_length": "5"}, "")
+	// What biboumi takes is as much as there is here.
+	run("irc.example", "max_history_length", "200")
+	kept(network, map[string]string{"nick": "al", "max_history_length": "50"}, "")
+	// What was wrong before, because it was brought from elsewhere or the operator has changed his mind, does not stop another change.
+	if err := db.Write(t.Context(), func(tx *store.Tx) error {
+		return tx.Set(w.gateway.userID(alice), network, "nick", "a b")
+	}); err != nil {
+		t.Fatal(err)
+	}
+	run("irc.example", "nick", "a b", "max_history_length", "5")
+	kept(network, map[string]string{"nick": "a b", "max_history_length": "5"}, "")
+	if run("irc.example", "nick", "c d").Form == nil {
+		t.Error("a new fault is taken where there was one")
+	}
 	run("", "persistent", "true", "max_history_length", "20")
 	kept("gateway", map[string]string{"persistent": "true"}, "")
 	run("#go%irc.example", "persistent", "false")
