@@ -1,6 +1,7 @@
 package component
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"passerelle/internal/realservers"
 	"passerelle/internal/realservers/realtest"
@@ -190,4 +193,42 @@ func (a *archiver) waiting() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return len(a.queue)
+}
+
+// BenchmarkRetention looks whether there is something to delete for a thousand users who want less to be kept, each with twenty rooms: there is
+// nothing.
+func BenchmarkRetention(b *testing.B) {
+	db := openStore(b, filepath.Join(b.TempDir(), "p.db"))
+	const users, rooms = 1000, 20
+	if err := db.Write(b.Context(), func(tx *store.Tx) error {
+		for r := range rooms {
+			room := fmt.Sprintf("#room%d%%irc.example", r)
+			lines := make([]store.RoomLine, users)
+			for i := range lines {
+				lines[i] = store.RoomLine{Domain: testDomain, Room: room, ID: newID(), Time: now(), Nick: "bob", Stanza: "<message/>"}
+			}
+			ids, err := tx.AppendRoomLines(lines)
+			if err != nil {
+				return err
+			}
+			for u, line := range ids {
+				id := store.UserID{Domain: testDomain, JID: fmt.Sprintf("user%d@localhost", u)}
+				if err := errors.Join(tx.ExtendSeen(id, room, line, line), tx.Set(id, "gateway", SettingDays, "30")); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}); err != nil {
+		b.Fatal(err)
+	}
+	g, err := New(Options{Domain: testDomain, Transport: newScripted(), Store: db, Archive: true, Log: slog.New(slog.DiscardHandler), Metrics: NewMetrics(prometheus.NewRegistry())})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if err := g.ApplyRetention(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

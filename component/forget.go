@@ -19,6 +19,9 @@ import (
 // forgottenName is the setting that says until when everything is forgotten, in Unix milliseconds.
 const forgottenName = "forgotten"
 
+// forgottenFor is how long that is remembered: nobody plays again what is older, and where somebody was is to be forgotten some day as well.
+const forgottenFor = 90 * 24 * time.Hour
+
 // archiveScopeOf is where it is kept what a user set for the archive of a room or of a contact; archiveScope is for all of them.
 func archiveScopeOf(local string) string {
 	if local == "" {

@@ -138,9 +138,11 @@ func (g *Gateway) ApplyRetention(ctx context.Context) error {
 			after = jid
 		}
 		if len(all) < page {
-			return nil
+			break
 		}
 	}
+	before := strconv.FormatInt(now().Add(-forgottenFor).UnixMilli(), 10)
+	return g.opt.Store.Write(ctx, func(tx *store.Tx) error { return tx.UnsetBelow(g.opt.Domain, forgottenName, before) })
 }
 
 // applyRetention does so for one user, who has set these days by scope.

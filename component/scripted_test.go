@@ -364,7 +364,7 @@ func (w *world) logged(texts ...string) {
 }
 
 // openStore opens a database that lasts as long as the test.
-func openStore(t *testing.T, path string) *store.DB {
+func openStore(t testing.TB, path string) *store.DB {
 	t.Helper()
 	db, err := store.Open(context.Background(), store.Options{Path: path, Key: make([]byte, 32), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {

@@ -158,7 +158,7 @@ func (g *Gateway) listUser(ctx context.Context, call transports.Call, at transpo
 		add(c.network, strings.TrimSuffix(c.state(call.Lang)+": "+strings.Join(rooms, " "), ": "))
 	}
 	for _, s := range settings {
-		if s.Scope != registerScope {
+		if s.Scope != registerScope && s.Name != forgottenName {
 			add(text.Say(call.Lang, "Has set"), s.Scope+" "+s.Name)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -217,4 +218,77 @@ func bulk(b *testing.B, db *DB, lines int) {
 	if _, err := db.pool.write.ExecContext(context.Background(), `ANALYZE`); err != nil {
 		b.Fatal(err)
 	}
+}
+
+// BenchmarkForget has users forget everything and what nobody can read any more deleted, and says how large the database is: full, when all
+// that is gone, and when as much has come again.
+func BenchmarkForget(b *testing.B) {
+	lines := 20_000
+	if text := os.Getenv(linesEnv); text != "" {
+		var err error
+		if lines, err = strconv.Atoi(text); err != nil {
+			b.Fatal(err)
+		}
+	}
+	benchEach(b, func(b *testing.B, db *DB) {
+		size := func() float64 {
+			query := `SELECT page_count * page_size FROM pragma_page_count, pragma_page_size`
+			if db.dialect.reclaim == "" {
+				query = `SELECT pg_database_size(current_database())`
+			}
+			var bytes int64
+			if err := db.pool.read.QueryRowContext(context.Background(), query).Scan(&bytes); err != nil {
+				b.Fatal(err)
+			}
+			return float64(bytes) / (1 << 20)
+		}
+		bulk(b, db, lines)
+		b.ReportMetric(size(), "MB-full")
+		// Somebody else writes meanwhile.
+		var waits []time.Duration
+		stop, stopped := make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(stopped)
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				began := time.Now()
+				if err := db.Ready(context.Background()); err != nil {
+					b.Error(err)
+				}
+				waits = append(waits, time.Since(began))
+			}
+		}()
+		b.ResetTimer()
+		began := time.Now()
+		for _, id := range []UserID{user(1), user(2)} {
+			if err := db.Forget(context.Background(), id, Part{}); err != nil {
+				b.Fatal(err)
+			}
+		}
+		forgotten := time.Since(began)
+		n, err := db.CollectArchive(context.Background(), time.Now())
+		if err != nil {
+			b.Fatal(err)
+		}
+		collected := time.Since(began) - forgotten
+		if _, err := db.Reclaim(context.Background()); err != nil {
+			b.Fatal(err)
+		}
+		b.StopTimer()
+		close(stop)
+		<-stopped
+		slices.Sort(waits)
+		b.ReportMetric(1000*waits[len(waits)/2].Seconds(), "ms-wait-median")
+		b.ReportMetric(1000*waits[len(waits)*99/100].Seconds(), "ms-wait-p99")
+		b.ReportMetric(forgotten.Seconds(), "s-forget")
+		b.ReportMetric(float64(n)/collected.Seconds(), "lines/s-collected")
+		b.ReportMetric((time.Since(began) - forgotten - collected).Seconds(), "s-reclaim")
+		b.ReportMetric(size(), "MB-empty")
+		bulk(b, db, lines)
+		b.ReportMetric(size(), "MB-again")
+	})
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"strings"
 )
 
@@ -12,6 +13,7 @@ type dialect struct {
 	hasTable  string // whether there is a table of that name
 	lock      string // taken by who brings the schema up to date; empty where a transaction excludes other writers from its beginning
 	rowNumber string // the type of a BIGINT PRIMARY KEY
+	reclaim   string // gives some free pages back; empty where that is not ours to do
 
 	// maxInsert is how many lines of the archive one statement inserts. PostgreSQL is asked and waited for with each statement; SQLite
 	// takes ever longer for each line, because it looks for each parameter in the list of all.
@@ -24,6 +26,7 @@ func sqliteDialect() dialect {
 		hasTables: `SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table')`,
 		hasTable:  `SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = $1)`,
 		rowNumber: `INTEGER PRIMARY KEY`,
+		reclaim:   fmt.Sprintf(`PRAGMA incremental_vacuum(%d)`, reclaimPages),
 		maxInsert: 24,
 	}
 }

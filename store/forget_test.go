@@ -247,6 +247,12 @@ func testSettingsOfUsers(t *testing.T, db *DB, _ *testClock) {
 		return errors.Join(tx.Set(user(1), "a", "days", "1"), tx.Set(user(1), "b", "days", "2"), tx.Set(user(2), "a", "other", "3"),
 			tx.SetSecret(user(3), "a", "days", "4"), tx.Set(user(4), "a", "days", "5"), tx.Set(UserID{"other.example", "x@y"}, "a", "days", "6"))
 	})
+	defer func() {
+		write(t, db, func(tx *Tx) error { return tx.UnsetBelow(testDomain, "days", "3") })
+		if got, err := db.SettingsOfUsers(t.Context(), testDomain, "days", "", 9); err != nil || fmt.Sprint(got) != "map[user4@example.org:map[a:5]]" {
+			t.Errorf("once the smaller ones are gone: %v, %v", got, err)
+		}
+	}()
 	for _, test := range []struct {
 		after string
 		n     int

@@ -1,9 +1,12 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -198,5 +201,50 @@ func testDeleteStopped(t *testing.T, db *DB, clock *testClock) {
 	}
 	if n, err := db.CollectArchive(t.Context(), testStart.Add(time.Hour)); err != nil || n != deleteChunk+1 {
 		t.Errorf("collected: got %d, %v, want %d", n, err, deleteChunk+1)
+	}
+}
+
+// What is deleted is not in the file any more, which gets smaller where much of it is free.
+func TestReclaim(t *testing.T) {
+	t.Parallel()
+	opts := testOptions(t)
+	opts.Now = time.Now
+	db, err := Open(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const words = "words that nobody is to find"
+	for i := range 60 {
+		write(t, db, func(tx *Tx) error {
+			lines := make([]PrivateLine, 100)
+			for j := range lines {
+				lines[j] = PrivateLine{Owner: user(1), With: "bob", ID: fmt.Sprint(i, " ", j), Stanza: words + strings.Repeat(".", 5000)}
+			}
+			_, err := tx.AppendPrivateLines(lines)
+			return err
+		})
+	}
+	if n, err := db.Reclaim(t.Context()); err != nil || n != 0 {
+		t.Errorf("reclaimed where nothing is free: %d, %v", n, err)
+	}
+	if err := db.Forget(t.Context(), user(1), Part{}); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := db.CollectArchive(t.Context(), time.Now()); err != nil || n != 6000 {
+		t.Fatalf("collected %d, %v", n, err)
+	}
+	freed, err := db.Reclaim(t.Context())
+	if err != nil || freed < 10<<20 {
+		t.Errorf("reclaimed %d bytes, %v", freed, err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(opts.Path)
+	if err != nil || len(data) > 24<<20 {
+		t.Errorf("the file has %d bytes, %v", len(data), err)
+	}
+	if bytes.Contains(data, []byte(words)) {
+		t.Error("the words are in the file still")
 	}
 }

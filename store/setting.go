@@ -52,6 +52,14 @@ func (tx *Tx) Unset(id UserID, scope, name string) error {
 	return nil
 }
 
+// UnsetBelow removes a plain setting from all users and scopes of a domain where its value is smaller, as text.
+func (tx *Tx) UnsetBelow(domain, name, value string) error {
+	if err := tx.exec(`DELETE FROM settings WHERE domain = $1 AND name = $2 AND value < $3`, domain, name, value); err != nil {
+		return fmt.Errorf("unset %q: %w", name, err)
+	}
+	return nil
+}
+
 // Settings returns the plain settings of a scope by name. The map is empty, not nil, where there are none.
 func (db *DB) Settings(ctx context.Context, id UserID, scope string) (map[string]string, error) {
 	settings := map[string]string{}

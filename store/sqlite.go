@@ -39,12 +39,14 @@ func openSQLite(ctx context.Context, path string) (pool, error) {
 		return pool{}, err
 	}
 	var p pool
+	// What is deleted is overwritten, so that nobody finds it in the file; auto_vacuum, which a file has from its beginning or never, lets the
+	// file get smaller, see reclaim.go.
 	if p.write, err = openPool(path, 1, url.Values{
 		"_txlock":       {"immediate"}, // a transaction that begins by reading could not become a writer later
 		"_journal_mode": {"WAL"},
 		"_synchronous":  {"FULL"}, // with WAL anything less answers before the disk has it
 		"_foreign_keys": {"on"},
-		"_pragma":       {fmt.Sprintf("journal_size_limit(%d)", sqliteWALLimit), fmt.Sprintf("cache_size(-%d)", sqliteWriteCache>>10)},
+		"_pragma":       {"auto_vacuum(incremental)", "secure_delete(on)", fmt.Sprintf("journal_size_limit(%d)", sqliteWALLimit), fmt.Sprintf("cache_size(-%d)", sqliteWriteCache>>10)},
 	}); err != nil {
 		return pool{}, err
 	}

@@ -70,5 +70,8 @@ func tidyOnce(ctx context.Context, db *store.DB, gateways []*component.Gateway, 
 		}
 	}
 	n, err := db.CollectArchive(ctx, time.Now().Add(-tidyGrace))
-	return deleted + n, err
+	if deleted += n; err == nil {
+		_, err = db.Reclaim(ctx)
+	}
+	return deleted, err
 }
