@@ -329,6 +329,9 @@ func (h *hearer) Keep(k muc.Kept) string {
 	return heard.ID
 }
 
+// Withdraw implements muc.Archive.
+func (h *hearer) Withdraw(id string) { h.a.offer(keepItem{refused: id}) }
+
 func (h *hearer) offer(item keepItem) {
 	if !h.a.offer(item) {
 		h.lost.Store(true)

@@ -117,7 +117,7 @@ func (a *archiver) keep(items []keepItem) bool {
 		if _, err = tx.AppendPrivateLines(private); err != nil {
 			return err
 		}
-		if err = tx.DeletePrivateLines(refused); err != nil {
+		if err = tx.DeleteLines(refused); err != nil {
 			return err
 		}
 		touched = place(items, ids)

@@ -388,3 +388,30 @@ func TestArchiveOfRefusedPrivateMessages(t *testing.T) {
 	}
 	wantLines(t, spoken(alice.page("bob%irc.example@irc.localhost", "")), "alice: m2")
 }
+
+// In a room it is the same, for who reads the archive and for who comes in.
+func TestArchiveOfRefusedMessages(t *testing.T) {
+	t.Parallel()
+	w, _ := newArchiveWorld(t)
+	alice := w.client("alice@localhost/phone")
+	s := w.join(alice, "alice")
+	for _, id := range []string{"m1", "m2"} {
+		alice.send(`<message type='groupchat' id='` + id + `' to='` + goJID + `'><body>` + id + `</body></message>`)
+		e := roomLine("alice", id)
+		e.Ref, e.Part, e.Of, e.Unplaced = next[transports.Send](t, s).Ref, 1, 1, true
+		s.emit(t, e)
+		alice.expect(`<message type='groupchat' id='` + id + `'/>`)
+		if id == "m1" {
+			wantLines(t, spoken(alice.page(goJID, "")), "alice: m1")
+			s.emit(t, transports.Done{Ref: e.Ref, Err: transports.NewError(transports.Denied, "Cannot send to channel.", nil)})
+			alice.expect(`<message type='error' id='m1'/>`)
+		}
+	}
+	wantLines(t, spoken(alice.page(goJID, "")), "alice: m2")
+	second := w.client("alice@localhost/second")
+	second.send(`<presence to='` + goJID + `/alice'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
+	for e := second.receive(); e.Name.Local != "message"; e = second.receive() {
+		continue
+	}
+	second.expect(`<message type='groupchat'><subject/></message>`)
+}

@@ -127,11 +127,11 @@ func (tx *Tx) AppendPrivateLines(lines []PrivateLine) ([]LineID, error) {
 	return ids, nil
 }
 
-// DeletePrivateLines deletes private lines by their ids. Those that are not there are passed over.
-func (tx *Tx) DeletePrivateLines(ids []string) error {
+// DeleteLines deletes lines by their ids. Those that are not there are passed over.
+func (tx *Tx) DeleteLines(ids []string) error {
 	for _, id := range ids {
 		if err := tx.exec(`DELETE FROM archive_lines WHERE id = $1`, id); err != nil {
-			return fmt.Errorf("delete private lines: %w", err)
+			return fmt.Errorf("delete lines: %w", err)
 		}
 	}
 	return nil

@@ -162,7 +162,19 @@ func (r *Room) Done(ref transports.Ref, err error, out *Out) {
 		if p.part > 0 && p.part < p.of {
 			e = transports.NewError(e.Kind, fmt.Sprintf("%d of %d lines went out, the rest did not. %s", p.part, p.of, e.Text), e.Err)
 		}
+		r.withdraw(p)
 		r.bounce(p.client, p.id, e, out)
+	}
+}
+
+// withdraw forgets a message that everybody saw and that the network did not deliver after all: nobody there heard it.
+func (r *Room) withdraw(p *pending) {
+	if p.kept == "" {
+		return
+	}
+	r.history.lines = slices.DeleteFunc(r.history.lines, func(l line) bool { return l.stanzaID == p.kept })
+	if r.opt.Archive != nil {
+		r.opt.Archive.Withdraw(p.kept)
 	}
 }
 
@@ -294,6 +306,7 @@ func (r *Room) message(e transports.Message, out *Out) {
 		how = KeepNot
 	}
 	l.stanzaID = r.keep(how, &e, &l)
+	p.kept = l.stanzaID
 	if l.id == "" {
 		l.id = l.stanzaID
 	}

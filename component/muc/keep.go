@@ -20,6 +20,8 @@ const (
 type Archive interface {
 	// Keep takes each message before it is shown, and returns the stanza id that it is shown with.
 	Keep(Kept) string
+	// Withdraw takes back a message that the network did not deliver after all, by its stanza id.
+	Withdraw(id string)
 	// Keeps reports whether messages are kept at all.
 	Keeps() bool
 }

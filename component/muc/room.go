@@ -136,7 +136,8 @@ type pending struct {
 	part    int // of how many the network has
 	of      int
 	batch   *batch
-	taken   bool // the network has it and everybody saw it; it may still say that it could not deliver it
+	taken   bool   // the network has it and everybody saw it; it may still say that it could not deliver it
+	kept    string // its stanza id, once it is taken
 }
 
 // Bounds of a room. Resources are the client's to choose, so somebody could come with any number of them, and have each line sent
