@@ -76,23 +76,74 @@ func unused(all []*reason, irc string) []string {
 	return out
 }
 
-// writeReport adds a part of a script to a report in Markdown: what was done, and what differs for which reason.
-func writeReport(b *strings.Builder, p *played, same int, found []difference, reasons []*reason) {
-	fmt.Fprintf(b, "\n## %s\n\n", p.title)
-	for _, s := range p.steps {
+// compared is a part of a script, with what differs in it and why.
+type compared struct {
+	*played
+	same    int
+	found   []difference
+	reasons []*reason // of each difference; nil where there is none
+}
+
+// compareReport is what came of a comparison, in Markdown: the reasons, with the parts of the script that they are of, and then part by part what was
+// done and what differs.
+func compareReport(irc string, all []*compared) string {
+	var b strings.Builder
+	same, counts := 0, map[string]int{}
+	var order []*reason
+	parts := map[*reason][]string{}
+	for _, c := range all {
+		same += c.same
+		for _, r := range c.reasons {
+			if r == nil {
+				counts["unexplained"]++
+				continue
+			}
+			counts[r.verdict]++
+			if parts[r] == nil {
+				order = append(order, r)
+			}
+			if !slices.Contains(parts[r], c.title) {
+				parts[r] = append(parts[r], c.title)
+			}
+		}
+	}
+	fmt.Fprintf(&b, "# biboumi 9.0 and passerelle, with %s\n\nThe same: %d stanzas and lines.", irc, same)
+	for _, verdict := range append(slices.Clone(verdicts), "unexplained") {
+		fmt.Fprintf(&b, " %s: %d.", verdict, counts[verdict])
+	}
+	b.WriteString("\n\n| verdict | reason | in |\n|---|---|---|\n")
+	for _, verdict := range verdicts {
+		for _, r := range order {
+			if r.verdict == verdict {
+				fmt.Fprintf(&b, "| %s | %s | %s |\n", verdict, tableCell.Replace(r.text), strings.Join(parts[r], "; "))
+			}
+		}
+	}
+	for _, c := range all {
+		c.write(&b)
+	}
+	return b.String()
+}
+
+// tableCell makes text fit for a table.
+var tableCell = strings.NewReplacer("|", "\\|", "`", "'")
+
+// write adds a part to a report.
+func (c *compared) write(b *strings.Builder) {
+	fmt.Fprintf(b, "\n## %s\n\n", c.title)
+	for _, s := range c.steps {
 		fmt.Fprintf(b, "    %s\n", strings.ReplaceAll(s, "\n", "\n    "))
 	}
-	fmt.Fprintf(b, "\nThe same: %d.\n", same)
-	if len(found) == 0 {
+	fmt.Fprintf(b, "\nThe same: %d.\n", c.same)
+	if len(c.found) == 0 {
 		return
 	}
-	cell := strings.NewReplacer("|", "\\|", "`", "'")
 	b.WriteString("\n| who sees it | difference | verdict | reason |\n|---|---|---|---|\n")
-	for i, d := range found {
-		r := reasons[i]
+	for i, d := range c.found {
+		r := c.reasons[i]
 		if r == nil {
-			r = &reason{verdict: "unknown"}
+			r = &reason{verdict: "unexplained"}
 		}
-		fmt.Fprintf(b, "| %s | `%s` | %s | %s |\n", strings.Join(d.clients, ", "), cell.Replace(d.what), r.verdict, cell.Replace(r.text))
+		fmt.Fprintf(b, "| %s | `%s` | %s | %s |\n", strings.Join(d.clients, ", "), tableCell.Replace(d.what), r.verdict, tableCell.Replace(r.text))
 	}
 }

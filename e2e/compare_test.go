@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"flag"
-	"fmt"
 	"net"
 	"os"
 	"strings"
@@ -32,23 +31,24 @@ func TestCompare(t *testing.T) {
 				t.Fatal(err)
 			}
 			theirs, ours := withBiboumi(t, irc, parts), withPasserelle(t, program, irc, parts)
-			var report strings.Builder
-			fmt.Fprintf(&report, "# biboumi 9.0 and passerelle, with %s\n", irc)
+			var all []*compared
 			for i := range parts {
-				same, found := compare(theirs[i], ours[i])
-				why := make([]*reason, len(found))
-				for j, d := range found {
-					if why[j] = find(reasons, irc, d); why[j] == nil {
+				c := &compared{played: ours[i]}
+				c.same, c.found = compare(theirs[i], ours[i])
+				for _, d := range c.found {
+					r := find(reasons, irc, d)
+					if r == nil {
 						t.Errorf("%s", d)
 					}
+					c.reasons = append(c.reasons, r)
 				}
-				writeReport(&report, ours[i], same, found, why)
+				all = append(all, c)
 			}
 			for _, glob := range unused(reasons, irc) {
 				t.Errorf("nothing differs so any more: %s", glob)
 			}
 			if *comparison != "" {
-				if err := os.WriteFile(*comparison+"-"+irc+".md", []byte(report.String()), 0o600); err != nil {
+				if err := os.WriteFile(*comparison+"-"+irc+".md", []byte(compareReport(irc, all)), 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}
