@@ -121,11 +121,11 @@ func benchIdleSessions(b *testing.B, away bool, lines int) {
 		if err := irc.Start(); err != nil {
 			b.Fatal(err)
 		}
-		options := ""
+		options := "connects_per_second = 0"
 		if away {
-			options = `always_on = "default"`
+			options += "\nalways_on = \"default\""
 		}
-		process := startForBench(b, xmpp.Addr, irc.Addr(), options)
+		process := startBare(b, xmpp.Addr, irc.Addr(), options)
 		x := <-xmpp.Conns
 		answers := xmpptest.NewCounter(x, "<subject")
 		joinAll := func(from, to int) {
@@ -197,19 +197,14 @@ func talkForBench(b *testing.B, addr string, rooms, lines int) {
 	}
 }
 
-// startForBench builds the program and runs it.
-func startForBench(b *testing.B, xmpp, irc, options string) *realservers.Process {
+// startBare builds the program and runs it, with an operator's defaults and the settings.
+func startBare(b testing.TB, xmpp, irc, settings string) *realservers.Process {
 	b.Helper()
 	dir := b.TempDir()
-	binary := filepath.Join(dir, "passerelle")
-	build := exec.Command("go", "build", "-o", binary, "passerelle/cmd/passerelle")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		b.Fatalf("build: %v\n%s", err, out)
-	}
+	binary := build(b)
 	file := filepath.Join(dir, "passerelle.toml")
-	text := fmt.Sprintf("[[irc]]\ndomain = %q\nsecret = %q\nserver = %q\nconnects_per_second = 0\n%s\n[[irc.network]]\nname = %q\naddresses = [%q]\ntls = false\n[store]\npath = %q\n[admin]\nlisten = \"\"\n",
-		"irc.localhost", "s", xmpp, options, "irc.bench", irc, filepath.Join(dir, "p.db"))
+	text := fmt.Sprintf("[[irc]]\ndomain = %q\nsecret = %q\nserver = %q\n%s\n[[irc.network]]\nname = %q\naddresses = [%q]\ntls = false\n[store]\npath = %q\n[admin]\nlisten = \"\"\n",
+		"irc.localhost", "s", xmpp, settings, "irc.bench", irc, filepath.Join(dir, "p.db"))
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		b.Fatal(err)
 	}
@@ -222,7 +217,7 @@ func startForBench(b *testing.B, xmpp, irc, options string) *realservers.Process
 }
 
 // residentKiB is VmRSS of a process.
-func residentKiB(b *testing.B, pid int) int {
+func residentKiB(b testing.TB, pid int) int {
 	b.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

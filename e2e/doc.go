@@ -15,6 +15,8 @@
 //	go test ./e2e -run TestScenarios/ejabberd-inspircd             with a pair of them
 //	go test ./e2e -run TestScenarios/ejabberd-inspircd/join-order  one scenario
 //
+// PASSERELLE_FAULTS=1 has the tests of faults take the users and the times that docs/perf.md has figures of: some minutes, one of them eleven.
+//
 // A failure prints the line of the script, what was expected, what came, what had come before, and the end of the gateway's log.
 //
 // # A scenario

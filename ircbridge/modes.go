@@ -215,9 +215,12 @@ func (t translator) modes(dst []transports.Event, e *girc.Event) []transports.Ev
 		by = plain(e.Source.Name)
 	}
 	changed := transports.ModesChanged{Room: room}
+	// After a netsplit servers give thousands the ranks back that they had: nobody would read that.
+	_, said := t.author(e)
 	t.eachMode(e.Params[1], e.Params[2:], func(letter byte, set bool, param string) {
 		rank, isRank := t.isup.rankOfMode(letter)
 		if !isRank {
+			said = true
 			noteMode(&changed, letter, set, param)
 			return
 		}
@@ -234,6 +237,9 @@ func (t translator) modes(dst []transports.Event, e *girc.Event) []transports.Ev
 	})
 	if changed.Set|changed.Unset != 0 {
 		dst = append(dst, changed)
+	}
+	if !said {
+		return dst
 	}
 	return t.notice(dst, room, "Mode "+e.Params[0]+" ["+strings.Join(e.Params[1:], " ")+"] by "+by)
 }

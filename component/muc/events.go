@@ -62,7 +62,7 @@ func (r *Room) enter(e transports.Entered, out *Out) {
 	for _, m := range e.Members {
 		if m.Person != nil && len(r.occupants) < maxOccupants {
 			o := occupant{person: m.Person, first: m.Person, role: m.Role}
-			if was, ok := before[m.Person.Nick]; ok && (was.person.Host == m.Person.Host || was.person.Host == "" || m.Person.Host == "") {
+			if was, ok := before[m.Person.Nick]; ok && sameUser(was.person, m.Person) {
 				o.first = was.first
 			}
 			r.occupants[m.Person.Nick] = o
@@ -344,9 +344,9 @@ func (r *Room) joined(e transports.Joined, out *Out) {
 	r.changed(nick, was, nil, hold, out)
 }
 
-// sameUser reports whether somebody who has the nick of another is him.
+// sameUser reports whether somebody who has the nick of another is him, as far as the network says.
 func sameUser(a, b *transports.Person) bool {
-	return a != nil && a.Host == b.Host && a.Ident == b.Ident
+	return a != nil && (a.Host == "" || b.Host == "" || a.Host == b.Host && a.Ident == b.Ident)
 }
 
 func (r *Room) parted(e transports.Parted, out *Out) {

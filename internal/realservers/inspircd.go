@@ -96,11 +96,12 @@ func (n *Inspircd) launch(path string, o InspircdOptions) (launch, error) {
 		Ident                            bool
 		WebIRC                           string
 		Connections, Channels            int
+		Usual                            bool
 		OperName, OperPassword           string
 	}{
 		n.dir, n.Name, freeport.Port(n.Addr), freeport.Port(n.TLSAddr), ServicesName, freeport.Port(n.servicesAddr), servicesPassword,
 		strings.Fields(inspircdModules), o.Ident, o.WebIRC,
-		cmp.Or(o.Limits.Connections, 100_000), cmp.Or(o.Limits.Channels, 10_000), OperName, OperPassword,
+		cmp.Or(o.Limits.Connections, 100_000), cmp.Or(o.Limits.Channels, 10_000), o.Limits.Usual, OperName, OperPassword,
 	}); err != nil {
 		return launch{}, err
 	}
@@ -120,8 +121,8 @@ var inspircdConfig = template.Must(template.New("inspircd.conf").Parse(`<config 
 <server name="{{.Name}}" description="test server" network="Test" id="0TS">
 <admin name="test" nick="test" email="test@example.org">
 <bind address="127.0.0.1" port="{{.Port}}" type="clients">
-<connect name="all" allow="*" timeout="60" pingfreq="120" hardsendq="16M" softsendq="8M" recvq="1M" localmax="{{.Connections}}"
-	globalmax="{{.Connections}}" limit="100000" maxchans="{{.Channels}}" threshold="100000" commandrate="1000000" fakelag="no" maxconnwarn="no"
+<connect name="all" allow="*" timeout="60" pingfreq="120" localmax="{{.Connections}}" globalmax="{{.Connections}}" limit="100000" maxchans="{{.Channels}}"
+	{{if not .Usual}}hardsendq="16M" softsendq="8M" recvq="1M" threshold="100000" commandrate="1000000" fakelag="no"{{end}} maxconnwarn="no"
 	resolvehostnames="no" useident="{{if .Ident}}yes{{else}}no{{end}}">
 <dns server="127.0.0.1" enabled="no">
 <performance quietbursts="yes" nouserdns="yes">

@@ -14,6 +14,7 @@ import (
 type NgircdOptions struct {
 	Name   string // the server's name, with a dot in it; "irc.test.example" if empty
 	WebIRC string // the password of gateways that it trusts, if not empty
+	Peer   string // another server that may link to it, with PeerPassword, if not empty
 	Limits IRCLimits
 	Log    io.Writer // what it writes, if not nil; used by another goroutine
 }
@@ -22,7 +23,12 @@ type NgircdOptions struct {
 type IRCLimits struct {
 	Connections int // from an address
 	Channels    int // that somebody may be in
+	// Usual has the server slow down and throw out who says much, as servers do by default.
+	Usual bool
 }
+
+// PeerPassword is what another IRC server links with.
+const PeerPassword = "open"
 
 // Who may become an operator of the IRC servers.
 const (
@@ -53,7 +59,15 @@ func StartNgircd(ctx context.Context, o NgircdOptions) (*Ngircd, error) {
 		n.Name = "irc.test.example"
 	}
 	n.life = life{name: "ngircd", user: nobody, log: o.Log, listen: []*string{&n.Addr}, prepare: func() (launch, error) {
-		if err := n.write("ngircd.conf", fmt.Sprintf(ngircdConfig, n.Name, freeport.Port(n.Addr), o.Limits.Connections, o.Limits.Channels, o.WebIRC, OperName, OperPassword)); err != nil {
+		penalty := 0
+		if o.Limits.Usual {
+			penalty = -1 // no limit to it
+		}
+		config := fmt.Sprintf(ngircdConfig, n.Name, freeport.Port(n.Addr), o.Limits.Connections, o.Limits.Channels, penalty, o.WebIRC, OperName, OperPassword)
+		if o.Peer != "" {
+			config += fmt.Sprintf("[Server]\n\tName = %s\n\tMyPassword = %s\n\tPeerPassword = %s\n\tPassive = yes\n", o.Peer, PeerPassword, PeerPassword)
+		}
+		if err := n.write("ngircd.conf", config); err != nil {
 			return launch{}, err
 		}
 		return launch{
@@ -84,7 +98,7 @@ const ngircdConfig = `; written by a test
 	MaxConnectionsIP = %d
 	MaxJoins = %d
 	MaxNickLength = 30
-	MaxPenaltyTime = 0
+	MaxPenaltyTime = %d
 	MaxListSize = 0
 	PingTimeout = 120
 	PongTimeout = 20
