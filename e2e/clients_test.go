@@ -32,6 +32,23 @@ func withClient(t *testing.T, hold func(p *party), servers ...string) {
 	}
 }
 
+// onEachServer runs a test with servers in this process, and with each of the real XMPP servers.
+func onEachServer(t *testing.T, hold func(t *testing.T, program string, s *servers)) {
+	t.Helper()
+	t.Parallel()
+	program := build(t)
+	for name, start := range map[string]func(testing.TB) *servers{
+		"fake":     fakeServers,
+		"prosody":  func(t testing.TB) *servers { return realServers(t, "prosody", "ngircd") },
+		"ejabberd": func(t testing.TB) *servers { return realServers(t, "ejabberd", "inspircd") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			hold(t, program, start(t))
+		})
+	}
+}
+
 func newParty(t *testing.T, program string, s *servers) *party {
 	t.Helper()
 	g := newGateway(t, program, s)

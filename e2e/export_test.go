@@ -14,18 +14,7 @@ import (
 // Where the gateway has no web pages that are safe, a user's export goes to the upload service of his own server, and he gets the link. The
 // operator has it in a file that only he may read.
 func TestExportWithoutPages(t *testing.T) {
-	t.Parallel()
-	program := build(t)
-	for name, start := range map[string]func(testing.TB) *servers{
-		"fake":     fakeServers,
-		"prosody":  func(t testing.TB) *servers { return realServers(t, "prosody", "ngircd") },
-		"ejabberd": func(t testing.TB) *servers { return realServers(t, "ejabberd", "inspircd") },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			exportWithoutPages(t, program, start(t))
-		})
-	}
+	onEachServer(t, exportWithoutPages)
 }
 
 func exportWithoutPages(t *testing.T, program string, s *servers) {

@@ -17,18 +17,7 @@ import (
 // Somebody whose client has no forms sets a password: the bot gives a link in chat, a preview does not use it up, the page takes the
 // password once, and the gateway says so.
 func TestOneTimeLink(t *testing.T) {
-	t.Parallel()
-	program := build(t)
-	for name, start := range map[string]func(testing.TB) *servers{
-		"fake":     fakeServers,
-		"prosody":  func(t testing.TB) *servers { return realServers(t, "prosody", "ngircd") },
-		"ejabberd": func(t testing.TB) *servers { return realServers(t, "ejabberd", "ngircd") },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			useLink(t, program, start(t))
-		})
-	}
+	onEachServer(t, useLink)
 }
 
 func useLink(t *testing.T, program string, s *servers) {
