@@ -13,6 +13,7 @@ alice <* <presence from='#go%$NET@$GW/alice'><x xmlns='http://jabber.org/protoco
 alice <* <message from='#go%$NET@$GW' type='groupchat'><body>You are back in this room. Messages are missing here: there was no connection to $NET for * s.</body></message>
 alice > <message to='#go%$NET@$GW' type='groupchat' id='m'><body>here I am</body></message>
 irc bob <* :alice!* PRIVMSG #go :here I am
+alice <* <message from='#go%$NET@$GW/alice' type='groupchat' id='m'/>
 # What is missing is marked for whoever reads it later.
 alice > <iq type='set' id='a' to='#go%$NET@$GW'><query xmlns='urn:xmpp:mam:2'><set xmlns='http://jabber.org/protocol/rsm'><before/><max>2</max></set></query></iq>
 alice <* <message from='#go%$NET@$GW'><result xmlns='urn:xmpp:mam:2'><forwarded xmlns='urn:xmpp:forward:0'>

@@ -38,7 +38,7 @@ func holdProfanity(p *party) {
 
 	// It runs a command with a form; the answer is said in the first window.
 	do("/cmd list "+networkJID, `^\S+ !   configure`)
-	do("/cmd exec configure "+networkJID, `Form title: Your settings on this IRC network`)
+	do("/cmd exec configure "+networkJID, `Form title: Your settings on this network`)
 	do("/field1 ally", `\[field1\].* ally`)
 	do("/form submit", `^\S+ ! configure completed`)
 
