@@ -67,10 +67,7 @@ func (t *Transport) Reload(opt Options) {
 	last := t.rules()
 	t.change(newRules(opt))
 	t.mu.Lock()
-	open := make([]*session, 0, len(t.sessions))
-	for _, s := range t.sessions {
-		open = append(open, s)
-	}
+	open := t.open()
 	t.mu.Unlock()
 	for _, s := range open {
 		s.review(last)

@@ -6,7 +6,9 @@ import (
 	"crypto/x509"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -233,15 +235,15 @@ func (t *Transport) hasLeft(s *session) {
 	}
 }
 
+// open are the sessions of the moment; the caller holds mu.
+func (t *Transport) open() []*session { return slices.Collect(maps.Values(t.sessions)) }
+
 // Shutdown closes every session with the reason and waits until all of them have left their networks, or until ctx ends.
 // It may be called more than once.
 func (t *Transport) Shutdown(ctx context.Context, reason string) error {
 	t.mu.Lock()
 	t.closed = true
-	open := make([]*session, 0, len(t.sessions))
-	for _, s := range t.sessions {
-		open = append(open, s)
-	}
+	open := t.open()
 	t.mu.Unlock()
 	for _, s := range open {
 		s.Close(reason)
