@@ -92,16 +92,14 @@ func (g *Gateway) readRelations(ctx context.Context, jid transports.Address) (*r
 			return nil, err
 		}
 		r.archive = g.readArchivePrefs(set)
-		if set, err = g.opt.Store.SettingScopes(ctx, id, forgottenName); err != nil {
-			return nil, err
-		}
-		r.forgotten = readForgotten(set)
 	}
-	if r.persists, err = g.readPersists(ctx, id); err != nil {
+	set, err := g.opt.Store.SettingsCalled(ctx, id, append(numberSettings[:], SettingPersistent, forgottenName)...)
+	if err != nil {
 		return nil, err
 	}
-	if r.numbers, err = g.readNumbers(ctx, id); err != nil {
-		return nil, err
+	r.persists, r.numbers = readPersists(set[SettingPersistent]), readNumbers(set)
+	if g.archive != nil {
+		r.forgotten = readForgotten(set[forgottenName])
 	}
 	for _, c := range contacts {
 		add(&r.contacts, c)

@@ -36,18 +36,15 @@ type number struct{ name, scope string }
 // numberSettings are the names of those settings.
 var numberSettings = [...]string{SettingHistory, SettingDays}
 
-func (g *Gateway) readNumbers(ctx context.Context, id store.UserID) (map[number]int, error) {
+// readNumbers reads those settings, by name and scope; nil where none is set.
+func readNumbers(set map[string]map[string]string) map[number]int {
 	var numbers map[number]int
 	for _, name := range numberSettings {
-		set, err := g.opt.Store.SettingScopes(ctx, id, name)
-		if err != nil {
-			return nil, err
-		}
-		for scope, value := range set {
+		for scope, value := range set[name] {
 			setNumber(&numbers, number{name, scope}, value)
 		}
 	}
-	return numbers, nil
+	return numbers
 }
 
 // setNumber notes a setting; what is no number is not set. The map is nil as long as nothing is.

@@ -51,16 +51,16 @@ func (a *AlwaysOn) setDefaults() {
 // away is not asked again with each of his stanzas.
 const comeBackAfter = time.Minute
 
-func (g *Gateway) readPersists(ctx context.Context, id store.UserID) (map[string]bool, error) {
-	set, err := g.opt.Store.SettingScopes(ctx, id, SettingPersistent)
-	if err != nil || len(set) == 0 {
-		return nil, err
+// readPersists reads where somebody wants to stay, by scope; nil where he said nothing.
+func readPersists(set map[string]string) map[string]bool {
+	if len(set) == 0 {
+		return nil
 	}
 	persists := make(map[string]bool, len(set))
 	for scope, value := range set {
 		persists[scope], _ = transports.ParseBool(value)
 	}
-	return persists, nil
+	return persists
 }
 
 // persists reports whether the user, who has a session, wants to stay in a room, and may.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // A setting has a name within a scope of a user. Scopes are the caller's words, such as "network:irc.libera.chat". A setting is
@@ -80,15 +81,31 @@ func (db *DB) Settings(ctx context.Context, id UserID, scope string) (map[string
 
 // SettingScopes returns the values of a plain setting that a user has in several scopes, by scope.
 func (db *DB) SettingScopes(ctx context.Context, id UserID, name string) (map[string]string, error) {
-	values := map[string]string{}
-	err := db.query(ctx, func(rows *sql.Rows) error {
-		var scope, value string
-		err := rows.Scan(&scope, &value)
-		values[scope] = value
-		return err
-	}, `SELECT scope, value FROM settings WHERE domain = $1 AND jid = $2 AND name = $3 AND value IS NOT NULL`, id.Domain, id.JID, name)
+	values, err := db.SettingsCalled(ctx, id, name)
 	if err != nil {
-		return nil, fmt.Errorf("read the setting %q: %w", name, err)
+		return nil, err
+	}
+	return values[name], nil
+}
+
+// SettingsCalled returns the values of plain settings that a user has in several scopes, by name and scope. Each name has a map.
+func (db *DB) SettingsCalled(ctx context.Context, id UserID, names ...string) (map[string]map[string]string, error) {
+	values, args, in := make(map[string]map[string]string, len(names)), []any{id.Domain, id.JID}, ""
+	for _, name := range names {
+		values[name] = map[string]string{}
+		args = append(args, name)
+		in += fmt.Sprintf(", $%d", len(args))
+	}
+	err := db.query(ctx, func(rows *sql.Rows) error {
+		var name, scope, value string
+		if err := rows.Scan(&name, &scope, &value); err != nil {
+			return err
+		}
+		values[name][scope] = value
+		return nil
+	}, `SELECT name, scope, value FROM settings WHERE domain = $1 AND jid = $2 AND name IN (`+strings.TrimPrefix(in, ", ")+`) AND value IS NOT NULL`, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read the settings %q: %w", names, err)
 	}
 	return values, nil
 }
