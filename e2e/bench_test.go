@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -151,21 +150,21 @@ func benchIdleSessions(b *testing.B, away bool, lines int) {
 		// One user first: the code that joining takes is then in memory, and is not counted as the sessions'.
 		joinAll(0, 1)
 		time.Sleep(rest)
-		before := residentKiB(b, process.Pid())
+		before := residentKiB(b, process)
 		start := time.Now()
 		joinAll(1, users+1)
 		b.ReportMetric(float64(users)/time.Since(start).Seconds(), "joins/s")
 		if lines > 0 {
 			talkForBench(b, irc.Addr(), users, lines)
 		}
-		ticks := cpuTicks(b, process.Pid())
+		busy := cpuTime(b, process)
 		// The time at rest is part of what is measured: what the joins left behind goes with the garbage.
 		time.Sleep(rest)
-		after := residentKiB(b, process.Pid())
+		after := residentKiB(b, process)
 		b.ReportMetric(float64(before)/1024, "MiB-one")
 		b.ReportMetric(float64(after)/1024, "MiB-joined")
 		b.ReportMetric(float64(after-before)/users, "KiB/session")
-		b.ReportMetric(float64(cpuTicks(b, process.Pid())-ticks)/100/rest.Seconds(), "cores-at-rest")
+		b.ReportMetric((cpuTime(b, process)-busy).Seconds()/rest.Seconds(), "cores-at-rest")
 		process.Stop()
 		_ = x.Close()
 		if err := irc.Stop(); err != nil {
@@ -216,34 +215,22 @@ func startBare(b testing.TB, xmpp, irc, settings string) *realservers.Process {
 	return p
 }
 
-// residentKiB is VmRSS of a process.
-func residentKiB(b testing.TB, pid int) int {
+// residentKiB is the memory of a program.
+func residentKiB(b testing.TB, p *realservers.Process) int {
 	b.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		b.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(text), "VmRSS:")
-	n, err := strconv.Atoi(strings.Fields(rest)[0])
+	n, err := p.ResidentKiB()
 	if err != nil {
 		b.Fatal(err)
 	}
 	return n
 }
 
-// cpuTicks is the processor time of a process in hundredths of a second.
-func cpuTicks(b *testing.B, pid int) int {
+// cpuTime is the processor time of a program.
+func cpuTime(b *testing.B, p *realservers.Process) time.Duration {
 	b.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	d, err := p.CPU()
 	if err != nil {
 		b.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(string(text), ") ")
-	f := strings.Fields(rest)
-	user, err1 := strconv.Atoi(f[11])
-	system, err2 := strconv.Atoi(f[12])
-	if err1 != nil || err2 != nil {
-		b.Fatal(err1, err2)
-	}
-	return user + system
+	return d
 }

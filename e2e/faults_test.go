@@ -70,7 +70,7 @@ func TestHerd(t *testing.T) {
 			joined := time.Since(start)
 			came, busiest, _ := way.herd()
 			t.Logf("%d users joined %d channels each in %.1f s: %d connections, %d in the busiest second", users, channels, joined.Seconds(), came, busiest)
-			before := residentKiB(t, gateway.Pid())
+			before := residentKiB(t, gateway)
 
 			way.Cut()
 			server.Kill()
@@ -83,7 +83,7 @@ func TestHerd(t *testing.T) {
 			took := time.Since(start)
 			came, busiest, hungUp := way.herd()
 			t.Logf("after the restart all were back in %.1f s: %d connections, %d in the busiest second, %d thrown out; memory %.1f MiB before, %.1f MiB after",
-				took.Seconds(), came, busiest, hungUp, float64(before)/1024, float64(residentKiB(t, gateway.Pid()))/1024)
+				took.Seconds(), came, busiest, hungUp, float64(before)/1024, float64(residentKiB(t, gateway))/1024)
 			if hungUp > 0 || came > users+users/10 || busiest > 130 {
 				t.Errorf("%d connections of %d users, %d in the busiest second, %d thrown out", came, users, busiest, hungUp)
 			}
@@ -253,12 +253,12 @@ func TestHugeChannel(t *testing.T) {
 	}
 	quiet := newTalk(ctx, t, s)
 	calm := quiet.latency(2 * time.Second)
-	before := residentKiB(t, g.process.Pid())
+	before := residentKiB(t, g.process)
 	start := time.Now()
 	watch := newWatcher(ctx, t, s, "carol", "#big%huge.example")
 	during := quiet.latency(5 * time.Second)
 	watch.until("she is in", func(w *watcher) bool { return w.in })
 	t.Logf("a channel of %d people: %d presences, in after %.1f s; memory %.1f MiB before, %.1f MiB after", members, watch.present, time.Since(start).Seconds(),
-		float64(before)/1024, float64(residentKiB(t, g.process.Pid()))/1024)
+		float64(before)/1024, float64(residentKiB(t, g.process))/1024)
 	t.Logf("latency of somebody else's messages, median and worst: %v before, %v during", calm, during)
 }

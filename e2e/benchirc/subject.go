@@ -11,8 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	_ "modernc.org/sqlite" // the database of biboumi
@@ -176,34 +174,4 @@ func spawn(cmd *exec.Cmd) (*subject, error) {
 		return nil, err
 	}
 	return &subject{process: p}, nil
-}
-
-// resident is the memory of the process in KiB, as the kernel counts it.
-func (s *subject) resident() (int, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.process.Pid()))
-	if err != nil {
-		return 0, err
-	}
-	_, rest, _ := strings.Cut(string(text), "VmRSS:")
-	fields := strings.Fields(rest)
-	if len(fields) == 0 {
-		return 0, errors.New("the kernel does not tell the memory of the process")
-	}
-	return strconv.Atoi(fields[0])
-}
-
-// cpu is the processor time of the process, in steps of 10 ms.
-func (s *subject) cpu() (time.Duration, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.process.Pid()))
-	if err != nil {
-		return 0, err
-	}
-	_, rest, _ := strings.Cut(string(text), ") ")
-	f := strings.Fields(rest)
-	if len(f) < 13 {
-		return 0, errors.New("the kernel does not tell the time of the process")
-	}
-	own, err1 := strconv.Atoi(f[11])
-	system, err2 := strconv.Atoi(f[12])
-	return time.Duration(own+system) * 10 * time.Millisecond, errors.Join(err1, err2)
 }

@@ -64,7 +64,7 @@ func (r *run) join(ctx context.Context, from, to int, channel func(i int) string
 
 // costs runs f and says how long it took, and how much of the processor the program had.
 func (r *run) costs(f func() error) (took, cpu time.Duration, err error) {
-	before, err := r.cpu()
+	before, err := r.process.CPU()
 	if err != nil {
 		return 0, 0, err
 	}
@@ -73,7 +73,7 @@ func (r *run) costs(f func() error) (took, cpu time.Duration, err error) {
 		return 0, 0, err
 	}
 	took = time.Since(start)
-	after, err := r.cpu()
+	after, err := r.process.CPU()
 	return took, after - before, err
 }
 
@@ -98,7 +98,7 @@ func sessions(ctx context.Context, r *run) error {
 	if err := pause(ctx, rest/time.Duration(r.scale)); err != nil {
 		return err
 	}
-	before, err := r.resident()
+	before, err := r.process.ResidentKiB()
 	if err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func sessions(ctx context.Context, r *run) error {
 		return err
 	}
 	r.report("1,000 sessions at rest", "%.3f core", cpu.Seconds()/took.Seconds())
-	after, err := r.resident()
+	after, err := r.process.ResidentKiB()
 	r.report("memory, 1,000 sessions in a channel each", "%.1f MB", float64(after)*1024/1e6)
 	r.report("a further session", "%.1f KiB", float64(after-before)/float64(n))
 	return err
@@ -294,7 +294,7 @@ func crowds(ctx context.Context, r *run) error {
 	if err := pause(ctx, rest/time.Duration(r.scale)); err != nil {
 		return err
 	}
-	memory, err := r.resident()
+	memory, err := r.process.ResidentKiB()
 	r.report("memory then", "%.0f MB", float64(memory)*1024/1e6)
 	return err
 }

@@ -1,17 +1,16 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"net"
-	"strings"
 	"sync"
 	"time"
 
 	"passerelle/internal/realservers/freeport"
+	"passerelle/internal/xmpptest"
 )
 
 // xmppServer takes one component and moves bytes. What comes is counted, not understood.
@@ -46,30 +45,14 @@ func (x *xmppServer) accept() {
 		if err != nil {
 			return
 		}
-		r := bufio.NewReader(conn)
-		if until(r, "<stream:stream") != nil {
+		r, err := xmpptest.AcceptRaw(conn)
+		if err != nil {
 			continue // somebody tried whether the port is open
 		}
-		_, _ = io.WriteString(conn, "<?xml version='1.0'?><stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams' id='1' from='bench'>")
-		if until(r, "</handshake") != nil {
-			continue
-		}
-		_, _ = io.WriteString(conn, "<handshake/>")
 		x.joined <- conn
 		x.read(r)
 		return
 	}
-}
-
-// until reads to the end of the tag that begins so.
-func until(r *bufio.Reader, tag string) error {
-	for s := ""; !strings.Contains(s, tag); {
-		var err error
-		if s, err = r.ReadString('>'); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // await waits for the component.
@@ -96,11 +79,9 @@ func (x *xmppServer) read(r io.Reader) {
 		if x.each != nil {
 			rest = x.messages(data)
 		} else {
-			x.seen += bytes.Count(data, x.mark)
-			rest = min(len(x.mark)-1, len(data))
-			if i := bytes.LastIndex(data, x.mark); i >= 0 {
-				rest = min(rest, len(data)-i-len(x.mark))
-			}
+			var n int
+			n, rest = xmpptest.CountMarks(data, x.mark)
+			x.seen += n
 		}
 		x.failed = err
 		if x.more != nil {

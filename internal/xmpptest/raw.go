@@ -31,19 +31,37 @@ func NewRaw(t testing.TB) *Raw {
 		if err != nil {
 			return // the test is over
 		}
-		r := bufio.NewReader(conn)
-		if readPast(r, "<stream:stream") != nil {
-			return
-		}
 		// A component that does not come so far shows as a test that waits.
-		_, _ = io.WriteString(conn, "<?xml version='1.0'?><stream:stream xmlns='"+nsComponent+"' xmlns:stream='"+nsStream+"' id='1' from='raw'>")
-		if readPast(r, "</handshake") != nil {
-			return
+		if _, err := AcceptRaw(conn); err == nil {
+			conns <- conn
 		}
-		_, _ = io.WriteString(conn, "<handshake/>")
-		conns <- conn
 	}()
 	return &Raw{Addr: l.Addr().String(), Conns: conns}
+}
+
+// AcceptRaw lets a component in that says it is one (XEP-0114 §3), and returns what it says then. It checks no secret.
+func AcceptRaw(conn net.Conn) (*bufio.Reader, error) {
+	r := bufio.NewReader(conn)
+	if err := readPast(r, "<stream:stream"); err != nil {
+		return nil, err
+	}
+	// An error of writing shows when reading.
+	_, _ = io.WriteString(conn, "<?xml version='1.0'?><stream:stream xmlns='"+nsComponent+"' xmlns:stream='"+nsStream+"' id='1' from='raw'>")
+	if err := readPast(r, "</handshake"); err != nil {
+		return nil, err
+	}
+	_, err := io.WriteString(conn, "<handshake/>")
+	return r, err
+}
+
+// CountMarks counts how often a mark stands in data. What is left over at the end may be the beginning of one, which belongs before what
+// comes next.
+func CountMarks(data, mark []byte) (n, left int) {
+	left = min(len(mark)-1, len(data))
+	if i := bytes.LastIndex(data, mark); i >= 0 {
+		left = min(left, len(data)-i-len(mark))
+	}
+	return bytes.Count(data, mark), left
 }
 
 // readPast reads to the end of the tag that begins so.
@@ -79,13 +97,9 @@ func (c *Counter) Until(n int) error {
 			return fmt.Errorf("after %d of %d marks: %w", c.seen, n, err)
 		}
 		data := c.buf[:c.keep+k]
-		c.seen += bytes.Count(data, c.mark)
-		// A mark that is cut in two by the end of the read is counted with the next one.
-		rest := min(len(c.mark)-1, len(data))
-		if i := bytes.LastIndex(data, c.mark); i >= 0 {
-			rest = min(rest, len(data)-i-len(c.mark))
-		}
-		c.keep = copy(c.buf, data[len(data)-rest:])
+		n, left := CountMarks(data, c.mark)
+		c.seen += n
+		c.keep = copy(c.buf, data[len(data)-left:])
 	}
 	return nil
 }
