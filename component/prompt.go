@@ -18,7 +18,7 @@ func (u *user) prompt(in *inbound, _ entity) {
 		b.End().End()
 		return
 	}
-	t, err := u.g.opt.Transport.Find(root.Child(nsGateway, "query").Child(nsGateway, "prompt").Text())
+	t, err := u.g.opt.Transport.Find(lang, root.Child(nsGateway, "query").Child(nsGateway, "prompt").Text(), transports.TargetDomain)
 	if err != nil {
 		u.refuse(in, transports.AsError(err))
 		return

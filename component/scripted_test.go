@@ -54,7 +54,7 @@ func (s *scripted) Parse(local string) (transports.Target, error) {
 	return transports.Target{Kind: transports.TargetContact, Network: local[i+1:], ID: local[:i]}, nil
 }
 
-func (s *scripted) Find(input string) (transports.Target, error) {
+func (s *scripted) Find(_, input string, _ transports.TargetKind) (transports.Target, error) {
 	return s.Parse(strings.ReplaceAll(strings.TrimSpace(input), " ", "%"))
 }
 

@@ -35,7 +35,7 @@ func (u *user) search(in *inbound, _ entity) {
 		}
 		wanted = values.Get("nick")
 	}
-	t, err := u.g.opt.Transport.Find(wanted)
+	t, err := u.g.opt.Transport.Find(lang, wanted, transports.TargetDomain)
 	if err != nil {
 		u.refuse(in, transports.AsError(err))
 		return

@@ -48,11 +48,11 @@ func TestFixedFind(t *testing.T) {
 	for input, want := range map[string]string{
 		"#go": "#go", "Bob": "bob", "#go " + testNet: "#go", "help": "help%" + testNet, "irc://" + testNet + "/go": "#go", testNet: testNet,
 	} {
-		got, err := tr.Find(input)
+		got, err := tr.Find("", input, transports.TargetDomain)
 		if err != nil || tr.Format(got) != want {
 			t.Errorf("%q: got %q, %v; want %q", input, tr.Format(got), err, want)
 		}
 	}
-	_, err := tr.Find("#go on irc.elsewhere.example")
+	_, err := tr.Find("", "#go on irc.elsewhere.example", transports.TargetDomain)
 	wantKind(t, err, transports.NotFound)
 }

@@ -79,7 +79,7 @@ func (t *Transport) Reload(opt Options) {
 func (s *session) review(last *rules) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n, err := s.t.network(s.net.ID)
+	n, err := s.t.network("", s.net.ID)
 	before := s.net.Addresses
 	if old := last.byID[s.net.ID]; old != nil {
 		before = old.Addresses
@@ -97,7 +97,7 @@ func (s *session) review(last *rules) {
 
 // barred says why a connection may not be, by the rules of the moment.
 func (s *session) barred(c *conn) *transports.Error {
-	n, err := s.t.network(s.net.ID)
+	n, err := s.t.network("", s.net.ID)
 	if err != nil || n.configured || s.t.opt.Dial != nil {
 		return transports.AsError(err)
 	}

@@ -41,7 +41,7 @@ func TestRoute(t *testing.T) {
 		"no fingerprint":                 {strict, "irc.example.org", map[string]string{SettingFingerprint: "12:34"}, "irc.example.org:6697 irc.example.org:6670", false, []string{"fingerprint"}},
 	} {
 		tr := newTransport(t, Options{Open: true, Reach: tc.reach})
-		base, err := tr.network(tc.network)
+		base, err := tr.network("", tc.network)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}

@@ -58,7 +58,7 @@ func (s *session) connect() (*conn, *cause) {
 		abort()
 	}
 	s.mu.Unlock()
-	known, err := s.t.network(s.net.ID) // as it is by now
+	known, err := s.t.network("", s.net.ID) // as it is by now
 	if err != nil {
 		return nil, &cause{err: transports.AsError(err), final: true}
 	}

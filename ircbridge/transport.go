@@ -15,6 +15,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"passerelle/internal/text"
 	"passerelle/transports"
 )
 
@@ -123,7 +124,7 @@ func (t *Transport) Describe() transports.Description {
 		Rooms: true,
 		Fixed: t.opt.Fixed,
 		Prompt: transports.Prompt{
-			Description: "Write a channel or a nick, and its network, for instance “#linux irc.libera.chat”.",
+			Description: "Write a channel or a nick, and its network, for instance “#linux libera”.",
 			Label:       "Channel or nick",
 		},
 	}
@@ -157,7 +158,7 @@ func (t *Transport) Parse(local string) (transports.Target, error) {
 	if err != nil {
 		return transports.Target{}, err
 	}
-	if _, err := t.network(target.Network); err != nil {
+	if _, err := t.network("", target.Network); err != nil {
 		return transports.Target{}, err
 	}
 	return target, nil
@@ -170,15 +171,15 @@ func (t *Transport) Format(target transports.Target) string { return t.naming().
 func (t *Transport) naming() Naming { return Naming{Fixed: t.opt.Fixed} }
 
 // network finds a network that the operator configured, or makes one of what a user named where that is allowed.
-func (t *Transport) network(id string) (*Network, error) {
+func (t *Transport) network(lang, id string) (*Network, error) {
 	if n := t.rules().byID[id]; n != nil {
 		return n, nil
 	}
 	if !t.rules().Open {
-		return nil, transports.NewError(transports.NotFound, fmt.Sprintf("This gateway does not connect to %q.", id), nil)
+		return nil, transports.NewError(transports.NotFound, text.Say(lang, "This gateway does not connect to %q.", id), nil)
 	}
 	if !t.rules().Reach.names(id) {
-		return nil, transports.NewError(transports.Denied, fmt.Sprintf("The operator of this gateway does not let it connect to %q.", id), nil)
+		return nil, transports.NewError(transports.Denied, text.Say(lang, "The operator of this gateway does not let it connect to %q.", id), nil)
 	}
 	return &Network{ID: id, Name: id, Addresses: t.rules().Reach.addresses(id, nil)}, nil
 }
@@ -189,7 +190,7 @@ func (t *Transport) Open(_ context.Context, user transports.Address, network str
 	if !validNetwork(network) {
 		return nil, badAddress("This is no name of an IRC network.")
 	}
-	n, err := t.network(network)
+	n, err := t.network("", network)
 	if err != nil {
 		return nil, err
 	}

@@ -16,9 +16,9 @@ type Transport interface {
 	Parse(local string) (Target, error)
 	// Format is the inverse of Parse: Parse(Format(t)) is t for every t that Parse returned.
 	Format(Target) string
-	// Find says what a person means who writes the name of a person or a room in his own way, such as "#go libera". Its errors are as
-	// Parse's.
-	Find(input string) (Target, error)
+	// Find says what a person means who writes the name of a person, a room or a network in his own way, such as "#go libera". Wanted is
+	// what he looks for, where he leaves that open; TargetDomain says nothing. Its errors are as Parse's, in his language.
+	Find(lang, input string, wanted TargetKind) (Target, error)
 	// Open makes the session of a user on a network. It connects when the first request needs it.
 	Open(ctx context.Context, user Address, network string, host Host) (Session, error)
 	// Commands are what users can run on the domain and on targets under it.

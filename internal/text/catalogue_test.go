@@ -86,6 +86,9 @@ func collect(t *testing.T, file string, said map[string]string) {
 					note(n.Args[1])
 				}
 			}
+			if id, ok := n.Fun.(*ast.Ident); ok && id.Name == "badAddress" { // said by refuse
+				note(n.Args[0])
+			}
 			if id, ok := n.Fun.(*ast.Ident); ok && id.Name == "append" && len(n.Args) == 2 {
 				if sel, ok := n.Args[0].(*ast.SelectorExpr); ok && sel.Sel.Name == "Hints" {
 					note(n.Args[1])
