@@ -49,6 +49,7 @@ func (t *people) intern(p transports.Person) *transports.Person {
 		Host:     strings.Clone(p.Host),
 		Account:  strings.Clone(p.Account),
 		RealName: strings.Clone(p.RealName),
+		Bot:      p.Bot,
 	}
 	t.byHash[hash] = weak.Make(person)
 	return person

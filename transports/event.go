@@ -23,8 +23,55 @@ type Message struct {
 	ID       string
 	Clocked  bool
 	Unplaced bool
+	// ReplyTo is the ID of the message that it answers, where it answers one.
+	ReplyTo string
 	// Services says that it went to services of the network or came from them: passwords are said there, so nothing of it is kept.
 	Services bool
+}
+
+// Composing is how far somebody is with something that he has not said yet.
+type Composing uint8
+
+// The states of something unsaid.
+const (
+	ComposingNot    Composing = iota // he said it, or he will not
+	ComposingActive                  // he is writing
+	ComposingPaused                  // he stopped, and has not thrown it away
+)
+
+// Typing says that somebody writes something in a room, or to the user, or does not any more. It is of the moment: nothing of it is kept,
+// and who leaves writes nothing. A bridge says when what it heard of it holds no longer.
+type Typing struct {
+	Room  Target // the zero Target if it is for the user alone
+	Nick  string
+	State Composing
+}
+
+// Reacted says that somebody put signs to a message or took them away: the difference to before. Signs are short texts, emoji mostly.
+// The user himself may be From, also where it is a request of his that the network took.
+type Reacted struct {
+	Room   Target // the zero Target if it was said to the user alone
+	From   *Person
+	To     Target // of an own one in a private conversation
+	On     string // the ID of the message
+	Add    []string
+	Remove []string
+	ID     string // the network's, of this; empty where it gives none
+	Time   time.Time
+	// Clocked says that Time is of the network's clock.
+	Clocked bool
+}
+
+// Redacted says that a message, or a reaction, was taken back: by who wrote it or by somebody who may. The user himself may be By.
+type Redacted struct {
+	Room    Target // the zero Target in a private conversation
+	By      *Person
+	To      Target // of the user's own in a private conversation
+	Message string // its ID
+	Reason  string
+	ID      string // the network's, of this; empty where it gives none
+	Time    time.Time
+	Clocked bool
 }
 
 // Done answers the request Ref: it succeeded where Err is nil, and where the request has no event of its own. Err is an *Error.
@@ -129,6 +176,9 @@ type Away struct {
 	Text string // what he says of it, where the network tells
 }
 
+// Bot says that somebody who may be in rooms of the network is a program.
+type Bot struct{ Nick string }
+
 // Subject says that a room's subject changed.
 type Subject struct {
 	Ref  Ref
@@ -203,6 +253,9 @@ type Link struct {
 }
 
 func (Message) event()      {}
+func (Typing) event()       {}
+func (Reacted) event()      {}
+func (Redacted) event()     {}
 func (Done) event()         {}
 func (Entered) event()      {}
 func (Joined) event()       {}
@@ -214,6 +267,7 @@ func (BanList) event()      {}
 func (Invited) event()      {}
 func (Presence) event()     {}
 func (Away) event()         {}
+func (Bot) event()          {}
 func (Subject) event()      {}
 func (Notice) event()       {}
 func (Told) event()         {}

@@ -18,6 +18,33 @@ type Send struct {
 	// Receipt says that its sender waits to hear that the network has it: a session that could only say that it was written finds out
 	// whether the network was content.
 	Receipt bool
+	// ReplyTo is the ID of the message that it answers. Where the conversation does not carry that, it goes out without.
+	ReplyTo string
+}
+
+// Type says that the user writes something to a room or a person, or does not any more. Nothing answers it, and where the conversation does
+// not carry it, nothing comes of it. The bridge tells the network as often as that wants to hear it, for as long as that is likely
+// to be true: Send ends it.
+type Type struct {
+	To    Target
+	State Composing
+}
+
+// React puts signs to a message, or takes away those that the user put there. It is answered by Done.
+type React struct {
+	Ref    Ref
+	To     Target
+	On     string // the ID of the message
+	Add    []string
+	Remove []string
+}
+
+// Redact takes back messages: parts of one that the user said or, where he may, what somebody else said. It is answered by Done.
+type Redact struct {
+	Ref      Ref
+	To       Target
+	Messages []string // their IDs
+	Reason   string
 }
 
 // Join enters a room. Where the session is not connected yet, it connects first, with Nick. It is answered by Entered, or by
@@ -144,6 +171,9 @@ type Raw struct {
 type List struct{ Ref Ref }
 
 func (Send) request()       {}
+func (Type) request()       {}
+func (React) request()      {}
+func (Redact) request()     {}
 func (Join) request()       {}
 func (Leave) request()      {}
 func (SetSubject) request() {}

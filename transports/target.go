@@ -29,6 +29,7 @@ type Person struct {
 	Host     string // empty if unknown
 	Account  string // services account, empty if none or unknown
 	RealName string
+	Bot      bool // the network says that it is a program
 }
 
 // Role is what somebody may do in a room: the ranks held, as a set.
