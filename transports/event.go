@@ -91,6 +91,29 @@ type Entered struct {
 	// SubjectBy and SubjectTime are empty where the network does not tell.
 	SubjectBy   string
 	SubjectTime time.Time
+	// Missed is what was said before, where the host asked for that. Awaited says that it takes longer: a Missed follows.
+	Missed  *Missed
+	Awaited bool
+}
+
+// Behind says that the network can tell what was said in a room that is being entered, before its Entered, or to the user alone while
+// he was not there. The host answers it with CatchUp.
+type Behind struct {
+	Room Target // the zero Target of what was said to the user alone
+}
+
+// Missed is what was said while the user did not hear it, oldest first. What he hears from then on is not in it. It stands in
+// Entered, or comes by itself: where it was said to the user alone (a zero Room), took long, or nobody asked for it.
+type Missed struct {
+	Room     Target
+	Messages []Message
+	Complete bool // nothing is missing any more
+}
+
+// Read says up to when the user has read a conversation, with another client of his on the network.
+type Read struct {
+	In   Target // a room or a contact
+	Time time.Time
 }
 
 // Joined says that somebody else entered a room that the user is in.
@@ -258,6 +281,9 @@ func (Reacted) event()      {}
 func (Redacted) event()     {}
 func (Done) event()         {}
 func (Entered) event()      {}
+func (Behind) event()       {}
+func (Missed) event()       {}
+func (Read) event()         {}
 func (Joined) event()       {}
 func (Parted) event()       {}
 func (Renamed) event()      {}

@@ -1,5 +1,7 @@
 package transports
 
+import "time"
+
 // Ref ties the events that answer a request to it. Zero means that no answer is wanted.
 type Ref uint64
 
@@ -58,6 +60,20 @@ type Join struct {
 	Nick     string
 	Password string
 	Lasting  bool
+}
+
+// CatchUp answers a Behind: what was said since is wanted, or in any case where Since is zero, but no more than Max messages, of which the
+// newest count; with Max 0 nothing is. Some of what was said before may come along, since clocks differ.
+type CatchUp struct {
+	Room  Target // as in Behind
+	Since time.Time
+	Max   int
+}
+
+// MarkRead says that the user has read a conversation up to a time, for other clients of his on the network. Nothing answers it.
+type MarkRead struct {
+	In   Target // a room or a contact
+	Time time.Time
 }
 
 // Leave leaves a room, silently: no event answers it.
@@ -175,6 +191,8 @@ func (Type) request()       {}
 func (React) request()      {}
 func (Redact) request()     {}
 func (Join) request()       {}
+func (CatchUp) request()    {}
+func (MarkRead) request()   {}
 func (Leave) request()      {}
 func (SetSubject) request() {}
 func (SetNick) request()    {}
