@@ -109,7 +109,7 @@ func (s *session) askWho(c *conn) {
 		if r.askWho && r.state == roomIn {
 			r.askWho = false
 			c.enqueue(outLine{text: "WHO " + r.name}) // RFC 2812 §3.6.1
-			if !c.awayNotify && c.nextWho.IsZero() {
+			if !c.can(capAwayNotify) && c.nextWho.IsZero() {
 				c.nextWho = time.Now().Add(whoInterval)
 				s.wakeBy(c, c.nextWho)
 			}
@@ -124,6 +124,11 @@ func (s *session) askWhoAgain(c *conn) {
 	if s.away != nil && s.away.text != "" {
 		return
 	}
+	s.askWhoOfAll(c)
+}
+
+// askWhoOfAll asks of all small channels.
+func (s *session) askWhoOfAll(c *conn) {
 	for _, r := range s.rooms {
 		r.askWho = r.small
 	}

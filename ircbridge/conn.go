@@ -30,11 +30,9 @@ type conn struct {
 	// Registration.
 	asked      string // the nick that was tried first
 	nickTries  int
-	nickTaken  bool     // by somebody else, whence it is wished for
-	offered    []string // capabilities, while they are being listed
-	capsDone   bool     // the list is complete
-	capsAsked  bool     // those that were asked for are not acknowledged yet
-	login      *login   // nil where the user has none
+	nickTaken  bool // by somebody else, whence it is wished for
+	caps       caps
+	login      *login // nil where the user has none
 	capsEnded  bool
 	after      []string // lines of the user's own that are sent once the greeting is over
 	registered bool     // 001 came
@@ -44,11 +42,9 @@ type conn struct {
 	showsClient bool // people on the network may ask which client the user has
 
 	// What the network is like.
-	echo, labels, tags, batching bool
-	awayNotify                   bool
-	isup                         isupport
-	ident, hostname              string // of ourselves, as others see them; empty while unknown
-	account                      string // that we are logged in to; empty for none
+	isup            isupport
+	ident, hostname string // of ourselves, as others see them; empty while unknown
+	account         string // that we are logged in to; empty for none
 
 	// Writing.
 	urgent   []string

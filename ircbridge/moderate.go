@@ -105,7 +105,7 @@ func (s *session) change(p pending, lines []outLine) *transports.Error {
 
 // pong takes the answer to a PING: everything before it was done.
 func (s *session) pong(c *conn, token string) {
-	if p := c.confirmed(token); p != nil {
+	for p := c.confirmed(token); p != nil; p = c.confirmed(token) {
 		s.postIn(p.to, p.message(s.self(c), time.Now().UTC()))
 	}
 	if token == c.refusing {

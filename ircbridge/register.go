@@ -2,20 +2,11 @@ package ircbridge
 
 import (
 	"cmp"
-	"slices"
 	"strings"
 	"time"
 
 	"passerelle/transports"
 )
-
-// wantedCaps are the capabilities that are used where the network has them. Labels need batch and message-tags.
-func wantedCaps() []string {
-	return []string{
-		"account-tag", "away-notify", "batch", "echo-message", "extended-join", "extended-monitor", "labeled-response",
-		"message-tags", "multi-prefix", "server-time", "userhost-in-names",
-	}
-}
 
 // register sends what opens a connection (RFC 2812 §3.1, IRCv3 capability negotiation). NICK and USER do not wait for the
 // capabilities: a server without them answers 421 and goes on.
@@ -37,89 +28,6 @@ func (s *session) register(c *conn, set map[string]string) {
 	lines = append(lines, "NICK "+s.nick, "USER "+username+" 0 * :"+cutControls(realname))
 	c.urgent = append(c.urgent, lines...)
 	s.startWriter(c)
-}
-
-// capability handles CAP (IRCv3 capability negotiation): params are our nick or "*", the subcommand, and a list.
-func (s *session) capability(c *conn, params []string) {
-	if len(params) < 3 {
-		return
-	}
-	list := params[len(params)-1]
-	switch strings.ToUpper(params[1]) {
-	case "LS":
-		if c.capsDone {
-			return
-		}
-		for name := range fields(list) {
-			name, value, _ := strings.Cut(name, "=")
-			if strings.HasPrefix(name, "znc.in/") || strings.HasPrefix(name, "soju.im/") {
-				c.bouncer = true
-			}
-			if name == capSASL {
-				c.login.offer(value)
-			}
-			if slices.Contains(wantedCaps(), name) && !slices.Contains(c.offered, name) {
-				c.offered = append(c.offered, strings.Clone(name))
-			}
-		}
-		if params[2] == "*" && len(params) > 3 {
-			return // more lines follow
-		}
-		c.capsDone = true
-		if len(c.offered) > 0 {
-			c.urgent = append(c.urgent, "CAP REQ :"+strings.Join(c.offered, " "))
-			c.capsAsked = true
-			c.offered = nil
-			s.startWriter(c)
-		}
-		s.startLogin(c)
-		s.endCaps(c)
-	case "ACK", "NAK":
-		if strings.TrimSpace(list) == capSASL { // it is asked for alone
-			s.loginAnswered(c, strings.EqualFold(params[1], "ACK"))
-			return
-		}
-		for name := range fields(list) {
-			name, gone := strings.CutPrefix(name, "-")
-			if strings.EqualFold(params[1], "ACK") {
-				c.setCap(name, !gone)
-			}
-		}
-		c.capsAsked = false
-		s.endCaps(c)
-	case "DEL":
-		for name := range fields(list) {
-			c.setCap(name, false)
-			if name == capSASL && c.login.pending() {
-				s.loginMissing(c)
-			}
-		}
-	}
-}
-
-// setCap notes a capability that changes what we do; the others only change what the network tells.
-func (c *conn) setCap(name string, on bool) {
-	switch name {
-	case "echo-message":
-		c.echo = on
-	case "labeled-response":
-		c.labels = on
-	case "message-tags":
-		c.tags = on
-	case "batch":
-		c.batching = on
-	case "away-notify":
-		c.awayNotify = on
-	}
-}
-
-// endCaps lets the network register us, once it answered what was asked and the user is logged in.
-func (s *session) endCaps(c *conn) {
-	if !c.registered && !c.capsEnded && !c.capsAsked && !c.login.pending() {
-		c.capsEnded = true
-		c.urgent = append(c.urgent, "CAP END")
-		s.startWriter(c)
-	}
 }
 
 // nextNick offers another nick to a network that refused the last one.

@@ -217,7 +217,7 @@ func (s *session) send(q transports.Send) *transports.Error {
 		return s.busy()
 	}
 	fence := ""
-	if q.Receipt && !c.echo && !c.bouncer { // which would answer by itself
+	if q.Receipt && !c.can(capEcho) && !c.bouncer { // which would answer by itself
 		fence = c.nextFence()
 	}
 	for i, body := range parts {

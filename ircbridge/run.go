@@ -259,7 +259,7 @@ func (s *session) expire(c *conn, now time.Time) *cause {
 		s.tellAway(c, now)
 		due(s.awayDue())
 	}
-	if !c.awayNotify && due(c.nextWho) {
+	if !c.can(capAwayNotify) && due(c.nextWho) {
 		s.askWhoAgain(c)
 		due(c.nextWho)
 	}

@@ -166,16 +166,17 @@ func (s *session) take(c *conn, lines []outLine, now time.Time) ([]outLine, time
 		line := c.queue[n]
 		if p := line.part; p != nil {
 			c.remember(p)
-			if c.echo {
+			echo := c.echoes()
+			if echo {
 				p.fence = ""
 			}
 			if p.fence == "" && c.spoke.IsZero() {
 				c.spoke = now
 				s.wakeBy(c, now.Add(spokeTimeout))
 			}
-			if c.echo || p.fence != "" {
+			if echo || p.fence != "" {
 				// From now on its echo may come.
-				if c.echo && c.labels && c.tags && c.batching {
+				if echo && c.labels() {
 					p.label = c.nextLabel()
 				}
 				p.by = now.Add(requestTimeout)
@@ -202,7 +203,7 @@ func (s *session) take(c *conn, lines []outLine, now time.Time) ([]outLine, time
 func (s *session) written(c *conn, lines []outLine) (posted bool) {
 	now := time.Now()
 	for _, line := range lines {
-		if p := line.part; p != nil && !c.echo && p.fence == "" && !c.failed(p.ref) {
+		if p := line.part; p != nil && p.by.IsZero() && !c.failed(p.ref) { // else it waits for the network's word
 			s.postIn(p.to, p.message(s.self(c), now.UTC()))
 			c.unsure++
 			posted = true
