@@ -14,8 +14,9 @@ type Message struct {
 	From     *Person // the user himself where Ref is set
 	To       Target  // of an own message that went to a person
 	Body     string
-	Action   bool // "/me"
-	Notice   bool // to be shown as an announcement, never to be answered by a program
+	Spans    []Span // how pieces of Body look; nil for plain text
+	Action   bool   // "/me"
+	Notice   bool   // to be shown as an announcement, never to be answered by a program
 	Time     time.Time
 	// What tells that two sessions heard the same line. ID is the network's, unique within it, and empty where it gives none. Clocked
 	// says that Time is of the network's clock. Unplaced is an own message that was told when it was written, since the network

@@ -13,10 +13,13 @@ type Request interface{ request() }
 // error. A part that is answered is with the network; Done after some parts says that the rest is not, Done after the last one
 // that the network took the message and then refused it.
 type Send struct {
-	Ref    Ref
-	To     Target
-	Body   string // may have several lines
-	Action bool   // "/me": the body is what the sender does
+	Ref  Ref
+	To   Target
+	Body string // may have several lines
+	// Styled says the same with how it looks, where the sender has set that and wants it to be seen: then it is said in place of Body wherever
+	// that can be shown. Its text may lack the signs by which Body says it.
+	Styled *Styled
+	Action bool // "/me": the body is what the sender does
 	// Receipt says that its sender waits to hear that the network has it: a session that could only say that it was written finds out
 	// whether the network was content.
 	Receipt bool
