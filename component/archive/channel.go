@@ -193,7 +193,8 @@ func (c *Channel) forget() {
 }
 
 // awaited is the number of the first line that a session may still hear. What its cursor has passed can come by id, by time or
-// because it has no place; where it never comes it is remembered until the window is full.
+// because it has no place; where it never comes it is remembered until the window is full. What it has heard it does not wait for: who is
+// the only one to speak hears nothing but his own lines, which leave the cursor where it is.
 func (c *Channel) awaited(l *Session) int64 {
 	for n := max(c.first(), l.entered); n < l.cursor; n++ {
 		e := c.at(n)
@@ -201,5 +202,9 @@ func (c *Channel) awaited(l *Session) int64 {
 			return n
 		}
 	}
-	return l.cursor
+	n := l.cursor
+	for n < c.next && l.hasHeard(n) {
+		n++
+	}
+	return n
 }

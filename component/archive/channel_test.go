@@ -172,3 +172,14 @@ func BenchmarkHearBeside(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkHearOwn lets a session that is alone in a channel without echo hear what its user says, again and again.
+func BenchmarkHearOwn(b *testing.B) {
+	c := newChannel()
+	var alone archive.Session
+	c.Enter(&alone)
+	line := archive.Line{Nick: "x", Text: strings.Repeat("hello ", 15), Loose: true}
+	for b.Loop() {
+		c.Hear(&alone, line)
+	}
+}
