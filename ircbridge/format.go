@@ -49,8 +49,21 @@ func asciiOnly[T string | []byte](s T) bool {
 	return true
 }
 
+// printableASCII reports whether s is nothing but printable ASCII, as most of what is said is: that is seen sooner than what else there may be in it.
+func printableASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
 // plain removes the formatting codes and every other control character but the tab: text without a look.
 func plain(s string) string {
+	if printableASCII(s) {
+		return s
+	}
 	i := strings.IndexFunc(s, isControl)
 	if i < 0 {
 		return s

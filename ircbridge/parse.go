@@ -14,7 +14,7 @@ func parse(line string) *girc.Event {
 	if e == nil || e.Command == "" {
 		return nil
 	}
-	if len(e.Params) > 1 && strings.ContainsFunc(line, isOtherSpace) {
+	if len(e.Params) > 1 && !printableASCII(line) && strings.ContainsFunc(line, isOtherSpace) {
 		e.Params = cutParams(line)
 	}
 	return e

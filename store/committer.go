@@ -116,9 +116,16 @@ func (db *DB) commit(batch []*operation) error {
 	// It does nothing after a commit. Deferred, it also serves the operation that ends this goroutine (runtime.Goexit, as a failing
 	// test does): then the committer is gone, everybody gets ErrClosed, and Close still finds its connection.
 	defer func() { _ = sqlTx.Rollback() }()
-	for _, op := range batch {
-		if err := db.apply(sqlTx, op); err != nil {
-			return err
+	if len(batch) == 1 {
+		// Nobody shares its transaction: where it fails all of it goes. SQLite copies what is changed behind a savepoint.
+		if batch[0].err = db.call(sqlTx, batch[0].fn); batch[0].err != nil {
+			return batch[0].err
+		}
+	} else {
+		for _, op := range batch {
+			if err := db.apply(sqlTx, op); err != nil {
+				return err
+			}
 		}
 	}
 	if err := sqlTx.Commit(); err != nil {

@@ -9,7 +9,7 @@ import (
 // hotStatements are those that every message costs. They are compiled once and not each time, which would cost as much as running
 // them.
 func (d dialect) hotStatements() []string {
-	return []string{lineInsert.sql(d.maxInsert), seenInsert.sql(d.maxInsert), numberLines, touchArchive, growSeen}
+	return []string{lineInsert.sql(1), lineInsert.sql(d.maxInsert), seenInsert.sql(1), seenInsert.sql(d.maxInsert), numberLines, touchArchive, growSeen}
 }
 
 // prepareHot compiles the hot statements on the committer's connection. Where that one is replaced by another they are compiled anew.

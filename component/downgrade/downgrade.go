@@ -62,7 +62,7 @@ type Text struct {
 // Read makes text of a message. lookup finds the messages that it refers to by their ids; it may know none.
 func Read(m *stanza.Element, lookup func(id string) (Quoted, bool)) Text {
 	t := read(m, lookup)
-	if keyed.MatchString(t.Body) {
+	if hasKey(t.Body) {
 		return Text{Refused: keyRefused()}
 	}
 	t.Passing = t.Passing || ReadHints(m).NoStore

@@ -28,6 +28,9 @@ const (
 // keyed finds the link to an encrypted file that has the key in it ("OMEMO media sharing").
 var keyed = regexp.MustCompile(`(?i)aesgcm://\S`)
 
+// hasKey reports whether a text has such a link. Nearly all have no link at all, which is seen sooner.
+func hasKey(s string) bool { return strings.Contains(s, "://") && keyed.MatchString(s) }
+
 // withFiles adds to a body the files that a message refers to, each on a line with its name and size. An address that the body has
 // already is not said twice; where the body is nothing else, the line stands in its place.
 func withFiles(m *stanza.Element, body string) (string, *transports.Error) {
@@ -72,7 +75,7 @@ func source(sources *stanza.Element) (url string, secret bool) {
 			if strings.HasPrefix(lower, "https://") || strings.HasPrefix(lower, "http://") {
 				return target, false
 			}
-			secret = secret || keyed.MatchString(target)
+			secret = secret || hasKey(target)
 		}
 	}
 	return "", secret
@@ -101,7 +104,7 @@ func oneWord(s string) string { return strings.Join(strings.Fields(s), "") }
 
 // Secret refuses a subject that would show everybody the key of an encrypted file, or that comes with something encrypted.
 func Secret(m *stanza.Element, subject string) *transports.Error {
-	if keyed.MatchString(subject) {
+	if hasKey(subject) {
 		return keyRefused()
 	}
 	return Encrypted(m)

@@ -19,6 +19,9 @@ const (
 // stanzaChars is what a line of the history has beside what was said: its addresses and ids.
 const stanzaChars = 500
 
+// historySlack is how many messages a history has room for beyond those that it keeps: with the next one all of them are moved.
+const historySlack = 14
+
 // history is the last messages of a room, oldest first. A room in which nothing was said costs nothing.
 type history struct{ lines []line }
 
@@ -57,9 +60,11 @@ func (h *history) add(l line, t downgrade.Text) {
 // push puts a line behind the others, of which the oldest goes.
 func (h *history) push(l line) {
 	if len(h.lines) == KeepHistory {
-		copy(h.lines, h.lines[1:])
-		h.lines[KeepHistory-1] = l
-		return
+		h.lines[0] = line{}
+		h.lines = h.lines[1:]
+	}
+	if n := len(h.lines); n == cap(h.lines) && n > KeepHistory/2 { // append would make room for twice as many
+		h.lines = append(make([]line, 0, KeepHistory+historySlack), h.lines...)
 	}
 	h.lines = append(h.lines, l)
 }
