@@ -21,6 +21,7 @@ import (
 func main() {
 	binary := flag.String("binary", "bin/passerelle", "the program to measure")
 	only := flag.String("only", "", "of the programs, one whose name begins so, such as passerelle")
+	work := flag.String("work", "", "of the works, one whose name begins so, such as messages")
 	secure := flag.Bool("tls", false, "reach the IRC server over TLS")
 	quick := flag.Bool("quick", false, "a tenth of the work, to see that it runs")
 	flag.Parse()
@@ -30,7 +31,7 @@ func main() {
 	if *quick {
 		b.scale = 10
 	}
-	if err := b.run(ctx, *only); err != nil {
+	if err := b.run(ctx, *only, *work); err != nil {
 		fmt.Fprintln(os.Stderr, "benchirc:", err)
 		os.Exit(1)
 	}
@@ -59,13 +60,16 @@ func (b *bench) programs() []program {
 	}
 }
 
-func (b *bench) run(ctx context.Context, only string) error {
+func (b *bench) run(ctx context.Context, only, work string) error {
 	t := newTable()
 	for _, p := range b.programs() {
 		if !strings.HasPrefix(p.name, only) {
 			continue
 		}
 		for _, w := range works() {
+			if !strings.HasPrefix(w.name, work) {
+				continue
+			}
 			fmt.Fprintf(os.Stderr, "%s: %s\n", p.name, w.name)
 			if err := b.measure(ctx, p, w, t); err != nil {
 				return fmt.Errorf("%s: %s: %w", p.name, w.name, err)
