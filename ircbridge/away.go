@@ -136,12 +136,15 @@ func (s *session) askWhoOfAll(c *conn) {
 }
 
 // who takes a line of the answer (RFC 2812 §5.1, 352): of its flags the first says whether somebody is here or gone.
-func (s *session) who(e *girc.Event) {
+func (s *session) who(c *conn, e *girc.Event) {
 	if len(e.Params) < 7 {
 		return
 	}
 	if nick, flags := e.Params[5], e.Params[6]; validNick(nick) && flags != "" {
 		s.post(transports.Away{Nick: strings.Clone(nick), Away: flags[0] == 'G'})
+		if c.isup.bot != 0 && strings.IndexByte(flags[1:], c.isup.bot) >= 0 { // IRCv3 bot-mode
+			s.post(transports.Bot{Nick: strings.Clone(nick)})
+		}
 	}
 }
 

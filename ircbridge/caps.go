@@ -20,6 +20,7 @@ const (
 	capLabels
 	capTags
 	capMultiPrefix
+	capRedaction
 	capServerTime
 	capStandardReplies
 	capUserhostInNames
@@ -36,6 +37,7 @@ var capNames = [...]string{
 	capLabels:          "labeled-response",
 	capTags:            "message-tags",
 	capMultiPrefix:     "multi-prefix",
+	capRedaction:       "message-redaction",
 	capServerTime:      "server-time",
 	capStandardReplies: "standard-replies",
 	capUserhostInNames: "userhost-in-names",

@@ -57,6 +57,8 @@ type conn struct {
 	writer   *writing // nil while nothing is being written
 	labelled uint64
 	fences   uint64
+	typing   []ownTyping
+	typers   []typer
 	unsure   int // messages that were written, and shown as said, since the network was last heard
 	wish     wish
 	refusing string // the fence of a change that was refused, until its answer comes

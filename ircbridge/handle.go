@@ -52,6 +52,9 @@ func (s *session) handle(c *conn, line string) {
 			s.net.Name, sentence(e))) {
 			return
 		}
+		if s.redactFailed(c, e) {
+			return
+		}
 		if _, r := s.subject(e.Params); r != nil && r.state == roomJoining && e.Params[0] == girc.JOIN {
 			s.refuse(r, s.joinRefusal(c, e, r))
 			return
@@ -122,6 +125,15 @@ func (s *session) dispatch(c *conn, event transports.Event, by bool) {
 	switch e := event.(type) {
 	case transports.Message:
 		s.postIn(e.Room, e)
+		if !by {
+			s.saidIt(c, e.Room, e.From.Nick)
+		}
+	case transports.Typing:
+		s.heardTyping(c, e)
+	case transports.Reacted:
+		s.postIn(e.Room, e)
+	case transports.Redacted:
+		s.postIn(e.Room, e)
 	case transports.Joined:
 		s.postIn(e.Room, e)
 	case transports.RoleChanged:
@@ -141,8 +153,10 @@ func (s *session) dispatch(c *conn, event transports.Event, by bool) {
 		}
 		s.postIn(e.Room, e)
 	case transports.Renamed:
+		c.forgetTyper(transports.Target{}, e.Old)
 		s.renamed(c, e)
 	case transports.Parted:
+		c.forgetTyper(e.Room, e.Nick)
 		switch {
 		case e.Room == transports.Target{}:
 			for _, r := range s.rooms {
@@ -244,7 +258,7 @@ func (c *conn) batch(e *girc.Event) {
 	id := e.Params[0][1:]
 	switch e.Params[0][0] {
 	case '+':
-		label, ok := e.Tags.Get("label")
+		label, ok := tag(e, "label")
 		if !ok || len(c.batches) >= maxBatches {
 			return
 		}
@@ -259,10 +273,10 @@ func (c *conn) batch(e *girc.Event) {
 
 // label is the label of ours that a line answers, or empty.
 func (c *conn) label(e *girc.Event) string {
-	if label, ok := e.Tags.Get("label"); ok {
+	if label, ok := tag(e, "label"); ok {
 		return label
 	}
-	if id, ok := e.Tags.Get("batch"); ok {
+	if id, ok := tag(e, "batch"); ok {
 		return c.batches[id]
 	}
 	return ""

@@ -20,10 +20,12 @@ type isupport struct {
 	nickLen     int
 	topicLen    int // 0 where the network does not say
 	lineLen     int
-	joinTargets int  // channels in one JOIN
-	monitor     int  // people whom the network tells of by itself (IRCv3 MONITOR)
-	modes       int  // modes with a parameter in one MODE
-	utf8Only    bool // nothing else may be written (IRCv3 utf8only)
+	joinTargets int      // channels in one JOIN
+	monitor     int      // people whom the network tells of by itself (IRCv3 MONITOR)
+	modes       int      // modes with a parameter in one MODE
+	tagDeny     *tagDeny // nil where it passes all client-only tags on
+	bot         byte     // the user mode of programs, in the flags of WHO too (IRCv3 bot-mode); 0 for none
+	utf8Only    bool     // nothing else may be written (IRCv3 utf8only)
 }
 
 // defaultISupport is what holds before the network says otherwise.
@@ -54,7 +56,7 @@ func (s *isupport) apply(tokens []string) {
 	def := defaultISupport()
 	for _, token := range tokens {
 		key, value, _ := strings.Cut(token, "=")
-		if len(value) > maxToken && key != "CHANMODES" && key != "TARGMAX" {
+		if len(value) > maxToken && key != "CHANMODES" && key != "TARGMAX" && key != "CLIENTTAGDENY" {
 			continue
 		}
 		switch key {
@@ -86,6 +88,14 @@ func (s *isupport) apply(tokens []string) {
 		case "MONITOR":
 			if s.monitor = maxWatched; value != "" { // without a value there is no limit
 				s.monitor = bounded(value, 1, maxWatched, 0)
+			}
+		case "CLIENTTAGDENY":
+			s.tagDeny = parseTagDeny(value)
+		case "-CLIENTTAGDENY":
+			s.tagDeny = nil
+		case "BOT":
+			if s.bot = 0; len(value) == 1 {
+				s.bot = value[0]
 			}
 		case "UTF8ONLY":
 			s.utf8Only = true

@@ -18,6 +18,9 @@ func (s *session) numeric(c *conn, e *girc.Event) {
 		}
 		return ""
 	}
+	if e.Command == "335" && validNick(param(1)) { // IRCv3 bot-mode: RPL_WHOISBOT
+		s.post(transports.Bot{Nick: strings.Clone(param(1))})
+	}
 	if s.heardRaw(e) || s.loginNumeric(c, e) || s.watchNumeric(c, e) {
 		return
 	}
@@ -52,7 +55,7 @@ func (s *session) numeric(c *conn, e *girc.Event) {
 			}
 		}
 	case girc.RPL_WHOREPLY:
-		s.who(e)
+		s.who(c, e)
 	case girc.RPL_NAMREPLY:
 		s.names(c, e.Params)
 	case girc.RPL_ENDOFNAMES:
@@ -124,13 +127,14 @@ func (s *session) failure(c *conn, e *girc.Event) {
 			return
 		}
 	case girc.ERR_NOSUCHNICK, "408": // 408: nobody of that name is there, to services
-		if s.sendFailed(c, e, name, refused(transports.NotFound, "Nobody called %s is on %s.", name, s.net.Name)) ||
+		if s.tagFailed(c, r, name, refused(transports.NotFound, "Nobody called %s is on %s.", name, s.net.Name)) || s.sendFailed(c, e, name, refused(transports.NotFound, "Nobody called %s is on %s.", name, s.net.Name)) ||
 			s.requestFailed(nil, name, refused(transports.NotFound, "Nobody called %s is on %s.", name, s.net.Name)) {
 			return
 		}
 	case girc.ERR_CANNOTSENDTOCHAN, girc.ERR_TOOMANYTARGETS, "415", "477", "486", "531", "716", "489", "492":
 		// 477, 486, 489, 531 and 716 say that a person or a channel takes no messages from somebody like us.
-		if s.sendFailed(c, e, name, refused(transports.Denied, "You may not write to %s: %s.", name, why)) {
+		err := refused(transports.Denied, "You may not write to %s: %s.", name, why)
+		if s.tagFailed(c, r, name, err) || s.sendFailed(c, e, name, err) {
 			return
 		}
 	case "438", "447", "435", "484": // too many changes of nick, none allowed in this channel, banned, restricted

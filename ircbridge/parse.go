@@ -17,6 +17,7 @@ func parse(line string) *girc.Event {
 	if len(e.Params) > 1 && !printableASCII(line) && strings.ContainsFunc(line, isOtherSpace) {
 		e.Params = cutParams(line)
 	}
+	fixTags(e, line)
 	return e
 }
 

@@ -21,6 +21,8 @@ const (
 	requestInvite
 	requestRaw
 	requestEnquire
+	requestReact
+	requestRedact
 )
 
 // pending is a request that the network has not answered yet.
@@ -216,7 +218,11 @@ func (s *session) send(q transports.Send) *transports.Error {
 	if c.full(len(parts) + 1) {
 		return s.busy()
 	}
-	fence := ""
+	fence, tags := "", ""
+	if q.ReplyTo != "" {
+		tags = c.replyTags(q.ReplyTo)
+	}
+	c.typed(q.To)
 	if q.Receipt && !c.can(capEcho) && !c.bouncer { // which would answer by itself
 		fence = c.nextFence()
 	}
@@ -225,7 +231,7 @@ func (s *session) send(q transports.Send) *transports.Error {
 		if p.part == p.of {
 			p.fence = fence
 		}
-		c.enqueue(outLine{text: before + body + after, part: p})
+		c.enqueue(outLine{tags: tags, text: before + body + after, part: p})
 	}
 	if fence != "" {
 		c.enqueue(outLine{text: "PING :" + fence})
@@ -259,7 +265,9 @@ func (s *session) Features(t transports.Target) transports.Features {
 	if r := s.room(t); r != nil {
 		name = r.name
 	}
-	return transports.Features{LineBytes: max(s.lineRoom(aroundBody(name, false)), minRoom)}
+	f := s.conn.features()
+	f.LineBytes = max(s.lineRoom(aroundBody(name, false)), minRoom)
+	return f
 }
 
 // wait notes a request that the network should answer.

@@ -259,6 +259,14 @@ func (s *session) expire(c *conn, now time.Time) *cause {
 		s.tellAway(c, now)
 		due(s.awayDue())
 	}
+	if due(c.typingDue()) {
+		s.tellTyping(c, now)
+		due(c.typingDue())
+	}
+	if due(c.typersDue()) {
+		s.showTyping(c, now)
+		due(c.typersDue())
+	}
 	if !c.can(capAwayNotify) && due(c.nextWho) {
 		s.askWhoAgain(c)
 		due(c.nextWho)

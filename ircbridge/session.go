@@ -122,6 +122,12 @@ func (s *session) do(r transports.Request) *transports.Error {
 		return s.leave(r)
 	case transports.Send:
 		return s.send(r)
+	case transports.Type:
+		return s.setTyping(r)
+	case transports.React:
+		return s.react(r)
+	case transports.Redact:
+		return s.redact(r)
 	case transports.SetSubject:
 		return s.setSubject(r)
 	case transports.SetNick:

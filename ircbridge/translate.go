@@ -26,6 +26,10 @@ func (t translator) translate(dst []transports.Event, e *girc.Event) []transport
 	switch e.Command {
 	case girc.PRIVMSG, girc.NOTICE:
 		return t.message(dst, e)
+	case "TAGMSG": // IRCv3 message-tags
+		return t.tagmsg(dst, e)
+	case "REDACT": // IRCv3 message-redaction
+		return t.redaction(dst, e)
 	case girc.WALLOPS, "FAIL", "WARN", "NOTE": // the latter three: IRCv3 standard replies
 		return t.notice(dst, transports.Target{}, e.Last())
 	}
@@ -109,8 +113,8 @@ func (t translator) author(e *girc.Event) (transports.Person, bool) {
 	if s == nil || !validNick(s.Name) || s.Ident == "" && s.Host == "" && strings.IndexByte(s.Name, '.') >= 0 {
 		return transports.Person{}, false
 	}
-	p := transports.Person{Nick: s.Name, Ident: plain(s.Ident), Host: plain(s.Host)}
-	if account, ok := e.Tags.Get("account"); ok && validNick(account) { // IRCv3 account-tag
+	p := transports.Person{Nick: s.Name, Ident: plain(s.Ident), Host: plain(s.Host), Bot: isBot(e)}
+	if account, ok := tag(e, "account"); ok && validNick(account) { // IRCv3 account-tag
 		p.Account = account
 	}
 	return p, true
@@ -118,22 +122,10 @@ func (t translator) author(e *girc.Event) (transports.Person, bool) {
 
 // time is when the line was said, and whether the network says so (IRCv3 server-time). A network cannot say things in the future.
 func (t translator) time(e *girc.Event) (at time.Time, told bool) {
-	if _, told = e.Tags.Get("time"); told && e.Timestamp.Before(t.now) {
+	if _, told = tag(e, "time"); told && e.Timestamp.Before(t.now) {
 		return e.Timestamp.UTC(), true
 	}
 	return t.now.UTC(), false
-}
-
-// maxMsgID bounds the ids of messages that are kept, in bytes; a longer one counts as none.
-const maxMsgID = 128
-
-// msgID is the network's id of a line (IRCv3 message-ids), empty where it gives none.
-func msgID(e *girc.Event) string {
-	id, _ := e.Tags.Get("msgid")
-	if len(id) > maxMsgID {
-		return ""
-	}
-	return id
 }
 
 // message translates PRIVMSG and NOTICE (RFC 2812 §3.3).
@@ -149,7 +141,7 @@ func (t translator) message(dst []transports.Event, e *girc.Event) []transports.
 		}
 		return t.notice(dst, transports.Target{}, text)
 	}
-	m := transports.Message{Notice: e.Command == girc.NOTICE, ID: msgID(e)}
+	m := transports.Message{Notice: e.Command == girc.NOTICE, ID: msgID(e), ReplyTo: replyTo(e)}
 	m.Time, m.Clocked = t.time(e)
 	if command, body, ok := cutCTCP(text); ok {
 		if command != girc.CTCP_ACTION {

@@ -11,6 +11,7 @@ import (
 
 // outLine is a line that waits to be written.
 type outLine struct {
+	tags  string // client-only ones in front, without "@"
 	text  string
 	part  *sentPart // of a message
 	rooms []*room   // of JOIN and NAMES: their time begins when the line is written
@@ -125,15 +126,32 @@ func (s *session) write(c *conn, w *writing) {
 func (s *session) appendLines(b []byte, lines []outLine) []byte {
 	tracing := s.tracing()
 	for _, line := range lines {
-		if p := line.part; p != nil && p.label != "" {
-			b = append(append(append(b, "@label="...), p.label...), ' ')
-		}
+		b = line.appendTags(b)
 		b = appendLine(b, line.text)
 		if tracing {
 			s.trace("sent", line.text)
 		}
 	}
 	return b
+}
+
+// appendTags writes the tags of a line with what stands around them (IRCv3 message-tags).
+func (l *outLine) appendTags(b []byte) []byte {
+	label := ""
+	if l.part != nil {
+		label = l.part.label
+	}
+	if label == "" && l.tags == "" {
+		return b
+	}
+	b = append(b, '@')
+	if label != "" {
+		b = append(append(b, "label="...), label...)
+		if l.tags != "" {
+			b = append(b, ';')
+		}
+	}
+	return append(append(b, l.tags...), ' ')
 }
 
 // awaitToken waits until the flood limit lets the next line through.
