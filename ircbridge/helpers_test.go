@@ -89,6 +89,9 @@ func describe(e transports.Event) string {
 		if e.ID != "" {
 			s += fmt.Sprintf(" id=%q", e.ID)
 		}
+		if e.ReplyTo != "" {
+			s += fmt.Sprintf(" reply=%q", e.ReplyTo)
+		}
 		if e.Clocked {
 			s += " clocked"
 		}
@@ -99,6 +102,10 @@ func describe(e transports.Event) string {
 			s += " services"
 		}
 		return s
+	case transports.Reacted:
+		return fmt.Sprintf("Reacted room=%q to=%q from=%s on=%q add=%q remove=%q id=%q", e.Room.ID, e.To.ID, person(*e.From), e.On, e.Add, e.Remove, e.ID)
+	case transports.Redacted:
+		return fmt.Sprintf("Redacted room=%q to=%q by=%s message=%q reason=%q id=%q", e.Room.ID, e.To.ID, person(*e.By), e.Message, e.Reason, e.ID)
 	case transports.Joined:
 		return fmt.Sprintf("Joined room=%q %s role=%d", e.Room.ID, person(*e.Member.Person), e.Member.Role)
 	case transports.Entered:
@@ -131,6 +138,9 @@ func person(p transports.Person) string {
 	s := p.Nick
 	if p.Ident != "" || p.Host != "" {
 		s += "!" + p.Ident + "@" + p.Host
+	}
+	if p.Bot {
+		s += " bot"
 	}
 	if p.Account != "" {
 		s += " account=" + p.Account
