@@ -242,6 +242,7 @@ func (g *Gateway) askPage(ctx context.Context, c transports.Command, call transp
 // run runs a command that has nothing left to ask, or gives a page of its table.
 func (g *Gateway) run(ctx context.Context, c transports.Command, call transports.Call, at transports.Page) (s step) {
 	defer g.mendPanic(&s.err)
+	call.Tell = func(said string) { g.tellLater(call, said) }
 	if c.List == nil {
 		said, err := c.Run(ctx, call)
 		return step{said: said, err: err, ran: true}
@@ -251,6 +252,19 @@ func (g *Gateway) run(ctx context.Context, c transports.Command, call transports
 		return step{said: text.Say(call.Lang, t.Empty), ran: true}
 	}
 	return step{table: t, err: err, ran: true}
+}
+
+// tellLater says to a user what became of a command that went on by itself, from what he ran it on.
+func (g *Gateway) tellLater(call transports.Call, said string) {
+	from := g.botAddress()
+	if call.On.Kind != transports.TargetDomain {
+		from = g.address(call.On)
+	}
+	g.onUser(call.User.Bare(), func(u *user) {
+		if !u.stopped {
+			u.say(saidTo(from, u.jid, call.Lang), said)
+		}
+	})
 }
 
 // mendPanic makes of a panic an error that its user is told. It is deferred where somebody waits for the outcome.

@@ -234,7 +234,7 @@ func (s *session) capability(c *conn, params []string) {
 			if k, was := c.caps.withdrawn(name); was {
 				s.capWent(c, k)
 			}
-			if name == capSASL && c.login.pending() {
+			if name == capSASL && c.login.early() {
 				s.loginMissing(c)
 			}
 		}
@@ -307,7 +307,7 @@ func (s *session) echoWent(c *conn) {
 
 // endCaps lets the network register us, once it answered what was asked and the user is logged in.
 func (s *session) endCaps(c *conn) {
-	if !c.registered && !c.capsEnded && c.caps.listed && len(c.caps.asked) == 0 && !c.login.pending() {
+	if !c.registered && !c.capsEnded && c.caps.listed && len(c.caps.asked) == 0 && !c.login.early() {
 		c.capsEnded = true
 		c.urgent = append(c.urgent, "CAP END")
 		s.startWriter(c)

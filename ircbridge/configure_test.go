@@ -23,6 +23,29 @@ func (m *memorySettings) Load(_ context.Context, user transports.Address, scope 
 	return maps.Clone(m.values[user.String()+" "+scope]), nil
 }
 
+func (m *memorySettings) Save(_ context.Context, user transports.Address, scope, mark string, values map[string]string) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	key := user.String() + " " + scope
+	if mark != "" && m.values[key][mark] == "" {
+		return false, nil
+	}
+	if m.values == nil {
+		m.values = make(map[string]map[string]string)
+	}
+	if m.values[key] == nil {
+		m.values[key] = make(map[string]string)
+	}
+	for name, value := range values {
+		if value == "" {
+			delete(m.values[key], name)
+		} else {
+			m.values[key][name] = value
+		}
+	}
+	return true, nil
+}
+
 func (m *memorySettings) Scopes(_ context.Context, user transports.Address, name string) (map[string]string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

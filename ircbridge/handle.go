@@ -19,6 +19,12 @@ func (s *session) handle(c *conn, line string) {
 		s.t.metrics.dropped.WithLabelValues(dropGarbage).Inc()
 		return
 	}
+	if s.overhears != nil {
+		s.overhears(e)
+	}
+	if s.hearServices(c, e) {
+		return
+	}
 	self := e.Source != nil && c.isup.casemap.equal(e.Source.Name, s.nick)
 	switch e.Command {
 	case girc.PING: // RFC 2812 §3.7.2

@@ -23,13 +23,14 @@ const (
 // capSASL is the capability without which no AUTHENTICATE is answered.
 const capSASL = "sasl"
 
-// login is the way of one connection into the user's account (IRCv3 sasl-3.1, sasl-3.2). A connection that has one is of no use
+// login is the way of one connection into the user's account (IRCv3 sasl-3.1, sasl-3.2), or by services, see identify.go. A connection that has one is of no use
 // until it is done: the user believes to be known to the network, and to stand behind what hides his address there. So whatever
 // goes wrong ends the connection.
 type login struct {
 	credentials
 	wish      string // a value of SettingSASL
 	encrypted bool
+	optional  bool // without it one goes on as well
 
 	offered    bool     // the network has the capability
 	mechanisms []string // that it listed; none where it lists none
@@ -40,6 +41,8 @@ type login struct {
 	answered   bool // a mechanism came as far as a response
 	done       bool
 	by         time.Time // when it counts as failed; zero until it begins
+
+	identifying *identifying // by services; nil before it begins
 
 	pieces     []byte // of a challenge that is not complete
 	challenge  []byte
@@ -53,11 +56,16 @@ func newLogin(n *Network, set map[string]string) (*login, *cause) {
 			account: cmp.Or(set[SettingAccount], set[SettingNick]), password: set[SettingAccountPassword],
 			certificate: set[SettingCertificate] != "",
 		},
-		wish: cmp.Or(set[SettingSASL], saslAuto), encrypted: !n.Plain,
+		wish: cmp.Or(set[SettingSASL], saslAuto), encrypted: !n.Plain, optional: set[SettingLoginOptional] == "true",
 	}
 	switch {
 	case l.wish == saslNone, l.wish == saslAuto && set[SettingAccount] == "" && l.password == "" && !l.certificate:
 		return nil, nil
+	case l.wish == saslServices && n.Plain:
+		return nil, &cause{err: refused(transports.NeedPassword, "%s is reached without encryption, so your password was not said to its services: "+
+			"set ports with TLS, or choose not to log in, with the command configure.", n.Name), final: true}
+	case l.wish == saslServices && strings.ContainsAny(l.account+l.password, " "):
+		return nil, &cause{err: refused(transports.NeedPassword, "The services of %s cannot be told a password with spaces.", n.Name), final: true}
 	case len(l.possible(l.wish, true)) == 0:
 		return nil, &cause{err: refused(transports.NeedPassword, "To log in to %s takes an account and its password, or a certificate: "+
 			"complete your settings with the command configure, or choose there not to log in.", n.Name), final: true}
@@ -99,14 +107,22 @@ func (l *login) offer(value string) {
 // pending reports whether the connection has still to be logged in.
 func (l *login) pending() bool { return l != nil && !l.done }
 
+// early reports whether that has to be done before the network lets us in.
+func (l *login) early() bool { return l.pending() && l.wish != saslServices }
+
 // refuseLogin ends a connection that cannot be logged in.
 func (s *session) refuseLogin(c *conn, final bool, format string, args ...any) {
-	c.refuse(refused(transports.NeedPassword, format, append([]any{s.net.Name}, args...)...), final)
+	s.giveUpLogin(c, refused(transports.NeedPassword, format, append([]any{s.net.Name}, args...)...), final)
+}
+
+// distrust ends a connection to a network that may be somebody else, whatever the user has set.
+func (s *session) distrust(c *conn, format string, args ...any) {
+	c.refuse(refused(transports.NeedPassword, format, append([]any{s.net.Name}, args...)...), true)
 }
 
 // loginMissing ends a connection to a network that lets nobody log in. It may do so again once its services are back.
 func (s *session) loginMissing(c *conn) {
-	s.refuseLogin(c, false, "%s offers no login (SASL) now, so you are not connected: try again later, or choose not to log in with the command configure.")
+	s.refuseLogin(c, false, "%s offers no login (SASL) now, so you are not connected: try again later. Where it never does, the command login finds another way.")
 }
 
 // startLogin asks for the capability once the network's are known.
@@ -114,6 +130,12 @@ func (s *session) startLogin(c *conn) {
 	l := c.login
 	if l == nil {
 		return
+	}
+	if l.wish == saslServices {
+		if !l.offered {
+			return // once we are let in
+		}
+		l.wish = saslPassword // where it has become possible it is better
 	}
 	if !l.offered {
 		s.loginMissing(c)
@@ -202,7 +224,7 @@ func (s *session) respond(c *conn) *cause {
 	case refusal:
 		s.loginRefused(c)
 	case errors.Is(err, errScramServer):
-		s.refuseLogin(c, true, "%s does not prove that it knows the password of %s: it may be somebody else in its place.", l.who())
+		s.distrust(c, "%s does not prove that it knows the password of %s: it may be somebody else in its place.", l.who())
 	case err != nil:
 		s.loginGarbled(c, err)
 	default:
@@ -228,7 +250,7 @@ func authenticateLines(response []byte) []string {
 func (s *session) loginGarbled(c *conn, err error) {
 	e := refused(transports.Offline, "%s does not log you in: what it says makes no sense.", s.net.Name)
 	e.Err = err
-	c.refuse(e, false)
+	s.giveUpLogin(c, e, false)
 }
 
 // loginRefused handles a network that refuses the mechanism that was tried (904). The next one is tried unless the password was
@@ -237,13 +259,13 @@ func (s *session) loginRefused(c *conn) {
 	l := c.login
 	switch {
 	case l.client.judged():
-		s.refuseLogin(c, true, "%s refuses the password of %s: set it with the command configure.", l.who())
+		s.refuseLogin(c, true, "%s refuses the password of %s: set it with the command login.", l.who())
 	case len(l.left) > 0:
 		s.tryLogin(c)
 	case !l.answered: // nothing of ours was looked at
-		c.refuse(refused(transports.Offline, "%s logs nobody in at the moment: try again later.", s.net.Name), false)
+		s.giveUpLogin(c, refused(transports.Offline, "%s logs nobody in at the moment: try again later.", s.net.Name), false)
 	case l.mechanism == mechExternal:
-		s.refuseLogin(c, true, "%s does not know your certificate: add it to your account there, or set the password with the command configure.")
+		s.refuseLogin(c, true, "%s does not know your certificate: make another one with the command certfp, or set the password with the command login.")
 	default:
 		s.refuseLogin(c, true, "%s does not log in %s: it does not know it, or cannot check its password by %s.", l.who(), l.mechanism)
 	}
@@ -257,7 +279,9 @@ func (s *session) loginNumeric(c *conn, e *girc.Event) bool {
 		if e.Command == girc.RPL_LOGGEDIN && len(e.Params) > 3 && printable(e.Params[2]) && len(e.Params[2]) <= maxSetting {
 			c.account = strings.Clone(e.Params[2])
 		}
-		if c.registered {
+		if c.login.pending() && c.login.identifying != nil && c.login.identifying.said && c.account != "" {
+			s.loggedIn(c)
+		} else if c.registered {
 			s.post(transports.Notice{Text: plain(e.Last())})
 		}
 		return true
@@ -269,7 +293,7 @@ func (s *session) loginNumeric(c *conn, e *girc.Event) bool {
 	switch e.Command {
 	case girc.RPL_SASLSUCCESS:
 		if !l.client.complete() {
-			s.refuseLogin(c, true, "%s claims to have logged in %s without proof: it may be somebody else in its place.", l.who())
+			s.distrust(c, "%s claims to have logged in %s without proof: it may be somebody else in its place.", l.who())
 			return true
 		}
 		s.loggedIn(c)
@@ -280,7 +304,7 @@ func (s *session) loginNumeric(c *conn, e *girc.Event) bool {
 	case girc.ERR_SASLTOOLONG:
 		s.refuseLogin(c, true, "%s takes no password as long as that of %s.", l.who())
 	case girc.ERR_SASLABORTED:
-		c.refuse(refused(transports.Offline, "%s broke the login off: try again later.", s.net.Name), false)
+		s.giveUpLogin(c, refused(transports.Offline, "%s broke the login off: try again later.", s.net.Name), false)
 	case girc.ERR_SASLALREADY:
 		s.loginGarbled(c, errors.New("already authenticated, on a new connection"))
 	case girc.RPL_SASLMECHS: // 904 follows
@@ -297,6 +321,10 @@ func (s *session) loginNumeric(c *conn, e *girc.Event) bool {
 // loggedIn goes on with the registration.
 func (s *session) loggedIn(c *conn) {
 	l := c.login
-	l.done, l.client, l.password = true, nil, ""
+	l.done, l.client, l.password, l.identifying = true, nil, "", nil
+	if c.registered && !c.ready && c.readyBy.IsZero() { // it is all that we have waited for
+		s.ready(c)
+		return
+	}
 	s.endCaps(c)
 }

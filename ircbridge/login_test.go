@@ -186,7 +186,7 @@ func TestLoginFails(t *testing.T) {
 	plain := func(more ...string) []string {
 		return running(mechPlain, append([]string{"AUTHENTICATE +", "<AUTHENTICATE AGFsaWNlAHNlc2FtZQ=="}, more...)...)
 	}
-	const wrong = "Testnet refuses the password of account alice: set it with the command configure."
+	const wrong = "Testnet refuses the password of account alice: set it with the command login."
 	for name, tc := range map[string]exchanged{
 		"no capabilities at all":     {lines: []string{"<USER ", ":irc.test 421 * CAP :Unknown command", ":irc.test 001 alice :Welcome", ":irc.test 376 alice :End"}, kind: transports.NeedPassword, text: "offers no login"},
 		"empty list":                 {lines: []string{"<USER ", ":irc.test CAP * LS :"}, kind: transports.NeedPassword, text: "offers no login"},

@@ -47,9 +47,10 @@ func (s *session) welcome(c *conn, nick string) {
 	if c.registered {
 		return
 	}
-	if c.login.pending() {
-		s.loginMissing(c) // a network that waits for no capabilities
-		return
+	if c.login.early() {
+		if s.loginMissing(c); c.fault != nil { // a network that waits for no capabilities
+			return
+		}
 	}
 	c.registered = true
 	if validNick(nick) && nick != "*" {
@@ -61,6 +62,11 @@ func (s *session) welcome(c *conn, nick string) {
 
 // ready begins the session's work on a fresh connection: the greeting is over, so what the network supports is known.
 func (s *session) ready(c *conn) {
+	if c.login.pending() {
+		c.readyBy = time.Time{}
+		s.startIdentifying(c)
+		return
+	}
 	c.ready = true
 	c.since = time.Now()
 	c.lastUse = c.since

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -109,7 +110,10 @@ func closedMeanwhile() *cause { return &cause{err: refused(transports.Gone, "Clo
 
 // settings are what the user configured for the network. The store is asked here, where nobody waits for the session.
 func (s *session) settings(ctx context.Context) (map[string]string, error) {
-	if s.t.opt.Settings == nil {
+	switch {
+	case s.tried != nil:
+		return maps.Clone(s.tried), nil
+	case s.t.opt.Settings == nil:
 		return nil, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
@@ -196,7 +200,9 @@ func (s *session) expire(c *conn, now time.Time) *cause {
 		return false
 	}
 	if l := c.login; l.pending() && due(l.by) {
-		return silent("%s does not answer the login: try again later.")
+		if s.giveUpLogin(c, silent("%s does not answer the login: try again later.").err, false); c.fault != nil {
+			return c.fault
+		}
 	}
 	if !c.registered && due(c.begun.Add(registrationTimeout)) {
 		return silent("%s answers, but does not let anybody in.")

@@ -44,9 +44,9 @@ func (c credentials) possible(wish string, encrypted bool) []string {
 		case mechExternal:
 			return wish != saslAuto && wish != saslExternal || !encrypted || !c.certificate
 		case mechPlain:
-			return wish != saslAuto && wish != saslPlain || !encrypted || c.account == "" || c.password == ""
+			return wish != saslAuto && wish != saslPlain && wish != saslPassword && wish != saslServices || !encrypted || c.account == "" || c.password == ""
 		default:
-			return wish != saslAuto && wish != saslSCRAM || c.account == "" || c.password == ""
+			return wish != saslAuto && wish != saslSCRAM && wish != saslPassword || c.account == "" || c.password == ""
 		}
 	})
 }

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/lrstanley/girc"
+
 	"passerelle/transports"
 )
 
@@ -70,8 +72,11 @@ type session struct {
 	gate, addresses string
 	lastTry         time.Time
 	nextTry         time.Time
-	patient         bool          // the network turned us away and counts: no Join cuts the back-off short
-	left            chan struct{} // closed once nothing is connected any more; nil where nobody could wait for it
+	patient         bool // the network turned us away and counts: no Join cuts the back-off short
+	// Of a visit, see errand.go: the settings that are tried, and who hears every line. It is called with mu held.
+	tried     map[string]string
+	overhears func(e *girc.Event)
+	left      chan struct{} // closed once nothing is connected any more; nil where nobody could wait for it
 }
 
 var _ transports.Session = (*session)(nil)

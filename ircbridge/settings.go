@@ -17,6 +17,9 @@ import (
 type Settings interface {
 	// Load gives the values that are set, secrets included; names that were never set are missing.
 	Load(ctx context.Context, user transports.Address, scope string) (map[string]string, error)
+	// Save changes all of that or nothing: names with a value are set, those without are unset. Where it names a setting that the user has
+	// to have, mark, and he has not, it changes nothing and reports false: what he has forgotten does not come back.
+	Save(ctx context.Context, user transports.Address, scope, mark string, values map[string]string) (saved bool, err error)
 	// Scopes gives the values that a setting which is no secret has, by scope.
 	Scopes(ctx context.Context, user transports.Address, name string) (map[string]string, error)
 }
@@ -38,9 +41,13 @@ const (
 	SettingEncodingIn      = "encoding_in"      // how what is not UTF-8 is read, and
 	SettingEncodingOut     = "encoding_out"     // how is written; in channels too
 	SettingAfterConnect    = "after_connect_commands"
-	SettingShowClient      = "show_client" // "true" to let people ask the user's client what it is
-	SettingCertificate     = "certificate" // of the user, with its key, in PEM
-	SettingSASL            = "sasl"        // how to log in; one of the values below, the first where it is not set
+	SettingShowClient      = "show_client"       // "true" to let people ask the user's client what it is
+	SettingCertificate     = "certificate"       // of the user, with its key, in PEM
+	SettingLoginOptional   = "login_optional"    // "true" to go on where the login fails
+	SettingNewCertificate  = "new-certificate"   // that is being made known, see certfp.go
+	SettingPrint           = "certificate-print" // the fingerprint of the certificate as the network's services have it
+	SettingTrial           = "login-trial"       // something is being tried that the next setting depends on
+	SettingSASL            = "sasl"              // how to log in; one of the values below, the first where it is not set
 )
 
 // Values of SettingSASL.
@@ -49,7 +56,9 @@ const (
 	saslSCRAM    = "scram" // only so, and so on
 	saslExternal = "external"
 	saslPlain    = "plain"
-	saslNone     = "none" // no login, whatever else is set
+	saslServices = "services" // by what is said to NickServ
+	saslNone     = "none"     // no login, whatever else is set
+	saslPassword = "password" // not to be chosen: SCRAM or PLAIN
 )
 
 // Bounds of values, in bytes.
@@ -64,7 +73,7 @@ func Scope(network string) string { return transports.Scope(transports.TargetNet
 
 // SecretSettings are the names of the settings that are sealed.
 func SecretSettings() []string {
-	var names []string
+	names := []string{SettingNewCertificate}
 	for _, s := range networkSettings() {
 		if s.Field.Sealed() {
 			names = append(names, s.Name())
@@ -115,9 +124,11 @@ func networkSettings() []setting {
 				{Value: saslSCRAM, Label: "With the password, which the network does not see (SCRAM)"},
 				{Value: saslExternal, Label: "With the certificate (EXTERNAL)"},
 				{Value: saslPlain, Label: "With the password (PLAIN)"},
+				{Value: saslServices, Label: "By what is said to NickServ, where there is no SASL"},
 				{Value: saslNone, Label: "None"},
 			},
 		}),
+		plain(transports.Field{Name: SettingLoginOptional, Label: "Go on where the login fails, without being logged in", Type: transports.FieldBool, Values: []string{"false"}}),
 		afterConnectSetting(),
 		plain(transports.Field{Name: SettingShowClient, Label: "Tell people who ask which client you use", Type: transports.FieldBool, Values: []string{"false"}}),
 	}

@@ -28,6 +28,7 @@ type Network struct {
 	RootCAs   *x509.CertPool // whom to trust; the system's where it is nil
 	Password  string         // of the server (PASS), for users who set none of their own
 	WebIRC    string         // the password that it trusts the gateway by, see Identity; empty where it does not
+	Services  string         // the server that its services are on, see services.go; empty where they say so themselves
 
 	configured bool
 
@@ -81,6 +82,7 @@ type Transport struct {
 	sessions map[sessionKey]*session
 	leaving  map[sessionKey]<-chan struct{} // closed sessions whose connection is still saying good-bye
 	paces    map[sessionKey]pace
+	errands  map[sessionKey]context.CancelFunc
 	sweepAt  int            // number of paces at which the old ones are looked for
 	running  sync.WaitGroup // every goroutine of every session
 }
@@ -245,6 +247,9 @@ func (t *Transport) Shutdown(ctx context.Context, reason string) error {
 	t.mu.Lock()
 	t.closed = true
 	open := t.open()
+	for _, cancel := range t.errands {
+		cancel()
+	}
 	t.mu.Unlock()
 	for _, s := range open {
 		s.Close(reason)
@@ -261,9 +266,6 @@ func (t *Transport) Shutdown(ctx context.Context, reason string) error {
 		return fmt.Errorf("wait for irc sessions to end: %w", context.Cause(ctx))
 	}
 }
-
-// Commands are what users can run on the domain and on networks.
-func (t *Transport) Commands() []transports.Command { return nil }
 
 // Waits of a session.
 const (

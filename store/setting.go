@@ -53,6 +53,15 @@ func (tx *Tx) Unset(id UserID, scope, name string) error {
 	return nil
 }
 
+// IsSet reports whether a user has a setting, plain or secret.
+func (tx *Tx) IsSet(id UserID, scope, name string) (set bool, err error) {
+	if err := tx.query(func(r *sql.Rows) error { set = true; return r.Scan(new(int)) },
+		`SELECT 1 FROM settings WHERE domain = $1 AND jid = $2 AND scope = $3 AND name = $4`, id.Domain, id.JID, scope, name); err != nil {
+		return false, fmt.Errorf("look whether %q is set: %w", name, err)
+	}
+	return set, nil
+}
+
 // UnsetBelow removes a plain setting from all users and scopes of a domain where its value is smaller, as text.
 func (tx *Tx) UnsetBelow(domain, name, value string) error {
 	if err := tx.exec(`DELETE FROM settings WHERE domain = $1 AND name = $2 AND value < $3`, domain, name, value); err != nil {

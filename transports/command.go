@@ -40,6 +40,9 @@ type Call struct {
 	On     Target  // the zero Target for the domain
 	Lang   string  // what the user reads, as in xml:lang; may be empty
 	Values Values
+	// Tell says something to the user later, for a command whose Run began what takes a network's time. Safe to call from any goroutine. It
+	// is nil in Next.
+	Tell func(said string)
 }
 
 // Values are what a user filled in, by name of field.

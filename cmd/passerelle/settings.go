@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 
 	"passerelle/ircbridge"
 	"passerelle/store"
@@ -23,6 +24,34 @@ func (s settings) id(user transports.Address) store.UserID {
 // Scopes implements ircbridge.Settings.
 func (s settings) Scopes(ctx context.Context, user transports.Address, name string) (map[string]string, error) {
 	return s.db.SettingScopes(ctx, s.id(user), name)
+}
+
+// Save implements ircbridge.Settings.
+func (s settings) Save(ctx context.Context, user transports.Address, scope, mark string, values map[string]string) (saved bool, err error) {
+	id := s.id(user)
+	err = s.db.Write(ctx, func(tx *store.Tx) error {
+		saved = mark == ""
+		if !saved {
+			if saved, err = tx.IsSet(id, scope, mark); err != nil || !saved {
+				return err
+			}
+		}
+		for name, value := range values {
+			switch {
+			case value == "":
+				err = tx.Unset(id, scope, name)
+			case slices.Contains(ircbridge.SecretSettings(), name):
+				err = tx.SetSecret(id, scope, name, store.Secret(value))
+			default:
+				err = tx.Set(id, scope, name, value)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return saved && err == nil, err
 }
 
 // Load implements ircbridge.Settings.
