@@ -36,7 +36,7 @@ func saidTo(from, to transports.Address, lang string) said {
 }
 
 // say answers in chat, from the JID that was written to and in the thread that it was written in.
-func (u *user) say(to said, body string) { u.sayWith(to, body) }
+func (u *user) say(to said, body string) { u.sayWith(to, body, "store") }
 
 // sayOnce is say for what is of no use later.
 func (u *user) sayOnce(to said, body string) { u.sayWith(to, body, passing()...) }
@@ -74,7 +74,7 @@ func (u *user) bot(s said, e entity) {
 	}
 	switch {
 	case u.answerChat(s, e, words):
-	case e.kind&entityNetwork != 0 && isLoud(words[0]):
+	case e.kind&entityNetwork != 0 && isLoud(words[0]) && u.networks[e.target.Network] != nil:
 		u.rawLines(s, e)
 	case w.means == meansVersion:
 		u.say(s, "passerelle "+u.g.opt.Version)

@@ -70,10 +70,8 @@ func (u *user) chatCommand(s said, e entity, words []string) bool {
 		return false
 	}
 	on, args := e.on(&c), words[1:]
-	if e.kind&(entityBot|entityGateway) != 0 && len(args) > 0 {
-		if t, ok := u.g.target(args[0]); ok && c.IsFor(t.Kind) {
-			on, args = t, args[1:]
-		}
+	if e.kind&(entityBot|entityGateway) != 0 {
+		on, args = u.targetOf(&c, on, args)
 	}
 	if !c.IsFor(on.Kind) { // the only network is meant, where there is one
 		if d, err := u.findCommand(e, serverConfigure, s.lang); err == nil && c.Name == "configure" {
@@ -108,6 +106,19 @@ func (u *user) chatCommand(s said, e entity, words []string) bool {
 		u.advance(x, c.changes, func(next step) { u.chatAnswer(s, x, next) })
 	})
 	return true
+}
+
+// targetOf is what a command is run on whose arguments may begin with that, "#go", "#go libera" or "#go on libera", and the rest of them.
+func (u *user) targetOf(c *transports.Command, on transports.Target, args []string) (transports.Target, []string) {
+	if c.Name == "join" { // it asks for rooms itself
+		return on, args
+	}
+	for n := min(3, len(args)); n > 0; n-- {
+		if t, ok := u.g.target(strings.Join(args[:n], " ")); ok && c.IsFor(t.Kind) {
+			return t, args[n:]
+		}
+	}
+	return on, args
 }
 
 // onlyRequired is the name of the field of a form that has to be filled in, empty where there is none or several.
@@ -257,7 +268,9 @@ func (u *user) answerChat(s said, e entity, words []string) bool {
 // answerField takes words as a value for a field of a page. It reports false where they name a command instead.
 func (u *user) answerField(s said, e entity, c *chatForm, words []string) bool {
 	field, _, ok := c.field(words)
-	if !ok || field.Type == transports.FieldAddress && len(words) == 1 { // one is hardly ever called like a command
+	// An address is hardly ever called like a command, nor what else is asked for alone.
+	alone := len(words) == 1 && len(c.form.Fields) == 1
+	if !ok || alone && (field.Type == transports.FieldAddress || field.Required) {
 		if _, err := u.chatNamed(e, words[0], true); err == nil {
 			delete(u.chats, s.to)
 			u.end(c.x)

@@ -53,6 +53,9 @@ func (c *chatForm) lines(lang string) []string {
 		lines = append(lines, text.Say(lang, c.form.Instructions))
 	}
 	for i := range c.form.Fields {
+		if len(lines) > 0 && len(c.form.Fields) == 1 && len(c.form.Fields[i].Values) == 0 {
+			break // what is asked for is said, and there is nothing yet
+		}
 		lines = append(lines, c.fieldLine(lang, i))
 	}
 	return lines

@@ -66,6 +66,14 @@ func readWord(word string) chatWord {
 		return chatWord{means: meansLink, lang: "fr"}
 	case "version":
 		return chatWord{means: meansVersion}
+	case "enter":
+		return chatWord{command: "join"}
+	case "rejoindre", "rejoins", "entrer", "entre":
+		return chatWord{command: "join", lang: "fr"}
+	case "part":
+		return chatWord{command: "leave"}
+	case "quitter", "quitte", "sortir":
+		return chatWord{command: "leave", lang: "fr"}
 	case "rooms", "networks", "connections":
 		return chatWord{command: "status"}
 	case "état", "etat", "statut", "salons", "réseaux", "connexions":

@@ -122,12 +122,18 @@ func (e *iqError) Error() string {
 	return errAnsweredError.Error() + ": " + e.condition + " (" + e.typ + ")"
 }
 
+// isMissing reports whether there is nothing of what was asked for.
+func isMissing(err error) bool {
+	e, ok := errors.AsType[*iqError](err)
+	return ok && e.condition == "item-not-found"
+}
+
 // Is lets errors.Is find any answer that is an error.
 func (e *iqError) Is(target error) bool { return target == errAnsweredError }
 
 // readIQError copies an error out of an answer.
 func readIQError(iq *stanza.Element) *iqError {
-	x := iq.Child(stanza.NSComponent, "error")
+	x := iq.Child(iq.Space, "error") // of a user's it is another one
 	e := &iqError{typ: x.Attr("type"), condition: "undefined-condition"}
 	for c := range x.Children() {
 		if c.Space == stanza.NSStanzas && c.Name != "text" {

@@ -2,6 +2,7 @@ package component
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"passerelle/internal/text"
@@ -66,6 +67,9 @@ func (g *Gateway) leaveRun(ctx context.Context, call transports.Call) (string, e
 			if err := g.recorded(ctx, &occupied{user: call.User, room: addr.Local}); err != nil {
 				return "", err
 			}
+		}
+		if err := g.unbookmark(ctx, call.User, room); err != nil && !errors.Is(err, errNotGranted) {
+			g.log.Warn("a room could not be taken out of somebody's bookmarks", g.opt.Identity(call.User.String()), "error", err)
 		}
 		names = append(names, addr.String())
 	}

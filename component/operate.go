@@ -112,22 +112,17 @@ func (g *Gateway) operation(op transports.Operation) (transports.Command, transp
 	return c, call, nil
 }
 
-// target finds what somebody means who names a network or a room: by its name, or by its JID.
+// target finds what somebody means who names a network or a room: by its name, by what people call it, or by its JID.
 func (g *Gateway) target(word string) (transports.Target, bool) {
-	local := strings.ToLower(word)
-	for _, n := range g.about().Networks {
-		if strings.EqualFold(n.Name, word) {
-			local = n.ID
-		}
+	if t, ours := g.ownAddress(word); ours {
+		return t, true
 	}
-	word = strings.TrimPrefix(word, "xmpp:")
-	word, _, _ = strings.Cut(word, "?")
-	if a, err := transports.ParseAddress(word); err == nil && a.Domain == g.domain.Domain {
-		local = unescape(a.Local)
+	if t, err := g.opt.Transport.Find("", word, transports.TargetNetwork); err == nil {
+		return t, true
 	}
-	if local == "" {
+	if word == "" {
 		return transports.Target{}, false
 	}
-	t, err := g.opt.Transport.Parse(local)
+	t, err := g.opt.Transport.Parse(strings.ToLower(word))
 	return t, err == nil
 }

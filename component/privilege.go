@@ -24,8 +24,9 @@ const maxGrants = 64
 // grant is what a server lets the gateway do for its users (XEP-0356 §4). What it says concerns its own users alone, so it need not be
 // trusted.
 type grant struct {
-	look   bool // at contact lists
-	change bool
+	look     bool // at contact lists
+	change   bool
+	bookmark bool // to read and write what users have published, of which bookmarks are a part
 }
 
 // grants are those of the servers, by domain. Safe to call from any goroutine.
@@ -52,6 +53,7 @@ func (g *grants) take(from transports.Address, m *stanza.Element) bool {
 	}
 	var got grant
 	got.read(p, 0)
+	got.bookmark = got.bookmark && p.Space == nsPrivilege2 // before, there were no requests in the name of users
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.m == nil {
@@ -70,6 +72,9 @@ func (g *grant) read(e *stanza.Element, depth int) {
 			g.change = both || c.AttrIs("type", "set")
 			g.look = both || c.AttrIs("type", "get")
 		}
+		if c.Name == "namespace" && c.AttrIs("ns", nsPubSub) && c.AttrIs("type", "both") { // XEP-0356, IQ permission
+			g.bookmark = true
+		}
 		if depth < 4 {
 			g.read(c, depth+1)
 		}
@@ -80,7 +85,7 @@ func (g *grant) read(e *stanza.Element, depth int) {
 const rosterWait = 5 * time.Second
 
 // errNotGranted says that the server lets us not do it.
-var errNotGranted = errors.New("the server grants no access to contact lists")
+var errNotGranted = errors.New("the server grants no such access")
 
 // suggestion is an address of ours that belongs into a contact list.
 type suggestion struct {

@@ -1,6 +1,7 @@
 package component
 
 import (
+	"context"
 	"strings"
 
 	"passerelle/internal/text"
@@ -55,8 +56,10 @@ func (u *user) rawLines(s said, e entity) {
 // rawAnswer says what a network said to a line.
 func (u *user) rawAnswer(s said, a transports.RawAnswer) {
 	for _, join := range a.Join { // only a client can enter a room
-		room := u.g.address(join.Room)
-		u.sendInvitation(room, s.from, s.to, "", join.Password, text.Say(s.lang, "To enter %s, join this room: %s", join.Room.ID, joinLink(room)))
+		u.background(func(ctx context.Context) func() {
+			said := u.g.showIn(ctx, u.jid, s.lang, join.Room, join.Password)
+			return func() { u.say(s, said) }
+		})
 	}
 	for _, room := range a.Leave {
 		u.leaveRoom(room)

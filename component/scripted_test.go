@@ -36,7 +36,7 @@ func (s *scripted) Describe() transports.Description {
 	return transports.Description{
 		Kind: "irc", Name: "Test gateway", Rooms: true,
 		Networks: []transports.Network{{ID: "irc.example", Name: "Example"}},
-		Prompt:   transports.Prompt{Description: "Describe", Label: "Whom?"},
+		Prompt:   transports.Prompt{Description: "Describe", Label: "Whom?", Room: transports.RoomPrompt{Title: "Join", Description: "Write a room.", Label: "Where?"}},
 		Hints:    []string{"Join #channel%irc.example@DOMAIN."},
 	}
 }
@@ -55,6 +55,9 @@ func (s *scripted) Parse(local string) (transports.Target, error) {
 }
 
 func (s *scripted) Find(_, input string, _ transports.TargetKind) (transports.Target, error) {
+	if strings.EqualFold(input, "Example") {
+		input = "irc.example"
+	}
 	return s.Parse(strings.ReplaceAll(strings.TrimSpace(input), " ", "%"))
 }
 

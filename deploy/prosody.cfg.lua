@@ -15,10 +15,11 @@ Component "irc.example.org"
 -- to that VirtualHost:
 --   disco_items = { { "irc.example.net", "IRC" } }
 
--- With mod_privilege (Debian: prosody-modules) whoever registers has the gateway in their contact list without being asked. Add to
--- the VirtualHost:
+-- With mod_privilege (Debian: prosody-modules) whoever registers has the gateway in their contact list without being asked, and a room
+-- that somebody asks the bot for is in their bookmarks, so that it appears in all their clients; without, they get an invitation and a
+-- link. Add to the VirtualHost:
 --   modules_enabled = { "privilege" }  -- or to the list that is there
---   privileged_entities = { ["irc.example.org"] = { roster = "both" } }
+--   privileged_entities = { ["irc.example.org"] = { roster = "both", iq = { ["http://jabber.org/protocol/pubsub"] = "both" } } }
 -- and to the component above:
 --   modules_enabled = { "privilege" }
 

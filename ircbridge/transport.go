@@ -128,13 +128,21 @@ func (t *Transport) Describe() transports.Description {
 		Prompt: transports.Prompt{
 			Description: "Write a channel or a nick, and its network, for instance “#linux libera”.",
 			Label:       "Channel or nick",
+			Room: transports.RoomPrompt{
+				Title:       "Join a channel",
+				Description: "Write a channel and its network, for instance “#linux libera”.",
+				Label:       "Channel and network",
+			},
 		},
 	}
 	for _, n := range t.rules().Networks {
 		d.Networks = append(d.Networks, transports.Network{ID: n.ID, Name: t.rules().byID[n.ID].Name})
 	}
 	if fixed {
-		d.Prompt = transports.Prompt{Description: "Write a channel or a nick.", Label: "Channel or nick"}
+		d.Prompt = transports.Prompt{
+			Description: "Write a channel or a nick.", Label: "Channel or nick",
+			Room: transports.RoomPrompt{Title: "Join a channel", Description: "Write a channel, for instance “#linux”.", Label: "Channel"},
+		}
 		d.Hints = append(d.Hints, "To enter a channel, join the room #channel@DOMAIN.")
 		d.Hints = append(d.Hints, "To write to a person, send a message to nick@DOMAIN.")
 	} else {

@@ -75,8 +75,14 @@ type Description struct {
 	Hints []string
 }
 
-// Prompt is how to ask somebody whom or what he looks for; texts of the catalogue.
-type Prompt struct{ Description, Label string }
+// Prompt is how to ask somebody whom or what he looks for, and into which room he wants; texts of the catalogue.
+type Prompt struct {
+	Description, Label string
+	Room               RoomPrompt
+}
+
+// RoomPrompt is how to ask somebody into which room he wants; texts of the catalogue.
+type RoomPrompt struct{ Title, Description, Label string }
 
 // Network is one network that an operator named.
 type Network struct {

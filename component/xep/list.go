@@ -169,7 +169,7 @@ func List() []Extension {
 		{
 			Number: 249, Version: "1.2", Status: Complete,
 			Features:  []string{"jabber:x:conference"},
-			Scenarios: []string{"invite"},
+			Scenarios: []string{"invite", "join-chat"},
 		},
 		{
 			Number: 292, Version: "0.12.0", Status: Partial, Note: "Cards are answered, to a request and as an item, and cannot be changed.",
@@ -205,7 +205,7 @@ func List() []Extension {
 			Scenarios: []string{"message-changes", "archive-contact"},
 		},
 		{
-			Number: 356, Version: "0.4.1", Status: Partial, Note: "Contact lists are seen and changed where the server grants it, in the namespaces of versions 1 and 2.",
+			Number: 356, Version: "0.4.1", Status: Partial, Note: "Contact lists are seen and changed where the server grants it, in the namespaces of versions 1 and 2, and bookmarks in the latter.",
 			Scenarios: []string{"register"},
 		},
 		{
@@ -220,6 +220,10 @@ func List() []Extension {
 		{
 			Number: 380, Version: "0.4.0", Status: Complete, Note: "What is encrypted is refused, since no network could read it.",
 			Scenarios: []string{"encrypted"},
+		},
+		{
+			Number: 402, Version: "1.2.0", Status: Partial, Note: "Rooms that users ask the bot for are put into their bookmarks, and taken out, where the server grants it (XEP-0356).",
+			Scenarios: []string{"join-chat"},
 		},
 		{
 			Number: 410, Version: "1.1.0", Status: Complete,

@@ -18,7 +18,7 @@ import (
 // Component is an external component that a server knows (XEP-0114).
 type Component struct {
 	Domain, Secret string
-	Privileged     bool // it may see and change contact lists, and send messages as users (XEP-0356)
+	Privileged     bool // it may see and change contact lists and bookmarks, and send messages as users (XEP-0356)
 }
 
 // Account is a user of the server's domain.
@@ -166,7 +166,7 @@ http_ports = { {{if .Uploads}}{{.HTTP}}{{end}} }
 http_interfaces = { "127.0.0.1" }
 https_ports = { }
 modules_enabled = { "roster"; "saslauth"; "disco"; "posix"; "ping"; "carbons"; "mam"; "pep"; "offline"; "smacks"; "blocklist";
-	"vcard4"; "vcard_legacy"{{if .Federation}}; "tls"; "peers"{{end}} }
+	"vcard4"; "vcard_legacy"; "bookmarks"{{if .Federation}}; "tls"; "peers"{{end}} }
 {{with .Federation}}certificates = {{lua $.Dir}} .. "/certificates"
 plugin_paths = { {{lua $.Dir}} .. "/plugins" }
 s2s_ports = { {{.Port}} }
@@ -183,7 +183,8 @@ allow_unencrypted_plain_auth = true
 VirtualHost({{lua .Domain}})
 {{if .Privileged}}modules_enabled = { "privilege" }
 privileged_entities = {
-{{range .Components}}{{if .Privileged}}	[{{lua .Domain}}] = { roster = "both"; message = "outgoing"; presence = "managed_entity" };
+{{range .Components}}{{if .Privileged}}	[{{lua .Domain}}] = { roster = "both"; message = "outgoing"; presence = "managed_entity";
+		iq = { ["http://jabber.org/protocol/pubsub"] = "both" } };
 {{end}}{{end}}}
 {{end}}{{if .Uploads}}
 Component("upload." .. {{lua .Domain}}) "http_file_share"

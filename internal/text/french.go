@@ -2,7 +2,15 @@ package text
 
 // french is the catalogue's French.
 var french = map[string]string{
-	"Write a channel and its network, for instance “#linux libera”.":                             "Écrivez un canal et son réseau, par exemple « #linux libera ».",
+	"Write a channel and its network, for instance “#linux libera”.": "Écrivez un canal et son réseau, par exemple « #linux libera ».",
+	"Write a channel, for instance “#linux”.":                        "Écrivez un canal, par exemple « #linux ».",
+	"Join a channel":      "Rejoindre un canal",
+	"Channel and network": "Canal et réseau",
+	"Channel":             "Canal",
+	"%s is in your bookmarks, so your clients enter it by themselves. If yours does not, open this link:": "%s est dans vos favoris : vos clients y entrent d'eux-mêmes. Si le vôtre ne le fait pas, ouvrez ce lien :",
+	"To enter %s, accept the invitation, or open this link:":                                              "Pour entrer dans %s, acceptez l'invitation, ou ouvrez ce lien :",
+	"%s is a network. Which channel there? Write, for instance, “#linux %s”.":                             "%s est un réseau. Quel canal ? Écrivez par exemple « #linux %s ».",
+	"%s is a person: write to %s.":                                                               "%s est une personne : écrivez à %s.",
 	"Say on which network, for instance “%s libera”.":                                            "Dites sur quel réseau, par exemple « %s libera ».",
 	"I know no network called %s. Did you mean “%s”?":                                            "Je ne connais pas de réseau appelé %s. Vouliez-vous dire « %s » ?",
 	"I know no network called %s. Did you mean “%s” (%s)?":                                       "Je ne connais pas de réseau appelé %s. Vouliez-vous dire « %s » (%s) ?",
@@ -290,7 +298,6 @@ var french = map[string]string{
 	"This is a room: join it to talk in it, with the link %s.":                                                            "Ceci est un salon : entrez-y pour y parler, par le lien %s.",
 	"You are not connected to %s, so this was not sent. Join a room there first, for instance %s.":                        "Vous n’êtes pas connecté à %s, ce n’est donc pas parti. Entrez d’abord dans un salon là-bas, par exemple %s.",
 	"These are too many lines: %d at a time are the most.":                                                                "Ces lignes sont trop nombreuses : %d à la fois au plus.",
-	"To enter %s, join this room: %s":                                                                                     "Pour entrer dans %s, rejoignez ce salon : %s",
 	"The rest is not shown.":                                                                                              "Le reste n’est pas montré.",
 	"The network has nothing to say to that.":                                                                             "Le réseau n’a rien à dire là-dessus.",
 	"Other lines go to the network as they are, such as “WHOIS nick”.":                                                    "Les autres lignes vont telles quelles au réseau, comme « WHOIS pseudo ».",

@@ -1,0 +1,132 @@
+package component
+
+import (
+	"cmp"
+	"context"
+	"strings"
+
+	"passerelle/component/stanza"
+	"passerelle/transports"
+)
+
+// Bookmarks are what makes a room appear in all clients of a user (XEP-0402). They are his, so they take his server's leave.
+
+// Namespaces of bookmarks.
+const (
+	nsBookmarks      = "urn:xmpp:bookmarks:1" // the name of the node as well
+	nsPublishOptions = nsPubSub + "#publish-options"
+)
+
+// mark is a bookmark as it is before we change it.
+type mark struct {
+	there, auto bool // it is there; his clients enter the room by themselves
+	name        string
+	key         string
+	rest        []byte // what else is in it, as XML
+}
+
+// bookmark has all clients of a user enter a room by themselves, now and later (XEP-0402).
+func (g *Gateway) bookmark(ctx context.Context, user transports.Address, room transports.Target, key string) error {
+	jid := g.address(room)
+	m, err := g.bookmarked(ctx, user, jid)
+	switch {
+	case err != nil:
+		return err
+	case !m.there:
+		m.name = room.ID
+	case m.auto && (key == "" || m.key == key):
+		return nil
+	}
+	m.key = cmp.Or(key, m.key)
+	return g.askAs(ctx, "set", user, func(b *stanza.Builder) {
+		b.Start("publish").Attr("node", nsBookmarks).Start("item").JID("id", jid)
+		b.StartNS("conference", nsBookmarks).Attr("name", m.name).Attr("autojoin", "true")
+		if m.key != "" {
+			b.Start("password").Text(m.key).End()
+		}
+		b.Raw(m.rest).End().End().End()
+		b.Start("publish-options").StartNS("x", nsForm).Attr("type", "submit") // XEP-0402: where the node is not there yet
+		for _, f := range [...]struct{ name, value string }{
+			{"FORM_TYPE", nsPublishOptions},
+			{"pubsub#persist_items", "true"},
+			{"pubsub#max_items", "max"},
+			{"pubsub#send_last_published_item", "never"},
+			{"pubsub#access_model", "whitelist"},
+		} {
+			b.Start("field").Attr("var", f.name)
+			if f.name == "FORM_TYPE" {
+				b.Attr("type", "hidden")
+			}
+			b.Start("value").Text(f.value).End().End()
+		}
+		b.End().End()
+	}, nil)
+}
+
+// bookmarked looks at a bookmark.
+func (g *Gateway) bookmarked(ctx context.Context, user, room transports.Address) (mark, error) {
+	found := make(chan mark, 1)
+	err := g.askAs(ctx, "get", user, func(b *stanza.Builder) {
+		b.Start("items").Attr("node", nsBookmarks).Start("item").JID("id", room).End().End()
+	}, func(pubsub *stanza.Element) {
+		conference := pubsub.Child(nsPubSub, "items").Child(nsPubSub, "item").Child(nsBookmarks, "conference")
+		auto, _ := transports.ParseBool(conference.Attr("autojoin"))
+		m := mark{there: conference != nil, auto: auto, name: strings.Clone(conference.Attr("name"))}
+		for child := range conference.Children() {
+			if child.Is(nsBookmarks, "password") {
+				m.key = strings.Clone(child.Text())
+			} else { // his nick, and what only the client knows that wrote it (XEP-0402)
+				m.rest = child.AppendXML(m.rest, nsBookmarks)
+			}
+		}
+		found <- m
+	})
+	if isMissing(err) { // there are no bookmarks at all
+		return mark{}, nil
+	}
+	if err != nil {
+		return mark{}, err
+	}
+	return <-found, nil
+}
+
+// unbookmark has the clients of a user not enter a room any more (XEP-0402).
+func (g *Gateway) unbookmark(ctx context.Context, user transports.Address, room transports.Target) error {
+	err := g.askAs(ctx, "set", user, func(b *stanza.Builder) {
+		b.Start("retract").Attr("node", nsBookmarks).Attr("notify", "true").Start("item").JID("id", g.address(room)).End().End()
+	}, nil)
+	if isMissing(err) {
+		return nil
+	}
+	return err
+}
+
+// askAs asks what a user has published in his name, by his server's leave (XEP-0356, IQ permission). Read takes the answer as in ask.
+func (g *Gateway) askAs(ctx context.Context, typ string, user transports.Address, pubsub func(*stanza.Builder), read func(*stanza.Element)) error {
+	if !g.grants.of(user.Domain).bookmark {
+		return errNotGranted
+	}
+	inside := make(chan error, 1)
+	err := g.ask(ctx, typ, g.domain, user.Bare(), rosterWait, func(b *stanza.Builder) {
+		b.StartNS("privileged_iq", nsPrivilege2)
+		b.StartNS("iq", nsClient).Attr("type", typ).JID("from", user.Bare()).JID("to", user.Bare()).Attr("id", newID())
+		b.StartNS("pubsub", nsPubSub)
+		pubsub(b)
+		b.End().End().End()
+	}, func(answer *stanza.Element) {
+		iq := answer.Child(nsPrivilege2, "privilege").Child(nsForward, "forwarded").Child(nsClient, "iq")
+		switch {
+		case iq.AttrIs("type", "error"):
+			inside <- readIQError(iq)
+		case read != nil:
+			read(iq.Child(nsPubSub, "pubsub"))
+			inside <- nil
+		default:
+			inside <- nil
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return <-inside
+}

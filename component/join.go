@@ -1,0 +1,115 @@
+package component
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"strings"
+
+	"passerelle/internal/text"
+	"passerelle/transports"
+)
+
+// joinCommand is "join": it shows a user the way into a room. Only a client can enter one, so it is a bookmark, which all of them follow,
+// or else an invitation, and in any case a link.
+func (g *Gateway) joinCommand() transports.Command {
+	return transports.Command{
+		Name: "join", Title: g.opt.Transport.Describe().Prompt.Room.Title,
+		For:  []transports.TargetKind{transports.TargetDomain, transports.TargetNetwork},
+		Next: g.joinForm, Run: g.joinRun,
+	}
+}
+
+const joinRoom = "room" // a field
+
+func (g *Gateway) joinForm(_ context.Context, call transports.Call) (*transports.Form, error) {
+	if call.Values != nil {
+		return nil, nil
+	}
+	room := g.about().Prompt.Room
+	return &transports.Form{
+		Title: room.Title, Instructions: room.Description,
+		Fields: []transports.Field{{Name: joinRoom, Label: room.Label, Required: true}},
+	}, nil
+}
+
+func (g *Gateway) joinRun(ctx context.Context, call transports.Call) (string, error) {
+	room, key, err := g.findRoom(ctx, call, call.Values.Get(joinRoom))
+	if err != nil {
+		return "", err
+	}
+	return g.showIn(ctx, call.User, call.Lang, room, key), nil
+}
+
+// showIn shows a user the way into a room, and returns what he is to be told.
+func (g *Gateway) showIn(ctx context.Context, user transports.Address, lang string, room transports.Target, key string) string {
+	addr := g.address(room)
+	err := g.bookmark(ctx, user, room, key)
+	if err == nil {
+		return text.Say(lang, "%s is in your bookmarks, so your clients enter it by themselves. If yours does not, open this link:", room.ID) + "\n" + joinLink(addr)
+	}
+	if !errors.Is(err, errNotGranted) {
+		g.log.Warn("a room could not be put into somebody's bookmarks", g.opt.Identity(user.String()), "error", err)
+	}
+	said := text.Say(lang, "To enter %s, accept the invitation, or open this link:", room.ID) + "\n" + joinLink(addr)
+	if u, ok := g.user(user); ok {
+		u.post(func() { u.sendInvitation(addr, user, g.botAddress(), "", key, "") })
+	}
+	return said
+}
+
+// findRoom says which room somebody means who wants to enter one. On a network it may be followed by its key.
+func (g *Gateway) findRoom(ctx context.Context, call transports.Call, input string) (room transports.Target, key string, err error) {
+	words := strings.Fields(input)
+	if len(words) > 1 && call.On.Network != "" {
+		key, words = words[1], words[:1]
+	}
+	t, ours := g.ownAddress(strings.Join(words, " "))
+	if !ours {
+		if len(words) == 1 && call.On.Network != "" {
+			words = append(words, call.On.Network)
+		}
+		t, err = g.opt.Transport.Find(call.Lang, strings.Join(words, " "), transports.TargetRoom)
+		if own, ok := g.ownNetwork(ctx, call.User, words); err != nil && ok {
+			t, err = own, nil
+		}
+	}
+	switch {
+	case err != nil:
+		return transports.Target{}, "", err
+	case t.Kind == transports.TargetNetwork:
+		err = transports.NewError(transports.BadRequest, text.Say(call.Lang, "%s is a network. Which channel there? Write, for instance, “#linux %s”.", t.Network, t.Network), nil)
+	case t.Kind != transports.TargetRoom:
+		err = transports.NewError(transports.BadRequest, text.Say(call.Lang, "%s is a person: write to %s.", t.ID, g.address(t).String()), nil)
+	}
+	return t, key, err
+}
+
+// ownAddress reads an address of ours, or a link to one.
+func (g *Gateway) ownAddress(word string) (transports.Target, bool) {
+	word = strings.TrimPrefix(word, "xmpp:")
+	word, _, _ = strings.Cut(word, "?")
+	if local, err := url.PathUnescape(word); err == nil && strings.HasPrefix(word, "%23") {
+		word = local
+	}
+	a, err := transports.ParseAddress(word)
+	if err != nil || a.Domain != g.domain.Domain || a.Local == "" {
+		return transports.Target{}, false
+	}
+	t, err := g.opt.Transport.Parse(unescape(a.Local))
+	return t, err == nil
+}
+
+// ownNetwork is a room on a network that a user has given a name of his own, where the words are a room and that name.
+func (g *Gateway) ownNetwork(ctx context.Context, user transports.Address, words []string) (transports.Target, bool) {
+	if len(words) != 2 || g.opt.Store == nil {
+		return transports.Target{}, false
+	}
+	t := transports.Target{Kind: transports.TargetRoom, Network: strings.ToLower(words[1]), ID: strings.ToLower(words[0])}
+	t, err := g.opt.Transport.Parse(g.opt.Transport.Format(t))
+	if err != nil || t.Kind != transports.TargetRoom {
+		return transports.Target{}, false
+	}
+	set, err := g.opt.Store.Settings(ctx, g.userID(user), transports.Scope(transports.TargetNetwork, t.Network))
+	return t, err == nil && len(set) > 0
+}
