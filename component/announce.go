@@ -129,7 +129,7 @@ func (g *Gateway) tellGoing() {
 	if !g.Connected() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), goingTime)
 	defer cancel()
 	var b stanza.Builder
 	err := g.eachAudience(ctx, func(to transports.Address, contacts []string) {

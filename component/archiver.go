@@ -51,10 +51,13 @@ type archiver struct {
 	rooms map[string]*keptRoom // those that somebody listens to, by local part
 	queue []keepItem
 	bytes int
-	limit int           // of queue
-	wake  chan struct{} // capacity 1
+	limit int                       // of queue
+	gaps  map[conversation]struct{} // in which lines are missing, and nothing says so yet; at most maxGaps
+	wake  chan struct{}             // capacity 1
 
 	builders sync.Pool // of *stanza.Builder
+
+	ctx context.Context // how long it may write: set before the goroutine begins
 
 	// Of the goroutine: who may read lines that are written, without its being written who may, and since when.
 	pending []*hearer
@@ -97,7 +100,10 @@ type barrier struct {
 }
 
 func newArchiver(db *store.DB, domain string, log *slog.Logger, metrics *domainMetrics) *archiver {
-	return &archiver{db: db, domain: domain, log: log, metrics: metrics, rooms: map[string]*keptRoom{}, limit: maxKeeping, wake: make(chan struct{}, 1)}
+	return &archiver{
+		db: db, domain: domain, log: log, metrics: metrics, rooms: map[string]*keptRoom{},
+		limit: maxKeeping, gaps: map[conversation]struct{}{}, ctx: context.Background(), wake: make(chan struct{}, 1),
+	}
 }
 
 // room finds or makes a room, for one more who listens to it.

@@ -10,8 +10,9 @@ import (
 	"passerelle/store"
 )
 
-// run writes what is queued, until stop is closed and nothing waits.
-func (a *archiver) run(stop <-chan struct{}) {
+// run writes what is queued, until stop is closed and nothing waits. At the end of ctx nothing is written any more.
+func (a *archiver) run(ctx context.Context, stop <-chan struct{}) {
+	a.ctx = ctx
 	timer := time.NewTimer(readersWait)
 	timer.Stop()
 	defer timer.Stop()
@@ -20,9 +21,13 @@ func (a *archiver) run(stop <-chan struct{}) {
 		case <-a.wake:
 		case <-timer.C:
 		case <-stop:
-			if !a.drain() {
-				a.giveUp()
+			for !a.drain() && a.ctx.Err() == nil {
+				select {
+				case <-time.After(keepAgain):
+				case <-a.ctx.Done():
+				}
 			}
+			a.giveUp()
 			a.settle(store.UserID{})
 			return
 		}
@@ -44,7 +49,7 @@ func (a *archiver) run(stop <-chan struct{}) {
 
 // drain writes what is queued, and reports false where something could not be written; it still waits then, unless it was given up.
 func (a *archiver) drain() bool {
-	for {
+	for a.ctx.Err() == nil {
 		items := a.take()
 		if len(items) == 0 {
 			return true
@@ -53,6 +58,7 @@ func (a *archiver) drain() bool {
 			return false
 		}
 	}
+	return false
 }
 
 // process writes items in their order. It reports false where something could not be written.
@@ -80,6 +86,7 @@ func (a *archiver) process(items []keepItem) bool {
 		items = items[1:]
 		if b.forget {
 			a.drop(b.user)
+			a.forgetGaps(b.user)
 		} else {
 			b.failed = !a.settle(b.user)
 			ok = ok && !b.failed
@@ -110,7 +117,7 @@ func (a *archiver) keep(items []keepItem) bool {
 	var ids []store.LineID
 	var touched []*hearer
 	settled := false
-	err := a.db.Write(context.Background(), func(tx *store.Tx) (err error) {
+	err := a.db.Write(a.ctx, func(tx *store.Tx) (err error) {
 		if ids, err = tx.AppendRoomLines(rooms); err != nil {
 			return err
 		}
@@ -129,7 +136,9 @@ func (a *archiver) keep(items []keepItem) bool {
 	})
 	if err != nil {
 		a.log.Error("messages could not be written to the archive", "lines", len(rooms)+len(private), "error", err)
-		unplace(items, touched)
+		if a.ctx.Err() == nil { // else it may be written yet, and nothing comes behind it
+			unplace(items, touched)
+		}
 		return false
 	}
 	a.metrics.archived.Add(float64(len(rooms) + len(private)))
@@ -212,6 +221,9 @@ func (a *archiver) lose(items []keepItem) {
 		}
 		if item.heard {
 			item.hearer.lost.Store(true)
+		}
+		if item.private != nil {
+			a.missing(conversationOf(item.private))
 		}
 	}
 }
@@ -298,7 +310,7 @@ func (a *archiver) settle(user store.UserID) bool {
 	if len(of) == 0 {
 		return true
 	}
-	if err := a.db.Write(context.Background(), func(tx *store.Tx) error { return extend(tx, of, seenSpans) }); err != nil {
+	if err := a.db.Write(a.ctx, func(tx *store.Tx) error { return extend(tx, of, seenSpans) }); err != nil {
 		a.log.Error("what users may read of the archive could not be written", "error", err)
 		return false
 	}

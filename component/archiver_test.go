@@ -2,7 +2,9 @@ package component
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -177,6 +179,50 @@ func TestArchiveWaitsForTheDatabase(t *testing.T) {
 	s.emit(t, roomLine("bob", "after"))
 	alice.receive()
 	wantLines(t, spoken(alice.page(goJID, "")), "bob: before", "bob: meanwhile", "bob: after")
+}
+
+// Who enters a room while the database is away for a moment is remembered, and so is a line whose commit the connection did not outlive: it
+// is there once, and nothing is said to be missing.
+func TestNothingIsForgottenWhileTheDatabaseIsAway(t *testing.T) {
+	t.Parallel()
+	server := realtest.Postgres(t, realservers.PostgresOptions{Fast: true})
+	way := realtest.PostgresWay(t, server)
+	db, err := store.Open(t.Context(), store.Options{URL: way.URL, Key: make([]byte, 32), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	w := archiveWorld(t, db)
+	alice := w.client("alice@localhost/phone")
+	s := w.join(alice, "alice")
+	s.emit(t, roomLine("bob", "before"))
+	alice.receive()
+	wantLines(t, spoken(alice.page(goJID, "")), "bob: before")
+	for i, f := range []realservers.PostgresFault{realservers.PostgresNoReply, realservers.PostgresNoAsk} {
+		way.Next(f)
+		s.emit(t, roomLine("bob", fmt.Sprint("line ", i)))
+		alice.receive()
+		<-way.Happened()
+	}
+	s.emit(t, roomLine("bob", "after"))
+	alice.receive()
+	wantLines(t, spoken(alice.page(goJID, "")), "bob: before", "bob: line 0", "bob: line 1", "bob: after")
+
+	server.Kill()
+	w.client("alice@localhost/tablet").send(`<presence to='` + goJID + `/alice'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
+	w.logged("who is in which room is not written yet")
+	if err := server.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(testWait); ; runtime.Gosched() {
+		there, err := db.Occupancies(t.Context(), testDomain)
+		if err == nil && len(there) == 2 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("in rooms are %v, %v", there, err)
+		}
+	}
 }
 
 // For who wants nothing to be kept no lines are remembered, and when he changes his mind he reads what he hears from then on.

@@ -160,11 +160,14 @@ func (g *Gateway) Run(ctx context.Context) error {
 	if err := g.loadDenied(ctx); err != nil {
 		return err
 	}
+	// What users leave behind is written beyond the end of ctx, but a database that hangs does not hold up the end for long.
+	writing, endWriting := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer endWriting(nil)
 	stopRecorder := make(chan struct{})
 	var recorder sync.WaitGroup
-	recorder.Go(func() { g.recordOccupancy(stopRecorder) })
+	recorder.Go(func() { g.recordOccupancy(writing, stopRecorder) })
 	if g.archive != nil {
-		recorder.Go(func() { g.archive.run(stopRecorder) })
+		recorder.Go(func() { g.archive.run(writing, stopRecorder) })
 	}
 	recorder.Go(func() { g.watchIdle(ctx) })
 	wait := backoff{first: g.opt.Timing.FirstWait, max: g.opt.Timing.MaxWait, refused: g.opt.Timing.RefusedWait}
@@ -197,7 +200,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 	}
 	g.shutdown() // where no stream was up when ctx ended, the sessions are still to be closed
 	close(stopRecorder)
+	last := time.AfterFunc(lastWrites, func() { endWriting(errLastWrites) })
 	recorder.Wait()
+	last.Stop()
 	g.uploads.close()
 	return nil
 }
@@ -338,7 +343,15 @@ func (g *Gateway) shutdown() {
 	}
 }
 
-const shutdownWait = 10 * time.Second
+// Bounds of parts of an orderly end. TimeoutStopSec in deploy/passerelle.service is longer than all of them together, the 10 s that networks
+// have and store's closeTime.
+const (
+	goingTime    = 5 * time.Second
+	shutdownWait = 10 * time.Second
+	lastWrites   = 10 * time.Second
+)
+
+var errLastWrites = errors.New("the database does not answer, and the gateway ends")
 
 // workCount counts goroutines that come and go. Unlike a WaitGroup it may be waited for while it counts up from zero.
 type workCount struct {

@@ -1,6 +1,8 @@
 package component
 
 import (
+	"maps"
+
 	"passerelle/component/downgrade"
 	"passerelle/component/muc"
 	"passerelle/component/stanza"
@@ -42,7 +44,7 @@ func (n *network) keepHeard(e transports.Message, id, body string) bool {
 	if n.u.forgot(contact.Local, at) {
 		return false
 	}
-	return n.u.g.archive.offer(keepItem{private: &store.PrivateLine{
+	return n.u.g.archive.offerPrivate(&store.PrivateLine{
 		Owner: n.u.g.userID(n.u.jid), With: contact.Local, ID: id, Time: at, Stanza: n.u.g.archive.render(func(b *stanza.Builder) {
 			b.Start("message").Attr("id", id).Attr("type", "chat").Start("body").Text(body).End()
 			if now().Sub(at) > muc.FarPast {
@@ -50,5 +52,53 @@ func (n *network) keepHeard(e transports.Message, id, body string) bool {
 			}
 			b.End()
 		}),
-	}})
+	})
+}
+
+// maxGaps is of how many conversations it is remembered that lines are missing in them. Of more it is not said.
+const maxGaps = 10_000
+
+// conversation is what a user and a contact write each other.
+type conversation struct {
+	owner store.UserID
+	with  string
+}
+
+func conversationOf(l *store.PrivateLine) conversation { return conversation{l.Owner, l.With} }
+
+// offerPrivate queues a line of a conversation, behind one that says so where lines before it are missing. It reports whether there was
+// room.
+func (a *archiver) offerPrivate(l *store.PrivateLine) bool {
+	c := conversationOf(l)
+	a.mu.Lock()
+	_, gap := a.gaps[c]
+	delete(a.gaps, c)
+	a.mu.Unlock()
+	if gap {
+		id := newID()
+		gap = !a.offer(keepItem{private: &store.PrivateLine{Owner: l.Owner, With: l.With, ID: id, Time: now(), Stanza: a.render(func(b *stanza.Builder) {
+			b.Start("message").Attr("id", id).Attr("type", "chat").Start("body").Text(lostText).End().End()
+		})}})
+	}
+	kept := a.offer(keepItem{private: l})
+	if gap || !kept {
+		a.missing(c)
+	}
+	return kept
+}
+
+// missing notes that lines of a conversation are missing.
+func (a *archiver) missing(c conversation) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.gaps) < maxGaps {
+		a.gaps[c] = struct{}{}
+	}
+}
+
+// forgetGaps forgets what is missing of a user who is being removed.
+func (a *archiver) forgetGaps(user store.UserID) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	maps.DeleteFunc(a.gaps, func(c conversation, _ struct{}) bool { return c.owner == user })
 }

@@ -262,11 +262,20 @@ func TestArchiveSaysWhatIsMissing(t *testing.T) {
 	}
 	s.emit(t, roomLine("bob", "lost"))
 	alice.expect(`<message type='groupchat'><body>lost</body></message>`)
+	private := func(body string) {
+		t.Helper()
+		s.emit(t, transports.Message{From: &transports.Person{Nick: "bob"}, Body: body})
+		alice.expect(`<message type='chat'><body>` + body + `</body></message>`)
+	}
+	private("lost too")
 	close(release)
 	wantLines(t, spoken(alice.page(goJID, "")), "bob: before")
 	s.emit(t, roomLine("bob", "after"))
 	alice.receive()
 	wantLines(t, spoken(alice.page(goJID, "")), "bob: before", ": "+lostText, "bob: after")
+	private("there")
+	private("again")
+	wantLines(t, spoken(alice.page(testDomain, "")), "bob%irc.example: "+lostText, "bob%irc.example: there", "bob%irc.example: again")
 }
 
 // A user who has himself removed leaves nothing behind, not even by what was on its way into the archive.

@@ -76,8 +76,9 @@ func (u *user) note(write func(tx *store.Tx, id store.UserID) error) {
 	}
 }
 
-// recordOccupancy writes the changes down, as many at once as wait, until stop is closed and nothing waits.
-func (g *Gateway) recordOccupancy(stop <-chan struct{}) {
+// recordOccupancy writes the changes down, as many at once as wait, until stop is closed and nothing waits. At the end of ctx nothing is
+// written any more.
+func (g *Gateway) recordOccupancy(ctx context.Context, stop <-chan struct{}) {
 	for {
 		var batch []*occupied
 		select {
@@ -96,8 +97,7 @@ func (g *Gateway) recordOccupancy(stop <-chan struct{}) {
 		if len(batch) == 0 {
 			return // stopped, and nothing waits
 		}
-		// The write must not be cut off by the end of the process's context: it is the last thing that users leave behind.
-		err := g.opt.Store.Write(context.Background(), func(tx *store.Tx) error { return g.writeOccupancy(tx, batch) })
+		err := g.insistOccupancy(ctx, batch)
 		if err != nil {
 			g.log.Error("who is in which room could not be written", "error", err)
 		}
@@ -105,6 +105,22 @@ func (g *Gateway) recordOccupancy(stop <-chan struct{}) {
 			if o.done != nil {
 				o.done <- err // capacity 1, sent once
 			}
+		}
+	}
+}
+
+// insistOccupancy writes changes, and tries again for as long as a database takes that is started again.
+func (g *Gateway) insistOccupancy(ctx context.Context, batch []*occupied) error {
+	for begun := time.Now(); ; {
+		err := g.opt.Store.Write(ctx, func(tx *store.Tx) error { return g.writeOccupancy(tx, batch) })
+		if err == nil || errors.Is(err, store.ErrClosed) || time.Since(begun) > keepTrying {
+			return err
+		}
+		g.log.Warn("who is in which room is not written yet", "error", err)
+		select {
+		case <-time.After(keepAgain):
+		case <-ctx.Done():
+			return err
 		}
 	}
 }

@@ -92,7 +92,7 @@ func (n *network) takenPrivate(e transports.Message) {
 	n.change(p.text)
 	if p.kept != nil && !e.Services {
 		p.kept.Time = now()
-		n.u.g.archive.offer(keepItem{private: p.kept})
+		n.u.g.archive.offerPrivate(p.kept)
 	}
 	if p.receipt && p.id != "" { // XEP-0184 §5: here it says that the network has the message
 		b := n.u.out.Stanzas.Start("message").JID("from", p.to).JID("to", p.from).Attr("type", "chat").Attr("id", newID())

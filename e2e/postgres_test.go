@@ -4,10 +4,13 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver, to make schemas
 
@@ -15,42 +18,115 @@ import (
 	"passerelle/internal/realservers/realtest"
 )
 
-// With its data in PostgreSQL the gateway does what it does with SQLite: it brings users back after a crash. And it comes back to
-// the database by itself when that was away.
+// TestPostgres kills each part while somebody talks and the gateway has its data in PostgreSQL, and then PostgreSQL itself, for which
+// messages wait: nothing is missing in the archive then.
 func TestPostgres(t *testing.T) {
 	t.Parallel()
-	db := realtest.Postgres(t, realservers.PostgresOptions{Fast: true})
-	s := fakeServers(t)
-	g := newGateway(t, build(t), s)
-	g.onPostgres(t, db.URL)
-	w := enterTraffic(t, s, g)
-	stop := w.talk()
-	// The recorder works beside the traffic; by now it has long written that alice is in the room.
-	g.Kill()
-	w.restart(g)
-	stop()
-	w.report("restarted")
+	program := build(t)
+	for _, kind := range cells() {
+		if kind.name != "fake" && kind.name != "prosody-inspircd" {
+			continue // the database is none of their business
+		}
+		t.Run(kind.name, func(t *testing.T) {
+			t.Parallel()
+			server := realtest.Postgres(t, realservers.PostgresOptions{Fast: true})
+			way := realtest.PostgresWay(t, server)
+			schemas := newSchemas(t, server)
+			start := func(t *testing.T) *traffic {
+				s := kind.start(t)
+				g := newGateway(t, program, s)
+				g.onPostgres(t, schemas.next(t, way.URL))
+				return enterTraffic(t, s, g)
+			}
+			killEach(t, start)
+			t.Run("database", func(t *testing.T) {
+				w := start(t)
+				stop := w.talk()
+				server.Kill()
+				if err := server.Restart(context.WithoutCancel(t.Context())); err != nil {
+					t.Fatal(err)
+				}
+				way.Next(realservers.PostgresNoReply)
+				<-way.Happened()
+				stop()
+				w.report("")
+				w.complete()
+			})
+			t.Run("stop", func(t *testing.T) {
+				w := start(t)
+				stop := w.talk()
+				stop()
+				way.Hang()
+				w.say("the database does not take this any more")
+				ctx, cancel := context.WithTimeout(t.Context(), stopTimeout(t))
+				defer cancel()
+				if err := syscall.Kill(w.gateway.process.Pid(), syscall.SIGTERM); err != nil {
+					t.Fatal(err)
+				}
+				select {
+				case <-w.gateway.process.Done():
+				case <-ctx.Done():
+					t.Error("systemd would have killed it")
+				}
+				way.Mend()
+				for _, said := range []string{"messages are lost to the archive at the end", "who is in which room could not be written", "close the database: the database does not answer"} {
+					if !strings.Contains(w.gateway.log.String(), said) {
+						t.Errorf("the log does not say %q", said)
+					}
+				}
+			})
+		})
+	}
+}
 
-	db.Kill()
-	if err := db.Restart(context.WithoutCancel(t.Context())); err != nil {
+// stopTimeout is how long systemd waits for the end of the program.
+func stopTimeout(t *testing.T) time.Duration {
+	t.Helper()
+	unit, err := os.ReadFile("../deploy/passerelle.service")
+	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), stepTime)
-	defer cancel()
-	if err := g.awaitReady(ctx); err != nil {
-		t.Errorf("after the database was away: %v", err)
+	_, rest, _ := strings.Cut(string(unit), "\nTimeoutStopSec=")
+	seconds, _, _ := strings.Cut(rest, "\n")
+	d, err := time.ParseDuration(seconds + "s")
+	if err != nil {
+		t.Fatal(err)
 	}
+	return d
+}
+
+// schemas make places in a database, each empty.
+type schemas struct {
+	db   *sql.DB
+	made int
+}
+
+func newSchemas(t *testing.T, server *realservers.Postgres) *schemas {
+	t.Helper()
+	db, err := sql.Open("pgx", server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return &schemas{db: db}
+}
+
+// next makes one, and returns the URL of the database with it.
+func (s *schemas) next(t *testing.T, url string) string {
+	t.Helper()
+	s.made++
+	name := fmt.Sprintf("test%d", s.made)
+	if _, err := s.db.ExecContext(t.Context(), "CREATE SCHEMA "+name); err != nil {
+		t.Fatal(err)
+	}
+	return withParameter(url, "search_path", name)
 }
 
 // TestScenariosOnPostgres runs what has to do with the database once more, with PostgreSQL: a schema for each scenario.
 func TestScenariosOnPostgres(t *testing.T) {
 	t.Parallel()
 	server := realtest.Postgres(t, realservers.PostgresOptions{Fast: true})
-	db, err := sql.Open("pgx", server.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
+	places := newSchemas(t, server)
 	files, err := filepath.Glob("scenarios/archive-*.txtar")
 	if err != nil {
 		t.Fatal(err)
@@ -59,16 +135,13 @@ func TestScenariosOnPostgres(t *testing.T) {
 	for _, name := range []string{"blocking", "configure-chat", "contact-presence", "find-user", "history", "long-message-gateway", "register", "status"} {
 		files = append(files, "scenarios/"+name+".txtar")
 	}
-	for i, file := range slices.Sorted(slices.Values(files)) {
+	for _, file := range slices.Sorted(slices.Values(files)) {
+		url := places.next(t, server.URL)
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			t.Parallel()
-			schema := fmt.Sprintf("scenario%d", i)
-			if _, err := db.ExecContext(t.Context(), "CREATE SCHEMA "+schema); err != nil {
-				t.Fatal(err)
-			}
 			s := fakeServers(t)
 			g := newGateway(t, program, s)
-			g.onPostgres(t, withParameter(server.URL, "search_path", schema))
+			g.onPostgres(t, url)
 			runOn(t, readScenario(t, file), s, g)
 		})
 	}

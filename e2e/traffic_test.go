@@ -26,35 +26,41 @@ func TestKillDuringTraffic(t *testing.T) {
 	program := build(t)
 	for _, kind := range cells() {
 		t.Run(kind.name, func(t *testing.T) {
-			t.Run("gateway", func(t *testing.T) {
-				w := newTraffic(t, program, kind.start(t))
-				stop := w.talk()
-				w.gateway.Kill()
-				w.restart(w.gateway)
-				stop()
-				w.report("restarted")
-			})
-			t.Run("ircserver", func(t *testing.T) {
-				w := newTraffic(t, program, kind.start(t))
-				stop := w.talk()
-				w.servers.irc.Kill()
-				w.restart(w.servers.irc)
-				w.meetAgain()
-				stop()
-				w.report("Trying again in")
-			})
-			t.Run("xmppserver", func(t *testing.T) {
-				w := newTraffic(t, program, kind.start(t))
-				w.talk()
-				w.servers.xmpp.Kill()
-				w.sending.Wait() // her client is gone
-				w.restart(w.servers.xmpp)
-				w.comeBack()
-				w.talk()()
-				w.report("")
-			})
+			killEach(t, func(t *testing.T) *traffic { return newTraffic(t, program, kind.start(t)) })
 		})
 	}
+}
+
+// killEach kills one part after the other, each time beside traffic of its own.
+func killEach(t *testing.T, start func(*testing.T) *traffic) {
+	t.Helper()
+	t.Run("gateway", func(t *testing.T) {
+		w := start(t)
+		stop := w.talk()
+		w.gateway.Kill()
+		w.restart(w.gateway)
+		stop()
+		w.report("restarted")
+	})
+	t.Run("ircserver", func(t *testing.T) {
+		w := start(t)
+		stop := w.talk()
+		w.servers.irc.Kill()
+		w.restart(w.servers.irc)
+		w.meetAgain()
+		stop()
+		w.report("Trying again in")
+	})
+	t.Run("xmppserver", func(t *testing.T) {
+		w := start(t)
+		w.talk()
+		w.servers.xmpp.Kill()
+		w.sending.Wait() // her client is gone
+		w.restart(w.servers.xmpp)
+		w.comeBack()
+		w.talk()()
+		w.report("")
+	})
 }
 
 // traffic is alice on XMPP who says numbers without end, and bob on IRC who listens.
@@ -71,6 +77,8 @@ type traffic struct {
 	failed  map[int]string
 	words   []string          // of the room itself
 	kept    []int             // in the archive, in its order
+	gaps    int               // where it says that something is missing
+	said    string            // what alice said last and was shown
 	fin     *xmpptest.Element // the end of the page of the archive that alice asked for last
 	joined  int               // how often alice was let in
 	refused int               // how often she was not
@@ -199,6 +207,8 @@ func (w *traffic) take(e *xmpptest.Element) {
 		m := e.Child(nsMAM, "result").Child("urn:xmpp:forward:0", "forwarded").Child(xmpptest.NSClient, "message")
 		if n, err := strconv.Atoi(strings.TrimPrefix(m.Get("id"), "n")); err == nil && strings.HasSuffix(m.Get("from"), "/alice") {
 			w.kept = append(w.kept, n)
+		} else if strings.HasPrefix(m.Child(xmpptest.NSClient, "body").Text(), "Messages are missing here: the archive") {
+			w.gaps++
 		}
 	case e.Name.Local == "iq":
 		w.fin = e
@@ -209,6 +219,7 @@ func (w *traffic) take(e *xmpptest.Element) {
 		}
 	case e.Get("type") == "groupchat" && strings.HasSuffix(e.Get("from"), "/alice"):
 		w.count(w.shown, id)
+		w.said = e.Child(xmpptest.NSClient, "body").Text()
 	case e.Get("type") == "groupchat" && e.Child(xmpptest.NSClient, "body") != nil:
 		w.words = append(w.words, e.Child(xmpptest.NSClient, "body").Text())
 	}
@@ -359,6 +370,14 @@ func (w *traffic) report(words string) {
 // reportArchive compares the archive with what was shown. It fails where something stands in it twice or in another order.
 func (w *traffic) reportArchive() {
 	w.t.Helper()
+	if missing := w.missing(); missing > perSecond {
+		w.t.Errorf("%d messages that were shown are not in the archive", missing)
+	}
+}
+
+// missing counts what was shown and is not in the archive.
+func (w *traffic) missing() int {
+	w.t.Helper()
 	kept := map[int]bool{}
 	for i, n := range w.kept {
 		if i > 0 && n <= w.kept[i-1] {
@@ -376,7 +395,24 @@ func (w *traffic) reportArchive() {
 		}
 	}
 	w.t.Logf("%d are in the archive; %d of those shown are missing there, and it has %d that were not shown", len(kept), missing, more)
-	if missing > perSecond {
-		w.t.Errorf("%d messages that were shown are not in the archive", missing)
+	return missing
+}
+
+// complete fails where the archive lacks something that was shown, or says that anything is missing.
+func (w *traffic) complete() {
+	w.t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if missing := w.missing(); missing > 0 || w.gaps > 0 {
+		w.t.Errorf("%d messages that were shown are not in the archive, which says %d times that some are missing", missing, w.gaps)
 	}
+}
+
+// say has alice say something that is no number.
+func (w *traffic) say(text string) {
+	w.t.Helper()
+	if err := w.alice.Send(w.t.Context(), fmt.Sprintf(`<message type='groupchat' to='#go%%%s@%s'><body>%s</body></message>`, networkName, gatewayDomain, text)); err != nil {
+		w.t.Fatal(err)
+	}
+	w.await("it is shown", func() bool { return w.said == text })
 }

@@ -106,10 +106,19 @@ func (db *DB) next(batch []*operation) []*operation {
 // commit runs the batch in one transaction. An operation that fails alone gets its own err; the error that is returned concerns
 // all of them, and then nothing was written.
 //
-// No context is passed on: SQLite answers a cancelled statement with an interrupt, which may undo the whole transaction, that is
-// the writes of others.
+// No context of a caller is passed on: one who gives up must not undo what others write.
 func (db *DB) commit(batch []*operation) error {
-	sqlTx, err := db.pool.write.BeginTx(context.Background(), nil)
+	ctx, cancel := db.bound()
+	defer cancel()
+	err := db.transact(ctx, batch)
+	if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
+	}
+	return err
+}
+
+func (db *DB) transact(ctx context.Context, batch []*operation) error {
+	sqlTx, err := db.pool.write.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin a transaction: %w", err)
 	}
@@ -118,43 +127,53 @@ func (db *DB) commit(batch []*operation) error {
 	defer func() { _ = sqlTx.Rollback() }()
 	if len(batch) == 1 {
 		// Nobody shares its transaction: where it fails all of it goes. SQLite copies what is changed behind a savepoint.
-		if batch[0].err = db.call(sqlTx, batch[0].fn); batch[0].err != nil {
+		if batch[0].err = db.call(ctx, sqlTx, batch[0].fn); batch[0].err != nil {
 			return batch[0].err
 		}
 	} else {
 		for _, op := range batch {
-			if err := db.apply(sqlTx, op); err != nil {
+			if err := db.apply(ctx, sqlTx, op); err != nil {
 				return err
 			}
 		}
 	}
+	if !db.dialect.remote {
+		if err := sqlTx.Commit(); err != nil {
+			return fmt.Errorf("commit: %w", err)
+		}
+		return nil
+	}
+	mark := db.marks.next()
+	if _, err := sqlTx.StmtContext(ctx, db.hot[upsertMeta]).ExecContext(ctx, metaCommit, mark); err != nil {
+		return fmt.Errorf("mark a commit: %w", err)
+	}
 	if err := sqlTx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err)
+		return db.settle(mark, err)
 	}
 	return nil
 }
 
 // apply runs one operation between savepoints. The error that it returns means that the transaction is lost.
-func (db *DB) apply(sqlTx *sql.Tx, op *operation) error {
-	if _, err := sqlTx.Exec(`SAVEPOINT operation`); err != nil {
+func (db *DB) apply(ctx context.Context, sqlTx *sql.Tx, op *operation) error {
+	if _, err := sqlTx.ExecContext(ctx, `SAVEPOINT operation`); err != nil {
 		return fmt.Errorf("begin a write: %w", err)
 	}
-	op.err = db.call(sqlTx, op.fn)
+	op.err = db.call(ctx, sqlTx, op.fn)
 	if op.err != nil {
 		// A full disk or an I/O error may have rolled back everything, and then there is no savepoint to go back to.
-		if _, err := sqlTx.Exec(`ROLLBACK TO SAVEPOINT operation`); err != nil {
+		if _, err := sqlTx.ExecContext(ctx, `ROLLBACK TO SAVEPOINT operation`); err != nil {
 			return fmt.Errorf("the transaction was lost: %w", errors.Join(op.err, err))
 		}
 	}
-	if _, err := sqlTx.Exec(`RELEASE SAVEPOINT operation`); err != nil {
+	if _, err := sqlTx.ExecContext(ctx, `RELEASE SAVEPOINT operation`); err != nil {
 		return fmt.Errorf("end a write: %w", err)
 	}
 	return nil
 }
 
 // call calls fn and turns a panic into an error: the committer serves everybody and must live.
-func (db *DB) call(sqlTx *sql.Tx, fn func(*Tx) error) (err error) {
-	tx := &Tx{box: db.box, sql: sqlTx, hot: db.hot, maxInsert: db.dialect.maxInsert, now: millis(db.now())}
+func (db *DB) call(ctx context.Context, sqlTx *sql.Tx, fn func(*Tx) error) (err error) {
+	tx := &Tx{box: db.box, ctx: ctx, sql: sqlTx, hot: db.hot, maxInsert: db.dialect.maxInsert, now: millis(db.now())}
 	defer func() {
 		tx.sql = nil
 		if p := recover(); p != nil {

@@ -14,6 +14,7 @@ type dialect struct {
 	lock      string // taken by who brings the schema up to date; empty where a transaction excludes other writers from its beginning
 	rowNumber string // the type of a BIGINT PRIMARY KEY
 	reclaim   string // gives some free pages back; empty where that is not ours to do
+	remote    bool   // it is a server, which may not answer, see settle.go
 
 	// maxInsert is how many lines of the archive one statement inserts. PostgreSQL is asked and waited for with each statement; SQLite
 	// takes ever longer for each line, because it looks for each parameter in the list of all.
@@ -39,6 +40,7 @@ func postgresDialect() dialect {
 		hasTable:  `SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = current_schema() AND tablename = $1)`,
 		lock:      `SELECT pg_advisory_xact_lock(8097880544449291628)`,
 		rowNumber: `BIGINT PRIMARY KEY`,
+		remote:    true,
 		maxInsert: 256,
 	}
 }

@@ -63,6 +63,11 @@ func (db *DB) prepare(ctx context.Context, steps []migration) error {
 	if err != nil {
 		return errors.Join(err, tx.Rollback())
 	}
+	if db.dialect.remote { // whoever looks for a mark has to find the row
+		if err := writeMeta(ctx, tx, metaCommit, db.marks.next()); err != nil {
+			return errors.Join(err, tx.Rollback())
+		}
+	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}

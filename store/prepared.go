@@ -9,7 +9,11 @@ import (
 // hotStatements are those that every message costs. They are compiled once and not each time, which would cost as much as running
 // them.
 func (d dialect) hotStatements() []string {
-	return []string{lineInsert.sql(1), lineInsert.sql(d.maxInsert), seenInsert.sql(1), seenInsert.sql(d.maxInsert), numberLines, touchArchive, growSeen}
+	hot := []string{lineInsert.sql(1), lineInsert.sql(d.maxInsert), seenInsert.sql(1), seenInsert.sql(d.maxInsert), numberLines, touchArchive, growSeen}
+	if d.remote {
+		hot = append(hot, upsertMeta)
+	}
+	return hot
 }
 
 // prepareHot compiles the hot statements on the committer's connection. Where that one is replaced by another they are compiled anew.
@@ -28,15 +32,15 @@ func (db *DB) prepareHot(ctx context.Context) error {
 // run runs a statement that returns no rows.
 func (tx *Tx) run(query string, args []any) (sql.Result, error) {
 	if stmt := tx.hot[query]; stmt != nil {
-		return tx.sql.Stmt(stmt).Exec(args...)
+		return tx.sql.StmtContext(tx.ctx, stmt).ExecContext(tx.ctx, args...)
 	}
-	return tx.sql.Exec(query, args...)
+	return tx.sql.ExecContext(tx.ctx, query, args...)
 }
 
 // rows runs a statement that returns rows.
 func (tx *Tx) rows(query string, args []any) (*sql.Rows, error) {
 	if stmt := tx.hot[query]; stmt != nil {
-		return tx.sql.Stmt(stmt).Query(args...)
+		return tx.sql.StmtContext(tx.ctx, stmt).QueryContext(tx.ctx, args...)
 	}
-	return tx.sql.Query(query, args...)
+	return tx.sql.QueryContext(tx.ctx, query, args...)
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -22,7 +23,16 @@ type Options struct {
 	Key  []byte           // KeySize bytes that seal credentials, see LoadKey
 	Log  *slog.Logger     // required
 	Now  func() time.Time // time.Now where nil
+
+	// WriteTime is how long a server has for a write, and CloseTime how long Close waits for one; zero takes the defaults.
+	WriteTime, CloseTime time.Duration
 }
+
+// What a server has time for. A write may be the removal of somebody with millions of lines, and Close is a part of an orderly stop.
+const (
+	writeTime = time.Minute
+	closeTime = 5 * time.Second
+)
 
 // name is how errors call the database, without the password.
 func (o Options) name() string {
@@ -44,6 +54,11 @@ type DB struct {
 	pool    pool
 	dialect dialect
 	hot     map[string]*sql.Stmt // of write, see prepared.go
+	marks   *marks               // of the committer, see settle.go
+
+	life                 context.Context // ends when a server has had its time at the end
+	die                  context.CancelCauseFunc
+	writeTime, closeTime time.Duration
 
 	pages   chan struct{}   // one for each page of an archive that is read, see maxPages
 	queue   chan *operation // bounded; a full queue makes writers wait
@@ -71,6 +86,7 @@ func Open(ctx context.Context, opts Options) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the database %s: %w", opts.name(), err)
 	}
+	life, die := context.WithCancelCause(context.Background())
 	var pool pool
 	var d dialect
 	switch {
@@ -78,12 +94,13 @@ func Open(ctx context.Context, opts Options) (*DB, error) {
 		err = errors.New("both a path and a URL were given")
 	case opts.URL != "":
 		d = postgresDialect()
-		pool, err = openPostgres(ctx, opts.URL)
+		pool, err = openPostgres(ctx, life, opts.URL)
 	default:
 		d = sqliteDialect()
 		pool, err = openSQLite(ctx, opts.Path)
 	}
 	if err != nil {
+		die(err)
 		return nil, fmt.Errorf("open the database %s: %w", opts.name(), err)
 	}
 	db := &DB{
@@ -92,11 +109,14 @@ func Open(ctx context.Context, opts Options) (*DB, error) {
 		box:     box,
 		pool:    pool,
 		dialect: d,
+		marks:   newMarks(),
 		pages:   make(chan struct{}, maxPages),
 		queue:   make(chan *operation, maxQueue),
 		closing: make(chan struct{}),
 		stopped: make(chan struct{}),
 	}
+	db.life, db.die = life, die
+	db.writeTime, db.closeTime = cmp.Or(opts.WriteTime, writeTime), cmp.Or(opts.CloseTime, closeTime)
 	db.close = sync.OnceValue(db.shutdown)
 	steps, err := migrations()
 	if err == nil {
@@ -106,20 +126,29 @@ func Open(ctx context.Context, opts Options) (*DB, error) {
 		err = db.prepareHot(ctx)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open the database %s: %w", opts.name(), err), pool.close())
+		err = errors.Join(fmt.Errorf("open the database %s: %w", opts.name(), err), pool.close())
+		die(err)
+		return nil, err
 	}
 	go db.commitLoop()
 	return db, nil
 }
 
-// Close makes the writes that are queued, answers them and closes the database. It waits for a disk that hangs. Calling it again
-// gives the same answer.
+// Close makes the writes that are queued, answers them and closes the database. It waits for a disk that hangs, but for a server no longer
+// than CloseTime: then what waits is answered by errors. Calling it again gives the same answer.
 func (db *DB) Close() error { return db.close() }
 
 func (db *DB) shutdown() error {
 	close(db.closing)
+	end := time.AfterFunc(db.closeTime, func() { db.die(errSlow) })
 	<-db.stopped
-	if err := db.pool.close(); err != nil {
+	err := db.pool.close()
+	if cause := context.Cause(db.life); cause != nil {
+		err = errors.Join(cause, err)
+	}
+	end.Stop()
+	db.die(ErrClosed)
+	if err != nil {
 		return fmt.Errorf("close the database: %w", err)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 )
@@ -9,7 +10,8 @@ import (
 // goroutine nor after the function returned.
 type Tx struct {
 	box *box
-	sql *sql.Tx // nil when the operation is over
+	ctx context.Context // the time that the database has, see DB.bound
+	sql *sql.Tx         // nil when the operation is over
 	hot map[string]*sql.Stmt
 
 	maxInsert int   // as in dialect
