@@ -242,7 +242,7 @@ func (u *user) event(ev networkEvent) {
 		}
 		n.answered(e.Ref, nil, nil) // a line of the user's own
 		n.toRooms(e)
-	case transports.Away:
+	case transports.Away, transports.PersonChanged:
 		n.toRooms(e)
 	case transports.RoleChanged:
 		n.toRoom(e.Room, e)

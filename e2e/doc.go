@@ -2,6 +2,8 @@
 // built program between an XMPP and an IRC server, first with those of internal/xmpptest and internal/ircd, then with Prosody and
 // ejabberd, each with ngIRCd and InspIRCd. A scenario cannot tell the difference. It is not in charge of anything inside the program.
 //
+// What only newer IRC has is in modern/*.txtar, and runs with InspIRCd and its services alone (TestModern).
+//
 // Other tests hold conversations with clients that people use: the library slixmpp, Profanity on a screen of its own, the
 // command line of Libervia, and irssi on the side of IRC. And one has users come from biboumi, which runs in the gateway's place before.
 //

@@ -108,7 +108,11 @@ func (s *session) askWho(c *conn) {
 	for _, r := range s.rooms {
 		if r.askWho && r.state == roomIn {
 			r.askWho = false
-			c.enqueue(outLine{text: "WHO " + r.name}) // RFC 2812 §3.6.1
+			line := "WHO " + r.name // RFC 2812 §3.6.1
+			if c.isup.whox {
+				line += " " + whoxFields
+			}
+			c.enqueue(outLine{text: line})
 			if !c.can(capAwayNotify) && c.nextWho.IsZero() {
 				c.nextWho = time.Now().Add(whoInterval)
 				s.wakeBy(c, c.nextWho)
@@ -133,19 +137,6 @@ func (s *session) askWhoOfAll(c *conn) {
 		r.askWho = r.small
 	}
 	s.startWriter(c)
-}
-
-// who takes a line of the answer (RFC 2812 §5.1, 352): of its flags the first says whether somebody is here or gone.
-func (s *session) who(c *conn, e *girc.Event) {
-	if len(e.Params) < 7 {
-		return
-	}
-	if nick, flags := e.Params[5], e.Params[6]; validNick(nick) && flags != "" {
-		s.post(transports.Away{Nick: strings.Clone(nick), Away: flags[0] == 'G'})
-		if c.isup.bot != 0 && strings.IndexByte(flags[1:], c.isup.bot) >= 0 { // IRCv3 bot-mode
-			s.post(transports.Bot{Nick: strings.Clone(nick)})
-		}
-	}
 }
 
 // awayChanged takes that somebody is away or back (IRCv3 away-notify).

@@ -11,34 +11,42 @@ type capability uint8
 // The capabilities, in the order in which they are asked for. Labels need batch and message-tags. no-implicit-names is none of them: who is
 // in a channel is needed in any case, so not to be told would only take one more question.
 const (
-	capAccountTag capability = iota
+	capAccountNotify capability = iota
+	capAccountTag
 	capAwayNotify
 	capBatch
+	capChghost
 	capEcho
 	capExtendedJoin
 	capExtendedMonitor
+	capInviteNotify
 	capLabels
 	capTags
 	capMultiPrefix
 	capRedaction
 	capServerTime
+	capSetname
 	capStandardReplies
 	capUserhostInNames
 )
 
 // capNames are what they are called. While they are drafts they have "draft/" in front, and some networks still call them so.
 var capNames = [...]string{
+	capAccountNotify:   "account-notify",
 	capAccountTag:      "account-tag",
 	capAwayNotify:      "away-notify",
 	capBatch:           "batch",
+	capChghost:         "chghost",
 	capEcho:            "echo-message",
 	capExtendedJoin:    "extended-join",
 	capExtendedMonitor: "extended-monitor",
+	capInviteNotify:    "invite-notify",
 	capLabels:          "labeled-response",
 	capTags:            "message-tags",
 	capMultiPrefix:     "multi-prefix",
 	capRedaction:       "message-redaction",
 	capServerTime:      "server-time",
+	capSetname:         "setname",
 	capStandardReplies: "standard-replies",
 	capUserhostInNames: "userhost-in-names",
 }
@@ -271,7 +279,7 @@ func (s *session) capsCame(c *conn, came capSet) {
 	if !c.ready {
 		return
 	}
-	if came.has(capAwayNotify) {
+	if came.has(capAwayNotify) || came.has(capAccountNotify) {
 		s.askWhoOfAll(c) // it tells of changes, so it is asked once how it is
 	}
 }

@@ -44,6 +44,7 @@ type conn struct {
 	// What the network is like.
 	isup            isupport
 	ident, hostname string // of ourselves, as others see them; empty while unknown
+	realName        string // that it was told
 	account         string // that we are logged in to; empty for none
 
 	// Writing.

@@ -142,6 +142,8 @@ func (s *session) dispatch(c *conn, event transports.Event, by bool) {
 		s.postIn(e.Room, e)
 	case transports.Joined:
 		s.postIn(e.Room, e)
+	case transports.PersonChanged:
+		s.personChanged(c, e, by)
 	case transports.RoleChanged:
 		s.postIn(e.Room, e)
 	case transports.ModesChanged:

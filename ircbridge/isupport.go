@@ -26,6 +26,7 @@ type isupport struct {
 	tagDeny     *tagDeny // nil where it passes all client-only tags on
 	bot         byte     // the user mode of programs, in the flags of WHO too (IRCv3 bot-mode); 0 for none
 	utf8Only    bool     // nothing else may be written (IRCv3 utf8only)
+	whox        bool     // WHO takes fields (IRCv3 whox)
 }
 
 // defaultISupport is what holds before the network says otherwise.
@@ -99,6 +100,10 @@ func (s *isupport) apply(tokens []string) {
 			}
 		case "UTF8ONLY":
 			s.utf8Only = true
+		case "WHOX":
+			s.whox = true
+		case "-WHOX":
+			s.whox = false
 		case "-MONITOR":
 			s.monitor = 0
 		case "MAXTARGETS":

@@ -282,6 +282,7 @@ func (s *session) loginNumeric(c *conn, e *girc.Event) bool {
 		if c.login.pending() && c.login.identifying != nil && c.login.identifying.said && c.account != "" {
 			s.loggedIn(c)
 		} else if c.registered {
+			s.personChanged(c, transports.PersonChanged{Who: s.self(c), Known: transports.KnownAccount}, true)
 			s.post(transports.Notice{Text: plain(e.Last())})
 		}
 		return true

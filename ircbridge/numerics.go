@@ -36,9 +36,7 @@ func (s *session) numeric(c *conn, e *girc.Event) {
 			s.ready(c)
 		}
 	case "396": // RPL_VISIBLEHOST: what others see behind the "@"
-		if printable(param(1)) && len(param(1)) <= maxSetting {
-			c.hostname = strings.Clone(param(1))
-		}
+		s.visibleHost(c, param(1))
 	case girc.RPL_TOPIC, girc.RPL_NOTOPIC:
 		if r := s.lookup(param(1)); r != nil && r.enter != nil {
 			r.enter.topic = ""
@@ -55,7 +53,9 @@ func (s *session) numeric(c *conn, e *girc.Event) {
 			}
 		}
 	case girc.RPL_WHOREPLY:
-		s.who(c, e)
+		s.who(c, e.Params)
+	case girc.RPL_WHOSPCRPL:
+		s.whox(c, e.Params)
 	case girc.RPL_NAMREPLY:
 		s.names(c, e.Params)
 	case girc.RPL_ENDOFNAMES:

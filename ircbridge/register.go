@@ -25,7 +25,8 @@ func (s *session) register(c *conn, set map[string]string) {
 	if password := cmp.Or(set[SettingPassword], c.to.Password); password != "" {
 		lines = append(lines, "PASS :"+cutControls(password))
 	}
-	lines = append(lines, "NICK "+s.nick, "USER "+username+" 0 * :"+cutControls(realname))
+	c.realName = cutControls(realname)
+	lines = append(lines, "NICK "+s.nick, "USER "+username+" 0 * :"+c.realName)
 	c.urgent = append(c.urgent, lines...)
 	s.startWriter(c)
 }

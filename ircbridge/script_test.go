@@ -11,8 +11,17 @@ import (
 // scripted is a session of alice's on a server that the test plays, with the capabilities that it acknowledges.
 func scripted(t *testing.T, caps string) (*ircd.Peer, transports.Session, *recorder) {
 	t.Helper()
+	p, s, h, _ := scriptedWith(t, caps, Options{})
+	return p, s, h
+}
+
+// scriptedWith is scripted with more options of the transport.
+func scriptedWith(t *testing.T, caps string, opt Options) (*ircd.Peer, transports.Session, *recorder, *Transport) {
+	t.Helper()
 	script := ircd.NewScript(t, nil)
-	s, h := open(t, newTransport(t, Options{Networks: plainNet(script.Addr)}), alice)
+	opt.Networks = plainNet(script.Addr)
+	tr := newTransport(t, opt)
+	s, h := open(t, tr, alice)
 	do(t, s, transports.Join{Ref: 1, Room: roomOf("#test"), Nick: "alice"})
 	p := script.Accept(t)
 	p.Expect(t, "USER ")
@@ -23,7 +32,7 @@ func scripted(t *testing.T, caps string) (*ircd.Peer, transports.Session, *recor
 	}
 	p.Expect(t, "CAP END")
 	p.Send(t, ":irc.test 001 alice :Welcome", ":irc.test 376 alice :End of MOTD")
-	return p, s, h
+	return p, s, h, tr
 }
 
 func TestWhatHappensWhileEntering(t *testing.T) {

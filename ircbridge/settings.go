@@ -297,6 +297,7 @@ func (s *session) settingsChanged(ctx context.Context) {
 	if c := s.conn; c != nil {
 		c.burst = s.t.burst(set)
 		c.tokens = max(c.tokens, 0) // which without a limit nobody counts
+		s.setRealName(c, set)
 		s.startWriter(c)
 	}
 }

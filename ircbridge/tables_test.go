@@ -175,7 +175,10 @@ func TestISupport(t *testing.T) {
 		"CASEMAPPING=ascii", "CHANTYPES=#", "PREFIX=(qaohvY)~&@%+!", "CHANMODES=beI,k,lH,imnpst", "NICKLEN=31",
 		"TOPICLEN=390", "LINELEN=2048", "UTF8ONLY", "TARGMAX=NAMES:1,JOIN:4,PRIVMSG:,MONITOR:", "MODES=6", "MODES=0", "MONITOR=70", "=", "",
 	})
-	want := isupport{casemapASCII, "#", "qaohvY", "~&@%+!", "beI", "k", "lH", 31, 390, 2048, 4, 70, 6, nil, 0, true}
+	want := isupport{
+		casemap: casemapASCII, chanTypes: "#", prefixModes: "qaohvY", prefixChars: "~&@%+!", listModes: "beI", paramModes: "k", setModes: "lH",
+		nickLen: 31, topicLen: 390, lineLen: 2048, joinTargets: 4, monitor: 70, modes: 6, utf8Only: true,
+	}
 	if s != want {
 		t.Errorf("got %+v, want %+v", s, want)
 	}

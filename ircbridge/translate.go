@@ -72,6 +72,9 @@ func (t translator) translate(dst []transports.Event, e *girc.Event) []transport
 			Room: transports.Target{Kind: transports.TargetRoom, Network: t.network, ID: lowerASCII(param(1))}, From: t.person(who),
 		})
 	}
+	if changed := t.personChanged(e, who); changed != nil {
+		return append(dst, *changed)
+	}
 	room, ok := t.room(param(0))
 	if !ok {
 		return dst
@@ -83,9 +86,7 @@ func (t translator) translate(dst []transports.Event, e *girc.Event) []transport
 		}
 		if len(e.Params) > 2 {
 			who.RealName = plain(param(2))
-			if account := param(1); account != "*" && validNick(account) {
-				who.Account = account
-			}
+			who.Account, _ = accountName(param(1))
 		}
 		return append(dst, transports.Joined{Room: room, Member: transports.Member{Person: t.person(who)}})
 	case girc.PART: // RFC 2812 §3.2.2
@@ -114,8 +115,8 @@ func (t translator) author(e *girc.Event) (transports.Person, bool) {
 		return transports.Person{}, false
 	}
 	p := transports.Person{Nick: s.Name, Ident: plain(s.Ident), Host: plain(s.Host), Bot: isBot(e)}
-	if account, ok := tag(e, "account"); ok && validNick(account) { // IRCv3 account-tag
-		p.Account = account
+	if account, ok := tag(e, "account"); ok { // IRCv3 account-tag
+		p.Account, _ = accountName(account)
 	}
 	return p, true
 }

@@ -153,6 +153,13 @@ type Renamed struct {
 	Self     bool
 }
 
+// PersonChanged says what is known by now of somebody who may be in rooms of the network: the nick of Who, and his fields that are Known. The
+// others are as they were.
+type PersonChanged struct {
+	Who   *Person
+	Known PersonFields
+}
+
 // RoleChanged says that somebody's ranks in a room changed.
 type RoleChanged struct {
 	Room          Target
@@ -276,29 +283,30 @@ type Link struct {
 	Since       time.Time
 }
 
-func (Message) event()      {}
-func (Typing) event()       {}
-func (Reacted) event()      {}
-func (Redacted) event()     {}
-func (Done) event()         {}
-func (Entered) event()      {}
-func (Behind) event()       {}
-func (Missed) event()       {}
-func (Read) event()         {}
-func (Joined) event()       {}
-func (Parted) event()       {}
-func (Renamed) event()      {}
-func (RoleChanged) event()  {}
-func (ModesChanged) event() {}
-func (BanList) event()      {}
-func (Invited) event()      {}
-func (Presence) event()     {}
-func (Away) event()         {}
-func (Bot) event()          {}
-func (Subject) event()      {}
-func (Notice) event()       {}
-func (Told) event()         {}
-func (Enquired) event()     {}
-func (RawAnswer) event()    {}
-func (RoomList) event()     {}
-func (State) event()        {}
+func (Message) event()       {}
+func (Typing) event()        {}
+func (Reacted) event()       {}
+func (Redacted) event()      {}
+func (Done) event()          {}
+func (Entered) event()       {}
+func (Behind) event()        {}
+func (Missed) event()        {}
+func (Read) event()          {}
+func (Joined) event()        {}
+func (Parted) event()        {}
+func (Renamed) event()       {}
+func (PersonChanged) event() {}
+func (RoleChanged) event()   {}
+func (ModesChanged) event()  {}
+func (BanList) event()       {}
+func (Invited) event()       {}
+func (Presence) event()      {}
+func (Away) event()          {}
+func (Bot) event()           {}
+func (Subject) event()       {}
+func (Notice) event()        {}
+func (Told) event()          {}
+func (Enquired) event()      {}
+func (RawAnswer) event()     {}
+func (RoomList) event()      {}
+func (State) event()         {}

@@ -32,6 +32,37 @@ type Person struct {
 	Bot      bool // the network says that it is a program
 }
 
+// PersonFields says what of a Person is known.
+type PersonFields uint8
+
+// The fields, beside the nick.
+const (
+	KnownUser    PersonFields = 1 << iota // Ident and Host
+	KnownAccount                          // that there is none too
+	KnownRealName
+)
+
+// With is what is known of somebody with the fields of now that are known. It is p or now itself where that says all.
+func (p *Person) With(now *Person, known PersonFields) *Person {
+	q := *p
+	if known&KnownUser != 0 {
+		q.Ident, q.Host = now.Ident, now.Host
+	}
+	if known&KnownAccount != 0 {
+		q.Account = now.Account
+	}
+	if known&KnownRealName != 0 {
+		q.RealName = now.RealName
+	}
+	switch q {
+	case *p:
+		return p
+	case *now:
+		return now
+	}
+	return &q
+}
+
 // Role is what somebody may do in a room: the ranks held, as a set.
 type Role uint8
 

@@ -32,6 +32,8 @@ func (r *Room) Event(e transports.Event, out *Out) {
 		r.renamed(e, out)
 	case transports.Away:
 		r.awayChanged(e, out)
+	case transports.PersonChanged:
+		r.personChanged(e, out)
 	case transports.RoleChanged:
 		r.roleChanged(e, out)
 	case transports.ModesChanged:
@@ -63,7 +65,7 @@ func (r *Room) enter(e transports.Entered, out *Out) {
 		if m.Person != nil && len(r.occupants) < maxOccupants {
 			o := occupant{person: m.Person, first: m.Person, role: m.Role}
 			if was, ok := before[m.Person.Nick]; ok && sameUser(was.person, m.Person) {
-				o.first = was.first
+				o.first, o.person = was.first, learnt(was.person, m.Person)
 			}
 			r.occupants[m.Person.Nick] = o
 		}
@@ -269,6 +271,7 @@ func (r *Room) message(e transports.Message, out *Out) {
 	if e.From != nil {
 		l.nick = e.From.Nick
 		r.settle(l.nick, out)
+		r.hear(e.From)
 		l.occupant, l.own = r.speakerID(l.nick, e.From), l.nick == r.nick
 	}
 	switch {

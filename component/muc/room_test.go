@@ -145,6 +145,13 @@ func describe(v any) string {
 		return fmt.Sprintf("Moderate ref=%d who=%s!%s@%s mask=%q grant=%05b revoke=%05b ban=%t unban=%t kick=%t reason=%q",
 			q.Ref, q.Who.Nick, q.Who.Ident, q.Who.Host, q.Mask, q.Grant, q.Revoke, q.Ban, q.Unban, q.Kick, q.Reason)
 	}
+	if e, ok := v.(transports.PersonChanged); ok {
+		who := transports.Person{}
+		if e.Who != nil {
+			who = *e.Who
+		}
+		return fmt.Sprintf("PersonChanged %+v known=%03b", who, e.Known)
+	}
 	if e, ok := v.(transports.Joined); ok {
 		return fmt.Sprintf("Joined %s:%d", e.Member.Person.Nick, e.Member.Role)
 	}

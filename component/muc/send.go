@@ -67,10 +67,8 @@ func (r *Room) item(out *Out, o occupant, extra itemExtra) {
 		affiliation = "outcast"
 	}
 	b.Start("item").Attr("affiliation", affiliation).Attr("role", role).Attr("nick", extra.nick)
-	if o.person != nil && r.opt.RealJID != nil {
-		if jid := r.opt.RealJID(o.person); !jid.IsZero() {
-			b.JID("jid", jid)
-		}
+	if jid := r.realJID(o); !jid.IsZero() {
+		b.JID("jid", jid)
 	}
 	if extra.actor != "" {
 		b.Start("actor").Attr("nick", extra.actor).End()

@@ -1,0 +1,61 @@
+package muc
+
+import "passerelle/transports"
+
+// personChanged shows that somebody is known otherwise than before (IRCv3 account-notify, chghost, setname), where clients are shown that: by
+// his address outside the room. The rest they ask for, with his vCard.
+func (r *Room) personChanged(e transports.PersonChanged, out *Out) {
+	if e.Who == nil {
+		return
+	}
+	nick := e.Who.Nick
+	o, ok := r.occupants[nick]
+	if !ok {
+		return
+	}
+	was := r.belief(nick)
+	if o.person = o.person.With(e.Who, e.Known); o.person == was.was.person {
+		return
+	}
+	r.occupants[nick] = o
+	switch {
+	case r.realJID(o) == r.realJID(was.was):
+	case nick != r.nick:
+		r.changed(nick, was, nil, 0, out)
+	default:
+		for i := range r.clients {
+			r.sendSelf(&r.clients[i], false, out)
+		}
+	}
+}
+
+// hear takes what a message tells of its sender: networks that tell nothing of who logs in tell so (IRCv3 account-tag).
+func (r *Room) hear(from *transports.Person) {
+	if o, ok := r.occupants[from.Nick]; ok && from.Account != "" && o.person.Account != from.Account {
+		o.person = o.person.With(from, transports.KnownAccount)
+		r.occupants[from.Nick] = o
+	}
+}
+
+// learnt is somebody as a list of names has him, which tells less than what is known of him already.
+func learnt(was, is *transports.Person) *transports.Person {
+	known := transports.KnownUser
+	if is.Host == "" {
+		known = 0
+	}
+	if is.Account != "" {
+		known |= transports.KnownAccount
+	}
+	if is.RealName != "" {
+		known |= transports.KnownRealName
+	}
+	return was.With(is, known)
+}
+
+// realJID is the address of somebody outside the room; the zero Address where it is hidden.
+func (r *Room) realJID(o occupant) transports.Address {
+	if o.person == nil || r.opt.RealJID == nil {
+		return transports.Address{}
+	}
+	return r.opt.RealJID(o.person)
+}
