@@ -118,6 +118,7 @@ type Network struct {
 	CAFile       string   `toml:"ca_file" sample:"network-ca.pem" doc:"Certificate authorities (PEM) to trust for this network besides those of the system."`
 	AvatarFile   string   `toml:"avatar_file" sample:"libera.png" doc:"A picture of the network, shown for its rooms as well. The same files will do as for the gateway."`
 	PasswordFile string   `toml:"password_file" sample:"network.password" doc:"A file with the password of the server itself (PASS), with mode 0600. Few networks have one."`
+	Services     string   `toml:"services" sample:"services.libera.chat" doc:"The server that the network's services are on, NickServ above all, as WHOIS NickServ names it. Passwords are said to NickServ on that server alone. The default is that it is called services, or that the network itself says that NickServ is a service. Networks with SASL do not need it."`
 	WebIRCFile   string   `toml:"webirc_password_file" sample:"webirc.password" doc:"A file with the password that the network gave you for WEBIRC, with mode 0600. Each user has a host and an address of his own there, made of his token: ask the network to trust this machine."`
 
 	// Roots are the system's authorities and those of CAFile, nil without CAFile.

@@ -61,7 +61,7 @@ func ircOptions(c *config.IRC, identity ircbridge.Identity) ircbridge.Options {
 	for _, n := range c.Networks {
 		networks = append(networks, ircbridge.Network{
 			ID: n.Name, Name: n.Title, Addresses: n.Addresses, Plain: !n.TLS, RootCAs: n.Roots, Password: n.Password.Reveal(),
-			WebIRC: n.WebIRC.Reveal(),
+			WebIRC: n.WebIRC.Reveal(), Services: n.Services,
 		})
 	}
 	reach := ircbridge.Reach{

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/template"
 
@@ -19,6 +20,7 @@ type InspircdOptions struct {
 	Name     string // the server's name, with a dot in it; "irc.test.example" if empty
 	TLS      bool   // it listens with TLS too
 	Services bool   // it lets services join, see StartAtheme
+	NoSASL   bool   // one logs in by what one says to them
 	Ident    bool   // it asks whose a connection is (RFC 1413)
 	WebIRC   string // the password of gateways on this machine that it trusts, if not empty
 	Limits   IRCLimits
@@ -100,7 +102,7 @@ func (n *Inspircd) launch(path string, o InspircdOptions) (launch, error) {
 		OperName, OperPassword           string
 	}{
 		n.dir, n.Name, freeport.Port(n.Addr), freeport.Port(n.TLSAddr), ServicesName, freeport.Port(n.servicesAddr), servicesPassword,
-		strings.Fields(inspircdModules), o.Ident, o.WebIRC,
+		inspircdModules(o), o.Ident, o.WebIRC,
 		cmp.Or(o.Limits.Connections, 100_000), cmp.Or(o.Limits.Channels, 10_000), o.Limits.Usual, OperName, OperPassword,
 	}); err != nil {
 		return launch{}, err
@@ -109,7 +111,11 @@ func (n *Inspircd) launch(path string, o InspircdOptions) (launch, error) {
 }
 
 // inspircdModules are what networks have on top of the core. The one for SASL offers it only while services are there.
-const inspircdModules = `
+func inspircdModules(o InspircdOptions) []string {
+	return slices.DeleteFunc(strings.Fields(allInspircdModules), func(m string) bool { return m == "sasl" && o.NoSASL })
+}
+
+const allInspircdModules = `
 	banexception botmode callerid cap cban chghost customprefix hidechans inviteexception ircv3 ircv3_accounttag ircv3_batch
 	ircv3_capnotify ircv3_chghost ircv3_ctctags ircv3_echomessage ircv3_invitenotify ircv3_labeledresponse ircv3_msgid
 	ircv3_servertime joinflood kicknorejoin knock monitor muteban namesx noctcp nonicks operchans redirect sasl services_account setname
