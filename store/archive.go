@@ -53,6 +53,8 @@ type RoomLine struct {
 	Time   time.Time // when it was received
 	Nick   string    // who said it; empty for the room itself
 	Stanza string    // compact XML without "to"
+	// NetworkID is what the network calls it, unique there; empty where it gives no such name.
+	NetworkID string
 }
 
 // PrivateLine is a line on its way into the archive of a user.
@@ -63,6 +65,8 @@ type PrivateLine struct {
 	ID       string // stanza id, as in RoomLine
 	Time     time.Time
 	Stanza   string
+	// NetworkID is as in RoomLine.
+	NetworkID string
 }
 
 // Check reports why the archive would not take the line.
@@ -80,14 +84,14 @@ func (l *PrivateLine) Check() error {
 func (l *RoomLine) row() archiveRow {
 	return archiveRow{
 		archiveKey: archiveKey{archiveRoom, l.Domain, l.Room},
-		id:         l.ID, time: millis(l.Time), who: cleanText(l.Nick), stanza: cleanText(l.Stanza),
+		id:         l.ID, time: millis(l.Time), who: cleanText(l.Nick), stanza: cleanText(l.Stanza), network: cleanText(l.NetworkID),
 	}
 }
 
 func (l *PrivateLine) row() archiveRow {
 	return archiveRow{
 		archiveKey: archiveKey{archiveUser, l.Owner.Domain, l.Owner.JID},
-		id:         l.ID, time: millis(l.Time), who: cleanText(l.With), outgoing: l.Outgoing, stanza: cleanText(l.Stanza),
+		id:         l.ID, time: millis(l.Time), who: cleanText(l.With), outgoing: l.Outgoing, stanza: cleanText(l.Stanza), network: cleanText(l.NetworkID),
 	}
 }
 
@@ -149,6 +153,7 @@ type archiveRow struct {
 	who      string
 	outgoing bool
 	stanza   string
+	network  string
 }
 
 func (r *archiveRow) check() error {
@@ -156,7 +161,7 @@ func (r *archiveRow) check() error {
 		return errors.New("the line has no domain, no archive or no id")
 	}
 	return checkFields(field{"domain", r.domain, maxPart}, field{"name of the archive", r.name, maxJID}, field{"id", r.id, maxLineID},
-		field{"name", r.who, maxPart}, field{"stanza", r.stanza, maxStanza})
+		field{"name", r.who, maxPart}, field{"stanza", r.stanza, maxStanza}, field{"network's id", r.network, maxNetID})
 }
 
 // cleanText leaves out what PostgreSQL and XML refuse. Unlike a JID, what strangers say is kept as far as it goes.
@@ -229,7 +234,7 @@ func (tx *Tx) insertLines(rows []archiveRow) error {
 	args := make([]any, 0, len(rows)*lineInsert.columns)
 	for i := range rows {
 		r := &rows[i]
-		args = append(args, int64(r.line), r.id, r.time, r.who, r.outgoing, r.stanza)
+		args = append(args, int64(r.line), r.id, r.time, r.who, r.outgoing, r.stanza, r.network)
 	}
 	return tx.insertMany(lineInsert, args)
 }
@@ -240,7 +245,7 @@ type manyInsert struct {
 	columns int
 }
 
-var lineInsert = manyInsert{`INSERT INTO archive_lines (line, id, time, who, outgoing, stanza) VALUES `, 6}
+var lineInsert = manyInsert{`INSERT INTO archive_lines (line, id, time, who, outgoing, stanza, network_id) VALUES `, 7}
 
 // sql is the statement that inserts n rows.
 func (m manyInsert) sql(n int) string { return m.into + placeholders(n, m.columns) }

@@ -26,6 +26,8 @@ var archiveContract = []behaviour{
 	{"lines have limits", testArchiveLimits},
 	{"what strangers say is kept", testArchiveTexts},
 	{"an archive is empty", testArchiveEmpty},
+	{"a line has its network's name", testNetworkIDs},
+	{"what is taken back is so for who heard it", testRetract},
 	{"a failed append leaves nothing", testArchiveFailed},
 	{"pages are what a slice would give", testArchiveModel},
 	{"pages leave a connection to others", testArchiveReaders},

@@ -315,6 +315,7 @@ func testRemoveUser(t *testing.T, db *DB, _ *testClock) {
 				tx.AddContact(Contact{user(n), "bob%net"}),
 				tx.Block(Block{user(n), testDomain}),
 				tx.Warned(user(n)),
+				tx.Retract(Retraction{User: user(n), ID: "#a0", Stanza: "<gone/>"}),
 				tx.AddLink(Secret(fmt.Sprint("token ", n)), Link{UserID: user(n), Command: "configure", ExpiresAt: testStart.Add(time.Hour)}),
 			)
 		})

@@ -118,6 +118,12 @@ func (db *DB) Lines(ctx context.Context, id UserID, p Part, since time.Time) ite
 		for err == nil {
 			r := reading{left: MaxPage, bytes: exportBytes}
 			err = db.readLines(ctx, s, &r, false)
+			if err == nil {
+				err = db.overlay(ctx, s.reader, r.lines)
+			}
+			if err != nil {
+				break
+			}
 			for _, l := range r.lines {
 				if !yield(l.Line, nil) {
 					return

@@ -46,6 +46,9 @@ func (db *DB) CollectArchive(ctx context.Context, before time.Time) (int64, erro
 		n, err = db.collectUnread(ctx, millis(before))
 		deleted += n
 	}
+	if err == nil {
+		err = db.collectRetracted(ctx, millis(before))
+	}
 	if err != nil {
 		return deleted, fmt.Errorf("collect lines that nobody can read: %w", err)
 	}

@@ -15,6 +15,7 @@ const (
 	maxValue = 64 << 10        // a setting's value, a secret
 
 	maxLineID = 64        // a stanza id
+	maxNetID  = 128       // what a network calls a line
 	maxStanza = 128 << 10 // a line of the archive as XML
 )
 

@@ -55,6 +55,9 @@ func TestPlans(t *testing.T) {
 				if err := tx.ExtendSeen(user(i%20), "#a", first+LineID(i*10), first+LineID(i*10+i%8)); err != nil {
 					return err
 				}
+				if err := tx.Retract(Retraction{User: user(i % 20), ID: fmt.Sprintf("#a%d", i*10), Stanza: "<gone/>"}); err != nil {
+					return err
+				}
 			}
 			return nil
 		})
@@ -86,6 +89,8 @@ func TestPlans(t *testing.T) {
 			query{selectSaidBackward, []any{lo, hi, 100, "alice", testDomain, user(1).JID}, append(page, notByUser)},
 			query{selectLines + `WHERE id = $1`, []any{"#a1"}, page},
 			query{selectSince, []any{lo, hi}, page},
+			query{selectByNetwork, []any{"x", lo, hi, sameNetworkID}, page},
+			query{selectRetracted, []any{lo, hi, testDomain, user(1).JID}, page},
 			query{selectSeenByAnybody, []any{first.of(), lo, hi, seenBatch}, page},
 			query{deleteSeenChunk, []any{lo, lo + 1000, deleteChunk, first.of()}, chunk},
 			query{deleteLineChunk, []any{lo, hi, deleteChunk}, chunk},

@@ -19,6 +19,10 @@ type Line struct {
 	Who      string // nick in a room, otherwise the local part of the contact's JID
 	Outgoing bool   // the user said it to the contact; false in rooms
 	Stanza   string
+	// NetworkID is what its network calls it, empty where it gives no such name or that is not known. Retracted says that it was taken back:
+	// what it said is not in the stanza.
+	NetworkID string
+	Retracted bool
 }
 
 // Query is which lines of an archive are wanted, and which page of them. Its zero value matches all.
@@ -133,12 +137,12 @@ type numbered struct {
 	Line
 }
 
-const selectLines = `SELECT line, id, time, who, outgoing, stanza FROM archive_lines `
+const selectLines = `SELECT line, id, time, who, outgoing, stanza, network_id FROM archive_lines `
 
 // scan reads a row of selectLines, which may have more columns behind.
 func (n *numbered) scan(rows *sql.Rows, more ...any) error {
 	var ms int64
-	err := rows.Scan(append([]any{&n.id, &n.ID, &ms, &n.Who, &n.Outgoing, &n.Stanza}, more...)...)
+	err := rows.Scan(append([]any{&n.id, &n.ID, &ms, &n.Who, &n.Outgoing, &n.Stanza, &n.NetworkID}, more...)...)
 	n.Time = fromMillis(ms)
 	return err
 }
@@ -185,6 +189,9 @@ func (db *DB) queryPage(ctx context.Context, key archiveKey, reader *UserID, q Q
 	limit := min(q.Max, MaxPage)
 	r := reading{left: limit + 1, bytes: q.bytes()}
 	if err := db.readLines(ctx, s, &r, q.Last); err != nil {
+		return Page{}, err
+	}
+	if err := db.overlay(ctx, s.reader, r.lines); err != nil {
 		return Page{}, err
 	}
 	return makePage(r.lines, limit, q), nil
@@ -252,7 +259,7 @@ func (db *DB) find(ctx context.Context, s span, id string, stanza bool) (numbere
 	found := false
 	columns := selectLines
 	if !stanza {
-		columns = `SELECT line, id, time, who, outgoing, '' FROM archive_lines `
+		columns = `SELECT line, id, time, who, outgoing, '', network_id FROM archive_lines `
 	}
 	if checkFields(field{"id", id, maxLineID}) != nil {
 		return line, ErrNoSuchLine
@@ -319,6 +326,9 @@ func (db *DB) queryIDs(ctx context.Context, whole, s span, q Query) (Page, error
 	}
 	if q.Last {
 		slices.Reverse(lines)
+	}
+	if err := db.overlay(ctx, s.reader, lines); err != nil {
+		return Page{}, err
 	}
 	return makePage(lines, min(q.Max, MaxPage), q), nil
 }
@@ -468,7 +478,7 @@ type saidLine struct {
 }
 
 const (
-	selectSaid = `SELECT line, id, time, who, outgoing, stanza, EXISTS (
+	selectSaid = `SELECT line, id, time, who, outgoing, stanza, network_id, EXISTS (
 			SELECT 1 FROM archive_seen WHERE domain = $5 AND jid = $6 AND hi >= line
 			AND lo = (SELECT max(lo) FROM archive_seen WHERE domain = $5 AND jid = $6 AND lo <= line))
 		FROM archive_lines WHERE line >= $1 AND line <= $2 AND who = $4 ORDER BY line `
