@@ -180,6 +180,7 @@ type sentPart struct {
 	to       transports.Target
 	name     string // of the target, in the line
 	body     string
+	spans    []transports.Span
 	action   bool
 	label    string
 	fence    string    // where there is no echo: the PING behind it, whose answer says that nothing was wrong with it
@@ -189,7 +190,7 @@ type sentPart struct {
 // message is what the host is told once the part is written, where the network does not echo.
 func (p *sentPart) message(from *transports.Person, at time.Time) transports.Message {
 	m := transports.Message{
-		Ref: p.ref, Part: p.part, Of: p.of, From: from, Body: p.body, Action: p.action, Time: at, Unplaced: true,
+		Ref: p.ref, Part: p.part, Of: p.of, From: from, Body: p.body, Spans: p.spans, Action: p.action, Time: at, Unplaced: true,
 	}
 	if p.to.Kind == transports.TargetRoom {
 		m.Room = p.to

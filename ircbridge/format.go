@@ -2,14 +2,7 @@ package ircbridge
 
 import (
 	"bytes"
-	"strings"
 	"unicode/utf8"
-)
-
-// Formatting codes (https://modern.ircdocs.horse/formatting).
-const (
-	codeColour    = '\x03'
-	codeHexColour = '\x04'
 )
 
 // decode makes a line valid UTF-8. One that is not is read by other. A character that the server cut in half at the end of a full line is
@@ -57,55 +50,6 @@ func printableASCII(s string) bool {
 		}
 	}
 	return true
-}
-
-// plain removes the formatting codes and every other control character but the tab: text without a look.
-func plain(s string) string {
-	if printableASCII(s) {
-		return s
-	}
-	i := strings.IndexFunc(s, isControl)
-	if i < 0 {
-		return s
-	}
-	var b strings.Builder
-	b.Grow(len(s))
-	b.WriteString(s[:i])
-	for i < len(s) {
-		switch c := s[i]; {
-		case c == codeColour:
-			i = skipColour(s, i+1, 2, isDigit)
-		case c == codeHexColour:
-			i = skipColour(s, i+1, 6, isHex)
-		default:
-			r, n := utf8.DecodeRuneInString(s[i:])
-			if !isControl(r) {
-				b.WriteString(s[i : i+n])
-			}
-			i += n
-		}
-	}
-	return b.String()
-}
-
-// skipColour gives the index behind "fg[,bg]", each of at most n digits.
-func skipColour(s string, i, n int, digit func(byte) bool) int {
-	first := skipDigits(s, i, n, digit)
-	if first == i {
-		return i // a code without a colour ends the colour
-	}
-	if first < len(s) && s[first] == ',' {
-		if second := skipDigits(s, first+1, n, digit); second > first+1 {
-			return second
-		}
-	}
-	return first
-}
-
-func skipDigits(s string, i, n int, digit func(byte) bool) int {
-	for end := min(i+n, len(s)); i < end && digit(s[i]); i++ {
-	}
-	return i
 }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }

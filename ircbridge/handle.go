@@ -49,7 +49,7 @@ func (s *session) handle(c *conn, line string) {
 		s.pong(c, e.Last())
 		return
 	case girc.MODE:
-		s.noteBan(c, e)
+		s.noteModes(c, e)
 	case "BATCH":
 		c.batch(e)
 		return

@@ -68,6 +68,7 @@ func (s *session) modesAre(c *conn, params []string) {
 		return
 	}
 	e := transports.ModesChanged{Room: r.target}
+	r.noColour, r.noCodes = false, false
 	rest := params[3:]
 	for _, letter := range []byte(params[2]) {
 		param := ""
@@ -75,6 +76,7 @@ func (s *session) modesAre(c *conn, params []string) {
 			param, rest = rest[0], rest[1:]
 		}
 		noteMode(&e, letter, true, param)
+		r.noteCodes(letter, true)
 	}
 	e.Unset = allModes &^ e.Set
 	e.Ref, _ = s.answer(func(p *pending) bool { return p.kind == requestModes && p.room == r })
@@ -264,9 +266,21 @@ func (t translator) eachMode(letters string, params []string, f func(letter byte
 	}
 }
 
-// noteBan remembers the last ban of a MODE line, for the kick that may follow.
-func (s *session) noteBan(c *conn, e *girc.Event) {
-	if e.Source == nil || len(e.Params) < 3 {
+// noteCodes remembers whether a channel takes formatting codes. Of networks that have the modes c and S the first one refuses lines with
+// codes (InspIRCd), or takes them out as the second one does (ngIRCd, Solanum).
+func (r *room) noteCodes(letter byte, set bool) {
+	switch letter {
+	case 'c':
+		r.noColour = set
+	case 'S':
+		r.noCodes = set
+	}
+}
+
+// noteModes remembers what a MODE line says that the session needs to know itself: the last ban, for the kick that may follow, and whether
+// codes are taken.
+func (s *session) noteModes(c *conn, e *girc.Event) {
+	if e.Source == nil || len(e.Params) < 2 {
 		return
 	}
 	r := s.lookup(e.Params[0])
@@ -274,6 +288,7 @@ func (s *session) noteBan(c *conn, e *girc.Event) {
 		return
 	}
 	s.translator(c).eachMode(e.Params[1], e.Params[2:], func(letter byte, set bool, param string) {
+		r.noteCodes(letter, set)
 		switch {
 		case letter == 'b' && set:
 			r.banned = &lastBan{by: strings.Clone(e.Source.Name), mask: strings.Clone(param), at: time.Now()}

@@ -211,7 +211,7 @@ func (s *session) send(q transports.Send) *transports.Error {
 		return err
 	}
 	before, after := aroundBody(to, q.Action)
-	parts, err := splitBody(q.Body, s.lineRoom(before, after), s.charsetTo(q.To))
+	parts, err := splitBody(s.shown(q), s.lineRoom(before, after), s.charsetTo(q.To))
 	if err != nil {
 		return transports.AsError(err)
 	}
@@ -226,18 +226,29 @@ func (s *session) send(q transports.Send) *transports.Error {
 	if q.Receipt && !c.can(capEcho) && !c.bouncer { // which would answer by itself
 		fence = c.nextFence()
 	}
-	for i, body := range parts {
-		p := &sentPart{ref: q.Ref, part: i + 1, of: len(parts), to: q.To, name: to, body: body, action: q.Action}
+	for i, piece := range parts {
+		p := &sentPart{ref: q.Ref, part: i + 1, of: len(parts), to: q.To, name: to, body: piece.Text, spans: piece.Spans, action: q.Action}
 		if p.part == p.of {
 			p.fence = fence
 		}
-		c.enqueue(outLine{tags: tags, text: before + body + after, part: p})
+		c.enqueue(outLine{tags: tags, text: before + writeCodes(piece.Text, piece.Spans) + after, part: p})
 	}
 	if fence != "" {
 		c.enqueue(outLine{text: "PING :" + fence})
 	}
 	s.startWriter(c)
 	return nil
+}
+
+// shown is what a message says, with its look where it is seen there.
+func (s *session) shown(q transports.Send) transports.Styled {
+	if q.Styled == nil {
+		return transports.Styled{Text: q.Body}
+	}
+	if r := s.room(q.To); r != nil && (r.noColour || r.noCodes) {
+		return transports.Styled{Text: q.Body} // with the signs of it that the sender wrote, if any
+	}
+	return *q.Styled
 }
 
 // aroundBody is what stands around each piece of a body.

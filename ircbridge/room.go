@@ -36,6 +36,8 @@ type room struct {
 	again   time.Time // when to try again to get back in; zero for not
 	rejoins int       // how often that was tried on this connection
 
+	noColour, noCodes bool // modes c and S: what has codes is refused there, or loses them
+
 	askModes bool // how it is set up is still to be asked
 	askWho   bool // and who is away
 	small    bool // enough to ask that

@@ -19,33 +19,87 @@ const (
 // minRoom is the least number of bytes that a line offers to its text, whatever the network says of itself.
 const minRoom = 64
 
-// splitBody cuts a body into what fits into lines with room for limit bytes of text each, written in a charset. A line feed begins a new line, blank
-// lines are skipped. A long line is cut at a space where there is one, else between two grapheme clusters, and within one only
-// where a single cluster is longer than a line. Nothing that could end a line early or begin a CTCP is left in the pieces.
-func splitBody(body string, limit int, c *charset) ([]string, error) {
-	if len(body) > maxBody {
+// splitBody cuts a body into what fits into lines with room for limit bytes each, codes of its look included, written in a charset. A line
+// feed begins a new line, blank lines are skipped. A long line is cut at a space where there is one, else between two grapheme clusters, and
+// within one only where a single cluster is longer than a line. Nothing that could end a line early or begin a CTCP is left in the pieces, of
+// which each has its look by itself.
+func splitBody(body transports.Styled, limit int, c *charset) ([]transports.Styled, error) {
+	if len(body.Text) > maxBody {
 		return nil, tooLong()
 	}
 	limit = max(limit, minRoom)
-	var parts []string
-	for line := range strings.SplitSeq(oneLineEnding(body), "\n") {
-		line = cutControls(line)
+	body = clean(body)
+	var parts []transports.Styled
+	at := 0
+	for line := range strings.SplitSeq(body.Text, "\n") {
+		next := at + len(line) + 1
 		if strings.TrimSpace(line) == "" {
+			at = next
 			continue
 		}
 		for line != "" {
 			if len(parts) == maxParts {
 				return nil, tooLong()
 			}
-			var part string
-			part, line = cutLine(line, limit, c)
+			part, rest := cutStyled(line, body.Spans, at, limit, c)
 			parts = append(parts, part)
+			at += len(line) - len(rest)
+			line = rest
 		}
+		at = next
 	}
 	if len(parts) == 0 {
 		return nil, transports.NewError(transports.BadRequest, "The message is empty.", nil)
 	}
 	return parts, nil
+}
+
+// cutStyled takes a piece off the front of a line, which begins at byte at of the text that has the spans.
+func cutStyled(line string, spans []transports.Span, at, limit int, c *charset) (part transports.Styled, rest string) {
+	for room := limit; ; {
+		part.Text, rest = cutLine(line, room, c)
+		if len(spans) == 0 {
+			return part, rest
+		}
+		part.Spans = transports.CutSpans(spans, at, at+len(part.Text), 0)
+		over := c.size(writeCodes(part.Text, part.Spans)) - limit
+		if over <= 0 {
+			return part, rest
+		}
+		if room -= over; room < minCodedRoom {
+			break
+		}
+	}
+	part.Spans = nil // more codes than text
+	part.Text, rest = cutLine(line, limit, c)
+	return part, rest
+}
+
+// minCodedRoom is how much text a line has at least beside codes, in bytes.
+const minCodedRoom = minRoom / 4
+
+// clean is a text with one kind of line ending and without what could break out of a line.
+func clean(s transports.Styled) transports.Styled {
+	if len(s.Spans) == 0 {
+		return transports.Styled{Text: cleanLines(s.Text)}
+	}
+	var text strings.Builder
+	var spans []transports.Span
+	at := 0
+	add := func(to int, look transports.Look) {
+		if to > at {
+			from := text.Len()
+			text.WriteString(cleanLines(s.Text[at:to]))
+			spans = transports.AppendSpan(spans, from, text.Len(), look)
+			at = to
+		}
+	}
+	for _, span := range s.Spans {
+		add(span.From, transports.Look{})
+		add(span.To, span.Look)
+	}
+	add(len(s.Text), transports.Look{})
+	return transports.Styled{Text: text.String(), Spans: spans}
 }
 
 func tooLong() error {
@@ -61,13 +115,23 @@ func oneLineEnding(s string) string {
 }
 
 // cutControls drops what would end a line (RFC 2812 §2.3.1), begin a CTCP or a formatting code, and bytes that are no UTF-8.
-func cutControls(s string) string {
+func cutControls(s string) string { return strings.Map(withoutControls, s) }
+
+func withoutControls(r rune) rune {
+	if r < 0x20 && r != '\t' || r == 0x7f || r == utf8.RuneError {
+		return -1
+	}
+	return r
+}
+
+// cleanLines is cutControls for each of several lines.
+func cleanLines(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < 0x20 && r != '\t' || r == 0x7f || r == utf8.RuneError {
-			return -1
+		if r == '\n' {
+			return r
 		}
-		return r
-	}, s)
+		return withoutControls(r)
+	}, oneLineEnding(s))
 }
 
 // oneLine makes s fit for a single line: reasons and topics have no second one.

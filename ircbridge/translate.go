@@ -151,12 +151,14 @@ func (t translator) message(dst []transports.Event, e *girc.Event) []transports.
 		m.Action = true
 		text = body
 	}
-	if m.Body = plain(text); strings.TrimSpace(m.Body) == "" {
+	if m.Body, m.Spans = styled(text); strings.TrimSpace(m.Body) == "" {
 		return dst
 	}
 	// "@#channel" is for those in the channel who have the rank (STATUSMSG).
 	if channel := strings.TrimLeft(to, t.isup.prefixChars); channel != to && t.isup.isChannel(channel) {
-		m.Body = "(to " + to + ") " + m.Body
+		prefix := "(to " + to + ") "
+		m.Spans = transports.CutSpans(m.Spans, 0, len(m.Body), len(prefix))
+		m.Body = prefix + m.Body
 		to = channel
 	}
 	self := t.isup.casemap.equal(who.Nick, t.nick)

@@ -76,7 +76,7 @@ func translateAll(supported, lines []string) string {
 		},
 		person: func(p transports.Person) *transports.Person { return &p },
 	}
-	unescape := strings.NewReplacer(`\x01`, "\x01", `\x02`, "\x02", `\x03`, "\x03", `\x0f`, "\x0f", `\xe9`, "\xe9")
+	unescape := strings.NewReplacer(`\x01`, "\x01", `\x02`, "\x02", `\x03`, "\x03", `\x0f`, "\x0f", `\x1d`, "\x1d", `\x1f`, "\x1f", `\xe9`, "\xe9")
 	var b strings.Builder
 	for _, line := range lines {
 		if line == "" {
