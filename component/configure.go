@@ -82,7 +82,8 @@ func (g *Gateway) settingsOn(on transports.Target) []transports.Setting {
 	if c, ok := g.opt.Transport.(configurable); ok && on.Kind != transports.TargetDomain {
 		all = c.Settings(on)
 	}
-	for _, f := range ownSettings(on.Kind, g.rules().AlwaysOn.Policy == StayDefault) {
+	own := ownSettings(on.Kind, g.rules().AlwaysOn.Policy == StayDefault)
+	for _, f := range append(own, formattingFields(on.Kind != transports.TargetDomain)...) {
 		archived := f.Name == fieldRecord || f.Name == SettingDays
 		if archived && g.archive == nil || f.Name == SettingPersistent && g.rules().AlwaysOn.Policy == StayNever {
 			continue // it would have no effect
@@ -380,6 +381,9 @@ func (u *user) settingsSaved(scope string, prefs *archivePrefs, changes []settin
 	for _, c := range changes {
 		if r != nil && slices.Contains(numberSettings[:], c.name) {
 			setNumber(&r.numbers, number{c.name, scope}, c.value)
+		}
+		if r != nil && slices.Contains(formattingSettings[:], c.name) {
+			setFormatting(&r.formatting, number{c.name, scope}, c.value)
 		}
 		switch c.name {
 		case SettingDays:

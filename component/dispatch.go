@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"passerelle/component/downgrade"
+	"passerelle/component/markup"
 	"passerelle/component/muc"
 	"passerelle/component/stanza"
 	"passerelle/internal/text"
@@ -216,6 +217,7 @@ func (u *user) openRoom(t transports.Target, addr transports.Address) (*muc.Room
 		Archive: n.archive(t), Address: addr, Target: t, Bot: u.g.botAddress().String(), RealJID: n.realJID, Whom: n.whom, MaskJID: n.maskJID, MayShow: u.mayShow, NextRef: u.nextRef, Now: now, NewID: newID,
 		OccupantID: func(p *transports.Person) string { return u.g.occupantIDs.id(t, p) },
 		History:    func() (int, time.Time) { return u.historyLength(t), u.archivedSince(t) },
+		Formatting: func() markup.Settings { return u.formatting(t) },
 	})
 	if n.rooms == nil {
 		n.rooms = make(map[string]*muc.Room)

@@ -4,6 +4,7 @@ import (
 	"maps"
 
 	"passerelle/component/downgrade"
+	"passerelle/component/markup"
 	"passerelle/component/muc"
 	"passerelle/component/stanza"
 	"passerelle/store"
@@ -32,7 +33,7 @@ func (n *network) keepSent(to transports.Target, m *stanza.Element) *store.Priva
 }
 
 // keepHeard keeps what somebody said to the user alone, under the id that it is shown with. It reports whether it is kept.
-func (n *network) keepHeard(e transports.Message, id, body string) bool {
+func (n *network) keepHeard(e transports.Message, id string) bool {
 	contact := n.contactAddress(e.From.Nick)
 	if n.u.g.archive == nil || e.Services || !n.u.keeps(contact) {
 		return false
@@ -46,7 +47,8 @@ func (n *network) keepHeard(e transports.Message, id, body string) bool {
 	}
 	return n.u.g.archive.offerPrivate(&store.PrivateLine{
 		Owner: n.u.g.userID(n.u.jid), With: contact.Local, ID: id, Time: at, Stanza: n.u.g.archive.render(func(b *stanza.Builder) {
-			b.Start("message").Attr("id", id).Attr("type", "chat").Start("body").Text(body).End()
+			b.Start("message").Attr("id", id).Attr("type", "chat")
+			markup.Append(b, muc.Prefix(&e), e.Body, e.Spans, markup.ShowXHTML)
 			if now().Sub(at) > muc.FarPast {
 				muc.Delay(b, contact, at)
 			}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"passerelle/component/markup"
 	"passerelle/component/muc"
 	"passerelle/component/stanza"
 	"passerelle/store"
@@ -150,7 +151,11 @@ func (u *user) appendArchived(b *stanza.Builder, p mamPlace, l *store.Line) {
 	default:
 		b.JID("from", contact).JID("to", u.jid)
 	}
-	b.Graft(l.Stanza)
+	at := p.addr
+	if p.room == "" {
+		at = contact
+	}
+	b.Graft(markup.Restyle(l.Stanza, u.formattingAt(at)))
 }
 
 // mamMetadata answers XEP-0313 §5: the ends of the archive.

@@ -85,7 +85,7 @@ func (n *network) uploaded(q transports.Send, features transports.Features, link
 	held := n.held[q.To]
 	delete(n.held, q.To)
 	if err == nil {
-		q.Body = downgrade.Excerpt(q.Body, link, features.LineBytes)
+		q.Body, q.Styled = downgrade.Excerpt(q.Body, link, features.LineBytes), nil
 	}
 	if n.wanted(q.To, q.Ref) {
 		n.hand(q, transports.AsError(err))

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"passerelle/component/downgrade"
+	"passerelle/component/markup"
 	"passerelle/component/muc"
 	"passerelle/transports"
 )
@@ -69,7 +70,8 @@ func (u *user) sendPrivate(in *inbound, e entity) {
 		from: in.from, to: in.to, id: root.Attr("id"), receipt: root.Child(nsReceipts, "request") != nil,
 		inRoom: e.kind == entityOccupant, text: text, kept: n.keepSent(to, root),
 	}
-	n.send(transports.Send{Ref: ref, To: to, Body: text.Body, Action: text.Action, Receipt: n.private[ref].receipt})
+	styled := muc.Styled(root, text, func() markup.Settings { return u.formatting(to) })
+	n.send(transports.Send{Ref: ref, To: to, Body: text.Body, Styled: styled, Action: text.Action, Receipt: n.private[ref].receipt})
 }
 
 func isTyped(body string) bool {
@@ -133,13 +135,7 @@ func (n *network) privateMessage(e transports.Message) {
 	if e.From == nil || e.To != (transports.Target{}) {
 		return // nor are those that the network echoes though they were not written here
 	}
-	body := e.Body
-	switch {
-	case e.Action:
-		body = "/me " + body // XEP-0245 §2
-	case e.Notice:
-		body = "[notice] " + body
-	}
+	body := muc.Prefix(&e) + e.Body
 	from, room := n.contactAddress(e.From.Nick), n.via[e.From.Nick]
 	if room != nil {
 		if occupant, there := room.OccupantJID(e.From.Nick); there && !room.Alone() {
@@ -153,10 +149,14 @@ func (n *network) privateMessage(e transports.Message) {
 	}
 	id := newID()
 	n.remember(talkLine{id: id, Quoted: downgrade.Quoted{Body: body}})
-	kept := n.keepHeard(e, id, body)
+	kept := n.keepHeard(e, id)
+	show := markup.ShowPlain
+	if len(e.Spans) > 0 {
+		show = u.formatting(transports.Target{Kind: transports.TargetNetwork, Network: n.id}).Show
+	}
 	send := func(to transports.Address) {
 		b := u.out.Stanzas.Start("message").JID("from", from).JID("to", to).Attr("type", "chat").Attr("id", id)
-		b.Start("body").Text(body).End()
+		markup.Append(b, muc.Prefix(&e), e.Body, e.Spans, show)
 		if kept { // XEP-0359 §4
 			b.StartNS("stanza-id", nsSID).JID("by", n.contactAddress(e.From.Nick)).Attr("id", id).End()
 		}

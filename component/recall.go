@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"passerelle/component/markup"
 	"passerelle/component/muc"
 	"passerelle/component/stanza"
 	"passerelle/store"
@@ -41,7 +42,7 @@ func (u *user) recallHistory(room *muc.Room) {
 			}
 			past := make([]muc.Past, 0, len(page.Lines))
 			for i := range page.Lines {
-				if p, ok := pastMessage(&page.Lines[i]); ok {
+				if p, ok := pastMessage(&page.Lines[i], u.formattingAt(h.addr)); ok {
 					past = append(past, p)
 				}
 			}
@@ -62,8 +63,8 @@ func (u *user) historyLength(room transports.Target) int {
 }
 
 // pastMessage reads a line of the archive. Changes of the subject are no history.
-func pastMessage(l *store.Line) (muc.Past, bool) {
-	st, err := stanza.Parse([]byte(l.Stanza), stanza.NSComponent, stanza.Limits{})
+func pastMessage(l *store.Line, wants func() markup.Settings) (muc.Past, bool) {
+	st, err := stanza.Parse([]byte(markup.Restyle(l.Stanza, wants)), stanza.NSComponent, stanza.Limits{})
 	if err != nil {
 		return muc.Past{}, false
 	}

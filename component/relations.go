@@ -2,6 +2,7 @@ package component
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"passerelle/store"
@@ -30,6 +31,8 @@ type relations struct {
 	archive  *archivePrefs
 	persists map[string]bool // by scope, see stay.go
 	numbers  map[number]int  // see retention.go; nil for none
+
+	formatting map[number]string // see formatting.go; nil for none
 
 	forgotten map[string]time.Time // until when what he heard is forgotten, by archiveScopeOf; nil for nothing
 
@@ -93,11 +96,12 @@ func (g *Gateway) readRelations(ctx context.Context, jid transports.Address) (*r
 		}
 		r.archive = g.readArchivePrefs(set)
 	}
-	set, err := g.opt.Store.SettingsCalled(ctx, id, append(numberSettings[:], SettingPersistent, forgottenName)...)
+	set, err := g.opt.Store.SettingsCalled(ctx, id, slices.Concat(numberSettings[:], formattingSettings[:], []string{SettingPersistent, forgottenName})...)
 	if err != nil {
 		return nil, err
 	}
 	r.persists, r.numbers = readPersists(set[SettingPersistent]), readNumbers(set)
+	r.formatting = readFormatting(set)
 	if g.archive != nil {
 		r.forgotten = readForgotten(set[forgottenName])
 	}

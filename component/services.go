@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"passerelle/component/downgrade"
+	"passerelle/component/markup"
 	"passerelle/component/muc"
 	"passerelle/component/stanza"
 	"passerelle/transports"
@@ -68,6 +69,8 @@ func serviceTable() []service {
 		{feature: "http://jabber.org/protocol/muc#stable_id", at: entityRoom | entityGateway | entityNetwork},
 		{feature: "http://jabber.org/protocol/muc#self-ping-optimization", at: entityRoom},
 		{feature: nsSID, at: entityRoom},
+		{feature: markup.NSXHTMLIM, at: entityRoom | entityOccupant | entityContact},
+		{feature: markup.NSStyling, at: entityRoom | entityOccupant | entityContact},
 		{feature: muc.NSHats, at: entityRoom | entityGateway},
 		{feature: "muc_nonanonymous", at: entityRoom},
 		{feature: "muc_temporary", at: entityRoom},

@@ -185,7 +185,7 @@ func (r *Room) Groupchat(from transports.Address, m *stanza.Element, out *Out) {
 			same: sameForAll(m), noStore: !downgrade.ReadHints(m).Archived(true),
 		}
 		r.ask(out, p, func(ref transports.Ref) transports.Request {
-			return transports.Send{Ref: ref, To: r.opt.Target, Body: t.Body, Action: t.Action}
+			return transports.Send{Ref: ref, To: r.opt.Target, Body: t.Body, Styled: Styled(m, t, r.formatting), Action: t.Action}
 		})
 	}
 }

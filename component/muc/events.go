@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"passerelle/component/downgrade"
+	"passerelle/component/markup"
+	"passerelle/component/stanza"
 	"passerelle/transports"
 )
 
@@ -274,16 +276,18 @@ func (r *Room) message(e transports.Message, out *Out) {
 		r.hear(e.From)
 		l.occupant, l.own = r.speakerID(l.nick, e.From), l.nick == r.nick
 	}
-	switch {
-	case e.Action:
-		l.body = "/me " + l.body // XEP-0245 §2
-	case e.Notice:
-		l.body = "[notice] " + l.body
+	prefix := Prefix(&e)
+	l.body = prefix + l.body
+	if len(e.Spans) > 0 {
+		l.payload = markup.Payload(prefix, e.Body, e.Spans, markup.ShowXHTML) // which is kept, for everybody who heard it
 	}
 	p := r.pending[e.Ref]
 	if p == nil || p.kind != pendingSend || p.taken {
 		l.stanzaID = r.keep(KeepHeard, &e, &l)
 		l.id = l.stanzaID
+		if len(e.Spans) > 0 {
+			l.payload = markup.Payload(prefix, e.Body, e.Spans, r.formatting().Show)
+		}
 		r.deliver(l, downgrade.Text{Said: l.body}, out)
 		return
 	}
@@ -314,6 +318,33 @@ func (r *Room) message(e transports.Message, out *Out) {
 		l.id = l.stanzaID
 	}
 	r.deliver(l, p.text, out)
+}
+
+// Prefix is what stands in front of a message to say what it is.
+func Prefix(e *transports.Message) string {
+	switch {
+	case e.Action:
+		return markup.ActionPrefix
+	case e.Notice:
+		return markup.NoticePrefix
+	}
+	return ""
+}
+
+// Styled says how the text looks that a message of a client is to the network, nil where it is plain. What is said about other messages is
+// plain.
+func Styled(m *stanza.Element, t downgrade.Text, wants func() markup.Settings) *transports.Styled {
+	if t.Said == "" || t.Corrects != "" {
+		return nil
+	}
+	return markup.Read(m, t.Body, t.Action, wants)
+}
+
+func (r *Room) formatting() markup.Settings {
+	if r.opt.Formatting == nil {
+		return markup.Settings{}
+	}
+	return r.opt.Formatting()
 }
 
 // deliver sends a line to the clients that are in, and remembers it and what it makes of others.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"passerelle/component/downgrade"
+	"passerelle/component/markup"
 	"passerelle/component/stanza"
 	"passerelle/transports"
 )
@@ -30,6 +31,8 @@ type Options struct {
 	// History is how many messages a client gets that enters and does not ask for a number, and the time before which it gets none; nil
 	// for DefaultHistory and any time.
 	History func() (messages int, since time.Time)
+	// Formatting is what the user wants of how text looks; nil for the defaults.
+	Formatting func() markup.Settings
 	// MayShow reports whether a client may be sent the presence of so many occupants once more; nil allows everything.
 	MayShow func(occupants int) bool
 	NextRef func() transports.Ref

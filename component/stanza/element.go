@@ -127,6 +127,25 @@ func (e *Element) Children() iter.Seq[*Element] {
 	}
 }
 
+// Content is all that stands in e, in its order: child elements, and between them character data, without an element. The data is valid as
+// that of RawText is.
+func (e *Element) Content() iter.Seq2[*Element, []byte] {
+	return func(yield func(*Element, []byte) bool) {
+		if e == nil {
+			return
+		}
+		for n := e.first; n != nil; n = n.next {
+			if n.Name == "" {
+				if !yield(nil, n.text) {
+					return
+				}
+			} else if !yield(n, nil) {
+				return
+			}
+		}
+	}
+}
+
 // AppendXML appends e as XML that can stand where parentSpace is the default namespace. Parsing it gives the same tree.
 func (e *Element) AppendXML(b []byte, parentSpace string) []byte {
 	if e == nil {

@@ -54,15 +54,20 @@ func importTable() []row {
 			why:  "it reads one message and knows no room",
 		},
 		{
+			pkgs: []string{"component/markup"},
+			may:  []string{"transports", "component/stanza"},
+			why:  "how text looks is read of one message and written into one",
+		},
+		{
 			pkgs: []string{"component/muc"},
-			may:  []string{"transports", "component/downgrade", "component/stanza"},
+			may:  []string{"transports", "component/downgrade", "component/markup", "component/stanza"},
 			why:  "a room is without I/O: events and stanzas in, stanzas out",
 		},
 		{
 			pkgs: []string{"component"},
 			may: []string{
 				"transports", "store", "internal/export", "internal/files", "internal/logging", "internal/safehttp", "internal/text",
-				"component/archive", "component/downgrade", "component/muc", "component/stanza", "component/xep",
+				"component/archive", "component/downgrade", "component/markup", "component/muc", "component/stanza", "component/xep",
 			},
 			why: "XMPP is written once for all networks, so it knows no network",
 		},
