@@ -79,6 +79,11 @@ func List() []Extension {
 			Scenarios: []string{"rich-messages", "file-sharing"},
 		},
 		{
+			Number: 71, Version: "1.5.4", Status: Complete, Note: "What has another text than the body counts for nothing.",
+			Features:  []string{"http://jabber.org/protocol/xhtml-im"},
+			Scenarios: []string{"formatting"},
+		},
+		{
 			Number: 77, Version: "2.4", Status: Complete,
 			Features:  []string{"jabber:iq:register"},
 			Scenarios: []string{"register"},
@@ -220,6 +225,11 @@ func List() []Extension {
 		{
 			Number: 380, Version: "0.4.0", Status: Complete, Note: "What is encrypted is refused, since no network could read it.",
 			Scenarios: []string{"encrypted"},
+		},
+		{
+			Number: 393, Version: "1.1.1", Status: Complete, Note: "Signs are what networks get where a user wants that.",
+			Features:  []string{"urn:xmpp:styling:0"},
+			Scenarios: []string{"formatting"},
 		},
 		{
 			Number: 402, Version: "1.2.0", Status: Partial, Note: "Rooms that users ask the bot for are put into their bookmarks, and taken out, where the server grants it (XEP-0356).",
