@@ -86,6 +86,7 @@ type conn struct {
 	barred   bool              // because it may not be any more
 	broken   error             // of writing
 	words    string            // of ERROR
+	notLetIn string            // why the user is not let in, said before that
 }
 
 func newConn(nc net.Conn, to *Network, buffers *lineBuffers, burst int, tooLong func()) *conn {
@@ -120,7 +121,11 @@ func (c *conn) bar(err *transports.Error) {
 }
 
 // lastWords keeps what a server says before it closes the connection.
-func (c *conn) lastWords(text string) { c.words = text }
+func (c *conn) lastWords(text string) {
+	if c.words = text; c.notLetIn != "" {
+		c.words = c.notLetIn + " (" + text + ")"
+	}
+}
 
 // lost is why a connection on which reading failed with err is gone.
 func (c *conn) lost(n *Network, err error) *cause {
@@ -129,6 +134,8 @@ func (c *conn) lost(n *Network, err error) *cause {
 		return c.fault
 	case c.words != "":
 		return n.turnedOut(c.words, err)
+	case c.notLetIn != "":
+		return n.turnedOut(c.notLetIn, err)
 	case !c.registered:
 		return n.hungUp(err)
 	default:

@@ -53,16 +53,8 @@ func (s *session) handle(c *conn, line string) {
 	case "BATCH":
 		c.batch(e)
 		return
-	case "FAIL": // IRCv3 standard replies: command, code, context, description
-		if c.label(e) != "" && s.sendFailed(c, e, "", refused(transports.Denied, "%s does not take the message: %s.",
-			s.net.Name, sentence(e))) {
-			return
-		}
-		if s.redactFailed(c, e) {
-			return
-		}
-		if _, r := s.subject(e.Params); r != nil && r.state == roomJoining && e.Params[0] == girc.JOIN {
-			s.refuse(r, s.joinRefusal(c, e, r))
+	case "FAIL", "WARN", "NOTE":
+		if s.standardReply(c, e) {
 			return
 		}
 	case girc.JOIN:

@@ -466,7 +466,7 @@ func TestRefusedByAStandardReply(t *testing.T) {
 	p.Expect(t, "@label=1 ")
 	p.Send(t, "@label=1 :irc.test FAIL PRIVMSG TOO_SOON #test :Wait a moment")
 	d := await[transports.Done](t, h)
-	if e := wantKind(t, d.Err, transports.Denied); d.Ref != 2 || !strings.Contains(e.Text, "Wait a moment") {
+	if e := wantKind(t, d.Err, transports.Busy); d.Ref != 2 || !strings.Contains(e.Text, "Wait a moment") {
 		t.Errorf("got %+v with text %q", d, e.Text)
 	}
 }

@@ -30,7 +30,14 @@ func (t translator) translate(dst []transports.Event, e *girc.Event) []transport
 		return t.tagmsg(dst, e)
 	case "REDACT": // IRCv3 message-redaction
 		return t.redaction(dst, e)
-	case girc.WALLOPS, "FAIL", "WARN", "NOTE": // the latter three: IRCv3 standard replies
+	case girc.WALLOPS:
+		return t.notice(dst, transports.Target{}, e.Last())
+	case "FAIL", "WARN", "NOTE": // IRCv3 standard replies, where they answer nothing
+		for i := 2; i < len(e.Params)-1; i++ {
+			if room, ok := t.room(e.Params[i]); ok {
+				return t.notice(dst, room, e.Last())
+			}
+		}
 		return t.notice(dst, transports.Target{}, e.Last())
 	}
 	who, ok := t.author(e)
