@@ -256,8 +256,11 @@ func (s *session) offered(c *conn, list string) {
 		if strings.HasPrefix(name, "znc.in/") || strings.HasPrefix(name, "soju.im/") {
 			c.bouncer = true
 		}
-		if name == capSASL {
+		switch name {
+		case capSASL:
 			c.login.offer(value)
+		case capSTS, capDraft + capSTS: // it is never asked for, and cannot be withdrawn
+			s.mustBeStrict(c, value)
 		}
 		c.caps.offer(word)
 	}

@@ -32,6 +32,7 @@ type conn struct {
 	nickTries  int
 	nickTaken  bool // by somebody else, whence it is wished for
 	caps       caps
+	strict     strict
 	login      *login // nil where the user has none
 	capsEnded  bool
 	after      []string // lines of the user's own that are sent once the greeting is over

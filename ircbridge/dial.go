@@ -30,6 +30,7 @@ type cause struct {
 	final bool // trying again would not help
 	// unreachable says that nothing was there to speak with, which is so for everybody.
 	unreachable bool
+	upgrade     bool // the network asks to be reached with TLS
 }
 
 // dial connects somebody to the first address of n that takes us. It shows a certificate where the network asks for one.

@@ -53,6 +53,11 @@ func (r *Reach) port(port uint16) bool {
 	return slices.Contains(r.Ports, port) || slices.ContainsFunc(r.UserPorts, func(p PortRange) bool { return p.First <= port && port <= p.Last })
 }
 
+// tries reports whether a server may be connected to at a port at all.
+func (r *Reach) tries(port uint16) bool {
+	return r.port(port) || slices.Contains(r.addresses("", nil), net.JoinHostPort("", strconv.Itoa(int(port))))
+}
+
 // addresses are where a server is tried: at the user's ports, or else at the operator's.
 func (r *Reach) addresses(server string, ports []uint16) []string {
 	if len(ports) == 0 {
@@ -74,7 +79,7 @@ func (r *Reach) connects(address string) error {
 	if err != nil {
 		return fmt.Errorf("read address: %w", err)
 	}
-	if ports := r.addresses("", nil); !r.port(a.Port()) && !slices.Contains(ports, net.JoinHostPort("", strconv.Itoa(int(a.Port())))) {
+	if !r.tries(a.Port()) {
 		return errDeniedAddress
 	}
 	return r.check(address)

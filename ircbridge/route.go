@@ -48,6 +48,7 @@ func (t *Transport) asSet(n *Network, set map[string]string) (*Network, *cause) 
 	if own.Plain = len(tlsPorts) == 0 && len(ports) > 0; !own.Plain {
 		ports = tlsPorts
 	}
+	ports = own.strictly(set, ports)
 	switch {
 	case own.Plain && !reach.Plain:
 		return final("You have set no ports with TLS for %s, and the operator of this gateway does not let it connect without encryption: set some with the command configure.", n.Name)
@@ -58,12 +59,12 @@ func (t *Transport) asSet(n *Network, set map[string]string) (*Network, *cause) 
 	}
 	own.Addresses = reach.addresses(own.host, ports)
 	for _, port := range ports {
-		if !reach.port(port) {
+		if !reach.port(port) && !own.strict {
 			return final("The operator of this gateway does not let it connect to port %d, which you have set for %s: change that with the command configure.", port, n.Name)
 		}
 	}
 	own.pin, _ = readFingerprint(set[SettingFingerprint])
-	own.unverified = reach.Unverified && set[SettingVerify] == "false"
+	own.unverified = reach.Unverified && set[SettingVerify] == "false" && !own.strict
 	return &own, nil
 }
 

@@ -38,6 +38,10 @@ func (s *session) connections() {
 		if why == nil {
 			why = s.serve(c)
 			s.hangUp(c, why)
+			s.strictAgain(c)
+			if s.upgraded(c, why) {
+				continue
+			}
 		}
 		retry := s.disconnected(c, why)
 		s.flush()
@@ -67,6 +71,8 @@ func (s *session) connect() (*conn, *cause) {
 	if err != nil {
 		return nil, &cause{err: transports.NewError(transports.Internal, "Your settings cannot be read now.", err)}
 	}
+	kept := readPolicy(set[settingSTS])
+	set = s.withStrict(set)
 	n, why := s.t.asSet(known, set)
 	if why != nil {
 		return nil, why
@@ -100,6 +106,7 @@ func (s *session) connect() (*conn, *cause) {
 		c.bar(why)
 	}
 	c.login, c.after = login, afterConnect(set)
+	c.strict.kept = kept
 	c.showsClient = set[SettingShowClient] == "true"
 	s.register(c, set)
 	s.wakeBy(c, c.begun.Add(registrationTimeout))
@@ -133,6 +140,7 @@ func (s *session) serve(c *conn) *cause {
 		if why == nil {
 			why = s.respond(c)
 		}
+		s.keepStrict(c)
 		s.flush()
 		if why != nil {
 			return why

@@ -61,13 +61,14 @@ type session struct {
 	rooms    []*room
 	pending  []pending
 	list     *listing
-	watching *watch // nil while nobody is watched
-	away     *away  // nil while the user never was
-	conn     *conn  // nil while there is none
-	attempts int    // since the last stable connection
-	eager    bool   // somebody waits for the next attempt
-	greeted  bool   // what the network greets with was shown
-	queued   bool   // the user was told that he waits for his turn
+	watching *watch       // nil while nobody is watched
+	away     *away        // nil while the user never was
+	conn     *conn        // nil while there is none
+	attempts int          // since the last stable connection
+	eager    bool         // somebody waits for the next attempt
+	greeted  bool         // what the network greets with was shown
+	queued   bool         // the user was told that he waits for his turn
+	strict   strictPolicy // that the network asked for without TLS
 	// gate and addresses are those of the last attempt.
 	gate, addresses string
 	lastTry         time.Time

@@ -36,6 +36,7 @@ type Network struct {
 	host       string // where it is
 	pin        string // the fingerprint of a certificate that is trusted, empty for none
 	unverified bool   // any certificate is trusted
+	strict     bool   // it is reached with TLS since it asked for that, see sts.go
 }
 
 // Options are what a Transport is made of.

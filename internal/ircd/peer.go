@@ -133,12 +133,21 @@ func NewScript(t testing.TB, conf *tls.Config) *Script {
 // Accept takes the next connection.
 func (s *Script) Accept(t testing.TB) *Peer {
 	t.Helper()
+	p, err := s.Take()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Conn.Close() }) // the test may have closed it
+	return p
+}
+
+// Take takes the next connection, for another goroutine than that of the test. Whoever takes it closes it.
+func (s *Script) Take() (*Peer, error) {
 	conn, err := s.l.Accept()
 	if err != nil {
-		t.Fatalf("accept: %v", err)
+		return nil, fmt.Errorf("accept: %w", err)
 	}
-	t.Cleanup(func() { _ = conn.Close() }) // the test may have closed it
-	return NewPeer(conn)
+	return NewPeer(conn), nil
 }
 
 // Close stops listening: further connections are refused.

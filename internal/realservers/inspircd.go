@@ -19,6 +19,7 @@ import (
 type InspircdOptions struct {
 	Name     string // the server's name, with a dot in it; "irc.test.example" if empty
 	TLS      bool   // it listens with TLS too
+	STS      string // the host that it wants to be reached at with TLS alone (IRCv3 sts), if not empty
 	Services bool   // it lets services join, see StartAtheme
 	NoSASL   bool   // one logs in by what one says to them
 	Ident    bool   // it asks whose a connection is (RFC 1413)
@@ -96,13 +97,13 @@ func (n *Inspircd) launch(path string, o InspircdOptions) (launch, error) {
 		Services, ServicesPort, Password string
 		Modules                          []string
 		Ident                            bool
-		WebIRC                           string
+		WebIRC, STS                      string
 		Connections, Channels            int
 		Usual                            bool
 		OperName, OperPassword           string
 	}{
 		n.dir, n.Name, freeport.Port(n.Addr), freeport.Port(n.TLSAddr), ServicesName, freeport.Port(n.servicesAddr), servicesPassword,
-		inspircdModules(o), o.Ident, o.WebIRC,
+		inspircdModules(o), o.Ident, o.WebIRC, o.STS,
 		cmp.Or(o.Limits.Connections, 100_000), cmp.Or(o.Limits.Channels, 10_000), o.Limits.Usual, OperName, OperPassword,
 	}); err != nil {
 		return launch{}, err
@@ -146,11 +147,13 @@ var inspircdConfig = template.Must(template.New("inspircd.conf").Parse(`<config 
 {{if .Ident}}<module name="ident">
 {{end}}{{if .WebIRC}}<module name="cgiirc">
 <cgihost type="webirc" password="{{.WebIRC}}" mask="127.0.0.0/8">
+{{end}}{{if or .TLSPort .ServicesPort}}<module name="sslinfo">
+{{end}}{{if .STS}}<module name="ircv3_sts">
+<sts host="{{.STS}}" duration="1h" port="{{.TLSPort}}">
 {{end}}{{if .TLSPort}}<module name="ssl_gnutls">
 <sslprofile name="clients" provider="gnutls" certfile="{{.Dir}}/cert.pem" keyfile="{{.Dir}}/key.pem" hash="sha256">
 <bind address="127.0.0.1" port="{{.TLSPort}}" type="clients" sslprofile="clients">
 {{end}}{{if .ServicesPort}}<module name="spanningtree">
-<module name="sslinfo">
 <bind address="127.0.0.1" port="{{.ServicesPort}}" type="servers">
 <link name="{{.Services}}" ipaddr="127.0.0.1" port="{{.ServicesPort}}" allowmask="127.0.0.0/8" sendpass="{{.Password}}" recvpass="{{.Password}}">
 <uline server="{{.Services}}" silent="yes">
