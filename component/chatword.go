@@ -78,7 +78,7 @@ func readWord(word string) chatWord {
 		return chatWord{command: "status"}
 	case "état", "etat", "statut", "salons", "réseaux", "connexions":
 		return chatWord{command: "status", lang: "fr"}
-	case "config", "settings", "login":
+	case "config", "settings":
 		return chatWord{command: "configure"}
 	case "configurer", "réglages", "paramètres":
 		return chatWord{command: "configure", lang: "fr"}
