@@ -5,6 +5,7 @@ import (
 
 	"passerelle/component/downgrade"
 	"passerelle/component/muc"
+	"passerelle/internal/text"
 	"passerelle/store"
 	"passerelle/transports"
 )
@@ -250,7 +251,7 @@ func (u *user) event(ev networkEvent) {
 		n.toRoom(e.Room, e)
 	case transports.Notice:
 		if e.Room == (transports.Target{}) {
-			n.notice(e.Text)
+			n.notice(text.Say(n.u.lang, e.Text)) // what the gateway itself says is of the catalogue
 			return
 		}
 		n.toRoom(e.Room, e)

@@ -22,11 +22,19 @@ const (
 // masked stands for what is secret in a line.
 const masked = "••••••••"
 
-// credential finds the word behind which a line has a password: of services, whoever they are said to, and of commands.
-var credential = regexp.MustCompile(`(?i)(^|[ :])(identify|sidentify|id|auth|authenticate|login|logon|register|ghost|recover|regain|release|oper|vhost|pass|password)( +\S.*)$`)
+// credential finds the word behind which a line has a password: of services, whoever they are said to, and of commands. channelKey finds what is
+// behind a mode +k (RFC 2812 §3.2.3).
+var (
+	credential = regexp.MustCompile(`(?i)(^|[ :])(identify|sidentify|id|auth|authenticate|login|logon|register|ghost|recover|regain|release|oper|vhost|` +
+		`pass|password|newpass|setpass|resetpass|drop|verify|confirm|challenge)( +\S.*)$`)
+	channelKey = regexp.MustCompile(`(?i)^(mode +[#&]\S+ +[^ +]*\+[a-z]*k\S*)( +\S.*)$`)
+)
 
 // maskCredential hides what is secret in a line. Where a line only looks as if it had a password nothing is lost but its look.
 func maskCredential(line string) string {
+	if m := channelKey.FindStringSubmatchIndex(line); m != nil {
+		return line[:m[4]] + " " + masked
+	}
 	m := credential.FindStringSubmatchIndex(line)
 	if m == nil {
 		return line

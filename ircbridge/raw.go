@@ -109,6 +109,7 @@ func (s *session) askRaw(ref transports.Ref, line string) *transports.Error {
 	if c.full(3) {
 		return s.busy()
 	}
+	s.hintLogin(line)
 	p := pending{kind: requestRaw, ref: ref, raw: &rawLine{answer: transports.RawAnswer{Ref: ref}}}
 	if c.bouncer {
 		p.raw.open, p.by = true, time.Now().Add(bouncerTimeout)

@@ -226,6 +226,9 @@ func (s *session) send(q transports.Send) *transports.Error {
 	if q.Receipt && !c.can(capEcho) && !c.bouncer { // which would answer by itself
 		fence = c.nextFence()
 	}
+	if q.To.Kind == transports.TargetContact {
+		s.hintLogin("PRIVMSG " + to + " :" + q.Body)
+	}
 	for i, piece := range parts {
 		p := &sentPart{ref: q.Ref, part: i + 1, of: len(parts), to: q.To, name: to, body: piece.Text, spans: piece.Spans, action: q.Action}
 		if p.part == p.of {

@@ -105,6 +105,7 @@ func (s *session) connect() (*conn, *cause) {
 	if why := s.barred(c); why != nil { // the operator has changed his mind meanwhile
 		c.bar(why)
 	}
+	s.hinted = s.hinted || set[settingHinted] != ""
 	c.login, c.after = login, afterConnect(set)
 	c.strict.kept = kept
 	c.showsClient = set[SettingShowClient] == "true"

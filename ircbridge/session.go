@@ -66,6 +66,7 @@ type session struct {
 	conn     *conn        // nil while there is none
 	attempts int          // since the last stable connection
 	eager    bool         // somebody waits for the next attempt
+	hinted   bool         // the user was told of a password that he wrote
 	greeted  bool         // what the network greets with was shown
 	queued   bool         // the user was told that he waits for his turn
 	strict   strictPolicy // that the network asked for without TLS

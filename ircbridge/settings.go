@@ -47,6 +47,7 @@ const (
 	SettingNewCertificate  = "new-certificate"   // that is being made known, see certfp.go
 	SettingPrint           = "certificate-print" // the fingerprint of the certificate as the network's services have it
 	SettingTrial           = "login-trial"       // something is being tried that the next setting depends on
+	settingHinted          = "login-hint"        // "true" once he was told, see typedlogin.go
 	SettingSASL            = "sasl"              // how to log in; one of the values below, the first where it is not set
 )
 

@@ -434,6 +434,7 @@ var french = map[string]string{
 	"You are back, and so you go back into the rooms where you stay while you are away: %s":                                                    "Vous voilà de retour, et de nouveau dans les salons où vous restez en votre absence : %s",
 
 	// Accounts on networks.
+	"There is a password in what you wrote, and archives of servers and clients keep it: consider taking that message back, or deleting it. Write “login” here instead, and you are logged in each time before you join anything; “certfp” does that without a password.": "Il y a un mot de passe dans ce que vous avez écrit, et les archives des serveurs et des clients le gardent : pensez à retirer ou à effacer ce message. Écrivez plutôt « login » ici, et vous êtes connecté à votre compte chaque fois avant d'entrer où que ce soit ; « certfp » le fait sans mot de passe.",
 	"Log in to your account on this network": "Se connecter à votre compte sur ce réseau",
 	"They are tried at once, and kept if they are right. To have no password kept, run certfp afterwards.": "Ils sont essayés tout de suite, et gardés s'ils sont bons. Pour qu'aucun mot de passe ne soit gardé, lancez certfp ensuite.",
 	"Account": "Compte",
