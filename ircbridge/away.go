@@ -1,6 +1,7 @@
 package ircbridge
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -84,7 +85,7 @@ func (s *session) tellAway(c *conn, now time.Time) {
 	default:
 		line := "AWAY"
 		if s.away.told = s.away.text; s.away.text != "" {
-			line, s.away.toldAt = line+" :"+s.away.text, now
+			line, s.away.toldAt = line+" :"+oneLine(s.away.text, cmp.Or(c.isup.awayLen, maxSetting)), now
 		}
 		c.enqueue(outLine{text: line})
 		s.startWriter(c)

@@ -1,6 +1,7 @@
 package ircbridge
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"slices"
@@ -150,10 +151,10 @@ func (c *conn) prefixLen(nick string) int {
 	const longestUser, longestHost = 11, 63 // RFC 2812 §2.3.1 for the latter
 	user, host := len(c.ident), len(c.hostname)
 	if user == 0 {
-		user = longestUser
+		user = cmp.Or(c.isup.userLen, longestUser)
 	}
 	if host == 0 {
-		host = longestHost
+		host = cmp.Or(c.isup.hostLen, longestHost)
 	}
 	return len(":!@ ") + len(nick) + user + host
 }

@@ -48,7 +48,11 @@ func (s *session) listRooms(q transports.List) *transports.Error {
 func (s *session) askList(c *conn) {
 	s.list.by = time.Now().Add(requestTimeout)
 	s.wakeBy(c, s.list.by)
-	c.enqueue(outLine{text: "LIST"})
+	line := "LIST"
+	if !c.isup.safeList && c.isup.listUsers {
+		line += " >1" // where one may be cut off for a list that is too long, channels of one person are left out
+	}
+	c.enqueue(outLine{text: line})
 	s.startWriter(c)
 }
 

@@ -1,6 +1,7 @@
 package ircbridge
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -67,13 +68,13 @@ func (s *session) moderate(q transports.Moderate) *transports.Error {
 	if err != nil {
 		return err
 	}
-	for _, mask := range banMasks(q) {
+	for _, mask := range s.conn.isup.banMasks(q) {
 		changes = append(changes, modeChange{q.Ban, 'b', mask})
 	}
 	lines := s.conn.modeLines(r.name, changes)
 	if q.Kick {
 		line := "KICK " + r.name + " " + nick
-		if reason := oneLine(q.Reason, maxSetting); reason != "" {
+		if reason := oneLine(q.Reason, cmp.Or(s.conn.isup.kickLen, maxSetting)); reason != "" {
 			line += " :" + reason
 		}
 		lines = append(lines, outLine{text: line})
@@ -163,22 +164,28 @@ func (s *session) rankChanges(q transports.Moderate) ([]modeChange, *transports.
 	return changes, nil
 }
 
-// banMasks are the masks to be banned or let in again: the host where it is known, since nicks change. Whoever is let in again may
-// have been banned by either.
-func banMasks(q transports.Moderate) []string {
-	byNick, byHost := q.Who.Nick+"!*@*", "*!*@"+q.Who.Host
-	known := validMask(byHost) && q.Who.Host != ""
+// banMasks are the masks to be banned or let in again: the host where it is known, since nicks change, and the account where the network can
+// ban one, since hosts change too. Whoever is let in again may have been banned by either.
+func (s *isupport) banMasks(q transports.Moderate) []string {
 	switch {
 	case !q.Ban && !q.Unban:
 		return nil
 	case q.Mask != "":
 		return []string{q.Mask}
-	case q.Ban && known:
-		return []string{byHost}
-	case q.Unban && known:
-		return []string{byNick, byHost}
 	}
-	return []string{byNick}
+	byNick, byHost := q.Who.Nick+"!*@*", "*!*@"+q.Who.Host
+	known := validMask(byHost) && q.Who.Host != ""
+	var masks []string
+	if q.Unban || !known {
+		masks = append(masks, byNick)
+	}
+	if known {
+		masks = append(masks, byHost)
+	}
+	if byAccount := s.accountMask(q.Who.Account); validMask(byAccount) {
+		masks = append(masks, byAccount)
+	}
+	return masks
 }
 
 // validMask reports whether a mask can stand in a line and is not taken for something else: "$a:x" and kin are masks too.

@@ -29,7 +29,7 @@ func (s *session) numeric(c *conn, e *girc.Event) {
 		s.welcome(c, param(0))
 	case girc.RPL_ISUPPORT:
 		if len(e.Params) > 2 {
-			c.isup.apply(e.Params[1 : len(e.Params)-1])
+			s.supports(c, e.Params[1:len(e.Params)-1])
 		}
 	case girc.RPL_ENDOFMOTD, girc.ERR_NOMOTD:
 		if c.registered && !c.ready {

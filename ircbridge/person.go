@@ -1,6 +1,7 @@
 package ircbridge
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/lrstanley/girc"
@@ -134,7 +135,7 @@ func (s *session) visibleHost(c *conn, host string) {
 // setRealName tells the network what the user calls himself by now (IRCv3 setname). One that takes no other name gets it with the next connection.
 func (s *session) setRealName(c *conn, set map[string]string) {
 	_, name := s.t.rules().Identity.names(s.user, s.nick, set)
-	if name = cutControls(name); name == c.realName || !c.ready || !c.can(capSetname) {
+	if name = oneLine(name, cmp.Or(c.isup.nameLen, maxSetting)); name == c.realName || !c.ready || !c.can(capSetname) {
 		return
 	}
 	c.realName = name

@@ -101,6 +101,10 @@ func (s *session) joinAll(c *conn) {
 	}
 	for _, r := range s.rooms { // refuse leaves the slice that is walked over alone
 		r.name = r.target.ID
+		if c.isup.tooLong(r.name) {
+			s.refuse(r, s.nameTooLong(c))
+			continue
+		}
 		if twin := s.lookup(r.name); twin != r {
 			s.refuse(r, s.sameChannel(r.target, twin))
 			continue

@@ -55,6 +55,8 @@ func (s *session) join(q transports.Join) *transports.Error {
 	}
 	r := s.room(q.Room)
 	switch {
+	case r == nil && s.phase == phaseOnline && s.conn.isup.tooLong(q.Room.ID):
+		return s.nameTooLong(s.conn)
 	case r == nil && len(s.rooms) >= maxRooms:
 		return refused(transports.Policy, "You are in too many channels on %s: leave one first.", s.net.Name)
 	case r == nil && s.phase == phaseOnline && s.twin(q.Room) != nil:
@@ -93,6 +95,11 @@ func (s *session) join(q transports.Join) *transports.Error {
 		s.sendJoin(s.conn, r)
 	}
 	return nil
+}
+
+// nameTooLong refuses a channel that the network would take for another, whose name is the beginning of its.
+func (s *session) nameTooLong(c *conn) *transports.Error {
+	return refused(transports.BadRequest, "The name of the channel is too long for %s: %d bytes is the most.", s.net.Name, c.isup.channelLen)
 }
 
 // twin is a room that the network takes for the same channel under another name.

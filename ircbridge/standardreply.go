@@ -47,7 +47,7 @@ func (s *session) failed(c *conn, e *girc.Event, command string) bool {
 		return s.sendFailed(c, e, name, refused(kind, "%s does not take the message: %s.", s.net.Name, why))
 	case girc.JOIN:
 		for _, joining := range s.rooms {
-			if r == nil && joining.state == roomJoining && joining.enter != nil && !joining.enter.by.IsZero() {
+			if r == nil && joining.state == roomJoining {
 				r = joining
 			}
 		}

@@ -178,37 +178,6 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-func TestISupport(t *testing.T) {
-	t.Parallel()
-	s := defaultISupport()
-	s.apply([]string{
-		"CASEMAPPING=ascii", "CHANTYPES=#", "PREFIX=(qaohvY)~&@%+!", "CHANMODES=beI,k,lH,imnpst", "NICKLEN=31",
-		"TOPICLEN=390", "LINELEN=2048", "UTF8ONLY", "TARGMAX=NAMES:1,JOIN:4,PRIVMSG:,MONITOR:", "MODES=6", "MODES=0", "MONITOR=70", "=", "",
-	})
-	want := isupport{
-		casemap: casemapASCII, chanTypes: "#", prefixModes: "qaohvY", prefixChars: "~&@%+!", listModes: "beI", paramModes: "k", setModes: "lH",
-		nickLen: 31, topicLen: 390, lineLen: 2048, joinTargets: 4, monitor: 70, modes: 6, utf8Only: true,
-	}
-	if s != want {
-		t.Errorf("got %+v, want %+v", s, want)
-	}
-	role, nick := s.cutRanks("!~@nick")
-	if role != transports.RoleOwner|transports.RoleOp || nick != "nick" {
-		t.Errorf("got role %d of %q", role, nick)
-	}
-	if s.takesParam('l', false) || !s.takesParam('l', true) || !s.takesParam('k', false) || s.takesParam('n', true) {
-		t.Error("the parameters of modes are wrong")
-	}
-	s.apply([]string{"NICKLEN=0", "LINELEN=10", "PREFIX=(ov)@", "TOPICLEN=-1", "CHANTYPES=", "NICKLEN=" + strings.Repeat("1", 65)})
-	if s != want {
-		t.Errorf("nonsense was believed: got %+v", s)
-	}
-	s.apply([]string{"PREFIX=", "LINELEN=9999999"})
-	if s.prefixModes != "" || s.lineLen != maxLine {
-		t.Errorf("got %+v", s)
-	}
-}
-
 func TestLineReader(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("y", maxLine-1)

@@ -162,7 +162,7 @@ func (t translator) message(dst []transports.Event, e *girc.Event) []transports.
 		return dst
 	}
 	// "@#channel" is for those in the channel who have the rank (STATUSMSG).
-	if channel := strings.TrimLeft(to, t.isup.prefixChars); channel != to && t.isup.isChannel(channel) {
+	if channel, some := t.isup.ranksOf(to); some {
 		prefix := "(to " + to + ") "
 		m.Spans = transports.CutSpans(m.Spans, 0, len(m.Body), len(prefix))
 		m.Body = prefix + m.Body

@@ -278,7 +278,7 @@ func (t translator) tagmsg(dst []transports.Event, e *girc.Event) []transports.E
 
 // conversation is where a line that is no text belongs: a room that the user is in, or what he says to somebody, or what somebody says to him.
 func (t translator) conversation(name, from string) (room, to transports.Target, ok bool) {
-	if channel := strings.TrimLeft(name, t.isup.prefixChars); channel != name && t.isup.isChannel(channel) {
+	if channel, some := t.isup.ranksOf(name); some {
 		name = channel // for those in it who have the rank (STATUSMSG)
 	}
 	switch {
