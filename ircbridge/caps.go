@@ -23,6 +23,7 @@ const (
 	capLabels
 	capTags
 	capMultiPrefix
+	capRegistration
 	capRedaction
 	capServerTime
 	capSetname
@@ -44,6 +45,7 @@ var capNames = [...]string{
 	capLabels:          "labeled-response",
 	capTags:            "message-tags",
 	capMultiPrefix:     "multi-prefix",
+	capRegistration:    "account-registration",
 	capRedaction:       "message-redaction",
 	capServerTime:      "server-time",
 	capSetname:         "setname",
@@ -52,7 +54,7 @@ var capNames = [...]string{
 }
 
 // valuedCaps are those whose value counts.
-const valuedCaps capSet = 0
+const valuedCaps capSet = 1 << capRegistration
 
 const capDraft = "draft/"
 

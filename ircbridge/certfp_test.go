@@ -18,22 +18,24 @@ import (
 
 // netWithServices is InspIRCd with Atheme, and a transport whose users reach it by TLS. Liddell's account is there, with the password sesame.
 type netWithServices struct {
-	server *realservers.Inspircd
-	owner  *ircd.Peer // liddell, logged in
-	set    *memorySettings
-	tr     *Transport
+	server   *realservers.Inspircd
+	services *realservers.Atheme
+	owner    *ircd.Peer // liddell, logged in
+	set      *memorySettings
+	tr       *Transport
 }
 
-func withServices(t *testing.T, o realservers.InspircdOptions) *netWithServices {
+func withServices(t *testing.T, o realservers.InspircdOptions, so realservers.AthemeOptions) *netWithServices {
 	t.Helper()
 	o.Services, o.TLS = true, true
 	server := realtest.Inspircd(t, o)
-	realtest.Atheme(t, realservers.AthemeOptions{Server: server})
+	so.Server = server
+	services := realtest.Atheme(t, so)
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM([]byte(server.Authority))
-	n := &netWithServices{server: server, owner: onNetwork(t, server.Addr, "liddell"), set: &memorySettings{}}
+	n := &netWithServices{server: server, services: services, owner: onNetwork(t, server.Addr, "liddell"), set: &memorySettings{}}
 	n.owner.Send(t, "PRIVMSG NickServ :REGISTER sesame liddell@example.org")
-	n.owner.Expect(t, "is now registered")
+	n.owner.Expect(t, "NOTICE liddell :")
 	n.tr = newTransport(t, Options{Networks: []Network{{ID: testNet, Addresses: []string{server.TLSAddr}, RootCAs: roots}}, Settings: n.set})
 	return n
 }
@@ -137,7 +139,7 @@ func (n *netWithServices) account(t *testing.T, nick string) string {
 // login that works.
 func TestCertificateAtRealServices(t *testing.T) {
 	t.Parallel()
-	n := withServices(t, realservers.InspircdOptions{})
+	n := withServices(t, realservers.InspircdOptions{}, realservers.AthemeOptions{})
 	said := run(t, n.tr, "certfp", map[string]string{"action": "new", "account": "liddell", "password": "open"})
 	wantSaid(t, said, "your login there is as it was", "refuses the password of account liddell")
 	if set := n.has(t); set[SettingAccountPassword] != "" || set[SettingCertificate] != "" || set[SettingNewCertificate] == "" {
@@ -190,7 +192,7 @@ func TestCertificateAtRealServices(t *testing.T) {
 // A fingerprint that is somebody else's is not taken, and not tried again.
 func TestCertificateOfSomebodyElse(t *testing.T) {
 	t.Parallel()
-	n := withServices(t, realservers.InspircdOptions{})
+	n := withServices(t, realservers.InspircdOptions{}, realservers.AthemeOptions{})
 	pem, err := newCertificate()
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,6 @@
 //   - RFC 1459, RFC 2812 (IRC), RFC 7194 (the TLS port)
 //   - draft-brocklesby-irc-isupport-03 and https://modern.ircdocs.horse (RPL_ISUPPORT, numerics, CTCP)
 //   - IRCv3: capability negotiation 302, message-tags, server-time, echo-message, labeled-response, batch, multi-prefix,
-//     userhost-in-names, extended-join, account-tag, account-notify, chghost, setname, whox, invite-notify, sasl 3.1 and 3.2
+//     userhost-in-names, extended-join, account-tag, account-notify, chghost, setname, whox, invite-notify, sasl 3.1 and 3.2, account-registration (a draft)
 //   - RFC 4422 (SASL), RFC 4616 (PLAIN), RFC 5802 and RFC 7677 (SCRAM), RFC 4013 (SASLprep)
 package ircbridge

@@ -60,6 +60,8 @@ type visit struct {
 	online chan struct{}    // it let us in, logged in where a login is set
 	over   chan struct{}    // closed at the end of the connection
 	why    *cause           // of it, once over
+
+	borrowed bool // it is the session of the user, which goes on
 }
 
 // visit connects with settings in place of those that the user has, and waits until he is let in. Whoever gets a visit closes it.
@@ -67,12 +69,7 @@ func (t *Transport) visit(ctx context.Context, user transports.Address, n *Netwo
 	v := &visit{lines: make(chan *girc.Event, maxHeardLines), online: make(chan struct{}, 1), over: make(chan struct{})}
 	v.s = newSession(t, n, user.Bare(), v)
 	v.s.tried, v.s.wanted, v.s.eager = set, alternateNick(sanitizeNick(user.Local, maxNickName), maxNickTries, 0), true
-	v.s.overhears = func(e *girc.Event) {
-		select {
-		case v.lines <- e:
-		default:
-		}
-	}
+	v.s.overhears = v.overhear
 	t.running.Go(func() {
 		defer close(v.over)
 		defer v.s.cancel()
@@ -107,8 +104,22 @@ func (v *visit) Emit(_ context.Context, e transports.Event) error {
 	return nil
 }
 
-// close says good-bye, and waits until the connection is gone.
+// overhear takes what the network says. It never waits.
+func (v *visit) overhear(e *girc.Event) {
+	select {
+	case v.lines <- e:
+	default:
+	}
+}
+
+// close says good-bye, and waits until the connection is gone. It may be called twice.
 func (v *visit) close() {
+	if v.borrowed {
+		v.s.mu.Lock()
+		v.s.overhears = nil
+		v.s.mu.Unlock()
+		return
+	}
 	v.s.Close("done")
 	<-v.over
 }

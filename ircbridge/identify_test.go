@@ -15,7 +15,7 @@ import (
 // A network without SASL is logged in to by its services, before any channel is joined.
 func TestIdentifyAtRealServices(t *testing.T) {
 	t.Parallel()
-	n := withServices(t, realservers.InspircdOptions{NoSASL: true})
+	n := withServices(t, realservers.InspircdOptions{NoSASL: true}, realservers.AthemeOptions{})
 	wantSaid(t, run(t, n.tr, "login", map[string]string{"account": "liddell", "password": "open"}), "as they were", "Invalid password for")
 	if set := n.has(t); len(set) > 0 {
 		t.Errorf("%v are set", set)

@@ -23,7 +23,7 @@ func (t *Transport) Commands() []transports.Command {
 	if t.opt.Settings == nil {
 		return nil
 	}
-	return []transports.Command{t.loginCommand(), t.certfpCommand()}
+	return []transports.Command{t.loginCommand(), t.certfpCommand(), t.registerCommand(), t.verifyCommand()}
 }
 
 func (t *Transport) loginCommand() transports.Command {
@@ -166,9 +166,11 @@ func (t *Transport) tryLogin(ctx context.Context, call transports.Call, n *Netwo
 	if err != nil {
 		return text.Say(call.Lang, "Your settings for %s are as they were, since the login failed:", n.Name) + " " + err.Text
 	}
-	if wrong := t.keep(ctx, call, SettingTrial, map[string]string{
-		SettingAccount: account, SettingAccountPassword: password, SettingSASL: sasl,
-	}); wrong != "" {
+	kept := map[string]string{SettingAccount: account, SettingAccountPassword: password, SettingSASL: sasl}
+	if !strings.EqualFold(set[SettingAccount], account) { // that of another account would come first
+		kept[SettingCertificate], kept[SettingPrint] = "", ""
+	}
+	if wrong := t.keep(ctx, call, SettingTrial, kept); wrong != "" {
 		return wrong
 	}
 	said := text.Say(call.Lang, "%s has let you in as account %s. From your next connection on you are logged in.", n.Name, account)

@@ -76,13 +76,20 @@ func (s *services) line(words string) string {
 	return "PRIVMSG " + nickServ + "@" + s.server + " :" + words
 }
 
-// says gives what they say in a line, empty where it is somebody else's.
+// warning is what services say to everybody who comes by a nick that has an account, unasked.
+var warning = regexp.MustCompile(`(?i)^(this|your) nick(name)? is (already )?(registered|owned)\b`)
+
+// says gives what they say in a line to us, empty where it is somebody else's, or said to everybody.
 func (s *services) says(e *girc.Event) string {
 	if e.Command != girc.NOTICE && e.Command != girc.PRIVMSG || e.Source == nil || !strings.EqualFold(e.Source.Name, nickServ) ||
 		e.Source.Ident+"@"+e.Source.Host != s.mask {
 		return ""
 	}
-	return plain(e.Last())
+	said := plain(e.Last())
+	if warning.MatchString(said) {
+		return ""
+	}
+	return said
 }
 
 // services finds the services of the network that is visited.

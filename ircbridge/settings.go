@@ -46,6 +46,8 @@ const (
 	SettingLoginOptional   = "login_optional"    // "true" to go on where the login fails
 	SettingNewCertificate  = "new-certificate"   // that is being made known, see certfp.go
 	SettingPrint           = "certificate-print" // the fingerprint of the certificate as the network's services have it
+	SettingNewAccount      = "new-account"       // that is being registered, and
+	SettingNewPassword     = "new-password"      // its password, see registeraccount.go
 	SettingTrial           = "login-trial"       // something is being tried that the next setting depends on
 	settingHinted          = "login-hint"        // "true" once he was told, see typedlogin.go
 	SettingSASL            = "sasl"              // how to log in; one of the values below, the first where it is not set
@@ -74,7 +76,7 @@ func Scope(network string) string { return transports.Scope(transports.TargetNet
 
 // SecretSettings are the names of the settings that are sealed.
 func SecretSettings() []string {
-	names := []string{SettingNewCertificate}
+	names := []string{SettingNewCertificate, SettingNewPassword}
 	for _, s := range networkSettings() {
 		if s.Field.Sealed() {
 			names = append(names, s.Name())

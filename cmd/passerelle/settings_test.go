@@ -30,7 +30,7 @@ func TestSettingsHaveSecrets(t *testing.T) {
 	})
 	s := settings{db: db, domain: "irc.example.org"}
 	alice := transports.Address{Local: "alice", Domain: "example.org"}
-	want := map[string]string{"nick": "liddell", ircbridge.SettingPassword: "hunter2", ircbridge.SettingAccountPassword: "sesame", ircbridge.SettingCertificate: "pem", ircbridge.SettingNewCertificate: "new", ircbridge.SettingAfterConnect: "MODE al +i"}
+	want := map[string]string{"nick": "liddell", ircbridge.SettingPassword: "hunter2", ircbridge.SettingAccountPassword: "sesame", ircbridge.SettingCertificate: "pem", ircbridge.SettingNewCertificate: "new", ircbridge.SettingNewPassword: "newer", ircbridge.SettingAfterConnect: "MODE al +i"}
 	err = db.Write(t.Context(), func(tx *store.Tx) error {
 		id := store.UserID{Domain: s.domain, JID: alice.String()}
 		err := tx.Set(id, "network:x", "nick", want["nick"])
