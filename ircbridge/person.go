@@ -110,6 +110,10 @@ func (s *session) whoIs(c *conn, nick, flags string, p transports.Person, known 
 	if !validNick(nick) || flags == "" {
 		return
 	}
+	if c.isup.casemap.equal(nick, s.nick) { // some show oneself a host that others do not see
+		known &^= transports.KnownUser
+		p.Ident, p.Host = c.ident, c.hostname
+	}
 	p.Nick = nick
 	p.Account, _ = accountName(account)
 	s.personChanged(c, transports.PersonChanged{Who: s.t.people.intern(p), Known: known}, false)

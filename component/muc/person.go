@@ -19,7 +19,7 @@ func (r *Room) personChanged(e transports.PersonChanged, out *Out) {
 	}
 	r.occupants[nick] = o
 	switch {
-	case r.realJID(o) == r.realJID(was.was):
+	case !moved(was.was, o):
 	case nick != r.nick:
 		r.changed(nick, was, nil, 0, out)
 	default:
@@ -50,6 +50,12 @@ func learnt(was, is *transports.Person) *transports.Person {
 		known |= transports.KnownRealName
 	}
 	return was.With(is, known)
+}
+
+// moved reports whether somebody whose address outside the room clients were shown in full has another one by now. Where they were shown it
+// without where he is, that alone is no reason to tell them of everybody once more.
+func moved(was, is occupant) bool {
+	return was.person != nil && is.person != nil && was.person.Host != "" && (was.person.Host != is.person.Host || was.person.Ident != is.person.Ident)
 }
 
 // realJID is the address of somebody outside the room; the zero Address where it is hidden.
