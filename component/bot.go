@@ -65,15 +65,21 @@ func (u *user) bot(s said, e entity) {
 	}
 	words := strings.Fields(strings.TrimLeft(s.body, "/!"))
 	if len(words) == 0 {
-		u.say(s, u.help(s, e, false))
-		return
+		words = []string{"help"}
 	}
 	w := readWord(words[0])
 	if w.lang != "" {
 		s.lang = w.lang
 	}
+	if u.answerChat(s, e, words) {
+		return
+	}
+	if line, ok := u.answerAsked(s, e, words); ok {
+		s.body, words = line, strings.Fields(line)
+		w = readWord(words[0])
+	}
+	greets := e.kind&(entityGateway|entityBot) != 0
 	switch {
-	case u.answerChat(s, e, words):
 	case e.kind&entityNetwork != 0 && isLoud(words[0]) && u.networks[e.target.Network] != nil:
 		u.rawLines(s, e)
 	case w.means == meansVersion:
@@ -83,13 +89,12 @@ func (u *user) bot(s said, e entity) {
 	case w.means == meansNothing && u.chatCommand(s, e, words):
 	case w.means == meansNothing && e.kind&entityNetwork != 0:
 		u.rawLines(s, e)
+	case w.means == meansHello && greets:
+		u.hello(s)
+	case w.means == meansNothing && greets:
+		u.say(s, u.g.showMenu(s.lang, text.Say(s.lang, "I do not understand %s.", quote(s.body))))
 	default:
-		help := u.help(s, e, w.means == meansMore)
-		if w.means == meansNothing {
-			_, rest, _ := strings.Cut(help, "\n") // what this is he knows
-			help = text.Say(s.lang, "I do not understand %s.", quote(s.body)) + "\n" + rest
-		}
-		u.say(s, help)
+		u.say(s, u.help(s, e, w.means == meansMore))
 	}
 }
 

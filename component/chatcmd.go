@@ -70,7 +70,18 @@ func (u *user) chatCommand(s said, e entity, words []string) bool {
 		return false
 	}
 	on, args := e.on(&c), words[1:]
-	if e.kind&(entityBot|entityGateway) != 0 {
+	switch {
+	case c.Name == channelsName && !strings.Contains(strings.Join(args, " "), "="):
+		values, network, ask := u.channelArgs(s.lang, on, args)
+		if ask {
+			u.askNetwork(s, strings.Join(words, " "))
+			return true
+		}
+		if u.networks[network] == nil {
+			u.sayOnce(s, text.Say(s.lang, "I am connecting to %s to ask. One moment, please.", network))
+		}
+		args = values
+	case e.kind&(entityBot|entityGateway) != 0:
 		on, args = u.targetOf(&c, on, args)
 	}
 	if !c.IsFor(on.Kind) { // the only network is meant, where there is one
@@ -80,7 +91,7 @@ func (u *user) chatCommand(s said, e entity, words []string) bool {
 	}
 	if !c.IsFor(on.Kind) {
 		if len(args) == 0 {
-			u.say(s, text.Say(s.lang, "Which network? Write, for instance, “%s %s”.", c.Name, u.exampleNetwork()))
+			u.askNetwork(s, c.Name)
 		} else {
 			u.say(s, text.Say(s.lang, "%s is not the name of a network.", quote(args[0])))
 		}
@@ -176,6 +187,7 @@ func (u *user) chatAnswer(s said, x *execution, next step) {
 		}
 	case next.table != nil:
 		u.say(s, u.showTable(s, x, next.table))
+		u.offerRows(s, x, next.table)
 		if next.table.More {
 			u.chat(s, x, nil)
 			return
@@ -183,7 +195,9 @@ func (u *user) chatAnswer(s said, x *execution, next step) {
 		u.end(x)
 		delete(u.chats, s.to)
 	default:
-		delete(u.chats, s.to)
+		if c := u.chats[s.to]; c != nil && c.x == x { // of a list that he picked something of there may be more
+			delete(u.chats, s.to)
+		}
 		said := next.said
 		if next.err != nil {
 			if said = u.sayError(next.err).Text; said == "" {
@@ -211,15 +225,48 @@ func (u *user) showTable(s said, x *execution, t *transports.Table) string {
 		}
 		lines = append(lines, line)
 	}
-	if t.More {
+	picks := len(t.Rows) > 0 && t.Rows[0].Pick != ""
+	switch {
+	case t.More && picks:
+		lines = append(lines, text.Say(s.lang, "Answer with a number to join, or “more” for the next ones."))
+	case t.More:
 		lines = append(lines, text.Say(s.lang, "Write “more” for the next ones."))
+	case picks:
+		lines = append(lines, text.Say(s.lang, "Answer with a number to join."))
 	}
 	return strings.Join(lines, "\n")
+}
+
+// offerRows has the numbers of rows stand for how one goes on with them.
+func (u *user) offerRows(s said, x *execution, t *transports.Table) {
+	before := max(len(x.after)-1, 0) * x.rows
+	if a := u.asks[s.to]; len(a.lines) >= before && before > 0 {
+		a.lines = a.lines[:before]
+		u.addRows(s, x, a, t)
+		return
+	}
+	u.addRows(s, x, asked{}, t)
+}
+
+func (u *user) addRows(s said, x *execution, a asked, t *transports.Table) {
+	for _, r := range t.Rows {
+		if r.Pick == "" {
+			return
+		}
+		a.lines = append(a.lines, r.Pick)
+	}
+	if a.list = nil; t.More {
+		a.list = x
+	}
+	u.ask(s.to, a)
 }
 
 // answerChat takes words as the answer to what waits for one, and reports whether there is such a thing.
 func (u *user) answerChat(s said, e entity, words []string) bool {
 	c := u.chats[s.to]
+	if list := u.asks[s.to].list; c == nil && list != nil && !list.ended && len(words) == 1 && readWord(words[0]).means == meansMore {
+		c = u.chat(s, list, nil)
+	}
 	if c == nil {
 		return false
 	}
@@ -242,6 +289,8 @@ func (u *user) answerChat(s said, e entity, words []string) bool {
 		u.say(s, text.Say(s.lang, "One moment, please."))
 	case c.form == nil && (means == meansMore || means == meansOK || means == meansBack && len(c.x.after) > 1):
 		u.turn(c.x, means != meansBack, then)
+	case c.form == nil && u.picks(s.to, words):
+		return false
 	case c.form == nil:
 		// Something else is wanted than the rest of the list.
 		delete(u.chats, s.to)

@@ -37,7 +37,7 @@ func (u *user) chat(s said, x *execution, f *transports.Form) *chatForm {
 	}
 	c := u.chats[s.to]
 	if c == nil || c.x != x || c.form != f {
-		if c != nil && c.x != x {
+		if c != nil && c.x != x && u.asks[s.to].list != c.x { // to a list he may come back
 			u.end(c.x)
 		}
 		c = &chatForm{x: x, form: f, changes: transports.Values{}, link: f != nil && u.g.canLink(x, f)}

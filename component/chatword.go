@@ -8,6 +8,7 @@ type meaning uint8
 const (
 	meansNothing meaning = iota // a value, the name of a command, or nonsense
 	meansHelp
+	meansHello
 	meansMore
 	meansBack
 	meansCancel
@@ -32,10 +33,14 @@ func readWord(word string) chatWord {
 		if strings.Contains(word, "?") {
 			return chatWord{means: meansHelp}
 		}
-	case "help", "hi", "hello":
+	case "help":
 		return chatWord{means: meansHelp}
-	case "aide", "bonjour", "salut":
+	case "aide":
 		return chatWord{means: meansHelp, lang: "fr"}
+	case "hi", "hello", "hey", "menu", "start":
+		return chatWord{means: meansHello}
+	case "bonjour", "bonsoir", "salut":
+		return chatWord{means: meansHello, lang: "fr"}
 	case "more", "next":
 		return chatWord{means: meansMore}
 	case "suite", "plus", "suivant":
@@ -74,10 +79,16 @@ func readWord(word string) chatWord {
 		return chatWord{command: "leave"}
 	case "quitter", "quitte", "sortir":
 		return chatWord{command: "leave", lang: "fr"}
+	case "search", "find", "list":
+		return chatWord{command: "channels"}
+	case "canaux", "chercher", "cherche", "trouver", "liste":
+		return chatWord{command: "channels", lang: "fr"}
 	case "rooms", "networks", "connections":
 		return chatWord{command: "status"}
 	case "état", "etat", "statut", "salons", "réseaux", "connexions":
 		return chatWord{command: "status", lang: "fr"}
+	case "connexion":
+		return chatWord{command: "login", lang: "fr"}
 	case "config", "settings":
 		return chatWord{command: "configure"}
 	case "configurer", "réglages", "paramètres":

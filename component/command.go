@@ -62,7 +62,7 @@ func (g *Gateway) commandsOf(t transports.Transport) []transports.Command {
 	if g.configurable() {
 		all = append(all, g.configureCommands(t.Describe().Fixed != "")...)
 	}
-	all = append(all, g.statusCommand(), g.joinCommand(), g.leaveCommand(), g.forgetCommand(), g.exportCommand(), g.forgetMeCommand(),
+	all = append(all, g.statusCommand(), g.joinCommand(), g.channelsCommand(), g.leaveCommand(), g.forgetCommand(), g.exportCommand(), g.forgetMeCommand(),
 		g.usersCommand(), g.userCommand(), g.sessionsCommand(), g.removeUserCommand(),
 		g.denyUserCommand(), g.allowUserCommand(), g.deniedUsersCommand(),
 		g.forgetRoomCommand())

@@ -46,6 +46,9 @@ func (u *user) subscribe(in *inbound, e entity) {
 			}
 			if u.inContacts(contact) { // else he has gone back on it meanwhile, and was told
 				accept()
+				if e.kind&(entityGateway|entityBot) != 0 {
+					u.welcome(contact)
+				}
 			}
 		})
 	}

@@ -2,6 +2,7 @@ package component
 
 import (
 	"context"
+	"time"
 
 	"passerelle/component/downgrade"
 	"passerelle/component/muc"
@@ -26,11 +27,12 @@ type network struct {
 	// wrote to (XEP-0045 §7.5).
 	via map[string]*muc.Room
 	// online says that the network let the user in. While it did not, why is the last reason, empty for a first try.
-	online bool
-	why    string
-	owing  bool            // clients in rooms have still to be told of changes
-	nick   string          // that he is online by, and
-	link   transports.Link // by what
+	online    bool
+	why       string
+	lingering int             // reasons to keep a session that nothing needs
+	owing     bool            // clients in rooms have still to be told of changes
+	nick      string          // that he is online by, and
+	link      transports.Link // by what
 	// away is what the network is to know of the user's being away.
 	away transports.SetAway
 	// present are those of the user's contacts who are there, by Target.ID.
@@ -105,7 +107,18 @@ func (n *network) forget() {
 }
 
 // idle reports whether nothing needs the session.
-func (n *network) idle() bool { return len(n.rooms) == 0 && len(n.questions) == 0 }
+func (n *network) idle() bool { return len(n.rooms) == 0 && len(n.questions) == 0 && n.lingering == 0 }
+
+// linger keeps a session for a while though nothing needs it: networks do not like who comes and goes.
+func (n *network) linger(d time.Duration) {
+	n.lingering++
+	n.u.after(d, func() {
+		n.lingering--
+		if n.u.networks[n.id] == n && n.idle() {
+			n.close("")
+		}
+	})
+}
 
 // room finds a room that a client of the user is in or on its way to.
 func (n *network) room(id string) *muc.Room {

@@ -13,7 +13,7 @@ const maxRawLines = 10
 
 // isLoud reports whether somebody writes the first word as lines of protocols are written. Help is for everybody.
 func isLoud(word string) bool {
-	return len(word) > 1 && word == strings.ToUpper(word) && word != strings.ToLower(word) && readWord(word).means != meansHelp
+	return len(word) > 1 && word == strings.ToUpper(word) && word != strings.ToLower(word) && readWord(word).means == meansNothing
 }
 
 // rawLines hands lines to a network in its own protocol, each a command (as biboumi takes them), and answers with what the network says to

@@ -99,7 +99,7 @@ func TestSearch(t *testing.T) {
 	w := newWorld(t, nil).connected()
 	alice := w.client("alice@localhost/phone")
 	alice.ask(`<iq type='get' id='s' to='irc.localhost'><query xmlns='jabber:iq:search'/></iq>`,
-		`<iq type='result' id='s'><query xmlns='jabber:iq:search'><instructions>Describe</instructions><nick/><x xmlns='jabber:x:data' type='form'><field var='nick' type='text-single' label='Whom?'><required/></field></x></query></iq>`)
+		`<iq type='result' id='s'><query xmlns='jabber:iq:search'><instructions>Describe</instructions><nick/><x xmlns='jabber:x:data' type='form'><field var='nick' type='text-single' label='Whom?'/><field var='network' type='text-single' label='Network'><value>irc.example</value></field></x></query></iq>`)
 	alice.ask(`<iq type='set' id='s' to='irc.localhost'><query xmlns='jabber:iq:search'><nick>Bob irc.example</nick></query></iq>`,
 		`<iq type='result' id='s'><query xmlns='jabber:iq:search'><item jid='bob%irc.example@irc.localhost'/></query></iq>`)
 	alice.ask(`<iq type='set' id='s' to='irc.localhost'><query xmlns='jabber:iq:search'><x xmlns='jabber:x:data' type='submit'><field var='nick'><value>#go irc.example</value></field></x></query></iq>`,

@@ -16,6 +16,7 @@ func TestReload(t *testing.T) {
 	s := w.enter(alice)
 	alice.ask(`<presence type='subscribe' to='irc.localhost'/>`, `<presence type='subscribed' from='irc.localhost'/>`)
 	alice.expect(`<presence from='irc.localhost'/>`)
+	alice.expect(`<message from='help@irc.localhost' type='chat'/>`)
 	rules := w.gateway.opt.Rules
 	rules.Access.Deny, rules.Limits.Rooms = []string{"alice@localhost"}, 1
 	w.gateway.Reload(rules)

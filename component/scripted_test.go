@@ -36,7 +36,7 @@ func (s *scripted) Describe() transports.Description {
 	return transports.Description{
 		Kind: "irc", Name: "Test gateway", Rooms: true,
 		Networks: []transports.Network{{ID: "irc.example", Name: "Example"}},
-		Prompt:   transports.Prompt{Description: "Describe", Label: "Whom?", Room: transports.RoomPrompt{Title: "Join", Description: "Write a room.", Label: "Where?"}},
+		Prompt:   transports.Prompt{Description: "Describe", Label: "Whom?", Room: transports.RoomPrompt{Title: "Join", Description: "Write a room.", Label: "Where?", Search: "Find"}},
 		Hints:    []string{"Join #channel%irc.example@DOMAIN."},
 	}
 }

@@ -50,7 +50,7 @@ func serviceTable() []service {
 		{feature: nsBlocking, at: entityGateway, iq: "blocklist", answer: (*user).blocklist},
 		{feature: nsBlocking, at: entityGateway, iq: "block", set: true, slow: true, answer: (*user).block},
 		{feature: nsBlocking, at: entityGateway, iq: "unblock", set: true, slow: true, answer: (*user).unblock},
-		{feature: nsSearch, at: entityGateway, iq: "query", both: true, answer: (*user).search},
+		{feature: nsSearch, at: entityGateway, iq: "query", both: true, slow: true, answer: (*user).search},
 		{feature: nsVCardTemp, at: entityAny, iq: "vCard", answer: (*user).vcardTemp},
 		{feature: nsVCard4, at: entityAny, iq: "vcard", answer: (*user).vcard4},
 		{feature: nsPubSub, at: entityGateway | entityBot | entityNetwork | entityContact | entityOccupant, iq: "pubsub", answer: (*user).pepItems},

@@ -162,6 +162,7 @@ func TestSubscriptions(t *testing.T) {
 		alice.send(`<presence type='subscribe' to='` + to + `'/>`)
 		alice.expect(`<presence type='subscribed' from='` + to + `' to='alice@localhost'/>`)
 		alice.expect(`<presence from='` + to + `'/>`)
+		alice.expect(`<message type='chat' from='help@irc.localhost'><body>Hello! *1 Join*</body></message>`)
 		alice.send(`<presence type='probe' to='` + to + `'/>`)
 		alice.expect(`<presence from='` + to + `'/>`)
 	}

@@ -148,7 +148,8 @@ func TestTraceConfigure(t *testing.T) {
 	say("cancel", "There is nothing to cancel.")
 	say("configure", "Which network?*")
 	say("configure not-a-network", "*is not the name of a network.")
-	say("what is this?", "I do not understand “what is this?”.*Words that I know: configure, disconnect-from-irc-server, export, forget, forget-me, get-irc-connection-info, help, join, leave, ping, status, version.*Join #channel%irc.example@irc.localhost.*")
+	say("what is this?", "I do not understand “what is this?”. Answer with a number:*1 Join*2 Help")
+	say("2", "*Words that I know: channels, configure, disconnect-from-irc-server, export, forget, forget-me, get-irc-connection-info, help, join, leave, ping, status, version.*Join #channel%irc.example@irc.localhost.*")
 	say("conf example", "Your settings (irc.example)*") // the title of the network, and the beginning of the word
 	say("configure #go%irc.example", "“#go%irc.example” is not the name of a network.")
 	say("configure xmpp:irc.example@irc.localhost?join", "Your settings (irc.example)*")

@@ -49,11 +49,14 @@ type user struct {
 	restoring     map[restoring]struct{}           // clients on their way back after a restart
 	executions    map[string]*execution            // commands that are being filled in, by session id
 	chats         map[transports.Address]*chatForm // those that are filled in by chat, by the JID that is written to
+	asks          map[transports.Address]asked     // what may be answered, by the JID that is written to
 	awaited       int                              // work in the background
 	begun         []func(context.Context) func()   // of it, what starts with the next flush
 	pastes        int                              // uploads of long messages that run
 	lastRef       transports.Ref
 	lang          string                             // that his clients have last said that he reads
+	searches      map[string]searched                // answers of networks to searches, for pages that follow
+	asked         quota                              // searches
 	listings      map[string]*listing                // rooms of networks, for pages that follow
 	relations     *relations                         // nil until they are read
 	relatedAt     time.Time                          // not to be read again before
@@ -269,7 +272,7 @@ func (u *user) rest() {
 
 // idle reports whether nothing is worth remembering of the user.
 func (u *user) idle() bool {
-	return len(u.networks) == 0 && len(u.restoring) == 0 && len(u.executions) == 0 && len(u.listings) == 0 && len(u.blockWatchers) == 0 && u.awaited == 0
+	return len(u.networks) == 0 && len(u.restoring) == 0 && len(u.executions) == 0 && len(u.asks) == 0 && len(u.searches) == 0 && len(u.listings) == 0 && len(u.blockWatchers) == 0 && u.awaited == 0
 }
 
 // guard runs a handler; a panic in it is logged, counted and answered, and harms nobody else. What the handler had written so

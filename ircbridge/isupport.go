@@ -33,6 +33,7 @@ type isupport struct {
 	modes       int      // modes with a parameter in one MODE
 	tagDeny     *tagDeny // nil where it passes all client-only tags on
 	bot         byte     // the user mode of programs, in the flags of WHO too (IRCv3 bot-mode); 0 for none
+	listMasks   bool     // LIST takes a pattern of names
 	utf8Only    bool     // nothing else may be written (IRCv3 utf8only)
 	whox        bool     // WHO takes fields (IRCv3 whox)
 	accountBan  string   // what stands in front of an account in a mask, such as "~a:" (IRCv3 account-extban); empty for nothing
@@ -149,7 +150,7 @@ func (s *isupport) apply(tokens []string) {
 		case "SAFELIST":
 			s.safeList = true
 		case "ELIST":
-			s.listUsers = strings.ContainsAny(value, "Uu")
+			s.listUsers, s.listMasks = strings.ContainsAny(value, "Uu"), strings.ContainsAny(value, "Mm")
 		case "EXTBAN": // "~,acR": the prefix, and the letters of kinds
 			prefix, _, ok := strings.Cut(value, ",")
 			if s.extBans = ok && len(prefix) <= 1; s.extBans {
@@ -220,7 +221,7 @@ func (s *isupport) withdraw(key string, def *isupport) {
 	case "SAFELIST":
 		s.safeList = false
 	case "ELIST":
-		s.listUsers = false
+		s.listUsers, s.listMasks = false, false
 	case "EXTBAN":
 		s.extBans, s.extBan = false, ""
 	case "ACCOUNTEXTBAN":

@@ -2,7 +2,9 @@ package ircbridge
 
 import (
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"passerelle/transports"
@@ -17,6 +19,7 @@ const (
 // listing is a LIST that the network is answering (RFC 2812 §3.2.6). There is one at a time; whoever asks meanwhile gets the
 // same answer.
 type listing struct {
+	name  string // in small letters, what names have to have in them; empty for all
 	refs  []transports.Ref
 	by    time.Time // zero until it is asked
 	rooms []transports.RoomInfo
@@ -24,16 +27,19 @@ type listing struct {
 }
 
 func (s *session) listRooms(q transports.List) *transports.Error {
+	name := listName(q.Name)
 	switch {
 	case s.phase == phaseWaiting:
 		return s.offline()
+	case s.list != nil && s.list.name != name:
+		return transports.NewError(transports.Busy, "The network is answering another search. Try again in a moment.", nil)
 	case s.list != nil && len(s.list.refs) >= maxWaiting:
 		return s.busy()
 	case s.list == nil && s.phase == phaseOnline && s.conn.full(1):
 		return s.busy()
 	}
 	if s.list == nil {
-		s.list = &listing{}
+		s.list = &listing{name: name}
 		if s.phase == phaseOnline {
 			s.askList(s.conn)
 		}
@@ -49,11 +55,24 @@ func (s *session) askList(c *conn) {
 	s.list.by = time.Now().Add(requestTimeout)
 	s.wakeBy(c, s.list.by)
 	line := "LIST"
-	if !c.isup.safeList && c.isup.listUsers {
+	switch {
+	case s.list.name != "" && c.isup.listMasks:
+		line += " *" + s.list.name + "*"
+	case !c.isup.safeList && c.isup.listUsers:
 		line += " >1" // where one may be cut off for a list that is too long, channels of one person are left out
 	}
 	c.enqueue(outLine{text: line})
 	s.startWriter(c)
+}
+
+// listName is a part of a name as it can stand in a pattern.
+func listName(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r == ' ' || isControl(r) || strings.ContainsRune("*?,<>!\\", r) {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, name)
 }
 
 // listed takes a line of the list (322): channel, number of visible members, topic.
@@ -64,6 +83,9 @@ func (s *session) listed(c *conn, params []string) {
 	name := params[1]
 	if !validChannel(name) || !c.isup.isChannel(name) {
 		return // "*" stands for a channel that is hidden; others could not be joined from here
+	}
+	if !strings.Contains(strings.ToLower(name), s.list.name) {
+		return // the network knows no patterns, or others
 	}
 	if len(s.list.rooms) >= maxListed {
 		s.list.cut = true

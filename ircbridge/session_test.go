@@ -267,6 +267,30 @@ func TestList(t *testing.T) {
 	}
 }
 
+// A search gives the network a pattern where it takes some, and goes by the names that come back in any case.
+func TestListByName(t *testing.T) {
+	t.Parallel()
+	for masks, line := range map[string]string{"": "LIST", "ELIST=MU ": "LIST *go*"} {
+		script := ircd.NewScript(t, nil)
+		s, h := open(t, newTransport(t, Options{Networks: plainNet(script.Addr)}), alice)
+		do(t, s, transports.List{Ref: 1, Name: "Go*"})
+		p := script.Accept(t)
+		p.Expect(t, "USER ")
+		p.Send(t, ":irc.test CAP * LS :", ":irc.test 001 alice :Welcome", ":irc.test 005 alice "+masks+"X=1 :are supported", ":irc.test 376 alice :End of MOTD")
+		p.Expect(t, line)
+		wantKind(t, s.Do(t.Context(), transports.List{Ref: 2, Name: "other"}), transports.Busy)
+		p.Send(t, ":irc.test 322 alice #Golang 2 :x", ":irc.test 322 alice #other 3 :go", ":irc.test 323 alice :End of LIST")
+		if l := await[transports.RoomList](t, h); len(l.Rooms) != 1 || l.Rooms[0].Name != "#Golang" {
+			t.Errorf("%q: got %+v", masks, l.Rooms)
+		}
+	}
+	for name, want := range map[string]string{"Go*": "go", "a,b c": "abc", "x\r\nQUIT": "xquit", "É": "é", "<5": "5"} {
+		if got := listName(name); got != want {
+			t.Errorf("%q: got %q, want %q", name, got, want)
+		}
+	}
+}
+
 func TestListIsCut(t *testing.T) {
 	t.Parallel()
 	script := ircd.NewScript(t, nil)

@@ -133,6 +133,7 @@ func (t *Transport) Describe() transports.Description {
 				Title:       "Join a channel",
 				Description: "Write a channel and its network, for instance “#linux libera”.",
 				Label:       "Channel and network",
+				Search:      "Find channels",
 			},
 		},
 	}
@@ -142,7 +143,7 @@ func (t *Transport) Describe() transports.Description {
 	if fixed {
 		d.Prompt = transports.Prompt{
 			Description: "Write a channel or a nick.", Label: "Channel or nick",
-			Room: transports.RoomPrompt{Title: "Join a channel", Description: "Write a channel, for instance “#linux”.", Label: "Channel"},
+			Room: transports.RoomPrompt{Title: "Join a channel", Description: "Write a channel, for instance “#linux”.", Label: "Channel", Search: "Find channels"},
 		}
 		d.Hints = append(d.Hints, "To enter a channel, join the room #channel@DOMAIN.")
 		d.Hints = append(d.Hints, "To write to a person, send a message to nick@DOMAIN.")

@@ -183,6 +183,7 @@ type Column struct {
 type Row struct {
 	Key   string // unique in the table
 	Cells []string
+	Pick  string // what one would write to the bot to go on with it; may be empty
 }
 
 // Cut makes a page of all rows of a table, which have to be in the order of their keys.

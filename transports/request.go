@@ -186,8 +186,12 @@ type Raw struct {
 	Line string
 }
 
-// List asks for the network's public rooms. It is answered by one RoomList, or by Done with the error.
-type List struct{ Ref Ref }
+// List asks for the network's public rooms, or for those that have Name somewhere in theirs. It is answered by one RoomList, or by Done
+// with the error.
+type List struct {
+	Ref  Ref
+	Name string
+}
 
 func (Send) request()       {}
 func (Type) request()       {}

@@ -81,8 +81,8 @@ type Prompt struct {
 	Room               RoomPrompt
 }
 
-// RoomPrompt is how to ask somebody into which room he wants; texts of the catalogue.
-type RoomPrompt struct{ Title, Description, Label string }
+// RoomPrompt is how to ask somebody into which room he wants, and what to call a search for rooms; texts of the catalogue.
+type RoomPrompt struct{ Title, Description, Label, Search string }
 
 // Network is one network that an operator named.
 type Network struct {

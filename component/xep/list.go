@@ -62,7 +62,7 @@ func List() []Extension {
 		{
 			Number: 55, Version: "1.3", Status: Complete, Note: "One writes a room or a person as the network does and gets the JID.",
 			Features:  []string{"jabber:iq:search"},
-			Scenarios: []string{"search"},
+			Scenarios: []string{"search", "channels"},
 		},
 		{
 			Number: 59, Version: "1.0", Status: Complete,

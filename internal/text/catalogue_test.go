@@ -108,7 +108,7 @@ func collect(t *testing.T, file string, said map[string]string) {
 				note(n.Results[len(n.Results)-1])
 			}
 		case *ast.KeyValueExpr:
-			if k, ok := n.Key.(*ast.Ident); ok && slices.Contains([]string{"Title", "Label", "Instructions", "Description", "Empty"}, k.Name) {
+			if k, ok := n.Key.(*ast.Ident); ok && slices.Contains([]string{"Title", "Label", "Instructions", "Description", "Empty", "Search"}, k.Name) {
 				note(n.Value)
 			}
 			if k, ok := n.Key.(*ast.Ident); ok && k.Name == "Hints" {
