@@ -56,6 +56,14 @@ alice > <message type='groupchat' to='#go%$NET@$GW' id='m2'><body>/me waves back
 `)
 	screen.await(ctx, `\* alice waves back`)
 
+	// What is bold here is bold there, and coloured.
+	screen.enter(ctx, "so \x02bold\x02 it is")
+	alice(`
+alice <* <message type='groupchat' from='#go%$NET@$GW/dan'><body>so \*bold\* it is</body><html xmlns='http://jabber.org/protocol/xhtml-im'><body xmlns='http://www.w3.org/1999/xhtml'><span style='font-weight: bold'>bold</span></body></html></message>
+alice > <message type='groupchat' to='#go%$NET@$GW' id='f1'><body>as bold and red as this</body><html xmlns='http://jabber.org/protocol/xhtml-im'><body xmlns='http://www.w3.org/1999/xhtml'>as <strong>bold</strong> and <span style='color: red'>red</span> as this</body></html></message>
+`)
+	screen.awaitLook(ctx, `as \x1b\[1mbold\x1b\S*m and \x1b\[\S*91mred\x1b\S*m as this`)
+
 	// A correction tells the words that changed.
 	alice(`
 alice > <message type='groupchat' to='#go%$NET@$GW' id='m3'><body>teh end</body></message>

@@ -95,12 +95,23 @@ func (term *terminal) awaitEnd(ctx context.Context) {
 // await waits until a line of the screen matches a regular expression.
 func (term *terminal) await(ctx context.Context, pattern string) {
 	term.t.Helper()
+	term.awaitOf(ctx, pattern, "capture-pane", "-p")
+}
+
+// awaitLook is await for the screen with how it looks, as sequences of ECMA-48 say it (SGR).
+func (term *terminal) awaitLook(ctx context.Context, pattern string) {
+	term.t.Helper()
+	term.awaitOf(ctx, pattern, "capture-pane", "-p", "-e")
+}
+
+func (term *terminal) awaitOf(ctx context.Context, pattern string, capture ...string) {
+	term.t.Helper()
 	wanted := regexp.MustCompile("(?m)" + pattern)
 	ctx, cancel := context.WithTimeout(ctx, stepTime)
 	defer cancel()
 	var screen string
 	err := poll(ctx, func() error {
-		now, err := term.tmux(ctx, "capture-pane", "-p")
+		now, err := term.tmux(ctx, capture...)
 		if err != nil {
 			return errors.Join(errFinal, err)
 		}

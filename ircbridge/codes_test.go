@@ -124,6 +124,40 @@ func TestSplitStyled(t *testing.T) {
 	}
 }
 
+// A message with a look goes out with codes, but to a channel that takes none as its sender wrote it. What becomes of it is told without codes.
+func TestSendStyled(t *testing.T) {
+	t.Parallel()
+	p, s, h := scripted(t, "")
+	p.Expect(t, "JOIN #test")
+	p.Send(t, ":alice!a@h JOIN #test", ":irc.test 353 alice = #test :alice bob", ":irc.test 366 alice #test :End")
+	await[transports.Entered](t, h)
+	text, spans := styled("\x02bold\x02 words")
+	send := func(ref transports.Ref) transports.Request {
+		return transports.Send{Ref: ref, To: roomOf("#test"), Body: "*bold* words", Styled: &transports.Styled{Text: text, Spans: spans}, Action: ref%2 == 0}
+	}
+	for i, step := range []struct{ mode, want, body string }{
+		{"", "PRIVMSG #test :\x01ACTION \x02bold\x0f words\x01", "bold words"},
+		{":bob!b@h MODE #test +mc", "PRIVMSG #test :*bold* words", "*bold* words"},
+		{":bob!b@h MODE #test -c+S", "PRIVMSG #test :\x01ACTION *bold* words\x01", "*bold* words"},
+		{":bob!b@h MODE #test -S", "PRIVMSG #test :\x02bold\x0f words", "bold words"},
+		{":irc.test 324 alice #test +ntc", "PRIVMSG #test :\x01ACTION *bold* words\x01", "*bold* words"},
+		{":irc.test 324 alice #test +nt", "PRIVMSG #test :\x02bold\x0f words", "bold words"},
+	} {
+		if step.mode != "" {
+			p.Send(t, step.mode, ":bob!b@h PRIVMSG #test :that is so now")
+			await[transports.Message](t, h)
+		}
+		ref := transports.Ref(10 + i)
+		do(t, s, send(ref))
+		if got := p.Expect(t, "PRIVMSG"); got != step.want {
+			t.Errorf("%s: got %q, want %q", step.mode, got, step.want)
+		}
+		if m := await[transports.Message](t, h); m.Ref != ref || m.Body != step.body || (m.Spans != nil) != (step.body == text) {
+			t.Errorf("%s: got %s", step.mode, describe(m))
+		}
+	}
+}
+
 // FuzzCodes checks that what is read of codes is written as codes that say the same, in pieces of a line as well, and that neither breaks
 // anything.
 func FuzzCodes(f *testing.F) {

@@ -39,7 +39,7 @@ type Span struct {
 }
 
 // MaxSpans bounds the spans of one text; what comes behind them is plain.
-const MaxSpans = 256
+const MaxSpans = 128
 
 // AppendSpan appends a span to those of the text before it; text that looks like the piece right before it becomes one with it, and what
 // looks plain is no span.

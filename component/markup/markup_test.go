@@ -321,6 +321,9 @@ func FuzzXHTML(f *testing.F) {
 		}
 		spans := paint(text, looks)
 		again, ok := parse(t, Payload("", text, spans, ShowXHTML))
+		if n := len(Payload("", text, spans, ShowStyling)); n > 500+12*len(text)+200*len(spans) {
+			t.Errorf("%d bytes and %d spans make %d bytes", len(text), len(spans), n)
+		}
 		if !ok {
 			t.Fatalf("%q: no XML: %s", text, Payload("", text, spans, ShowXHTML))
 		}
