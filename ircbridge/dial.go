@@ -28,6 +28,8 @@ const defaultPort = "6697"
 type cause struct {
 	err   *transports.Error
 	final bool // trying again would not help
+	// patient says that trying again soon would not help.
+	patient bool
 	// unreachable says that nothing was there to speak with, which is so for everybody.
 	unreachable bool
 	upgrade     bool // the network asks to be reached with TLS

@@ -117,5 +117,5 @@ func (s *session) giveUpLogin(c *conn, err *transports.Error, final bool) {
 		return
 	}
 	s.post(transports.Notice{Text: err.Text + " You are let in without being logged in, as you have set it."})
-	s.loggedIn(c)
+	s.loginOver(c)
 }

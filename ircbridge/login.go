@@ -2,9 +2,13 @@ package ircbridge
 
 import (
 	"cmp"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -258,6 +262,7 @@ func (s *session) loginGarbled(c *conn, err error) {
 func (s *session) loginRefused(c *conn) {
 	l := c.login
 	switch {
+	case (l.client.judged() || l.mechanism == mechExternal && l.answered && len(l.left) == 0) && s.doubts(c):
 	case l.client.judged():
 		s.refuseLogin(c, true, "%s refuses the password of %s: set it with the command login.", l.who())
 	case len(l.left) > 0:
@@ -319,8 +324,52 @@ func (s *session) loginNumeric(c *conn, e *girc.Event) bool {
 	return true
 }
 
-// loggedIn goes on with the registration.
+// maxDoubts is how often a login that has worked is tried again where it is refused.
+const maxDoubts = 3
+
+// seal tells a login from others without keeping what it is made of.
+func (l *login) seal(key []byte) string {
+	m := hmac.New(sha256.New, key)
+	fmt.Fprintf(m, "%q %q %q", l.mechanism, l.account, l.password)
+	return string(m.Sum(nil))
+}
+
+// doubts reports whether a network is not believed that refuses a login which it has taken before: services that are about to go, or that have
+// lost their data for a while, say the same as where the password is wrong. So it is tried again, after long pauses, since attempts are counted.
+func (s *session) doubts(c *conn) bool {
+	l := c.login
+	if s.proven.login == "" || s.proven.doubted >= maxDoubts || s.proven.login != l.seal(s.proven.key) {
+		return false
+	}
+	s.proven.doubted++
+	s.giveUpLogin(c, refused(transports.NeedPassword, "%s refuses %s, whom it has let in before.", s.net.Name, l.who()), false)
+	if c.fault != nil {
+		c.fault.patient = true
+	}
+	return true
+}
+
+// proven is a login of a session that has worked.
+type proven struct {
+	key     []byte
+	login   string // sealed; empty before the first
+	doubted int    // how often it was refused since
+}
+
+// loggedIn notes that a login has worked.
 func (s *session) loggedIn(c *conn) {
+	l := c.login
+	if l.client != nil && l.answered && l.client.complete() {
+		if s.proven.key == nil {
+			s.proven.key = []byte(rand.Text())
+		}
+		s.proven.login, s.proven.doubted = l.seal(s.proven.key), 0
+	}
+	s.loginOver(c)
+}
+
+// loginOver goes on with the registration.
+func (s *session) loginOver(c *conn) {
 	l := c.login
 	l.done, l.client, l.password, l.identifying = true, nil, "", nil
 	if c.registered && !c.ready && c.readyBy.IsZero() { // it is all that we have waited for

@@ -392,6 +392,60 @@ func TestLoginAgainWhenServicesAreBack(t *testing.T) {
 	})
 }
 
+// TestLoginThatWorkedBefore is refused by services that have lost their data for a while, say: it is tried again, with long pauses, and not for
+// ever. What never worked is not.
+func TestLoginThatWorkedBefore(t *testing.T) {
+	roots := x509.NewCertPool()
+	withClock(t, Options{
+		Networks: []Network{{ID: testNet, Addresses: []string{"pipe.test:6697"}, RootCAs: roots}},
+		Settings: withSettings(map[string]string{SettingAccount: "alice", SettingAccountPassword: "sesame"}),
+	}, func(t *testing.T, n *pipeNet, s transports.Session, h *recorder) {
+		conf, _ := ircd.NewTLS(t, "pipe.test") // valid by the clock of the test
+		certificate, err := x509.ParseCertificate(conf.Certificates[0].Certificate[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		roots.AddCert(certificate)
+		answer := func(numeric string) *ircd.Peer {
+			t.Helper()
+			plain := n.accept(t)
+			p := ircd.NewPeer(tls.Server(plain.Conn, conf))
+			p.Timeout = plain.Timeout
+			p.Expect(t, "USER ")
+			p.Send(t, ":irc.test CAP * LS :sasl=PLAIN")
+			p.Expect(t, "CAP REQ :sasl")
+			p.Send(t, ":irc.test CAP * ACK :sasl")
+			p.Expect(t, "AUTHENTICATE PLAIN")
+			p.Send(t, "AUTHENTICATE +")
+			p.Expect(t, "AUTHENTICATE ")
+			p.Send(t, ":irc.test "+numeric+" * :so it is")
+			return p
+		}
+		do(t, s, transports.Join{Ref: 1, Room: roomOf("#test"), Nick: "alice"})
+		p := answer("903")
+		p.Expect(t, "CAP END")
+		p.Send(t, ":irc.test 001 alice :Welcome", ":irc.test 376 alice :End of MOTD")
+		p.EnterChannel(t, "alice")
+		await[transports.Entered](t, h)
+		_ = p.Conn.Close() // the cable is cut
+		if st := await(t, h, func(st transports.State) bool { return !st.Online }); st.Retry == 0 {
+			t.Fatalf("got %+v, want another attempt", st)
+		}
+		for range maxDoubts {
+			answer("904")
+			st := await(t, h, func(st transports.State) bool { return !st.Online })
+			if wantKind(t, st.Err, transports.NeedPassword); st.Retry < time.Minute {
+				t.Fatalf("got %+v, want another attempt after a long pause", st)
+			}
+		}
+		answer("904")
+		st := await(t, h, func(st transports.State) bool { return !st.Online })
+		if wantKind(t, st.Err, transports.NeedPassword); st.Retry != 0 {
+			t.Errorf("got %+v, want the end", st)
+		}
+	})
+}
+
 func FuzzLogin(f *testing.F) {
 	f.Add("AUTHENTICATE +\n:x 904 a :failed\nAUTHENTICATE +\n:x 903 a :ok")
 	f.Add("AUTHENTICATE +\n:x 903 a :ok\nCAP * DEL :sasl")

@@ -435,7 +435,7 @@ func (s *session) backOff(c *conn, why *cause) time.Duration {
 		s.attempts = 0
 	}
 	// Who was turned away is turned away again, and counted.
-	if s.patient = c != nil && !c.barred && (why.err.Kind == transports.Full || why.err.Kind == transports.Denied); s.patient {
+	if s.patient = c != nil && !c.barred && (why.patient || why.err.Kind == transports.Full || why.err.Kind == transports.Denied); s.patient {
 		s.attempts = max(s.attempts, throttledAttempts)
 	}
 	now := time.Now()

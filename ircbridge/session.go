@@ -61,11 +61,12 @@ type session struct {
 	rooms    []*room
 	pending  []pending
 	list     *listing
-	watching *watch       // nil while nobody is watched
-	away     *away        // nil while the user never was
-	conn     *conn        // nil while there is none
-	attempts int          // since the last stable connection
-	eager    bool         // somebody waits for the next attempt
+	watching *watch // nil while nobody is watched
+	away     *away  // nil while the user never was
+	conn     *conn  // nil while there is none
+	attempts int    // since the last stable connection
+	eager    bool   // somebody waits for the next attempt
+	proven   proven
 	hinted   bool         // the user was told of a password that he wrote
 	greeted  bool         // what the network greets with was shown
 	queued   bool         // the user was told that he waits for his turn
