@@ -92,12 +92,32 @@ func (s *session) tellAway(c *conn, now time.Time) {
 	}
 }
 
-// awayAnew begins to tell the network of a fresh connection, which takes the user for being there.
+// awayAnew begins to tell the network of a fresh connection, which takes the user for being there unless he was said to be away before.
 func (s *session) awayAnew(c *conn) {
 	if s.away != nil {
-		s.away.told, s.away.toldAt = "", time.Time{}
+		if !c.preAway {
+			s.away.told, s.away.toldAt = "", time.Time{}
+		}
 		s.tellAway(c, time.Now())
 	}
+}
+
+// tellAwayFirst tells the network that the user is away before it lets him in, where it takes that: nobody sees him come who is not there
+// (IRCv3 pre-away).
+func (s *session) tellAwayFirst(c *conn) {
+	if s.away != nil && s.away.text != "" && c.can(capPreAway) {
+		c.preAway = true
+		s.away.told, s.away.toldAt = s.away.text, time.Now()
+		c.urgent = append(c.urgent, "AWAY :"+oneLine(s.away.text, cmp.Or(c.isup.awayLen, maxSetting)))
+	}
+}
+
+// awayWords is what somebody says of his being away, for people. A star is nothing (IRCv3 pre-away).
+func awayWords(text string) string {
+	if text == "*" {
+		return ""
+	}
+	return oneLine(plain(text), maxSetting)
 }
 
 // askWho puts the question who in a channel is away behind what waits, when there is nothing else to say. It is asked once after a small
@@ -149,7 +169,7 @@ func (s *session) awayChanged(c *conn, e *girc.Event) {
 	s.setAwayOf(c, e.Source.Name, gone, e.Last())
 	event := transports.Away{Nick: strings.Clone(e.Source.Name), Away: gone}
 	if gone {
-		event.Text = strings.Clone(oneLine(plain(e.Last()), maxSetting))
+		event.Text = strings.Clone(awayWords(e.Last()))
 	} else {
 		delete(c.awayTold, c.isup.casemap.fold(e.Source.Name))
 	}
@@ -161,7 +181,7 @@ const maxAwayTold = 100
 
 // tellOfAway tells the user that somebody to whom he wrote is away, once until that changes.
 func (s *session) tellOfAway(c *conn, e *girc.Event) {
-	nick, text := param1(e), oneLine(plain(e.Last()), maxSetting)
+	nick, text := param1(e), awayWords(e.Last())
 	key := c.isup.casemap.fold(nick)
 	if told, ok := c.awayTold[key]; ok && told == text || nick == "" {
 		return
@@ -170,5 +190,9 @@ func (s *session) tellOfAway(c *conn, e *girc.Event) {
 		c.awayTold = make(map[string]string)
 	}
 	c.awayTold[key] = strings.Clone(text)
+	if text == "" {
+		s.post(transports.Notice{Text: nick + " is away."})
+		return
+	}
 	s.post(transports.Notice{Text: nick + " is away: " + text})
 }

@@ -18,11 +18,13 @@ const (
 	capChghost
 	capEcho
 	capExtendedJoin
+	capExtendedISupport
 	capExtendedMonitor
 	capInviteNotify
 	capLabels
 	capTags
 	capMultiPrefix
+	capPreAway
 	capRegistration
 	capRedaction
 	capServerTime
@@ -33,24 +35,26 @@ const (
 
 // capNames are what they are called. While they are drafts they have "draft/" in front, and some networks still call them so.
 var capNames = [...]string{
-	capAccountNotify:   "account-notify",
-	capAccountTag:      "account-tag",
-	capAwayNotify:      "away-notify",
-	capBatch:           "batch",
-	capChghost:         "chghost",
-	capEcho:            "echo-message",
-	capExtendedJoin:    "extended-join",
-	capExtendedMonitor: "extended-monitor",
-	capInviteNotify:    "invite-notify",
-	capLabels:          "labeled-response",
-	capTags:            "message-tags",
-	capMultiPrefix:     "multi-prefix",
-	capRegistration:    "account-registration",
-	capRedaction:       "message-redaction",
-	capServerTime:      "server-time",
-	capSetname:         "setname",
-	capStandardReplies: "standard-replies",
-	capUserhostInNames: "userhost-in-names",
+	capAccountNotify:    "account-notify",
+	capAccountTag:       "account-tag",
+	capAwayNotify:       "away-notify",
+	capBatch:            "batch",
+	capChghost:          "chghost",
+	capEcho:             "echo-message",
+	capExtendedJoin:     "extended-join",
+	capExtendedISupport: "extended-isupport",
+	capExtendedMonitor:  "extended-monitor",
+	capInviteNotify:     "invite-notify",
+	capLabels:           "labeled-response",
+	capTags:             "message-tags",
+	capMultiPrefix:      "multi-prefix",
+	capPreAway:          "pre-away",
+	capRegistration:     "account-registration",
+	capRedaction:        "message-redaction",
+	capServerTime:       "server-time",
+	capSetname:          "setname",
+	capStandardReplies:  "standard-replies",
+	capUserhostInNames:  "userhost-in-names",
 }
 
 // valuedCaps are those whose value counts.
@@ -281,6 +285,10 @@ func (c *conn) urgently(lines ...string) {
 
 // capsCame does what has to be done where the network does more than before in the middle of a connection.
 func (s *session) capsCame(c *conn, came capSet) {
+	if !c.registered && came.has(capExtendedISupport) { // what holds for nicks and names is known before we have one
+		c.urgently("ISUPPORT")
+		s.startWriter(c)
+	}
 	if !c.ready {
 		return
 	}
@@ -322,6 +330,7 @@ func (s *session) echoWent(c *conn) {
 func (s *session) endCaps(c *conn) {
 	if !c.registered && !c.capsEnded && c.caps.listed && len(c.caps.asked) == 0 && !c.login.early() {
 		c.capsEnded = true
+		s.tellAwayFirst(c)
 		c.urgent = append(c.urgent, "CAP END")
 		s.startWriter(c)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"passerelle/internal/ircd"
 	"passerelle/transports"
 )
 
@@ -203,4 +204,48 @@ func FuzzCaps(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Somebody who is not there when the gateway connects him is not seen to come, where the network lets that be said before.
+func TestPreAway(t *testing.T) {
+	t.Parallel()
+	for caps, before := range map[string]bool{"draft/pre-away": true, "batch": false} {
+		script := ircd.NewScript(t, nil)
+		s, _ := open(t, newTransport(t, Options{Networks: plainNet(script.Addr)}), alice)
+		do(t, s, transports.SetAway{Away: true, Text: "asleep"})
+		do(t, s, transports.Join{Ref: 1, Room: roomOf("#test"), Nick: "alice"})
+		p := script.Accept(t)
+		p.Expect(t, "USER ")
+		p.Send(t, ":irc.test CAP * LS :"+caps)
+		p.Expect(t, "CAP REQ :"+caps)
+		p.Send(t, ":irc.test CAP * ACK :"+caps)
+		want := "CAP END"
+		if before {
+			want = "AWAY :asleep"
+		}
+		if line, err := p.Line(); err != nil || line != want {
+			t.Errorf("%s: got %q, %v, want %q", caps, line, err, want)
+		}
+	}
+}
+
+// What a network says of itself is asked for before it lets anybody in, where it answers then (IRCv3 extended-isupport).
+func TestExtendedISupport(t *testing.T) {
+	t.Parallel()
+	script := ircd.NewScript(t, nil)
+	s, h := open(t, newTransport(t, Options{Networks: plainNet(script.Addr)}), alice)
+	do(t, s, transports.Join{Ref: 1, Room: roomOf("#" + strings.Repeat("x", 40)), Nick: "alice"})
+	p := script.Accept(t)
+	p.Expect(t, "USER ")
+	p.Send(t, ":irc.test CAP * LS :batch draft/extended-isupport")
+	p.Expect(t, "CAP REQ :batch draft/extended-isupport")
+	p.Send(t, ":irc.test CAP * ACK :batch draft/extended-isupport")
+	for _, want := range []string{"ISUPPORT", "CAP END"} {
+		if line, err := p.Line(); err != nil || line != want {
+			t.Fatalf("got %q, %v, want %q", line, err, want)
+		}
+	}
+	p.Send(t, ":irc.test BATCH +a draft/isupport", "@batch=a :irc.test 005 * CHANNELLEN=20 :are supported", ":irc.test BATCH -a",
+		":irc.test 001 alice :hi", ":irc.test 422 alice :none")
+	wantKind(t, await[transports.Done](t, h).Err, transports.BadRequest)
 }

@@ -75,9 +75,11 @@ type conn struct {
 	pinged   time.Time // zero unless an answer is awaited
 	lastUse  time.Time
 	nextCTCP time.Time // when requests of strangers would be answered again if they came one by one
+	nextTold time.Time // the same for whom others invite
 	nextWho  time.Time // zero before the first one
 	deadline time.Time // of reading
 
+	preAway   bool     // it was said before we were let in that the user is away
 	bouncer   bool     // what we are connected to keeps the user in his channels
 	elsewhere []string // channels that it is in and that the user did not join here
 	late      bool     // the deadline of reading passed while we did not read

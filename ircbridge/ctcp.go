@@ -67,16 +67,20 @@ func (s *session) answerCTCP(c *conn, e *girc.Event) {
 }
 
 // mayAnswer counts an answer to a stranger, and reports whether there were not too many.
-func (c *conn) mayAnswer() bool {
+func (c *conn) mayAnswer() bool { return pacedBy(&c.nextCTCP) }
+
+// pacedBy counts something that strangers provoke, and reports whether there was not too much of it. Next is when it would be let through
+// again if it came one by one.
+func pacedBy(next *time.Time) bool {
 	now := time.Now()
-	next := c.nextCTCP
-	if next.Before(now) {
-		next = now
+	at := *next
+	if at.Before(now) {
+		at = now
 	}
-	if next.Sub(now) >= ctcpBurst*ctcpInterval {
+	if at.Sub(now) >= ctcpBurst*ctcpInterval {
 		return false
 	}
-	c.nextCTCP = next.Add(ctcpInterval)
+	*next = at.Add(ctcpInterval)
 	return true
 }
 

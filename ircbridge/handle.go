@@ -70,6 +70,10 @@ func (s *session) handle(c *conn, line string) {
 		if len(e.Params) > 1 && c.isup.casemap.equal(e.Params[1], s.nick) {
 			c.forgetElsewhere(e.Params[0])
 		}
+	case girc.INVITE: // of others (IRCv3 invite-notify)
+		if len(e.Params) > 1 && !c.isup.casemap.equal(e.Params[0], s.nick) && !pacedBy(&c.nextTold) {
+			return
+		}
 	case girc.PRIVMSG:
 		if !self && len(e.Params) > 1 && c.isup.casemap.equal(e.Params[0], s.nick) {
 			c.lastUse = time.Now()

@@ -1,6 +1,7 @@
 package ircbridge
 
 import (
+	"fmt"
 	"testing"
 
 	"passerelle/transports"
@@ -100,6 +101,33 @@ func TestSetname(t *testing.T) {
 		do(t, s, transports.Send{Ref: 3, To: roomOf("#test"), Body: "more"})
 		if got, err := p.Line(); err != nil || got != "PRIVMSG #test :more" {
 			t.Errorf("got %q, %v", got, err)
+		}
+	}
+}
+
+// Who invites without end is not heard without end.
+func TestInvitationsOfOthers(t *testing.T) {
+	t.Parallel()
+	p, _, h := scripted(t, "invite-notify")
+	p.EnterChannel(t, "alice")
+	await[transports.Entered](t, h)
+	for i := range 10 * ctcpBurst {
+		p.Send(t, fmt.Sprintf(":bob!b@h INVITE nick%d #test", i))
+	}
+	p.Send(t, ":bob!b@h PRIVMSG #test :enough")
+	told := 0
+	for {
+		switch e := h.next(t).(type) {
+		case transports.Notice:
+			if told++; told == 1 && (e.Text != "nick0 has been invited by bob" || e.Room != roomOf("#test")) {
+				t.Errorf("got %s", describe(e))
+			}
+			continue
+		case transports.Message:
+			if told == 0 || told > 2*ctcpBurst {
+				t.Errorf("told of %d", told)
+			}
+			return
 		}
 	}
 }

@@ -328,7 +328,7 @@ func (s *session) seen(c *conn, nick string, online bool) bool {
 
 // setAway notes that somebody is away or back. Text is what he says of it.
 func (s *session) setAway(p *watched, away bool, text string) {
-	text = oneLine(plain(text), maxSetting)
+	text = awayWords(text)
 	if !away {
 		text = ""
 	}
