@@ -202,7 +202,9 @@ func TestNothingIsForgottenWhileTheDatabaseIsAway(t *testing.T) {
 		way.Next(f)
 		s.emit(t, roomLine("bob", fmt.Sprint("line ", i)))
 		alice.receive()
-		<-way.Happened()
+		if err := way.Await(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
 	s.emit(t, roomLine("bob", "after"))
 	alice.receive()

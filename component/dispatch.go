@@ -99,6 +99,10 @@ func (u *user) message(in *inbound, e entity, typ string) {
 			room.Groupchat(in.from, root, u.out)
 			return
 		}
+		if u.returning(in.from, in.to.Bare()) {
+			u.refuse(in, transports.NewError(transports.Offline, text.Say(root.Attr("xml:lang"), "The gateway has just been started and is going back into this room. Try again in a moment."), nil))
+			return
+		}
 		u.refuse(in, transports.NewError(transports.NotJoined, "You are not in this room, so your message was not sent. Join it first.", nil))
 	case typ == "groupchat":
 		// XEP-0045 §7.5: "a message of type groupchat to an occupant MUST be refused"; the same goes for what is no room.

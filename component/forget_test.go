@@ -79,9 +79,15 @@ func TestForgetRoom(t *testing.T) {
 	alice.send(`<presence type='unavailable' to='` + goJID + `/alice'/>`)
 	second.send(`<presence type='unavailable' to='` + goJID + `/alice'/>`)
 	<-a.ctx.Done()
-	if _, got := history(w.client("alice@localhost/third"), true); fmt.Sprint(got) != "[four]" {
+	third := w.client("alice@localhost/third")
+	other, got := history(third, true)
+	if fmt.Sprint(got) != "[four]" {
 		t.Errorf("history from the archive: got %s", got)
 	}
+	third.send(`<presence type='unavailable' to='` + goJID + `/alice'/>`)
+	<-other.ctx.Done()
+	carol.send(`<presence type='unavailable' to='` + goJID + `/carol'/>`)
+	<-c.ctx.Done()
 	// Another process knows it as well.
 	w.stop()
 	w.start(w.gateway.opt)

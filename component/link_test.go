@@ -137,24 +137,35 @@ func TestServerRestartFreesGhosts(t *testing.T) {
 	}
 }
 
-// An orderly stop tells everybody, closes the sessions, ends the stream and leaves nobody to be restored.
+// An orderly stop tells everybody, closes the sessions and ends the stream. Who is remembered in his rooms stays there; where nothing is
+// remembered clients are out.
 func TestShutdown(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "p.db")
-	db := openStore(t, path)
-	w := newWorld(t, func(o *Options) { o.Store = db }).connected()
-	alice := w.client("alice@localhost/phone")
-	s := w.enter(alice)
-	w.stop()
-	alice.expect(`<presence type='unavailable' from='#go%irc.example@irc.localhost/alice'><x xmlns='http://jabber.org/protocol/muc#user'><status code='332'/></x></presence>`)
-	if s.ctx.Err() == nil {
-		t.Error("the session is still open")
-	}
-	if errs := w.xmpp.StreamErrors(); len(errs) > 0 {
-		t.Errorf("streams ended badly: %v", errs)
-	}
-	if all, err := db.Occupancies(context.Background(), testDomain); err != nil || len(all) > 0 {
-		t.Errorf("to be restored: %v, %v", all, err)
+	for _, c := range []struct{ name, told string }{
+		{"remembers", `<message type='groupchat' from='#go%irc.example@irc.localhost'><body>*As soon as it runs again you are back in this room.</body></message>`},
+		{"forgets", `<presence type='unavailable' from='#go%irc.example@irc.localhost/alice'><x xmlns='http://jabber.org/protocol/muc#user'><status code='332'/></x></presence>`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var db *store.DB
+			if c.name == "remembers" {
+				db = openStore(t, filepath.Join(t.TempDir(), "p.db"))
+			}
+			w := newWorld(t, func(o *Options) { o.Store = db }).connected()
+			alice := w.client("alice@localhost/phone")
+			s := w.enter(alice)
+			w.stop()
+			alice.expect(c.told)
+			if s.ctx.Err() == nil {
+				t.Error("the session is still open")
+			}
+			if errs := w.xmpp.StreamErrors(); len(errs) > 0 {
+				t.Errorf("streams ended badly: %v", errs)
+			}
+			if db != nil {
+				waitOccupancies(t, w, 1)
+			}
+		})
 	}
 }
 
@@ -200,7 +211,11 @@ func TestRestoreAfterCrash(t *testing.T) {
 	opt := w.gateway.opt
 	opt.Server = w.xmpp.Addr()
 	w.start(opt)
-	bob.expect(`<message type='groupchat' from='#quiet%irc.example@irc.localhost'><body>The gateway was restarted. Going back into this room.</body></message>`)
+	bob.expect(`<message type='groupchat' from='#quiet%irc.example@irc.localhost'/>`)
+	bob.send(`<iq type='get' id='still' to='#quiet%irc.example@irc.localhost/bob'><ping xmlns='urn:xmpp:ping'/></iq>`)
+	bob.expect(`<iq type='result' id='still'/>`)
+	bob.send(`<message type='groupchat' id='early' to='#quiet%irc.example@irc.localhost'><body>there?</body></message>`)
+	bob.expect(`<message type='error' id='early'><error type='wait'/></message>`)
 	s := w.session()
 	j := next[transports.Join](t, s)
 	if s.user.Local != "bob" || j.Password != "key" || j.Nick != "bob" || !j.Lasting {

@@ -167,7 +167,7 @@ func TestArchiveSurvivesRestart(t *testing.T) {
 	}
 	w.stop()
 	w = archiveWorld(t, db)
-	alice = w.client("alice@localhost/phone")
+	alice = w.client("alice@localhost/tablet") // the phone is gone
 	first := alice.page(goJID, "")
 	if len(first) != mamPage {
 		t.Fatalf("the first page has %d lines", len(first))

@@ -177,8 +177,8 @@ type restoring struct {
 	nick, password string
 }
 
-// restore brings everybody back. First each client is told; where it is gone, its server returns the message and the client is
-// forgotten before anything is done for it.
+// restore brings everybody back. First each client gets a message without words; where it is gone, its server returns that and the client
+// is forgotten before anything is done for it.
 func (g *Gateway) restore(all []restoring, known map[transports.Address]idleness) {
 	if len(all) > 0 {
 		g.log.Info("bringing users back into their rooms", "rooms", len(all))
@@ -211,9 +211,17 @@ func (u *user) announceRestore(r restoring) {
 	if r.client.IsBare() {
 		return
 	}
-	u.out.Stanzas.Start("message").JID("from", u.roomAddress(r)).JID("to", r.client).Attr("type", "groupchat").Attr("id", newID()).
-		Start("body").Text("The gateway was restarted. Going back into this room.").End().
-		End()
+	u.out.Stanzas.Start("message").JID("from", u.roomAddress(r)).JID("to", r.client).Attr("type", "groupchat").Attr("id", newID()).End()
+}
+
+// returning reports whether a client is on its way back into a room.
+func (u *user) returning(client, room transports.Address) bool {
+	for r := range u.restoring {
+		if r.client == client && r.room == room.Local {
+			return true
+		}
+	}
+	return false
 }
 
 func (u *user) roomAddress(r restoring) transports.Address {

@@ -138,6 +138,9 @@ func (u *user) pong(in *inbound, e entity) {
 
 // isOwn reports whether a request is for the occupant that the client itself is.
 func (u *user) isOwn(in *inbound, e entity) bool {
+	if e.kind == entityOccupant && u.returning(in.from, in.to.Bare()) {
+		return true // XEP-0410 §3.2: it need not join again
+	}
 	room := u.networks[e.target.Network].room(e.target.ID)
 	return e.kind == entityOccupant && room != nil && room.Has(in.from) && room.Nick() == in.to.Resource
 }

@@ -2,10 +2,13 @@ package component
 
 import (
 	"context"
+	"log/slog"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"passerelle/internal/xmpptest"
 	"passerelle/store"
 	"passerelle/transports"
 )
@@ -268,6 +271,60 @@ func TestStayingAfterRestart(t *testing.T) {
 			}
 			if all := waitOccupancies(t, w, tt.left); tt.left > 0 && all[0].Nick != "alice" {
 				t.Errorf("remembered as %s", all[0].Nick)
+			}
+		})
+	}
+}
+
+// Who stays in a room and has a client in it at the restart is brought back once, and the client is told, whichever of the two was there first.
+func TestStayingWithClientAfterRestart(t *testing.T) {
+	t.Parallel()
+	for _, first := range []string{"phone", ""} {
+		t.Run(first, func(t *testing.T) {
+			t.Parallel()
+			at := now()
+			db, err := store.Open(t.Context(), store.Options{
+				Path: filepath.Join(t.TempDir(), "p.db"), Key: make([]byte, 32), Log: slog.New(slog.DiscardHandler),
+				Now: func() time.Time { at = at.Add(time.Second); return at },
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = db.Close() })
+			for _, resource := range []string{first, strings.TrimPrefix("phone", first)} {
+				if err := db.Write(context.Background(), func(tx *store.Tx) error {
+					return tx.Occupy(store.Occupancy{
+						UserID: store.UserID{Domain: testDomain, JID: "alice@localhost"}, Resource: resource, Room: "#go%irc.example", Nick: "alice",
+					})
+				}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w := newWorld(t, func(o *Options) {
+				o.Store, o.AlwaysOn.Policy, o.Server = db, StayDefault, "127.0.0.1:1" // alice logs in first
+			})
+			w.stop()
+			alice := w.client("alice@localhost/phone")
+			opt := w.gateway.opt
+			opt.Server = w.xmpp.Addr()
+			w.start(opt)
+			s := w.session()
+			s.emit(t, entered(next[transports.Join](t, s)))
+			for said := false; !said; {
+				body := alice.receive().Child(xmpptest.NSClient, "body")
+				said = body != nil && strings.Contains(body.Text(), "you are back in this room")
+			}
+			alice.send(`<message type='groupchat' to='` + goJID + `'><body>once</body></message>`)
+			for sent := false; !sent; {
+				select {
+				case r := <-s.requests:
+					if _, again := r.(transports.Join); again {
+						t.Errorf("joined once more with %+v", r)
+					}
+					_, sent = r.(transports.Send)
+				case <-time.After(testWait):
+					t.Fatal("nothing was sent")
+				}
 			}
 		})
 	}

@@ -11,6 +11,7 @@ import (
 
 	"passerelle/component/muc"
 	"passerelle/component/stanza"
+	"passerelle/internal/text"
 	"passerelle/transports"
 )
 
@@ -339,22 +340,27 @@ func (u *user) perform() {
 	}
 }
 
-// shutdown tells the user's clients that the gateway stops and closes his sessions.
+// shutdown tells the user's clients that the gateway stops and closes his sessions. Mostly it is about to run again, in a newer version:
+// where it remembers who is in which room, clients stay there as after a crash.
 func (u *user) shutdown() {
 	u.stopped = true
 	for _, n := range u.networks {
 		for _, r := range n.rooms {
-			r.Shutdown("The gateway is being stopped. Join again in a moment.", u.out)
+			if u.g.opt.Store == nil {
+				r.Shutdown(text.Say(u.lang, "The gateway is being stopped. Join again in a moment."), u.out)
+				continue
+			}
+			r.Suspend(transports.NewError(transports.Offline, text.Say(u.lang, "The gateway is being restarted or stopped. As soon as it runs again you are back in this room."), nil), u.out)
 		}
 		n.close("gateway stopped")
 	}
 }
 
-// sayInRooms shows text in every room that the user is in.
-func (u *user) sayInRooms(text string) {
+// sayInRooms shows something in every room that the user is in.
+func (u *user) sayInRooms(said string) {
 	for _, n := range u.networks {
 		for _, r := range n.rooms {
-			r.Say(text, u.out)
+			r.Say(said, u.out)
 		}
 	}
 }

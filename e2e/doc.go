@@ -43,6 +43,7 @@
 //	irc bob close           it disconnects without a word
 //
 //	gateway kill            the program is killed, as by a crash, and the XMPP server has noticed
+//	gateway stop            it is stopped in order, and the XMPP server has noticed
 //	gateway remembers 2     its database knows of two clients in rooms, so that a crash cannot make it forget them
 //	gateway ages 3          while it is killed: all messages in its database are three days older, and when its users were seen
 //	                        is three days longer ago

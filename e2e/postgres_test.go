@@ -47,7 +47,9 @@ func TestPostgres(t *testing.T) {
 					t.Fatal(err)
 				}
 				way.Next(realservers.PostgresNoReply)
-				<-way.Happened()
+				if err := way.Await(t.Context()); err != nil {
+					t.Fatal(err)
+				}
 				stop()
 				w.report("")
 				w.complete()

@@ -52,20 +52,25 @@ func holdProfanity(p *party) {
 	p.irc("<", ":bob!* TOPIC #go :all about go")
 	screen.await(ctx, `^\S+ ! \*bob has set the room subject: all about go`)
 
-	// It stays in the room when the gateway crashes and comes back.
+	// It stays in the room when the gateway crashes or is stopped in order, and comes back.
 	if err := poll(ctx, func() error { return p.gateway.remembers(ctx, "1") }); err != nil {
 		t.Fatal(err)
 	}
-	p.gateway.Kill()
-	p.irc("<", ":ally!* QUIT *")
-	if err := p.gateway.Restart(ctx); err != nil {
-		t.Fatal(err)
+	for _, end := range []struct {
+		how func()
+		say string
+	}{{func() { p.gateway.Kill() }, "crash"}, {func() { p.gateway.process.Stop() }, "stop"}} {
+		end.how()
+		p.irc("<", ":ally!* QUIT *")
+		if err := p.gateway.Restart(ctx); err != nil {
+			t.Fatal(err)
+		}
+		p.irc("<", ":ally!* JOIN *#go")
+		p.irc(">", "PRIVMSG #go :back after the "+end.say+"?")
+		screen.await(ctx, `^\S+ - bob: back after the `+end.say+`\?`)
+		do("so it seems, after the "+end.say, `^\S+ - ally: so it seems, after the `+end.say)
+		p.irc("<", ":ally!* PRIVMSG #go :so it seems, after the "+end.say)
 	}
-	p.irc("<", ":ally!* JOIN *#go")
-	p.irc(">", "PRIVMSG #go :back again?")
-	screen.await(ctx, `^\S+ - bob: back again\?`)
-	do("so it seems", `^\S+ - ally: so it seems`)
-	p.irc("<", ":ally!* PRIVMSG #go :so it seems")
 
 	do("/nick alyssa", ` alyssa$`) // in the list of those who are there
 	p.irc("<", ":ally!* NICK *alyssa")

@@ -129,6 +129,9 @@ func (r *runner) run(ctx context.Context, s step) error {
 		return r.gateway.set(table, line)
 	case s.verb == "reload":
 		return r.gateway.reload(ctx)
+	case s.verb == "stop":
+		r.gateway.process.Stop()
+		return r.awaitGateway(ctx, false)
 	case s.actor == actorGateway:
 		if err := r.control(ctx, r.gateway, s.verb); err != nil || s.verb == "restart" {
 			return err

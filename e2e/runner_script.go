@@ -18,7 +18,7 @@ type step struct {
 	line  int    // in the script
 	text  string // as it is written, for people
 	actor string // "alice", "irc bob", "gateway", "operator", "web"
-	verb  string // "login", ">", "<", "<*", "<!", "<~", "close", "kill", "restart", "reload", "remembers", "ages", "set"
+	verb  string // "login", ">", "<", "<*", "<!", "<~", "close", "stop", "kill", "restart", "reload", "remembers", "ages", "set"
 	arg   string
 }
 
@@ -149,7 +149,7 @@ func (s *step) check(known map[string]bool) error {
 	}
 	switch s.actor {
 	case actorGateway:
-		verbs = []string{"kill", "restart", "reload", "remembers", "ages", "set"}
+		verbs = []string{"stop", "kill", "restart", "reload", "remembers", "ages", "set"}
 	case actorXMPP, actorIRC, actorService:
 		verbs = []string{"kill", "restart"}
 	case actorWeb:

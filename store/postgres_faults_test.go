@@ -34,12 +34,16 @@ func TestCommitWithoutReply(t *testing.T) {
 	write(t, db, touch(1))
 	way.Next(realservers.PostgresNoReply)
 	write(t, db, touch(2)) // it was made
-	<-way.Happened()
+	if err := way.Await(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	way.Next(realservers.PostgresNoAsk)
 	if err := db.Write(t.Context(), touch(3)); err == nil || errors.Is(err, ErrUnknown) {
 		t.Errorf("a write that was not made: got %v, want an error", err)
 	}
-	<-way.Happened()
+	if err := way.Await(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	write(t, db, touch(4))
 	if got, want := jids(t, db, testDomain), []string{user(1).JID, user(2).JID, user(4).JID}; !slices.Equal(got, want) {
 		t.Errorf("users: got %q, want %q", got, want)
@@ -55,7 +59,9 @@ func TestCommitAcrossCrash(t *testing.T) {
 	way.Next(realservers.PostgresNoReply)
 	answer := make(chan error, 1)
 	go func() { answer <- db.Write(t.Context(), touch(2)) }()
-	<-way.Happened()
+	if err := way.Await(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	server.Kill()
 	for { // the connection that the commit broke may be made anew before the end of the server
 		err := db.Write(t.Context(), touch(3))

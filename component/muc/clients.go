@@ -53,8 +53,11 @@ func (r *Room) Restore(from transports.Address, nick, password string, out *Out)
 	if r.client(from) != nil {
 		return
 	}
-	r.returns = !r.entered
+	r.returns = r.returns || !r.entered
 	r.join(client{addr: from, want: nick, restored: true, asked: historyRequest{stanzas: 0, set: true}}, password, out)
+	if c := r.client(from); c.in { // that he is back was said before it came
+		r.sayTo(c, restartText, out)
+	}
 }
 
 func (r *Room) join(c client, password string, out *Out) {

@@ -239,6 +239,13 @@ func (r *Room) Shutdown(text string, out *Out) {
 	}
 }
 
+// Suspend tells every client that the gateway goes down and that it is in the room again as soon as it is back; what waits for the network
+// fails with that.
+func (r *Room) Suspend(why *transports.Error, out *Out) {
+	r.failPending(why, out)
+	r.Say(why.Text, out)
+}
+
 // state tells the clients that the link to the network went or came back.
 func (r *Room) state(e transports.State, out *Out) {
 	err := transports.AsError(e.Err)

@@ -2,6 +2,7 @@ package muc
 
 import (
 	"fmt"
+	"slices"
 
 	"passerelle/transports"
 )
@@ -39,6 +40,9 @@ func (r *Room) Return(nick, password string, out *Out) {
 	r.returns = true
 	if password != "" {
 		r.password = password
+	}
+	if slices.ContainsFunc(r.clients, func(c client) bool { return c.restored }) {
+		return // for which it was asked already
 	}
 	out.Requests = append(out.Requests, Ask{Room: r, Request: transports.Join{Room: r.opt.Target, Nick: nick, Password: password, Lasting: true}})
 }

@@ -1,6 +1,7 @@
 package realservers
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ type PostgresWay struct {
 	dir    string
 
 	mu       sync.Mutex
+	closed   bool
 	next     PostgresFault
 	hanging  chan struct{} // closed when it carries again; nil while it does
 	happened chan struct{} // capacity 1
@@ -67,15 +69,24 @@ func NewPostgresWay(p *Postgres) (*PostgresWay, error) {
 	return w, nil
 }
 
-// Next has something happen to the next commit. Happened tells when.
+// Next has something happen to the next commit. Await tells when.
 func (w *PostgresWay) Next(f PostgresFault) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.next = f
 }
 
-// Happened gets a value each time that something happened to a commit.
-func (w *PostgresWay) Happened() <-chan struct{} { return w.happened }
+// Await waits until something has happened to a commit.
+func (w *PostgresWay) Await(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, startTime, errors.New("there was no commit"))
+	defer cancel()
+	select {
+	case <-w.happened:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
 
 // Hang has the way carry nothing, without anybody being told, until Mend.
 func (w *PostgresWay) Hang() {
@@ -101,6 +112,7 @@ func (w *PostgresWay) Close() error {
 	err := w.listener.Close()
 	w.Mend()
 	w.mu.Lock()
+	w.closed = true
 	for conn := range w.conns {
 		_ = conn.Close() // as somebody cuts a cable
 	}
@@ -118,8 +130,12 @@ func (w *PostgresWay) carry(client net.Conn) {
 	}
 	defer server.Close()
 	w.mu.Lock()
+	closed := w.closed
 	w.conns[client], w.conns[server] = struct{}{}, struct{}{}
 	w.mu.Unlock()
+	if closed {
+		return
+	}
 	defer func() {
 		w.mu.Lock()
 		delete(w.conns, client)
