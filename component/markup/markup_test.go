@@ -373,3 +373,25 @@ func check(t *testing.T, text string, spans []transports.Span) {
 		t.Fatalf("%d spans in %q", len(spans), text)
 	}
 }
+
+// BenchmarkAppend is what a line with a look costs more than others: one of the usual kind, and the worst that fits into a line.
+func BenchmarkAppend(b *testing.B) {
+	worst := strings.Repeat("*a ", 170)
+	for name, line := range map[string]struct {
+		text  string
+		spans []transports.Span
+	}{
+		"usual": {"bob pushed 3 commits to main", []transports.Span{{From: 0, To: 3, Look: transports.Look{Style: transports.StyleBold}}, {From: 24, To: 28, Look: transports.Look{Fore: transports.RGB(0xff)}}}},
+		"worst": {worst, paint(worst, []byte{1, 2, 4, 8, 64})},
+	} {
+		b.Run(name, func(b *testing.B) {
+			var out stanza.Builder
+			b.ReportAllocs()
+			for b.Loop() {
+				out.Reset()
+				Append(&out, "", line.text, line.spans, ShowStyling)
+			}
+			b.ReportMetric(float64(len(out.Bytes())), "B/line")
+		})
+	}
+}

@@ -17,11 +17,14 @@ func writeStyling(text string, spans []transports.Span) string {
 	}
 	lo, _ := quoted(text, maxQuotes)
 	before := readMarks(nil, text, lo, len(text), 0)
-	var signed []mark
-	for _, m := range runs(text, spans, lo) {
-		tried := append(slices.Clone(signed), m)
-		if says(text, lo, tried, before) {
-			signed = tried
+	signed := runs(text, spans, lo)
+	if !says(text, lo, signed, before) { // then those that can be said together
+		all := signed[:min(len(signed), maxTried)]
+		signed = nil
+		for _, m := range all {
+			if tried := append(slices.Clone(signed), m); says(text, lo, tried, before) {
+				signed = tried
+			}
 		}
 	}
 	said, _ := sign(text, signed)

@@ -9,10 +9,12 @@ import (
 	"passerelle/transports"
 )
 
-// Bounds of signs: how deep quotations are looked into, and how many pieces of a text get signs.
+// Bounds of signs: how deep quotations are looked into, how many pieces of a text get signs, and how many of those that cannot all have them are
+// tried one by one.
 const (
 	maxQuotes = 16
 	maxSigned = 32
+	maxTried  = 8
 )
 
 // fence begins a preformatted block, and ends it (XEP-0393 §5.1.2).
@@ -90,7 +92,12 @@ func closing(line string, from, hi int) int {
 }
 
 // isSpace reports whether XEP-0393 §4 takes r for white space.
-func isSpace(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Z, r) }
+func isSpace(r rune) bool {
+	if r < utf8.RuneSelf {
+		return r == ' ' || '\t' <= r && r <= '\r'
+	}
+	return unicode.IsSpace(r) || unicode.Is(unicode.Z, r)
+}
 
 // spaceAt reports whether s begins with white space or is empty.
 func spaceAt(s string) bool {

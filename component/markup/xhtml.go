@@ -1,7 +1,6 @@
 package markup
 
 import (
-	"fmt"
 	"strings"
 
 	"passerelle/component/stanza"
@@ -50,11 +49,13 @@ func appendXHTML(b *stanza.Builder, text string, spans []transports.Span) {
 
 // appendText writes character data whose white space is seen as it is: of several spaces XHTML shows one, and none at the beginning of a line.
 func appendText(b *stanza.Builder, text string, space bool) bool {
-	for i, line := range strings.Split(text, "\n") {
-		if i > 0 {
+	first := true
+	for line := range strings.SplitSeq(text, "\n") {
+		if !first {
 			b.Start("br").End()
 			space = true
 		}
+		first = false
 		for line != "" {
 			n := 0
 			for n < len(line) && (line[n] != ' ' || !space) {
@@ -73,34 +74,46 @@ func appendText(b *stanza.Builder, text string, space bool) bool {
 
 // css are the styles of a look (XEP-0071 §6.6).
 func css(l transports.Look) string {
-	var all []string
-	add := func(name, value string) { all = append(all, name+": "+value) }
+	var b []byte
+	add := func(name, value string) {
+		if len(b) > 0 {
+			b = append(b, "; "...)
+		}
+		b = append(append(append(b, name...), ": "...), value...)
+	}
 	if l.Style.Has(transports.StyleBold) {
 		add("font-weight", "bold")
 	}
 	if l.Style.Has(transports.StyleItalic) {
 		add("font-style", "italic")
 	}
-	var lines []string
-	if l.Style.Has(transports.StyleUnderline) {
-		lines = append(lines, "underline")
-	}
-	if l.Style.Has(transports.StyleStrike) {
-		lines = append(lines, "line-through")
-	}
-	if lines != nil {
-		add("text-decoration", strings.Join(lines, " "))
+	switch under, through := l.Style.Has(transports.StyleUnderline), l.Style.Has(transports.StyleStrike); {
+	case under && through:
+		add("text-decoration", "underline line-through")
+	case under:
+		add("text-decoration", "underline")
+	case through:
+		add("text-decoration", "line-through")
 	}
 	if l.Style.Has(transports.StyleMono) {
 		add("font-family", "monospace")
 	}
 	if l.Fore != 0 {
-		add("color", fmt.Sprintf("#%06x", l.Fore.RGB()))
+		add("color", hex(l.Fore))
 	}
 	if l.Back != 0 {
-		add("background-color", fmt.Sprintf("#%06x", l.Back.RGB()))
+		add("background-color", hex(l.Back))
 	}
-	return strings.Join(all, "; ")
+	return string(b)
+}
+
+func hex(c transports.Colour) string {
+	const digits = "0123456789abcdef"
+	b := []byte("#000000")
+	for i := range 6 {
+		b[6-i] = digits[c.RGB()>>(4*i)&15]
+	}
+	return string(b)
 }
 
 // Payload is what Append writes.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"passerelle/component/downgrade"
@@ -344,7 +345,16 @@ func Styled(m *stanza.Element, t downgrade.Text, wants func() markup.Settings) *
 	if t.Said == "" || t.Corrects != "" {
 		return nil
 	}
-	return markup.Read(m, t.Body, t.Action, wants)
+	lead, ok := strings.CutSuffix(t.Body, t.Said) // whom a reply is to
+	if !ok || lead == "" {
+		return markup.Read(m, t.Body, t.Action, wants)
+	}
+	s := markup.Read(m, t.Said, false, wants)
+	if s != nil {
+		s.Spans = transports.CutSpans(s.Spans, 0, len(s.Text), len(lead))
+		s.Text = lead + s.Text
+	}
+	return s
 }
 
 func (r *Room) formatting() markup.Settings {
