@@ -85,6 +85,7 @@ type keepItem struct {
 	number  int64              // of the line in its channel; 0 of one that is for the user alone
 	room    *store.RoomLine    // a new one; nil for one that another user heard before
 	private *store.PrivateLine // instead of all that
+	retract *store.Retraction  // a line that was queued before, or long ago, which was taken back
 	refused string             // id of one that was queued before, which the network did not deliver after all: it goes
 	heard   bool               // the user may read it
 	barrier *barrier
@@ -172,6 +173,8 @@ func (i *keepItem) size() int {
 		return len(i.room.Stanza)
 	case i.private != nil:
 		return len(i.private.Stanza)
+	case i.retract != nil:
+		return len(i.retract.Stanza)
 	}
 	return 0
 }
@@ -183,6 +186,8 @@ func (i *keepItem) check() error {
 		return i.room.Check()
 	case i.private != nil:
 		return i.private.Check()
+	case i.retract != nil:
+		return i.retract.Check()
 	}
 	return nil
 }
@@ -310,7 +315,7 @@ func (h *hearer) Keep(k muc.Kept) string {
 	}
 	if h.lost.Swap(false) {
 		id := newID()
-		h.offer(keepItem{hearer: h, heard: true, room: h.line(id, "", now(), h.a.render(func(b *stanza.Builder) {
+		h.offer(keepItem{hearer: h, heard: true, room: h.line(id, "", "", now(), h.a.render(func(b *stanza.Builder) {
 			b.Start("message").Attr("id", id).Attr("type", "groupchat").Start("body").Text(lostText).End().End()
 		}))})
 	}
@@ -318,7 +323,7 @@ func (h *hearer) Keep(k muc.Kept) string {
 	defer h.room.mu.Unlock()
 	if k.How == muc.KeepOwn {
 		id := newID()
-		h.offer(keepItem{hearer: h, heard: true, room: h.line(id, k.Nick(), k.Event.Time, h.message(&k, id))})
+		h.offer(keepItem{hearer: h, heard: true, room: h.line(id, k.Nick(), k.NetworkID(), k.Event.Time, h.message(&k, id))})
 		return id
 	}
 	if k.How == muc.KeepPart && h.room.channel.Alone() {
@@ -327,12 +332,17 @@ func (h *hearer) Keep(k muc.Kept) string {
 	heard := h.room.channel.Hear(&h.session, archiveLine(&k))
 	item := keepItem{hearer: h, number: heard.Number, heard: k.How == muc.KeepHeard}
 	if heard.New {
-		item.room = h.line(heard.ID, k.Nick(), k.Event.Time, h.message(&k, heard.ID))
+		item.room = h.line(heard.ID, k.Nick(), k.NetworkID(), k.Event.Time, h.message(&k, heard.ID))
 	} else if !item.heard {
 		return heard.ID
 	}
 	h.offer(item)
 	return heard.ID
+}
+
+// Retract implements muc.Archive.
+func (h *hearer) Retract(id, message string) {
+	h.a.offer(keepItem{retract: &store.Retraction{User: h.id, ID: id, Stanza: message}})
 }
 
 // Withdraw implements muc.Archive.
@@ -344,11 +354,11 @@ func (h *hearer) offer(item keepItem) {
 	}
 }
 
-func (h *hearer) line(id, nick string, at time.Time, xml string) *store.RoomLine {
+func (h *hearer) line(id, nick, networkID string, at time.Time, xml string) *store.RoomLine {
 	if at.IsZero() {
 		at = now()
 	}
-	return &store.RoomLine{Domain: h.a.domain, Room: h.room.name, ID: id, Time: at, Nick: nick, Stanza: xml}
+	return &store.RoomLine{Domain: h.a.domain, Room: h.room.name, ID: id, Time: at, Nick: nick, Stanza: xml, NetworkID: networkID}
 }
 
 func (h *hearer) message(k *muc.Kept, id string) string {
@@ -376,6 +386,9 @@ func archiveLine(k *muc.Kept) archive.Line {
 	}
 	if e.Clocked {
 		l.Time = e.Time
+	}
+	if bare := k.Bare(); bare != "" { // nothing but what it says of another one
+		l.Text = "\x00r" + bare
 	}
 	switch { // what kind of message it is, in front, where no text of a network can have it
 	case k.Subject():

@@ -104,10 +104,13 @@ func (a *archiver) keep(items []keepItem) bool {
 	var rooms []store.RoomLine
 	var private []store.PrivateLine
 	var refused []string
+	var retracted []*store.Retraction
 	for i := range items {
 		switch {
 		case items[i].refused != "":
 			refused = append(refused, items[i].refused)
+		case items[i].retract != nil:
+			retracted = append(retracted, items[i].retract)
 		case items[i].private != nil:
 			private = append(private, *items[i].private)
 		case items[i].room != nil:
@@ -126,6 +129,11 @@ func (a *archiver) keep(items []keepItem) bool {
 		}
 		if err = tx.DeleteLines(refused); err != nil {
 			return err
+		}
+		for _, r := range retracted {
+			if err = tx.Retract(*r); err != nil {
+				return err
+			}
 		}
 		touched = place(items, ids)
 		if len(a.pending)+len(touched) > fewReaders {

@@ -107,17 +107,20 @@ func ownSettings(kind transports.TargetKind, stays bool) []transports.Field {
 			{Name: fieldRecord, Label: "Archive what is said", Type: transports.FieldBool, Values: []string{choiceTrue}},
 			{Name: SettingDays, Label: "Days after which what is archived for you is deleted"},
 			{Name: SettingPersistent, Label: "Stay in all rooms while you are away", Type: transports.FieldBool, Values: []string{strconv.FormatBool(stays)}},
+			{Name: SettingTyping, Label: "Let others see when you are writing", Type: transports.FieldBool, Values: []string{choiceTrue}},
 		}
 	case transports.TargetNetwork:
 		return []transports.Field{
 			{Name: SettingHistory, Label: "Lines of history when you enter a room here; empty for as many as elsewhere"},
 			{Name: SettingPersistent, Label: "Stay in rooms here while you are away", Type: transports.FieldChoice, Values: unset, Options: inherits},
+			{Name: SettingTyping, Label: "Let others here see when you are writing", Type: transports.FieldChoice, Values: unset, Options: inherits},
 		}
 	default:
 		return []transports.Field{
 			{Name: fieldRecord, Label: "Archive what is said here", Type: transports.FieldChoice, Values: unset, Options: inherits},
 			{Name: SettingDays, Label: "Days after which what is archived of this room for you is deleted; empty for as many as elsewhere"},
 			{Name: SettingPersistent, Label: "Stay in this room while you are away", Type: transports.FieldChoice, Values: unset, Options: inherits},
+			{Name: SettingTyping, Label: "Let others here see when you are writing", Type: transports.FieldChoice, Values: unset, Options: inherits},
 		}
 	}
 }
@@ -382,8 +385,8 @@ func (u *user) settingsSaved(scope string, prefs *archivePrefs, changes []settin
 		if r != nil && slices.Contains(numberSettings[:], c.name) {
 			setNumber(&r.numbers, number{c.name, scope}, c.value)
 		}
-		if r != nil && slices.Contains(formattingSettings[:], c.name) {
-			setFormatting(&r.formatting, number{c.name, scope}, c.value)
+		if r != nil && slices.Contains(choiceSettings[:], c.name) {
+			setChoice(&r.choices, number{c.name, scope}, c.value)
 		}
 		switch c.name {
 		case SettingDays:

@@ -222,6 +222,8 @@ func (u *user) openRoom(t transports.Target, addr transports.Address) (*muc.Room
 		OccupantID: func(p *transports.Person) string { return u.g.occupantIDs.id(t, p) },
 		History:    func() (int, time.Time) { return u.historyLength(t), u.archivedSince(t) },
 		Formatting: func() markup.Settings { return u.formatting(t) },
+		Features:   func() transports.Features { return n.session.Features(t) },
+		MayType:    func() bool { return u.typesTo(t) },
 	})
 	if n.rooms == nil {
 		n.rooms = make(map[string]*muc.Room)

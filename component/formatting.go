@@ -11,8 +11,8 @@ const (
 	SettingSendFormatting = "send_formatting"
 )
 
-// formattingSettings are the names of those settings.
-var formattingSettings = [...]string{SettingShowFormatting, SettingSendFormatting}
+// choiceSettings are the names of settings that traffic depends on and that are words.
+var choiceSettings = [...]string{SettingShowFormatting, SettingSendFormatting, SettingTyping}
 
 // Values of those settings, the first one being the default.
 var (
@@ -43,37 +43,37 @@ func formattingFields(inherits bool) []transports.Field {
 	return fields
 }
 
-// readFormatting reads what is set of them, by name and scope; nil where nothing is.
-func readFormatting(set map[string]map[string]string) map[number]string {
-	var formatting map[number]string
-	for _, name := range formattingSettings {
+// readChoices reads what is set of choiceSettings, by name and scope; nil where nothing is.
+func readChoices(set map[string]map[string]string) map[number]string {
+	var choices map[number]string
+	for _, name := range choiceSettings {
 		for scope, value := range set[name] {
-			setFormatting(&formatting, number{name, scope}, value)
+			setChoice(&choices, number{name, scope}, value)
 		}
 	}
-	return formatting
+	return choices
 }
 
-// setFormatting notes a setting, which the empty value unsets. The map is nil as long as nothing is set.
-func setFormatting(formatting *map[number]string, key number, value string) {
+// setChoice notes a setting, which the empty value unsets. The map is nil as long as nothing is set.
+func setChoice(choices *map[number]string, key number, value string) {
 	if value == "" {
-		delete(*formatting, key)
+		delete(*choices, key)
 		return
 	}
-	if *formatting == nil {
-		*formatting = make(map[number]string)
+	if *choices == nil {
+		*choices = make(map[number]string)
 	}
-	(*formatting)[key] = value
+	(*choices)[key] = value
 }
 
 // formatting is what the user wants of how text looks in a room, or with somebody where it is none.
 func (u *user) formatting(in transports.Target) markup.Settings {
-	if u.relations == nil || len(u.relations.formatting) == 0 {
+	if u.relations == nil || len(u.relations.choices) == 0 {
 		return markup.Settings{}
 	}
 	chosen := func(name string, options []transports.Option) int {
 		for _, on := range []transports.Target{in, {Kind: transports.TargetNetwork, Network: in.Network}, {}} {
-			value := u.relations.formatting[number{name, u.g.scope(on)}]
+			value := u.relations.choices[number{name, u.g.scope(on)}]
 			for i := range options {
 				if options[i].Value == value {
 					return i

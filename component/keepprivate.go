@@ -33,7 +33,7 @@ func (n *network) keepSent(to transports.Target, m *stanza.Element) *store.Priva
 }
 
 // keepHeard keeps what somebody said to the user alone, under the id that it is shown with. It reports whether it is kept.
-func (n *network) keepHeard(e transports.Message, id string) bool {
+func (n *network) keepHeard(e transports.Message, id string, content func(*stanza.Builder, markup.Show)) bool {
 	contact := n.contactAddress(e.From.Nick)
 	if n.u.g.archive == nil || e.Services || !n.u.keeps(contact) {
 		return false
@@ -46,9 +46,9 @@ func (n *network) keepHeard(e transports.Message, id string) bool {
 		return false
 	}
 	return n.u.g.archive.offerPrivate(&store.PrivateLine{
-		Owner: n.u.g.userID(n.u.jid), With: contact.Local, ID: id, Time: at, Stanza: n.u.g.archive.render(func(b *stanza.Builder) {
+		Owner: n.u.g.userID(n.u.jid), With: contact.Local, ID: id, Time: at, NetworkID: e.ID, Stanza: n.u.g.archive.render(func(b *stanza.Builder) {
 			b.Start("message").Attr("id", id).Attr("type", "chat")
-			markup.Append(b, muc.Prefix(&e), e.Body, e.Spans, markup.ShowXHTML)
+			content(b, markup.ShowXHTML)
 			if now().Sub(at) > muc.FarPast {
 				muc.Delay(b, contact, at)
 			}

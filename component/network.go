@@ -39,6 +39,8 @@ type network struct {
 	present map[string]transports.Presence
 	// talk is the end of the private conversations, for messages that refer to others.
 	talk []talkLine
+	// buried are stanza ids of private messages that were taken back of late, of which the archive may not know yet.
+	buried []string
 }
 
 // privateSend is a message to a person that the network has not taken yet.
@@ -48,6 +50,8 @@ type privateSend struct {
 	receipt  bool // the client wants to know when it was taken
 	inRoom   bool // it was written to an occupant
 	text     downgrade.Text
+	netIDs   []string           // of the parts that the network has
+	aside    bool               // it says nothing, but puts something to an earlier message or takes one back
 	taken    bool               // the network has it; it may still say that it could not deliver it
 	kept     *store.PrivateLine // for the archive, once it is taken; nil where it is not to be kept
 }
@@ -223,6 +227,24 @@ func (u *user) event(ev networkEvent) {
 			return
 		}
 		n.toRoom(e.Room, e)
+	case transports.Typing:
+		if e.Room == (transports.Target{}) {
+			n.typing(e)
+			return
+		}
+		n.toRoom(e.Room, e)
+	case transports.Reacted:
+		if e.Room == (transports.Target{}) {
+			n.reacted(e)
+			return
+		}
+		n.toRoom(e.Room, e)
+	case transports.Redacted:
+		if e.Room == (transports.Target{}) {
+			n.redacted(e)
+			return
+		}
+		n.toRoom(e.Room, e)
 	case transports.Told:
 		n.answered(e.Ref, e, nil)
 	case transports.Enquired:
@@ -310,6 +332,9 @@ func (n *network) toRooms(e transports.Event) {
 func (n *network) done(e transports.Done) {
 	if p, ok := n.private[e.Ref]; ok {
 		delete(n.private, e.Ref)
+		if e.Err == nil && p.aside {
+			n.referred(p)
+		}
 		if err := transports.AsError(e.Err); err != nil {
 			if p.taken && p.kept != nil { // nobody heard it
 				n.u.g.archive.offer(keepItem{refused: p.kept.ID})

@@ -7,6 +7,7 @@ import (
 	"passerelle/component/downgrade"
 	"passerelle/component/markup"
 	"passerelle/component/muc"
+	"passerelle/component/stanza"
 	"passerelle/transports"
 )
 
@@ -27,6 +28,8 @@ func (u *user) sendPrivate(in *inbound, e entity) {
 		u.refuse(in, transports.NewError(transports.BadRequest,
 			"This looks like a command of an IRC client, so it was not said. To say it all the same, put a space in front of it.", nil))
 		return
+	case n != nil && (text.Body == "" || text.ReactsTo != "" || text.Retracts != "") && u.sendAside(in, n, e, text):
+		return
 	case text.Body == "":
 		return // chat states, receipts and markers: nothing to carry, and nothing to complain about (XEP-0085 §5.1, XEP-0333 §4)
 	case n == nil:
@@ -34,23 +37,16 @@ func (u *user) sendPrivate(in *inbound, e entity) {
 			"You are not connected to "+e.target.Network+". Join a room there first, for instance "+u.exampleRoom(e.target.Network)+".", nil))
 		return
 	}
-	to := e.target
-	if e.kind == entityOccupant {
-		room := n.room(e.target.ID)
-		if room == nil || !room.Has(in.from) {
-			u.refuse(in, transports.NewError(transports.NotJoined, "You are not in this room, so your message was not sent. Join it first.", nil))
-			return
-		}
-		person, ok := room.Occupant(in.to.Resource)
-		if !ok {
-			u.refuse(in, transports.NewError(transports.NotFound, "Nobody in this room is called "+in.to.Resource+".", nil))
-			return
-		}
-		to = transports.Target{Kind: transports.TargetContact, Network: e.target.Network, ID: person.Nick}
+	to, room, err := u.privateTarget(in, n, e)
+	if err != nil {
+		u.refuse(in, err)
+		return
+	}
+	if room != nil {
 		if n.via == nil {
 			n.via = make(map[string]*muc.Room)
 		}
-		n.via[person.Nick] = room
+		n.via[to.ID] = room
 	} else {
 		n.forgetVia(e.target.ID)
 	}
@@ -58,9 +54,17 @@ func (u *user) sendPrivate(in *inbound, e entity) {
 		u.refuse(in, transports.NewError(transports.Busy, "", nil))
 		return
 	}
-	root := in.root()
+	root, answers := in.root(), ""
+	if l := n.said(text.Answers); l != nil && len(l.netIDs) > 0 {
+		answers = l.netIDs[0]
+	}
+	kept := n.keepSent(to, root)
 	if !text.Passing {
-		n.remember(talkLine{id: root.Attr("id"), Quoted: downgrade.Quoted{Body: text.Said, Own: true}})
+		l := talkLine{id: root.Attr("id"), with: u.g.address(to).Local, Quoted: downgrade.Quoted{Body: text.Said, Own: true}}
+		if kept != nil {
+			l.kept = kept.ID
+		}
+		n.remember(l)
 	}
 	ref := u.nextRef()
 	if n.private == nil {
@@ -68,10 +72,23 @@ func (u *user) sendPrivate(in *inbound, e entity) {
 	}
 	n.private[ref] = privateSend{
 		from: in.from, to: in.to, id: root.Attr("id"), receipt: root.Child(nsReceipts, "request") != nil,
-		inRoom: e.kind == entityOccupant, text: text, kept: n.keepSent(to, root),
+		inRoom: e.kind == entityOccupant, text: text, kept: kept,
 	}
 	styled := muc.Styled(root, text, func() markup.Settings { return u.formatting(to) })
-	n.send(transports.Send{Ref: ref, To: to, Body: text.Body, Styled: styled, Action: text.Action, Receipt: n.private[ref].receipt})
+	n.send(transports.Send{Ref: ref, To: to, Body: text.Body, Styled: styled, Action: text.Action, Receipt: n.private[ref].receipt, ReplyTo: answers})
+}
+
+// sendAside takes what a message to a person does beside saying something, and reports whether that is all of it.
+func (u *user) sendAside(in *inbound, n *network, e entity, text downgrade.Text) bool {
+	to, room, err := u.privateTarget(in, n, e)
+	if err != nil {
+		return false
+	}
+	if text.Writes != nil {
+		n.tellTyping(to, text)
+		return true
+	}
+	return n.refer(in, to, room != nil, text)
 }
 
 func isTyped(body string) bool {
@@ -90,10 +107,19 @@ func (n *network) takenPrivate(e transports.Message) {
 		return
 	}
 	p.taken = true
+	if e.ID != "" {
+		p.netIDs = append(p.netIDs, e.ID)
+	}
 	n.private[e.Ref] = p
+	if l := n.said(p.id); l != nil && len(p.netIDs) == e.Of {
+		l.netIDs = p.netIDs
+	}
 	n.change(p.text)
 	if p.kept != nil && !e.Services {
 		p.kept.Time = now()
+		if len(p.netIDs) == 1 && e.Of == 1 {
+			p.kept.NetworkID = p.netIDs[0]
+		}
 		n.u.g.archive.offerPrivate(p.kept)
 	}
 	if p.receipt && p.id != "" { // XEP-0184 §5: here it says that the network has the message
@@ -125,8 +151,11 @@ func (n *network) forgetVia(contact string) {
 // to all of the user's clients in it; else from the contact, to all clients or, where there are none, into what his server keeps for later
 // (RFC 6121 §8.5.2.2).
 func (n *network) privateMessage(e transports.Message) {
-	u := n.u
 	if e.Ref != 0 {
+		if p, ok := n.private[e.Ref]; ok && e.Part < e.Of && e.ID != "" {
+			p.netIDs = append(p.netIDs, e.ID)
+			n.private[e.Ref] = p
+		}
 		if e.Part == e.Of {
 			n.takenPrivate(e)
 		}
@@ -136,56 +165,52 @@ func (n *network) privateMessage(e transports.Message) {
 		return // nor are those that the network echoes though they were not written here
 	}
 	body := muc.Prefix(&e) + e.Body
-	from, room := n.contactAddress(e.From.Nick), n.via[e.From.Nick]
-	if room != nil {
-		if occupant, there := room.OccupantJID(e.From.Nick); there && !room.Alone() {
-			from = occupant
-		} else {
-			room = nil
-		}
-	}
+	from, room := n.partner(e.From.Nick)
 	if !n.hears(e.From.Nick, from) {
 		return
 	}
 	id := newID()
-	n.remember(talkLine{id: id, Quoted: downgrade.Quoted{Body: body}})
-	kept := n.keepHeard(e, id)
+	quotation, reply := n.replied(&e)
+	content := func(b *stanza.Builder, show markup.Show) {
+		markup.Append(b, quotation+muc.Prefix(&e), e.Body, e.Spans, show)
+		reply(b)
+	}
+	kept := n.keepHeard(e, id, content)
+	l := talkLine{id: id, with: n.contactAddress(e.From.Nick).Local, Quoted: downgrade.Quoted{Body: body}}
+	if e.ID != "" {
+		l.netIDs = []string{e.ID}
+	}
+	if kept {
+		l.kept = id
+	}
+	n.remember(l)
 	show := markup.ShowPlain
 	if len(e.Spans) > 0 {
-		show = u.formatting(transports.Target{Kind: transports.TargetNetwork, Network: n.id}).Show
+		show = n.u.formatting(transports.Target{Kind: transports.TargetNetwork, Network: n.id}).Show
 	}
-	send := func(to transports.Address) {
-		b := u.out.Stanzas.Start("message").JID("from", from).JID("to", to).Attr("type", "chat").Attr("id", id)
-		markup.Append(b, muc.Prefix(&e), e.Body, e.Spans, show)
+	n.showPrivate(from, room, e.From.Nick, id, func(b *stanza.Builder) {
+		content(b, show)
 		if kept { // XEP-0359 §4
 			b.StartNS("stanza-id", nsSID).JID("by", n.contactAddress(e.From.Nick)).Attr("id", id).End()
-		}
-		if room == nil {
-			appendNick(b, e.From.Nick) // XEP-0172 §4.3: in the address it is folded and escaped
-		} else {
-			b.StartNS("x", muc.NSUser).End() // XEP-0045 §7.5
-			muc.AppendOccupantID(b, room.OccupantID(e.From.Nick))
 		}
 		if !e.Time.IsZero() && now().Sub(e.Time) > muc.FarPast { // a bouncer plays back what it kept
 			muc.Delay(b, from.Bare(), e.Time)
 		}
-		b.End()
-	}
-	if room == nil {
-		send(u.jid)
-		return
-	}
-	// No server copies what comes from a room to other clients (XEP-0280 §6.1), so each gets its own.
-	for to := range room.Clients() {
-		send(to)
-	}
+	})
 }
 
 // talkLine is a private message that was said lately. Whose it is goes without saying.
 type talkLine struct {
-	id string
+	id     string
+	with   string   // local part of the contact
+	netIDs []string // the network's ids of it, one for each part
+	kept   string   // stanza id in the archive; empty where it is not there
+	theirs []theirSign
 	downgrade.Quoted
 }
+
+// theirSign is what the other one put to a message, with the network's id of that.
+type theirSign struct{ text, netID string }
 
 // keepTalk is how many of them are kept, per session.
 const keepTalk = 20

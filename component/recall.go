@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"passerelle/component/downgrade"
 	"passerelle/component/markup"
 	"passerelle/component/muc"
 	"passerelle/component/stanza"
@@ -20,6 +21,9 @@ const (
 
 	// maxRecalled bounds the stanzas of it, which each room holds from then on, in bytes.
 	maxRecalled = 128 << 10
+
+	// maxRecalledLines is how many lines are read for it: not all of them are messages.
+	maxRecalledLines = 2 * muc.KeepHistory
 )
 
 // recallHistory fills the history of a room, where that is in the archive.
@@ -32,7 +36,7 @@ func (u *user) recallHistory(room *muc.Room) {
 	u.background(func(ctx context.Context) func() {
 		ctx, cancel := context.WithTimeout(ctx, recallWait)
 		defer cancel()
-		page, err := u.g.readArchive(ctx, h.id, mamPlace{addr: h.addr, room: h.room.name}, store.Query{Max: muc.KeepHistory, Last: true, Bytes: maxRecalled})
+		page, err := u.g.readArchive(ctx, h.id, mamPlace{addr: h.addr, room: h.room.name}, store.Query{Max: maxRecalledLines, Last: true, Bytes: maxRecalled})
 		return func() {
 			if err != nil {
 				u.g.log.Warn("the history of a room could not be read", u.logID(), "error", err)
@@ -71,7 +75,12 @@ func pastMessage(l *store.Line, wants func() markup.Settings) (muc.Past, bool) {
 	defer st.Release()
 	p := muc.Past{
 		Nick: l.Who, ID: st.Root.Attr("id"), StanzaID: l.ID, Payload: muc.Payload(st.Root), Occupant: muc.ReadOccupantID(st.Root),
-		Body: st.Root.Child(stanza.NSComponent, "body").Text(), Time: l.Time,
+		Body: downgrade.Unquoted(st.Root), Time: l.Time,
 	}
-	return p, p.Body != "" && p.Payload != ""
+	p.NetworkID = l.NetworkID
+	if of := st.Root.Child(downgrade.NSReactions, "reactions"); of != nil && p.Body == "" {
+		p.ReactsTo, p.Reacted = of.Attr("id"), downgrade.Signs(of)
+		return p, p.ReactsTo != ""
+	}
+	return p, p.Body != "" && p.Payload != "" && !l.Retracted
 }

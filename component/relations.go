@@ -32,7 +32,7 @@ type relations struct {
 	persists map[string]bool // by scope, see stay.go
 	numbers  map[number]int  // see retention.go; nil for none
 
-	formatting map[number]string // see formatting.go; nil for none
+	choices map[number]string // see formatting.go; nil for none
 
 	forgotten map[string]time.Time // until when what he heard is forgotten, by archiveScopeOf; nil for nothing
 
@@ -96,12 +96,12 @@ func (g *Gateway) readRelations(ctx context.Context, jid transports.Address) (*r
 		}
 		r.archive = g.readArchivePrefs(set)
 	}
-	set, err := g.opt.Store.SettingsCalled(ctx, id, slices.Concat(numberSettings[:], formattingSettings[:], []string{SettingPersistent, forgottenName})...)
+	set, err := g.opt.Store.SettingsCalled(ctx, id, slices.Concat(numberSettings[:], choiceSettings[:], []string{SettingPersistent, forgottenName})...)
 	if err != nil {
 		return nil, err
 	}
 	r.persists, r.numbers = readPersists(set[SettingPersistent]), readNumbers(set)
-	r.formatting = readFormatting(set)
+	r.choices = readChoices(set)
 	if g.archive != nil {
 		r.forgotten = readForgotten(set[forgottenName])
 	}

@@ -30,10 +30,16 @@ var modeFeatures = []struct {
 // roomFeatures are those that hang on how a room is set up. Who is not in it cannot know that, and neither can the gateway.
 func (u *user) roomFeatures(in *inbound, e entity) []string {
 	room := u.networks[e.target.Network].room(e.target.ID)
-	if room == nil || !room.Has(in.from) || !room.Modes().Known {
+	if room == nil || !room.Has(in.from) {
 		return nil
 	}
 	var out []string
+	if room.Moderates() {
+		out = append(out, nsModerate)
+	}
+	if !room.Modes().Known {
+		return out
+	}
 	for _, f := range modeFeatures {
 		if room.Modes().Set.Has(f.mode) {
 			out = append(out, f.set)

@@ -65,6 +65,7 @@ func serviceTable() []service {
 		{feature: nsMAM, at: entityArchive, iq: "metadata", slow: true, answer: (*user).mamMetadata},
 		{feature: nsMAM, at: entityArchive, iq: "prefs", both: true, slow: true, answer: (*user).archivePrefsIQ},
 		{feature: nsMAMExtended, at: entityArchive},
+		{feature: muc.NSTombstone, at: entityArchive},
 		{feature: muc.NSOccupantID, at: entityRoom | entityGateway},
 		{feature: "http://jabber.org/protocol/muc#stable_id", at: entityRoom | entityGateway | entityNetwork},
 		{feature: "http://jabber.org/protocol/muc#self-ping-optimization", at: entityRoom},
@@ -89,7 +90,7 @@ func (g *Gateway) serves(s *service, k entityKind) bool {
 	switch s.feature {
 	case muc.NS: // the domain is a MUC service only where its transport has rooms
 		return g.opt.Transport.Describe().Rooms
-	case nsMAM, nsMAMExtended:
+	case nsMAM, nsMAMExtended, muc.NSTombstone:
 		return g.archive != nil
 	}
 	return true
@@ -198,6 +199,9 @@ func (u *user) discoInfo(in *inbound, e entity) {
 	case e.kind == entityContact:
 		name = e.target.ID
 	}
+	if node == "" && u.isProgram(in, e) {
+		ids = []identity{{"client", "bot", cmp.Or(name, in.to.Resource)}}
+	}
 	b := u.result(in).StartNS("query", nsDiscoInfo).Attr("node", node)
 	for _, id := range ids {
 		b.Start("identity").Attr("category", id.category).Attr("type", id.typ).Attr("name", cmp.Or(name, id.name)).End()
@@ -210,6 +214,20 @@ func (u *user) discoInfo(in *inbound, e entity) {
 		u.appendRoomInfo(b, in, e)
 	}
 	b.End().End()
+}
+
+// isProgram reports whether an entity is somebody of whom the network says that he is a program.
+func (u *user) isProgram(in *inbound, e entity) bool {
+	var p *transports.Person
+	switch n := u.networks[e.target.Network]; e.kind {
+	case entityOccupant:
+		if room := n.room(e.target.ID); room != nil {
+			p, _ = room.Occupant(in.to.Resource)
+		}
+	case entityContact:
+		p = n.person(e.target.ID)
+	}
+	return p != nil && p.Bot
 }
 
 // discoItems answers XEP-0030 §4.1: the networks and the bot at the domain, the rooms at a network.

@@ -70,10 +70,12 @@ type user struct {
 	shows         map[string]show // of his clients that are away, by resource
 	invited       quota
 	invitees      []invitee
-	shown         quota    // presences of occupants that he asked for
-	joins         quota    // of rooms
-	enquiries     quota    // of people's clients
-	out           *muc.Out // from outPool while the goroutine runs
+	shown         quota     // presences of occupants that he asked for
+	finds         quota     // of messages in the archive
+	findAt        time.Time // not to be looked for before
+	joins         quota     // of rooms
+	enquiries     quota     // of people's clients
+	out           *muc.Out  // from outPool while the goroutine runs
 	ctx           context.Context
 }
 

@@ -2,7 +2,8 @@
 // built program between an XMPP and an IRC server, first with those of internal/xmpptest and internal/ircd, then with Prosody and
 // ejabberd, each with ngIRCd and InspIRCd. A scenario cannot tell the difference. It is not in charge of anything inside the program.
 //
-// What only newer IRC has is in modern/*.txtar, and runs with InspIRCd and its services alone (TestModern).
+// What only newer IRC has is in modern/*.txtar, and runs with InspIRCd and its services alone (TestModern). What messages carry beside text is in
+// tags/*.txtar (TestTags); in the other scenarios networks carry text alone.
 //
 // Other tests hold conversations with clients that people use: the library slixmpp, Profanity on a screen of its own, the
 // command line of Libervia, and irssi on the side of IRC. And one has users come from biboumi, which runs in the gateway's place before.
@@ -36,7 +37,7 @@
 //
 //	irc bob                 an IRC client with that nick connects; its name here is irc bob
 //	irc bob > JOIN #go      it sends a line
-//	irc bob < pattern       the next line that it gets, numeric replies aside, is so
+//	irc bob < pattern       the next line that it gets, numeric replies aside, is so; msgid={name} in it captures the id of the message
 //	irc bob <* pattern      so is one of those that it gets, numeric replies among them
 //	irc bob <! pattern      no such line has come by the time the server has answered a ping of his
 //	irc bob <~ pattern      so is one of those, some time: until then its last line is sent again

@@ -123,14 +123,27 @@ func matchLine(pattern, line string, vars xmpptest.Vars) bool {
 	return ok && last != "" && !strings.Contains(last, " ") && xmpptest.MatchText(pattern, before+" "+last, vars)
 }
 
+// namedID is where a pattern names the id of a message, messageID where a line has it.
+var (
+	namedID   = regexp.MustCompile(`msgid=\{([a-z]+)\}`)
+	messageID = regexp.MustCompile(`^@(?:[^ ]*;)?msgid=([^ ;]+)`)
+)
+
 // expect waits for a line like pattern: the next one that is no numeric reply, or with skip one of the next.
 func (a *ircActor) expect(ctx context.Context, pattern string, vars xmpptest.Vars, skip bool) error {
+	name := ""
+	if m := namedID.FindStringSubmatch(pattern); m != nil {
+		name, pattern = m[1], strings.Replace(pattern, m[0], "msgid=*", 1)
+	}
 	for {
 		line, err := a.next(ctx)
 		if err != nil {
 			return fmt.Errorf("%w\n%s", err, report(fmt.Sprintf("%q", pattern), a.came))
 		}
 		if matchLine(pattern, line, vars) {
+			if m := messageID.FindStringSubmatch(line); m != nil && name != "" {
+				vars[name] = m[1]
+			}
 			return nil
 		}
 		if !skip && numeric(line) == "" {

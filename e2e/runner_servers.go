@@ -89,7 +89,7 @@ func limitedServers(t testing.TB, xmpp, irc string, limits realservers.IRCLimits
 		n := realtest.Ngircd(t, realservers.NgircdOptions{Name: networkName, Limits: limits})
 		s.irc, s.ircAddr = n, n.Addr
 	case "inspircd":
-		inspircd(t, s, realservers.InspircdOptions{Limits: limits})
+		inspircd(t, s, realservers.InspircdOptions{Limits: limits, TextOnly: true})
 	}
 	return s
 }
@@ -128,7 +128,10 @@ func xmppServer(t testing.TB, name string, privileged bool) *servers {
 }
 
 // fakeServers are servers in this process. They end with the test.
-func fakeServers(t testing.TB) *servers {
+func fakeServers(t testing.TB) *servers { return fakesWith(t, nil) }
+
+// fakesWith are fakeServers with capabilities of the IRC server.
+func fakesWith(t testing.TB, caps []string) *servers {
 	t.Helper()
 	uploads := xmpptest.NewUploads(maxUpload)
 	t.Cleanup(uploads.Close)
@@ -136,7 +139,7 @@ func fakeServers(t testing.TB) *servers {
 		Components: map[string]string{gatewayDomain: gatewaySecret},
 		Services:   map[string]xmpptest.Service{"upload.localhost": uploads.Answer},
 	})
-	irc := newFakeIRC(t, ircd.Options{NickLen: 30})
+	irc := newFakeIRC(t, ircd.Options{NickLen: 30, Caps: caps})
 	t.Cleanup(func() {
 		// A gateway that is accepted here must be accepted by every server.
 		for _, fault := range xmpp.StreamErrors() {

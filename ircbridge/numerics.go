@@ -19,7 +19,8 @@ func (s *session) numeric(c *conn, e *girc.Event) {
 		return ""
 	}
 	if e.Command == "335" && validNick(param(1)) { // IRCv3 bot-mode: RPL_WHOISBOT
-		s.post(transports.Bot{Nick: strings.Clone(param(1))})
+		who := s.t.people.intern(transports.Person{Nick: param(1), Bot: true})
+		s.personChanged(c, transports.PersonChanged{Who: who, Known: transports.KnownBot}, false)
 	}
 	if s.heardRaw(e) || s.loginNumeric(c, e) || s.watchNumeric(c, e) {
 		return

@@ -114,13 +114,13 @@ func (s *session) whoIs(c *conn, nick, flags string, p transports.Person, known 
 		known &^= transports.KnownUser
 		p.Ident, p.Host = c.ident, c.hostname
 	}
+	if c.isup.bot != 0 { // IRCv3 bot-mode
+		p.Bot, known = strings.IndexByte(flags[1:], c.isup.bot) >= 0, known|transports.KnownBot
+	}
 	p.Nick = nick
 	p.Account, _ = accountName(account)
 	s.personChanged(c, transports.PersonChanged{Who: s.t.people.intern(p), Known: known}, false)
 	s.post(transports.Away{Nick: strings.Clone(nick), Away: flags[0] == 'G'})
-	if c.isup.bot != 0 && strings.IndexByte(flags[1:], c.isup.bot) >= 0 { // IRCv3 bot-mode
-		s.post(transports.Bot{Nick: strings.Clone(nick)})
-	}
 }
 
 // visibleHost takes what others see behind the "@" of us (396).

@@ -103,8 +103,9 @@ func TestBots(t *testing.T) {
 	p.Send(t, ":irc.test 352 alice #test u h irc.test bob H@ :0 Bob", ":irc.test 352 alice #test u h irc.test robot HB :0 R",
 		":irc.test 335 alice other :is a bot")
 	for _, want := range []string{"robot", "other"} {
-		if e := await[transports.Bot](t, h); e.Nick != want {
-			t.Errorf("got %+v, want %s", e, want)
+		e := await(t, h, func(e transports.PersonChanged) bool { return e.Who.Bot })
+		if e.Who.Nick != want || e.Known&transports.KnownBot == 0 {
+			t.Errorf("got %s, want %s", describe(e), want)
 		}
 	}
 }

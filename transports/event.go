@@ -207,9 +207,6 @@ type Away struct {
 	Text string // what he says of it, where the network tells
 }
 
-// Bot says that somebody who may be in rooms of the network is a program.
-type Bot struct{ Nick string }
-
 // Subject says that a room's subject changed.
 type Subject struct {
 	Ref  Ref
@@ -302,7 +299,6 @@ func (BanList) event()       {}
 func (Invited) event()       {}
 func (Presence) event()      {}
 func (Away) event()          {}
-func (Bot) event()           {}
 func (Subject) event()       {}
 func (Notice) event()        {}
 func (Told) event()          {}

@@ -40,6 +40,7 @@ const (
 	KnownUser    PersonFields = 1 << iota // Ident and Host
 	KnownAccount                          // that there is none too
 	KnownRealName
+	KnownBot
 )
 
 // With is what is known of somebody with the fields of now that are known. It is p or now itself where that says all.
@@ -53,6 +54,9 @@ func (p *Person) With(now *Person, known PersonFields) *Person {
 	}
 	if known&KnownRealName != 0 {
 		q.RealName = now.RealName
+	}
+	if known&KnownBot != 0 {
+		q.Bot = now.Bot
 	}
 	switch q {
 	case *p:

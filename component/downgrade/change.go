@@ -10,7 +10,7 @@ import (
 
 // Bounds of what one message reacts with.
 const (
-	maxSigns  = 8
+	MaxSigns  = 8
 	signBytes = 64 // a family of four with skin tones takes 41
 )
 
@@ -22,7 +22,7 @@ func reaction(r *stanza.Element, lookup func(string) (Quoted, bool)) Text {
 	var all, fresh []string
 	for c := range r.Children() {
 		sign := strings.Join(strings.Fields(c.Text()), "")
-		if !c.Is(NSReactions, "reaction") || sign == "" || len(all) == maxSigns {
+		if !c.Is(NSReactions, "reaction") || sign == "" || len(all) == MaxSigns || slices.Contains(all, cut(sign, signBytes)) {
 			continue
 		}
 		sign = cut(sign, signBytes)
@@ -30,7 +30,12 @@ func reaction(r *stanza.Element, lookup func(string) (Quoted, bool)) Text {
 			fresh = append(fresh, sign)
 		}
 	}
-	t := Text{ReactsTo: id, Reacted: strings.Join(all, " ")}
+	t := Text{ReactsTo: id, Reacted: strings.Join(all, " "), Added: fresh}
+	for sign := range strings.FieldsSeq(q.Reacted) {
+		if !slices.Contains(all, sign) {
+			t.Removed = append(t.Removed, sign)
+		}
+	}
 	if len(fresh) == 0 {
 		t.Shown = true
 		return t
@@ -44,6 +49,11 @@ func reaction(r *stanza.Element, lookup func(string) (Quoted, bool)) Text {
 		t.Body += " to " + q.Nick + ": " + quote(q.Body)
 	}
 	return t
+}
+
+// Signs are all the signs of a reaction as they are kept, with spaces between them.
+func Signs(r *stanza.Element) string {
+	return reaction(r, func(string) (Quoted, bool) { return Quoted{}, false }).Reacted
 }
 
 // retracted is the id of the message that another one takes back (XEP-0424 §3; before version 0.4 it was wrapped).
@@ -61,11 +71,11 @@ func retracted(m *stanza.Element) (id string, ok bool) {
 func retraction(id string, lookup func(string) (Quoted, bool)) Text {
 	switch q, ok := lookup(id); {
 	case !ok:
-		return Text{Body: "takes back an earlier message", Action: true}
+		return Text{Body: "takes back an earlier message", Action: true, Retracts: id}
 	case !q.Own: // XEP-0424 §5: only who wrote it may
 		return Text{Refused: transports.NewError(transports.Denied, "Only your own messages can be taken back.", nil)}
 	default:
-		return Text{Body: "takes back: " + quote(q.Body), Action: true}
+		return Text{Body: "takes back: " + quote(q.Body), Action: true, Retracts: id}
 	}
 }
 

@@ -57,6 +57,12 @@ type Text struct {
 	// Corrects is the id of a message that says Said from now on, ReactsTo that of one to which the sender reacts with Reacted.
 	Corrects, ReactsTo string
 	Reacted            string // signs with spaces between them
+	// Added and Removed are what makes Reacted of what it was. Retracts is the id of a message that is taken back, Answers that of
+	// one that is answered: for networks that can carry those.
+	Added, Removed    []string
+	Retracts, Answers string
+	// Writes is how far its sender is with what he writes, where the message says that; nil where it does not.
+	Writes *transports.Composing
 }
 
 // Read makes text of a message. lookup finds the messages that it refers to by their ids; it may know none.
@@ -64,6 +70,9 @@ func Read(m *stanza.Element, lookup func(id string) (Quoted, bool)) Text {
 	t := read(m, lookup)
 	if hasKey(t.Body) {
 		return Text{Refused: keyRefused()}
+	}
+	if t.Said != "" {
+		t.Answers = m.Child(NSReply, "reply").Attr("id")
 	}
 	t.Passing = t.Passing || ReadHints(m).NoStore
 	return t
@@ -84,7 +93,7 @@ func read(m *stanza.Element, lookup func(id string) (Quoted, bool)) Text {
 		return retraction(id, lookup)
 	}
 	if isState(m) && body == "" {
-		return Text{Shown: true, Passing: true}
+		return Text{Shown: true, Passing: true, Writes: writes(m)}
 	}
 	replied, prefix := m.Child(NSReply, "reply"), ""
 	if replied != nil {
@@ -125,8 +134,29 @@ func isState(m *stanza.Element) bool {
 	return false
 }
 
+// writes is the chat state of a message (XEP-0085 §4); nil for none.
+func writes(m *stanza.Element) *transports.Composing {
+	for c := range m.Children() {
+		if c.Space != nsStates {
+			continue
+		}
+		state := transports.ComposingNot // active, inactive, gone
+		switch c.Name {
+		case "composing":
+			state = transports.ComposingActive
+		case "paused":
+			state = transports.ComposingPaused
+		}
+		return &state
+	}
+	return nil
+}
+
 // quoteBytes is how much of a message is repeated so that people know which one is meant.
 const quoteBytes = 40
+
+// Quote is the beginning of a message, on one line, for somebody who is to know which one is meant.
+func Quote(body string) string { return cut(strings.Join(strings.Fields(body), " "), 2*quoteBytes) }
 
 // quote is the beginning of a message, on one line.
 func quote(body string) string {

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/google/go-cmp/cmp"
+
 	"passerelle/component/stanza"
 	"passerelle/transports"
 )
@@ -176,18 +178,18 @@ func TestWhatIsRememberedOfAMessage(t *testing.T) {
 		want Text
 	}{
 		"plain":      {`<body>hello</body>`, Text{Body: "hello", Said: "hello"}},
-		"reply":      {`<body>&gt; Shall we&#10;Yes.</body>` + replyTo + fallback + `<body start='0' end='11'/></fallback>`, Text{Body: "bob: Yes.", Said: "Yes."}},
+		"reply":      {`<body>&gt; Shall we&#10;Yes.</body>` + replyTo + fallback + `<body start='0' end='11'/></fallback>`, Text{Body: "bob: Yes.", Said: "Yes.", Answers: "bob1"}},
 		"correction": {`<body>I am here now</body>` + correct, Text{Body: "*here", Said: "I am here now", Corrects: "own1"}},
-		"reaction":   {`<reactions xmlns='urn:xmpp:reactions:0' id='x'><reaction>👍</reaction></reactions>`, Text{Body: "reacts with 👍", Action: true, ReactsTo: "x", Reacted: "👍"}},
-		"no more":    {`<reactions xmlns='urn:xmpp:reactions:0' id='bob1'/>`, Text{Shown: true, ReactsTo: "bob1"}},
+		"reaction":   {`<reactions xmlns='urn:xmpp:reactions:0' id='x'><reaction>👍</reaction></reactions>`, Text{Body: "reacts with 👍", Action: true, ReactsTo: "x", Reacted: "👍", Added: []string{"👍"}}},
+		"no more":    {`<reactions xmlns='urn:xmpp:reactions:0' id='bob1'/>`, Text{Shown: true, ReactsTo: "bob1", Removed: []string{"👍", "🎉"}}},
 	}
 	for name, tt := range tests {
 		st, err := stanza.Parse([]byte(`<message>`+tt.in+`</message>`), stanza.NSComponent, stanza.Limits{})
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if got := Read(st.Root, lookup); got != tt.want {
-			t.Errorf("%s: got %+v, want %+v", name, got, tt.want)
+		if diff := cmp.Diff(tt.want, Read(st.Root, lookup)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 		st.Release()
 	}

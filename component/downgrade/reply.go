@@ -37,6 +37,15 @@ func names(text, nick string) bool {
 	return len(text) == len(nick) || !unicode.IsLetter(next) && !unicode.IsNumber(next)
 }
 
+// Unquoted is the body of a message, without a quotation that is there for clients that know no replies.
+func Unquoted(m *stanza.Element) string {
+	body := m.Child(stanza.NSComponent, "body").Text()
+	if m.Child(NSReply, "reply") == nil {
+		return body
+	}
+	return withoutFallback(m, body)
+}
+
 // span is a part of a body, in code points (XEP-0426 §2).
 type span struct{ from, to int }
 

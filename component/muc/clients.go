@@ -176,7 +176,10 @@ func (r *Room) Groupchat(from transports.Address, m *stanza.Element, out *Out) {
 	switch {
 	case t.Refused != nil:
 		r.bounce(from, m.Attr("id"), t.Refused, out)
+	case r.refer(from, m, t, out):
+		// It is shown once the network has it.
 	case t.Shown:
+		r.tellTyping(t, out)
 		r.show(m, t, out)
 	case t.Body == "":
 		// Receipts and the like: nothing that the room could carry, and nothing to complain about.
@@ -187,8 +190,14 @@ func (r *Room) Groupchat(from transports.Address, m *stanza.Element, out *Out) {
 			kind: pendingSend, client: from, id: m.Attr("id"), body: body.Text(), text: t, payload: Payload(m),
 			same: sameForAll(m), noStore: !downgrade.ReadHints(m).Archived(true),
 		}
+		answers := ""
+		if l := r.known(t.Answers); l != nil && len(l.netIDs) > 0 {
+			answers = l.netIDs[0]
+		}
 		r.ask(out, p, func(ref transports.Ref) transports.Request {
-			return transports.Send{Ref: ref, To: r.opt.Target, Body: t.Body, Styled: Styled(m, t, r.formatting), Action: t.Action}
+			return transports.Send{
+				Ref: ref, To: r.opt.Target, Body: t.Body, Styled: Styled(m, t, r.formatting), Action: t.Action, ReplyTo: answers,
+			}
 		})
 	}
 }
@@ -212,7 +221,7 @@ func (r *Room) show(m *stanza.Element, t downgrade.Text, out *Out) {
 
 // quoted finds a message of the room that another one refers to.
 func (r *Room) quoted(id string) (downgrade.Quoted, bool) {
-	l := r.history.find(id)
+	l := r.known(id)
 	if l == nil {
 		return downgrade.Quoted{}, false
 	}
@@ -220,7 +229,7 @@ func (r *Room) quoted(id string) (downgrade.Quoted, bool) {
 	own := l.own || l.occupant != "" && l.occupant == r.OccupantID(r.nick)
 	q := downgrade.Quoted{Nick: l.nick, Body: l.body, Own: own}
 	if l.since != nil {
-		q.Body, q.Reacted = l.since.said, l.since.reacted
+		q.Body, q.Reacted = l.since.said, l.reacted(r.occupantKey(r.nick))
 	}
 	return q, true
 }

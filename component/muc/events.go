@@ -27,6 +27,12 @@ func (r *Room) Event(e transports.Event, out *Out) {
 	switch e := e.(type) {
 	case transports.Message:
 		r.message(e, out)
+	case transports.Typing:
+		r.typing(e, out)
+	case transports.Reacted:
+		r.reacted(e, out)
+	case transports.Redacted:
+		r.redacted(e, out)
 	case transports.Joined:
 		r.joined(e, out)
 	case transports.Parted:
@@ -152,6 +158,10 @@ func (r *Room) Done(ref transports.Ref, err error, out *Out) {
 	switch {
 	case p.kind == pendingAdmin:
 		r.adminDone(p, e, out)
+	case p.kind == pendingModerate:
+		r.moderateDone(p, e, out)
+	case p.kind == pendingRefer && e == nil:
+		r.referred(p, out)
 	case p.kind == pendingBans:
 		if e == nil {
 			e = transports.NewError(transports.Internal, "", nil)
@@ -281,23 +291,33 @@ func (r *Room) message(e transports.Message, out *Out) {
 	if e.From != nil {
 		l.nick = e.From.Nick
 		r.settle(l.nick, out)
-		r.hear(e.From)
+		r.hear(e.From, out)
 		l.occupant, l.own = r.speakerID(l.nick, e.From), l.nick == r.nick
 	}
-	prefix := Prefix(&e)
-	l.body = prefix + l.body
-	if len(e.Spans) > 0 {
-		l.payload = markup.Payload(prefix, e.Body, e.Spans, markup.ShowXHTML) // which is kept, for everybody who heard it
+	l.body = Prefix(&e) + l.body
+	quotation, reply := r.replied(e.ReplyTo)
+	payload := func(show markup.Show) string {
+		if len(e.Spans) == 0 && reply == "" {
+			return ""
+		}
+		return markup.Payload(quotation+Prefix(&e), e.Body, e.Spans, show) + reply
 	}
+	l.payload = payload(markup.ShowXHTML) // which is kept, for everybody who heard it
 	p := r.pending[e.Ref]
 	if p == nil || p.kind != pendingSend || p.taken {
+		if e.ID != "" {
+			l.netIDs = []string{e.ID}
+		}
 		l.stanzaID = r.keep(KeepHeard, &e, &l)
 		l.id = l.stanzaID
 		if len(e.Spans) > 0 {
-			l.payload = markup.Payload(prefix, e.Body, e.Spans, r.formatting().Show)
+			l.payload = payload(r.formatting().Show)
 		}
 		r.deliver(l, downgrade.Text{Said: l.body}, out)
 		return
+	}
+	if e.ID != "" {
+		p.netIDs = append(p.netIDs, e.ID)
 	}
 	same := e.Of == 1 && p.same && p.body == l.body
 	if !same && r.opt.Archive != nil {
@@ -313,6 +333,9 @@ func (r *Room) message(e transports.Message, out *Out) {
 	}
 	// XEP-0045 §7.4, with the sender's own id and origin-id for everybody (#stable_id).
 	l.nick, l.body, l.payload, l.id, l.occupant, l.own = r.nick, p.body, p.payload, p.id, r.OccupantID(r.nick), true
+	if len(p.netIDs) == e.Of { // else it could be taken back in parts only
+		l.netIDs = p.netIDs
+	}
 	how := KeepOwn
 	switch {
 	case same:

@@ -20,9 +20,10 @@ var hats = []struct {
 	{transports.RoleVoice, "https://passerelle.example/hats#voice", "Voice"},
 }
 
-// appendHats adds the ranks of an occupant to his presence (XEP-0317 §3.1), highest first.
-func appendHats(b *stanza.Builder, ranks transports.Role) {
-	if ranks == 0 {
+// appendHats adds the ranks of an occupant to his presence (XEP-0317 §3.1), highest first, and that he is a program.
+func appendHats(b *stanza.Builder, o occupant) {
+	ranks, bot := o.role, o.bot()
+	if ranks == 0 && !bot {
 		return
 	}
 	b.StartNS("hats", NSHats)
@@ -30,6 +31,9 @@ func appendHats(b *stanza.Builder, ranks transports.Role) {
 		if ranks.Has(h.rank) {
 			b.Start("hat").Attr("title", h.title).Attr("uri", h.uri).Attr("xml:lang", "en").End()
 		}
+	}
+	if bot {
+		b.Start("hat").Attr("title", "Bot").Attr("uri", "https://passerelle.example/hats#bot").Attr("xml:lang", "en").End()
 	}
 	b.End()
 }

@@ -1,6 +1,7 @@
 package muc
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"time"
@@ -33,14 +34,15 @@ type line struct {
 	stanzaID   string
 	occupant   string // id of who said it
 	time       time.Time
-	own        bool   // the user said it
-	since      *since // nil where nothing became of it
+	own        bool     // the user said it
+	netIDs     []string // the network's ids of it, one for each part; nil where it gives none
+	since      *since   // nil where nothing became of it
 }
 
 // since is what became of a line after it was said, for those that refer to it then.
 type since struct {
-	said    string // without what it quotes, and corrected
-	reacted string // the user's own signs
+	said     string // without what it quotes, and corrected
+	reactors []reactor
 }
 
 // add remembers a line with what the network got of it, and what that makes of earlier lines.
@@ -49,7 +51,10 @@ func (h *history) add(l line, t downgrade.Text) {
 		of.now().said = t.Said
 	}
 	if of := h.find(t.ReactsTo); of != nil {
-		of.now().reacted = t.Reacted
+		if p := of.reactor(cmp.Or(l.occupant, l.nick)); p != nil {
+			p.become(l.nick, t.Reacted, l.time)
+			p.told = true
+		}
 	}
 	if t.Said != l.body {
 		l.since = &since{said: t.Said}
@@ -176,6 +181,17 @@ type Past struct {
 	Body                         string
 	Payload                      string // all of it as XML, but for what the room adds
 	Time                         time.Time
+	NetworkID                    string // what the network calls it
+	// Instead of a body: ReactsTo is the stanza id of a message to which its sender reacts with these signs, that have spaces between them.
+	ReactsTo, Reacted string
+}
+
+func (p *Past) line() line {
+	l := line{nick: p.Nick, id: p.ID, stanzaID: p.StanzaID, occupant: p.Occupant, body: p.Body, payload: p.Payload, time: p.Time}
+	if p.NetworkID != "" {
+		l.netIDs = []string{p.NetworkID}
+	}
+	return l
 }
 
 // Recall reports whether the history of the room is in the archive, from where it has to be read for a client that wants it. Then clients that
@@ -194,9 +210,11 @@ func (r *Room) Remember(past []Past, out *Out) {
 	r.history.lines = nil
 	for _, p := range past {
 		if !slices.ContainsFunc(heard, func(l line) bool { return l.stanzaID == p.StanzaID }) {
-			r.history.push(line{
-				nick: p.Nick, id: p.ID, stanzaID: p.StanzaID, occupant: p.Occupant, body: p.Body, payload: p.Payload, time: p.Time,
-			})
+			if p.ReactsTo == "" {
+				r.history.push(p.line())
+			} else if of := r.history.find(p.ReactsTo); of != nil {
+				of.reactor(cmp.Or(p.Occupant, p.Nick)).become(p.Nick, p.Reacted, p.Time)
+			}
 		}
 	}
 	for _, l := range heard {

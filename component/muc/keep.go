@@ -22,6 +22,11 @@ type Archive interface {
 	Keep(Kept) string
 	// Withdraw takes back a message that the network did not deliver after all, by its stanza id.
 	Withdraw(id string)
+	// Find finds a message of the room that is not remembered any more, by its stanza id or else by the network's id. It takes a moment at most,
+	// and finds nothing where it would take longer.
+	Find(stanzaID, networkID string) (Past, bool)
+	// Retract puts another message, without addresses, in place of one that was taken back, as this user reads it.
+	Retract(stanzaID, message string)
 	// Keeps reports whether messages are kept at all.
 	Keeps() bool
 }
@@ -42,6 +47,25 @@ func (k *Kept) Nick() string { return k.line.nick }
 
 // Subject reports whether it is a change of the subject.
 func (k *Kept) Subject() bool { return k.line.subject }
+
+// NetworkID is what the network calls it; empty where it gives it no name, or one for each part.
+func (k *Kept) NetworkID() string {
+	switch {
+	case k.How == KeepOwn && len(k.line.netIDs) == 1:
+		return k.line.netIDs[0]
+	case k.How == KeepOwn:
+		return ""
+	}
+	return k.Event.ID
+}
+
+// Bare is all of a message that has no text of its own, but says something about another one; empty for one that has.
+func (k *Kept) Bare() string {
+	if k.line.body != "" {
+		return ""
+	}
+	return k.line.payload
+}
 
 // Append writes the message without addresses, as it is kept under an id (XEP-0313 §5.2).
 func (k *Kept) Append(b *stanza.Builder, id string) {

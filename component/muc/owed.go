@@ -101,7 +101,7 @@ func (r *Room) tell(nick string, o *owed, out *Out) int {
 	is := r.occupants[nick]
 	text, away := r.absent[nick]
 	gone := o.was.person != nil && (is.person == nil || r.occupantID(is) != r.occupantID(o.was))
-	come := is.person != nil && (o.was.person == nil || gone || is.role != o.was.role || away != o.away || text != o.text || moved(o.was, is))
+	come := is.person != nil && (o.was.person == nil || gone || is.role != o.was.role || away != o.away || text != o.text || moved(o.was, is) || is.bot() != o.was.bot())
 	code := 0
 	if o.how == transports.PartLost {
 		code = statusFault

@@ -2,8 +2,8 @@ package muc
 
 import "passerelle/transports"
 
-// personChanged shows that somebody is known otherwise than before (IRCv3 account-notify, chghost, setname), where clients are shown that: by
-// his address outside the room. The rest they ask for, with his vCard.
+// personChanged shows that somebody is known otherwise than before (IRCv3 account-notify, chghost, setname, bot-mode), where clients are shown that: by
+// his address outside the room, and a hat. The rest they ask for, with his vCard.
 func (r *Room) personChanged(e transports.PersonChanged, out *Out) {
 	if e.Who == nil {
 		return
@@ -19,7 +19,7 @@ func (r *Room) personChanged(e transports.PersonChanged, out *Out) {
 	}
 	r.occupants[nick] = o
 	switch {
-	case !moved(was.was, o):
+	case !moved(was.was, o) && o.bot() == was.was.bot():
 	case nick != r.nick:
 		r.changed(nick, was, nil, 0, out)
 	default:
@@ -30,12 +30,18 @@ func (r *Room) personChanged(e transports.PersonChanged, out *Out) {
 }
 
 // hear takes what a message tells of its sender: networks that tell nothing of who logs in tell so (IRCv3 account-tag).
-func (r *Room) hear(from *transports.Person) {
+func (r *Room) hear(from *transports.Person, out *Out) {
 	if o, ok := r.occupants[from.Nick]; ok && from.Account != "" && o.person.Account != from.Account {
 		o.person = o.person.With(from, transports.KnownAccount)
 		r.occupants[from.Nick] = o
 	}
+	if from.Bot {
+		r.personChanged(transports.PersonChanged{Who: from, Known: transports.KnownBot}, out)
+	}
 }
+
+// bot reports whether somebody is known to be a program.
+func (o occupant) bot() bool { return o.person != nil && o.person.Bot }
 
 // learnt is somebody as a list of names has him, which tells less than what is known of him already.
 func learnt(was, is *transports.Person) *transports.Person {

@@ -35,9 +35,12 @@ type Options struct {
 	Formatting func() markup.Settings
 	// MayShow reports whether a client may be sent the presence of so many occupants once more; nil allows everything.
 	MayShow func(occupants int) bool
-	NextRef func() transports.Ref
-	Now     func() time.Time
-	NewID   func() string
+	// Features is what the network can carry here; nil for text alone. MayType reports whether it may be told that the user writes; nil: it may.
+	Features func() transports.Features
+	MayType  func() bool
+	NextRef  func() transports.Ref
+	Now      func() time.Time
+	NewID    func() string
 }
 
 // Out collects what a call gives: stanzas to send, requests to make, in order, and the changes of who is in.
@@ -84,10 +87,12 @@ type Room struct {
 	subject   subject
 	modes     Modes
 	history   history
-	forgot    bool   // what was said before what history has is in the archive
-	recalling bool   // it is being read; clients wait for it
-	stays     bool   // the user stays in while none of his clients is
-	wish      string // the nick that he would have then
+	buried    []string // stanza ids of lines that were taken back of late, of which the archive may not know yet
+	older     []*line  // that somebody referred to, see refer.go
+	forgot    bool     // what was said before what history has is in the archive
+	recalling bool     // it is being read; clients wait for it
+	stays     bool     // the user stays in while none of his clients is
+	wish      string   // the nick that he would have then
 	outage    outage
 	owed      map[string]*owed // by nick; nil at rest
 	split     netsplit
@@ -139,8 +144,10 @@ type pending struct {
 	part    int // of how many the network has
 	of      int
 	batch   *batch
-	taken   bool   // the network has it and everybody saw it; it may still say that it could not deliver it
-	kept    string // its stanza id, once it is taken
+	on      string   // stanza id of the line that it refers to
+	netIDs  []string // that line's, and of what is sent those of the parts that the network has
+	taken   bool     // the network has it and everybody saw it; it may still say that it could not deliver it
+	kept    string   // its stanza id, once it is taken
 }
 
 // Bounds of a room. Resources are the client's to choose, so somebody could come with any number of them, and have each line sent
@@ -163,6 +170,8 @@ const (
 	pendingAdmin
 	pendingBans
 	pendingTyped
+	pendingRefer
+	pendingModerate
 )
 
 // New makes a room that nobody is in.

@@ -21,6 +21,7 @@ func (r *Room) welcome(c *client, out *Out) {
 	r.sendSelf(c, c.want != r.nick, out)
 	for _, l := range r.pickHistory(c.asked) {
 		r.sendLine(c, l, true, out)
+		r.sendReactions(c, l, out)
 	}
 	r.sendSubject(c, "", out)
 	out.Changes = append(out.Changes, Change{Room: r, Client: c.addr, In: true, Nick: r.nick, Password: r.password})
@@ -52,7 +53,7 @@ func (r *Room) user(out *Out, o occupant, extra itemExtra, status ...int) {
 	b.End()
 	AppendOccupantID(b, r.occupantID(o))
 	if !extra.none {
-		appendHats(b, o.role)
+		appendHats(b, o)
 	}
 }
 

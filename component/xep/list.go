@@ -93,8 +93,9 @@ func List() []Extension {
 			Scenarios: []string{"avatars"},
 		},
 		{
-			Number: 85, Version: "2.1", Status: Partial, Note: "The network has none: in rooms the user's own clients see them, and nobody else.",
-			Scenarios: []string{"states"},
+			Number: 85, Version: "2.1", Status: Partial,
+			Note:      "On networks that carry it, who writes and who stopped, but not who looks; on others only the user's own clients see it, in rooms.",
+			Scenarios: []string{"states", "typing"},
 		},
 		{
 			Number: 92, Version: "1.1", Status: Complete,
@@ -196,7 +197,7 @@ func List() []Extension {
 			Scenarios: []string{"archive-room", "archive-pages", "archive-contact"},
 		},
 		{
-			Number: 317, Version: "0.2", Status: Partial, Note: "The ranks of the network; they change there.",
+			Number: 317, Version: "0.2", Status: Partial, Note: "The ranks of the network, which change there, and who is a program.",
 			Features:  []string{"urn:xmpp:hats:0"},
 			Scenarios: []string{"hats"},
 		},
@@ -246,13 +247,13 @@ func List() []Extension {
 			Scenarios: []string{"occupant-id"},
 		},
 		{
-			Number: 424, Version: "0.4.2", Status: Partial, Note: "Said in words on the network, which forgets nothing.",
-			Features:  []string{"urn:xmpp:message-retract:1"},
-			Scenarios: []string{"message-changes"},
+			Number: 424, Version: "0.4.2", Status: Partial, Note: "On networks that take nothing back it is said in words.",
+			Features:  []string{"urn:xmpp:message-retract:1", "urn:xmpp:message-retract:1#tombstone"},
+			Scenarios: []string{"message-changes", "redact"},
 		},
 		{
-			Number: 425, Version: "0.3.0", Status: Wontfix, Note: "Refused in words: the network takes nothing back.",
-			Scenarios: []string{"message-changes"},
+			Number: 425, Version: "0.3.0", Status: Partial, Note: "Where the network does it; refused in words where it takes nothing back.",
+			Scenarios: []string{"message-changes", "redact"},
 		},
 		{
 			Number: 428, Version: "0.2.0", Status: Complete,
@@ -264,9 +265,9 @@ func List() []Extension {
 			Scenarios: []string{"archive-prefs"},
 		},
 		{
-			Number: 444, Version: "0.2.0", Status: Partial, Note: "Said in words on the network.",
+			Number: 444, Version: "0.2.0", Status: Partial, Note: "On networks that carry none they are said in words.",
 			Features:  []string{"urn:xmpp:reactions:0"},
-			Scenarios: []string{"rich-messages", "message-changes"},
+			Scenarios: []string{"rich-messages", "message-changes", "reactions"},
 		},
 		{
 			Number: 446, Version: "0.1.0", Status: Partial, Note: "Name and size are said.",
@@ -277,9 +278,9 @@ func List() []Extension {
 			Scenarios: []string{"file-sharing"},
 		},
 		{
-			Number: 461, Version: "0.2.0", Status: Partial, Note: "On the network the nick of who is answered stands in front.",
+			Number: 461, Version: "0.2.0", Status: Partial, Note: "On the network the nick of who is answered stands in front as well, or where it carries no replies, alone.",
 			Features:  []string{"urn:xmpp:reply:0"},
-			Scenarios: []string{"rich-messages"},
+			Scenarios: []string{"rich-messages", "replies"},
 		},
 		{
 			Number: 486, Version: "0.1.0", Status: Partial, Note: "A room shows its network's picture, which its operators cannot change.",

@@ -103,9 +103,13 @@ func TestScenariosShowWhatIsListed(t *testing.T) {
 // scenarios are those of e2e with the extensions that their comments name.
 func scenarios(t *testing.T) map[string][]int {
 	t.Helper()
-	files, err := filepath.Glob("../../e2e/scenarios/*.txtar")
-	if err != nil {
-		t.Fatal(err)
+	var files []string
+	for _, dir := range []string{"scenarios", "tags"} {
+		some, err := filepath.Glob("../../e2e/" + dir + "/*.txtar")
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, some...)
 	}
 	if len(files) == 0 {
 		t.Fatal("there are no scenarios: the test sees nothing")

@@ -111,6 +111,8 @@ func fill(tx *store.Tx, id store.UserID) error {
 		tx.Block(store.Block{UserID: id, Blocked: "mark-blocks%net@" + domain}),
 		tx.AddFile(store.File{UserID: id, ID: "1" + id.JID, Name: "mark-files.txt", Type: "text/plain", Size: 5, Expires: begin}, 1<<20),
 		tx.Deny(id), tx.Acted(id), tx.Warned(id), tx.Gone(id),
+		hear(tx, "#"+id.JID[:3]+"%net", []store.UserID{id}, store.RoomLine{ID: "t" + id.JID, Time: begin, Nick: "carol", Stanza: "<message type='groupchat'><body>taken back</body></message>"}),
+		tx.Retract(store.Retraction{User: id, ID: "t" + id.JID, Stanza: "<message type='groupchat'><body>mark-archive_retracted</body></message>"}),
 		hear(tx, "#"+id.JID[:3]+"%net", []store.UserID{id}, store.RoomLine{ID: "r" + id.JID, Time: begin, Nick: "carol", Stanza: "<message type='groupchat'><body>mark-archive_seen</body></message>"}),
 		func() error {
 			_, err := tx.AppendPrivateLines([]store.PrivateLine{{Owner: id, With: "dave%net", ID: "p" + id.JID, Time: begin, Outgoing: true, Stanza: "<message type='chat'><body>private words</body></message>"}})
@@ -301,7 +303,7 @@ func TestExportStops(t *testing.T) {
 	if _, order := unzip(t, o); slices.ContainsFunc(order, func(s string) bool { return strings.HasPrefix(s, "files/") }) {
 		t.Errorf("a file that is not there: %q", order)
 	}
-	if n, err := Size(t.Context(), o); err != nil || n != 2 {
+	if n, err := Size(t.Context(), o); err != nil || n != 3 {
 		t.Errorf("size: got %d, %v", n, err)
 	}
 }

@@ -10,13 +10,14 @@ import (
 
 // command handles a line; what it returns, if anything, is why the client leaves.
 func (s *Server) command(c *client, line string) (quit string) {
-	c.label = ""
+	c.label, c.tags = "", ""
 	if tags, rest, ok := strings.Cut(line, " "); ok && strings.HasPrefix(tags, "@") {
 		for tag := range strings.SplitSeq(tags[1:], ";") {
 			if value, ok := strings.CutPrefix(tag, "label="); ok {
 				c.label = value
 			}
 		}
+		c.tags = clientTags(tags[1:])
 		line = rest
 	}
 	params := split(line)
@@ -59,7 +60,7 @@ func (s *Server) command(c *client, line string) (quit string) {
 
 func (s *Server) registeredCommand(c *client, name string, params []string) {
 	needs := map[string]int{
-		"JOIN": 1, "PART": 1, "PRIVMSG": 2, "NOTICE": 2, "TOPIC": 1, "KICK": 2, "MODE": 1, "NAMES": 1, "INVITE": 2, "WHOIS": 1,
+		"JOIN": 1, "PART": 1, "PRIVMSG": 2, "NOTICE": 2, "TOPIC": 1, "KICK": 2, "MODE": 1, "NAMES": 1, "INVITE": 2, "WHOIS": 1, "TAGMSG": 1, "REDACT": 2,
 	}
 	if len(params) < needs[name] {
 		c.numeric("461", name+" :Not enough parameters")
@@ -84,6 +85,10 @@ func (s *Server) registeredCommand(c *client, name string, params []string) {
 		}
 	case "PRIVMSG", "NOTICE":
 		s.message(c, name, params[0], params[1])
+	case "TAGMSG":
+		s.tagmsg(c, params[0])
+	case "REDACT":
+		s.redact(c, params[0], params[1], append(params, "")[2])
 	case "TOPIC":
 		s.topic(c, params)
 	case "KICK":
@@ -284,25 +289,10 @@ func (s *Server) names(c *client, ch *channel) {
 }
 
 func (s *Server) message(c *client, name, to, text string) {
-	line := ":" + c.mask() + " " + name + " " + to + " :" + text
-	if ch := s.channels[fold(to)]; ch != nil {
-		if modes, in := ch.members[c]; !in && ch.has('n') || ch.has('m') && modes == "" {
-			c.numeric("404", ch.name+" :Cannot send to channel")
-			return
-		}
-		s.tell(ch, c, line)
-	} else if p := s.nicks[fold(to)]; p != nil {
-		p.send(line)
-		if p.away != "" && name == "PRIVMSG" {
-			c.numeric("301", p.nick+" :"+p.away)
-		}
-	} else {
-		c.numeric("401", to+" :No such nick/channel")
-		return
+	if p := s.nicks[fold(to)]; p != nil && p.away != "" && name == "PRIVMSG" {
+		defer c.numeric("301", p.nick+" :"+p.away)
 	}
-	if c.caps["echo-message"] {
-		c.reply(line)
-	}
+	s.pass(c, to, c.tags, ":"+c.mask()+" "+name+" "+to+" :"+text, func(*client) bool { return true })
 }
 
 // tell sends a line to everybody in a channel but one.

@@ -43,6 +43,7 @@ type Server struct {
 	stalled  chan struct{} // nil, or closed when the stall ends
 	stopped  bool
 	refusals int
+	said     map[string]said // by id
 	work     sync.WaitGroup
 }
 
@@ -64,6 +65,7 @@ type client struct {
 	registered       bool
 	removed          bool
 	label            string // of the command that is being answered
+	tags             string // of it, that are passed on
 	sasl             *exchange
 	account          string
 	mechanism        string // that he logged in by
@@ -314,7 +316,7 @@ func (c *client) write() {
 // send queues a line; a client who does not read is cut off. It is called with the mutex held, as everything below.
 func (c *client) send(line string) {
 	if c.caps["server-time"] && !strings.HasPrefix(line, "@") {
-		line = "@time=" + time.Now().UTC().Format("2006-01-02T15:04:05.000Z") + " " + line
+		line = "@time=" + timestamp() + " " + line
 	}
 	select {
 	case c.out <- line:
@@ -323,10 +325,16 @@ func (c *client) send(line string) {
 	}
 }
 
+func timestamp() string { return time.Now().UTC().Format("2006-01-02T15:04:05.000Z") }
+
 // reply sends a line that answers the client's own command, under its label.
 func (c *client) reply(line string) {
 	if c.label != "" && c.caps["labeled-response"] {
-		line = "@label=" + c.label + " " + line
+		if tags, ok := strings.CutPrefix(line, "@"); ok {
+			line = "@label=" + c.label + ";" + tags
+		} else {
+			line = "@label=" + c.label + " " + line
+		}
 		c.label = ""
 	}
 	c.send(line)

@@ -20,6 +20,7 @@ type InspircdOptions struct {
 	Name     string // the server's name, with a dot in it; "irc.test.example" if empty
 	TLS      bool   // it listens with TLS too
 	STS      string // the host that it wants to be reached at with TLS alone (IRCv3 sts), if not empty
+	TextOnly bool   // it passes on nothing that clients say beside text
 	Services bool   // it lets services join, see StartAtheme
 	NoSASL   bool   // one logs in by what one says to them
 	Ident    bool   // it asks whose a connection is (RFC 1413)
@@ -96,14 +97,14 @@ func (n *Inspircd) launch(path string, o InspircdOptions) (launch, error) {
 		Dir, Name, Port, TLSPort         string
 		Services, ServicesPort, Password string
 		Modules                          []string
-		Ident                            bool
+		Ident, TextOnly                  bool
 		WebIRC, STS                      string
 		Connections, Channels            int
 		Usual                            bool
 		OperName, OperPassword           string
 	}{
 		n.dir, n.Name, freeport.Port(n.Addr), freeport.Port(n.TLSAddr), ServicesName, freeport.Port(n.servicesAddr), servicesPassword,
-		inspircdModules(o), o.Ident, o.WebIRC, o.STS,
+		inspircdModules(o), o.Ident, o.TextOnly, o.WebIRC, o.STS,
 		cmp.Or(o.Limits.Connections, 100_000), cmp.Or(o.Limits.Channels, 10_000), o.Limits.Usual, OperName, OperPassword,
 	}); err != nil {
 		return launch{}, err
@@ -144,7 +145,8 @@ var inspircdConfig = template.Must(template.New("inspircd.conf").Parse(`<config 
 {{end}}<customprefix name="founder" letter="q" prefix="~" rank="50000" ranktoset="50000">
 <customprefix name="admin" letter="a" prefix="&amp;" rank="40000" ranktoset="50000">
 <customprefix name="halfop" letter="h" prefix="%" rank="20000" ranktoset="30000">
-{{if .Ident}}<module name="ident">
+{{if .TextOnly}}<ctctags allowclientonlytags="no">
+{{end}}{{if .Ident}}<module name="ident">
 {{end}}{{if .WebIRC}}<module name="cgiirc">
 <cgihost type="webirc" password="{{.WebIRC}}" mask="127.0.0.0/8">
 {{end}}{{if or .TLSPort .ServicesPort}}<module name="sslinfo">

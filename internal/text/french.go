@@ -145,6 +145,8 @@ var french = map[string]string{
 	"not at all":                                                                                     "pas du tout",
 	"what your client sends as XHTML":                                                                "ce que votre client envoie en XHTML",
 	"that, and what signs such as *bold* say":                                                        "cela, et ce que disent des signes comme *gras*",
+	"Let others see when you are writing":                                                            "Laisser voir aux autres quand vous écrivez",
+	"Let others here see when you are writing":                                                       "Laisser voir aux autres ici quand vous écrivez",
 	"as for the rest":                                                                                "comme pour le reste",
 	"Encoding of what is read and not UTF-8, such as ISO-8859-15":                                    "Encodage de ce qui est lu et n'est pas de l'UTF-8, par exemple ISO-8859-15",
 	"Encoding of what is written, if not UTF-8":                                                      "Encodage de ce qui est écrit, si ce n'est pas l'UTF-8",
