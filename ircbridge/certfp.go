@@ -172,6 +172,9 @@ func (t *Transport) makeKnown(ctx context.Context, call transports.Call, n *Netw
 	}
 	v, why := t.visit(ctx, call.User, n, trial(set, login))
 	defer v.close()
+	if l := v.login(); why != nil && l != nil && !l.offered {
+		return "", text.Say(call.Lang, "%s has no SASL at the moment, without which a certificate alone logs nobody in.", n.Name)
+	}
 	if why != nil {
 		return "", why.Text
 	}

@@ -213,3 +213,62 @@ func TestCertificateOfSomebodyElse(t *testing.T) {
 	}
 	wantSaid(t, run(t, n.tr, "certfp", map[string]string{"action": "new"}), "with a certificate alone")
 }
+
+// TestPrints finds fingerprints in the words of services.
+func TestPrints(t *testing.T) {
+	t.Parallel()
+	pem, err := newCertificate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf, err := leafOf(pem)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := newCertificate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, err := leafOf(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, of := range prints {
+		print := of(leaf)
+		for _, words := range []string{"Added fingerprint " + print + " to your fingerprint list.", strings.ToUpper(print), "has client certificate fingerprint " + print} {
+			if got := findPrint(words, leaf); got != print {
+				t.Errorf("%d: found %q in %q", i, got, words)
+			}
+		}
+		if got := findPrint(print, next); got != "" {
+			t.Errorf("%d: found %q of another certificate", i, got)
+		}
+		if got := printLike(next, leaf, print); got != of(next) {
+			t.Errorf("%d: the new one is %q", i, got)
+		}
+	}
+	if got := findPrint(writeFingerprint(leaf), leaf); got != prints[0](leaf) {
+		t.Errorf("found %q with colons", got)
+	}
+	if got := printLike(next, leaf, "abc"); got != "" {
+		t.Errorf("the new one is %q", got)
+	}
+}
+
+func FuzzPrint(f *testing.F) {
+	pem, err := newCertificate()
+	if err != nil {
+		f.Fatal(err)
+	}
+	leaf, err := leafOf(pem)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add("Added fingerprint " + prints[0](leaf) + " to your list")
+	f.Add("SPKI:SHA2-256:0000")
+	f.Fuzz(func(t *testing.T, words string) {
+		if got := findPrint(words, leaf); got != "" && printLike(leaf, leaf, got) == "" {
+			t.Errorf("found %q in %q", got, words)
+		}
+	})
+}

@@ -17,7 +17,9 @@ import (
 
 // Bounds of errands.
 const (
-	maxErrands    = 32              // of all users at a time; with one more the user is told to come later
+	maxErrands    = 32 // of all users at a time; with one more the user is told to come later
+	errandsAtOnce = 10 // of a user on a network within errandsWithin: each connects, and may try a password
+	errandsWithin = 10 * time.Minute
 	errandTimeout = 5 * time.Minute // with the time that it waits for its turn to connect
 	maxHeardLines = 500             // that an errand has not looked at yet; further ones are lost, and it runs into its timeout
 	answerTimeout = 30 * time.Second
@@ -36,6 +38,9 @@ func (t *Transport) errand(user transports.Address, n *Network, do func(ctx cont
 	case len(t.errands) >= maxErrands:
 		return refused(transports.Busy, "Others are being logged in at the moment: try again in a minute.")
 	}
+	if wait := t.errandsDone.wait(key, time.Now()); wait > 0 {
+		return refused(transports.Policy, "You have tried that often on %s: try again in %d s.", n.Name, int(wait.Seconds())+1)
+	}
 	if t.errands == nil {
 		t.errands = make(map[sessionKey]context.CancelFunc)
 	}
@@ -51,6 +56,30 @@ func (t *Transport) errand(user transports.Address, n *Network, do func(ctx cont
 		do(ctx)
 	})
 	return nil
+}
+
+// errandTimes is when the last errands of users began.
+type errandTimes map[sessionKey][]time.Time
+
+// wait notes that one begins, or says in how long it may.
+func (e *errandTimes) wait(key sessionKey, now time.Time) time.Duration {
+	if *e == nil {
+		*e = make(errandTimes)
+	}
+	for k, times := range *e { // at most errandsAtOnce of each of those who did something lately
+		if now.Sub(times[len(times)-1]) > errandsWithin {
+			delete(*e, k)
+		}
+	}
+	times := (*e)[key]
+	if len(times) == errandsAtOnce {
+		if wait := errandsWithin - now.Sub(times[0]); wait > 0 {
+			return wait
+		}
+		times = times[1:]
+	}
+	(*e)[key] = append(times, now)
+	return 0
 }
 
 // visit is one connection of an errand. It belongs to the errand's goroutine.

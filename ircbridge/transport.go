@@ -78,14 +78,15 @@ type Transport struct {
 	gates   gates
 	outages outages
 
-	mu       sync.Mutex
-	closed   bool
-	sessions map[sessionKey]*session
-	leaving  map[sessionKey]<-chan struct{} // closed sessions whose connection is still saying good-bye
-	paces    map[sessionKey]pace
-	errands  map[sessionKey]context.CancelFunc
-	sweepAt  int            // number of paces at which the old ones are looked for
-	running  sync.WaitGroup // every goroutine of every session
+	mu          sync.Mutex
+	closed      bool
+	sessions    map[sessionKey]*session
+	leaving     map[sessionKey]<-chan struct{} // closed sessions whose connection is still saying good-bye
+	paces       map[sessionKey]pace
+	errands     map[sessionKey]context.CancelFunc
+	errandsDone errandTimes
+	sweepAt     int            // number of paces at which the old ones are looked for
+	running     sync.WaitGroup // every goroutine of every session
 }
 
 type sessionKey struct {
