@@ -1,6 +1,7 @@
 package ircbridge
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -65,6 +66,9 @@ func (s *session) askList(c *conn) {
 	s.startWriter(c)
 }
 
+// listedModes are what InspIRCd and UnrealIRCd put in front of a topic.
+var listedModes = regexp.MustCompile(`^\[\+[A-Za-z]*(?: [^\]]*)?\] ?`)
+
 // listName is a part of a name as it can stand in a pattern.
 func listName(name string) string {
 	return strings.Map(func(r rune) rune {
@@ -99,7 +103,7 @@ func (s *session) listed(c *conn, params []string) {
 		Room: transports.Target{Kind: transports.TargetRoom, Network: s.net.ID, ID: lowerASCII(name)}, Name: name, Members: members,
 	}
 	if len(params) > 3 {
-		info.Subject = plain(params[3])
+		info.Subject = plain(listedModes.ReplaceAllString(params[3], ""))
 		for len(info.Subject) > maxListTopic {
 			_, n := utf8.DecodeLastRuneInString(info.Subject[:maxListTopic+1])
 			info.Subject = info.Subject[:maxListTopic+1-n]

@@ -279,8 +279,8 @@ func TestListByName(t *testing.T) {
 		p.Send(t, ":irc.test CAP * LS :", ":irc.test 001 alice :Welcome", ":irc.test 005 alice "+masks+"X=1 :are supported", ":irc.test 376 alice :End of MOTD")
 		p.Expect(t, line)
 		wantKind(t, s.Do(t.Context(), transports.List{Ref: 2, Name: "other"}), transports.Busy)
-		p.Send(t, ":irc.test 322 alice #Golang 2 :x", ":irc.test 322 alice #other 3 :go", ":irc.test 323 alice :End of LIST")
-		if l := await[transports.RoomList](t, h); len(l.Rooms) != 1 || l.Rooms[0].Name != "#Golang" {
+		p.Send(t, ":irc.test 322 alice #Golang 2 :[+lnt 5] [x]", ":irc.test 322 alice #other 3 :go", ":irc.test 323 alice :End of LIST")
+		if l := await[transports.RoomList](t, h); len(l.Rooms) != 1 || l.Rooms[0].Name != "#Golang" || l.Rooms[0].Subject != "[x]" {
 			t.Errorf("%q: got %+v", masks, l.Rooms)
 		}
 	}
