@@ -19,6 +19,7 @@ require (
 	golang.org/x/tools v0.52.0
 	mellium.im/xmpp v0.23.0
 	modernc.org/sqlite v1.61.1
+	rsc.io/qr v0.2.0
 )
 
 require (

@@ -22,6 +22,10 @@ func (u *user) subscribe(in *inbound, e entity) {
 	}
 	if e.kind&contactKinds == 0 {
 		accept()
+		if e.kind == entityRoom {
+			lang := in.root().Attr("xml:lang")
+			u.sayWayIn(saidTo(contact, u.jid, lang), text.Say(lang, "This is a room and no contact."), u.meantRoom(lang, e.target))
+		}
 		return
 	}
 	known, err := u.related()

@@ -18,8 +18,10 @@ func (u *user) stanza(in *inbound) {
 	typ := root.Attr("type")
 	e, err := u.g.entity(in.to)
 	switch {
+	case err != nil && typ == "error":
+		return
 	case err != nil:
-		u.refuse(in, transports.AsError(err))
+		u.astray(in, err)
 		return
 	case typ == "error":
 		u.bounced(in, e)
@@ -126,10 +128,11 @@ func (u *user) message(in *inbound, e entity, typ string) {
 		// Chat states, receipts and markers: nothing to carry, and nothing to complain about.
 	case e.kind == entityRoom && u.roomBot(u.hear(in), e):
 	case e.kind == entityRoom:
-		// Where it comes from somebody who knows nothing of rooms, the link is what helps.
-		u.refuse(in, transports.NewError(transports.NotJoined,
-			text.Say(root.Attr("xml:lang"), "This is a room: join it to talk in it, with the link %s.", joinLink(in.to.Bare())), nil))
+		u.toRoomOutside(in, e)
 	case typ == "headline": // RFC 6121 §5.2.2: no reply is expected
+	case u.isAstray(e) && u.awaited < maxAwaited:
+		s := u.hear(in)
+		u.toNobody(s, e, func() { u.bot(s, e) })
 	default:
 		u.bot(u.hear(in), e)
 	}

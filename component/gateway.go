@@ -52,6 +52,7 @@ type Timing struct {
 	PingTimeout time.Duration
 	RestoreWait time.Duration // between telling a client that it is restored and joining for it
 	ComeBack    time.Duration // until somebody who lost rooms that he stays in is brought back
+	Slow        time.Duration // until somebody is told that he is being connected
 	IdleCheck   time.Duration // between two looks for who is idle
 }
 
@@ -69,6 +70,7 @@ func (t *Timing) setDefaults() {
 	set(&t.RestoreWait, 2*time.Second)
 	set(&t.ComeBack, comeBackAfter)
 	set(&t.IdleCheck, idleCheck)
+	set(&t.Slow, slowAfter)
 }
 
 // Gateway serves one virtual domain: its stream, its users, its transport. Safe to call from any goroutine.

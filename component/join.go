@@ -46,12 +46,12 @@ func (g *Gateway) showIn(ctx context.Context, user transports.Address, lang stri
 	addr := g.address(room)
 	err := g.bookmark(ctx, user, room, key)
 	if err == nil {
-		return text.Say(lang, "%s is in your bookmarks, so your clients enter it by themselves. If yours does not, open this link:", room.ID) + "\n" + joinLink(addr)
+		return text.Say(lang, "%s is in your bookmarks, so your clients enter it by themselves. If yours does not, open this link:", room.ID) + "\n" + JoinLink(addr)
 	}
 	if !errors.Is(err, errNotGranted) {
 		g.log.Warn("a room could not be put into somebody's bookmarks", g.opt.Identity(user.String()), "error", err)
 	}
-	said := text.Say(lang, "To enter %s, accept the invitation, or open this link:", room.ID) + "\n" + joinLink(addr)
+	said := text.Say(lang, "To enter %s, accept the invitation, or open this link:", room.ID) + "\n" + JoinLink(addr)
 	if u, ok := g.user(user); ok {
 		u.post(func() { u.sendInvitation(addr, user, g.botAddress(), "", key, "") })
 	}

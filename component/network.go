@@ -88,6 +88,7 @@ func (u *user) network(id string) (*network, error) {
 	u.g.sessions.Add(1)
 	u.g.metrics.sessions.Inc()
 	n.watch(false, n.inList(known)...)
+	n.tellSlow()
 	return n, nil
 }
 

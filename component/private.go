@@ -33,8 +33,7 @@ func (u *user) sendPrivate(in *inbound, e entity) {
 	case text.Body == "":
 		return // chat states, receipts and markers: nothing to carry, and nothing to complain about (XEP-0085 §5.1, XEP-0333 §4)
 	case n == nil:
-		u.refuse(in, transports.NewError(transports.Offline,
-			"You are not connected to "+e.target.Network+". Join a room there first, for instance "+u.exampleRoom(e.target.Network)+".", nil))
+		u.toUnconnected(in, e)
 		return
 	}
 	to, room, err := u.privateTarget(in, n, e)

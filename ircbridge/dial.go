@@ -1,6 +1,7 @@
 package ircbridge
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -51,7 +52,7 @@ func (t *Transport) dialAddress(ctx context.Context, user transports.Address, n 
 	defer cancel()
 	conn, err := t.rules().Identity.known(user, func() (net.Conn, error) { return t.dialer(user, n)(ctx, "tcp", address) })
 	if err != nil {
-		return nil, unreached(n, err)
+		return nil, t.unreached(n, err)
 	}
 	if n.Plain {
 		return conn, nil
@@ -107,8 +108,11 @@ func (t *Transport) dialer(user transports.Address, n *Network) func(ctx context
 }
 
 // unreached says in words why n cannot be reached.
-func unreached(n *Network, err error) *cause {
+func (t *Transport) unreached(n *Network, err error) *cause {
 	why := dialFault(n, err)
+	if like := t.like(n.ID); why.err.Kind == transports.NoServer && !n.configured && n.host == "" && like != "" {
+		why.err.Text += " Did you mean " + cmp.Or(t.known(like), like) + "?"
+	}
 	why.unreachable = !why.final
 	return why
 }

@@ -117,7 +117,7 @@ func (s *session) dial(ctx context.Context, n *Network, shown []tls.Certificate)
 	s.eager, s.gate, s.addresses = false, n.gate(), addresses
 	s.mu.Unlock()
 	if why := s.t.outages.try(addresses, eager); why != nil {
-		return nil, unreached(n, why.err.Err) // in words about n: what others call it is theirs
+		return nil, s.t.unreached(n, why.err.Err) // in words about n: what others call it is theirs
 	}
 	if !s.awaitGate(ctx, n) {
 		return nil, closedMeanwhile()

@@ -48,6 +48,7 @@ func commands() []command {
 		configCommand(),
 		userCommand(),
 		commandCommand(),
+		inviteCommand(),
 		importBiboumiCommand(),
 		versionCommand(),
 	}
