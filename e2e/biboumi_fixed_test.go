@@ -72,14 +72,25 @@ alice <* <message type='groupchat' from='#go@$GW/dan'><body>first words</body></
 // TestBiboumiFixed: who comes from biboumi with fixed_irc_server keeps the short addresses.
 func TestBiboumiFixed(t *testing.T) {
 	t.Parallel()
-	r := leaveBiboumi(t, build(t), realservers.BiboumiOptions{Fixed: fixedName}, beforeFixedImport)
+	program := build(t)
+	for _, xmpp := range []string{"prosody", "ejabberd"} {
+		t.Run(xmpp, func(t *testing.T) {
+			t.Parallel()
+			fromFixedBiboumi(t, program, xmpp)
+		})
+	}
+}
+
+func fromFixedBiboumi(t *testing.T, program, xmpp string) {
+	t.Helper()
+	r := leaveBiboumi(t, program, xmpp, realservers.BiboumiOptions{Fixed: fixedName}, beforeFixedImport)
 	r.gateway.configure(t, "[[irc.network]]", `name = "`+fixedName+`"`)
 	r.playScript(t, `
 operator > import-biboumi data -dry-run $CFG
 operator < 1 *fixed_irc_server=localhost*write fixed = "localhost" in [[irc]] $GW*
 gateway set fixed = "localhost"
 operator > import-biboumi data $CFG
-operator < 0 *Brought*1 users*1 contacts*2 messages of 2 rooms*
+operator < 0 *Brought*1 user*1 contact*2 messages of 2 rooms*
 `)
 	if err := r.gateway.Restart(t.Context()); err != nil {
 		t.Fatal(err)

@@ -164,21 +164,23 @@ irc dan <* * 311 dan liddell *al * * :Alice L
 func TestBiboumi(t *testing.T) {
 	t.Parallel()
 	program := build(t)
-	t.Run("sqlite", func(t *testing.T) {
-		t.Parallel()
-		fromBiboumi(t, program, "", "")
-	})
-	t.Run("postgresql", func(t *testing.T) {
-		t.Parallel()
-		o := realservers.PostgresOptions{Fast: true}
-		fromBiboumi(t, program, realtest.Postgres(t, o).URL, realtest.Postgres(t, o).URL)
-	})
+	for _, on := range []struct{ xmpp, database string }{{"prosody", "sqlite"}, {"prosody", "postgresql"}, {"ejabberd", "sqlite"}} {
+		t.Run(on.xmpp+"-"+on.database, func(t *testing.T) {
+			t.Parallel()
+			if on.database == "sqlite" {
+				fromBiboumi(t, program, on.xmpp, "", "")
+				return
+			}
+			o := realservers.PostgresOptions{Fast: true}
+			fromBiboumi(t, program, on.xmpp, realtest.Postgres(t, o).URL, realtest.Postgres(t, o).URL)
+		})
+	}
 }
 
 // fromBiboumi has both gateways keep their data in these PostgreSQL databases, or in files of SQLite.
-func fromBiboumi(t *testing.T, program, database, ours string) {
+func fromBiboumi(t *testing.T, program, xmpp, database, ours string) {
 	t.Helper()
-	r := leaveBiboumi(t, program, realservers.BiboumiOptions{Database: database}, beforeImport)
+	r := leaveBiboumi(t, program, xmpp, realservers.BiboumiOptions{Database: database}, beforeImport)
 	if ours != "" {
 		r.gateway.onPostgres(t, ours)
 	}
@@ -186,7 +188,7 @@ func fromBiboumi(t *testing.T, program, database, ours string) {
 operator > import-biboumi data -dry-run $CFG
 operator < 0 Nothing was written*2 users*11 messages of 2 rooms*
 operator > import-biboumi data $CFG
-operator < 0 *Brought*2 users*17 settings*3 of them passwords*2 contacts*1 channels that users are in at once*11 messages of 2 rooms*
+operator < 0 *Brought*2 users*17 settings*3 of them passwords*2 contacts*1 channel that users are in at once*11 messages of 2 rooms*
 operator > import-biboumi data $CFG
 operator < 0 *Brought*besides*0 settings*0 messages*
 `)
@@ -202,9 +204,9 @@ irc dan < :liddell!*al@* JOIN *#true/false
 }
 
 // leaveBiboumi plays what users do with biboumi, which it then stops. The gateway of the runner was not started yet.
-func leaveBiboumi(t *testing.T, program string, o realservers.BiboumiOptions, before string) *runner {
+func leaveBiboumi(t *testing.T, program, xmpp string, o realservers.BiboumiOptions, before string) *runner {
 	t.Helper()
-	s := xmppServer(t, "prosody", false)
+	s := xmppServer(t, xmpp, false)
 	n := realtest.Ngircd(t, realservers.NgircdOptions{Name: networkName})
 	s.irc, s.ircAddr = n, n.Addr
 	r := newRunner(t, s, newGateway(t, program, s))

@@ -318,18 +318,18 @@ func (i *biboumiImport) report(s *biboumi.Summary, domain string, cfg *config.Co
 	default:
 		printf(out, "Brought to %s:\n", domain)
 	}
-	printf(out, "  %s users\n", thousands(s.Users()))
-	printf(out, "  %s settings, %s of them passwords and the like, which are sealed here\n", thousands(s.Settings), thousands(s.Sealed))
-	printf(out, "  %s choices of what is to be archived\n", thousands(s.Choices))
-	printf(out, "  %s contacts\n", thousands(s.Contacts))
-	printf(out, "  %s channels that users are in at once, because they stay in them (persistent)\n", thousands(s.Stays))
+	printf(out, "  %s\n", some(s.Users(), "user"))
+	printf(out, "  %s, %s of them passwords and the like, which are sealed here\n", some(s.Settings, "setting"), thousands(s.Sealed))
+	printf(out, "  %s of what is to be archived\n", some(s.Choices, "choice"))
+	printf(out, "  %s\n", some(s.Contacts, "contact"))
+	printf(out, "  %s that users are in at once, because they stay there (persistent)\n", some(s.Stays, "channel"))
 	if cfg.Archive.Enabled {
-		printf(out, "  %s messages of %s rooms, in %s\n", thousands(s.Lines), thousands(s.Rooms()), took.Round(time.Second/10))
+		printf(out, "  %s of %s, in %s\n", some(s.Lines, "message"), some(s.Rooms(), "room"), took.Round(time.Second/10))
 	} else {
 		printf(out, "  no messages, because [archive] enabled = false\n")
 	}
 	if s.Kept > 0 {
-		printf(out, "Kept, because users have set something here already: %s settings\n", thousands(s.Kept))
+		printf(out, "Kept, because users have set something here already: %s\n", some(s.Kept, "setting"))
 	}
 	counts(out, "Left out or changed:", s.Skipped())
 	counts(out, "What users have set and does not work as it did, with how many users:", s.Left())
@@ -366,6 +366,14 @@ func (i *biboumiImport) warn(database string) {
 		return
 	}
 	printf(i.env.stdout, "  shred -u %s\n", database)
+}
+
+// some writes a number of things.
+func some(n int, of string) string {
+	if n != 1 {
+		of += "s"
+	}
+	return thousands(n) + " " + of
 }
 
 // thousands writes a number with commas.
