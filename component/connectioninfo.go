@@ -3,10 +3,12 @@ package component
 import (
 	"context"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
+	"passerelle/internal/safehttp"
 	"passerelle/internal/text"
 	"passerelle/transports"
 )
@@ -24,13 +26,13 @@ func (g *Gateway) connectionInfoCommand() transports.Command {
 			if i < 0 {
 				return text.Say(call.Lang, "You are not connected to the IRC server %s.", call.On.Network), nil
 			}
-			return all[i].info(call.Lang, now()), nil
+			return all[i].info(call.Lang, now(), call.User.IsZero() || g.access.isAdmin(call.User)), nil
 		},
 	}
 }
 
-// info is a connection in words.
-func (c *connection) info(lang string, at time.Time) string {
+// info is a connection in words. Addresses that are not of the public internet are the operator's own affair.
+func (c *connection) info(lang string, at time.Time, admin bool) string {
 	if !c.online {
 		said := text.Say(lang, "You are not connected to the IRC server %s.", c.network)
 		if c.why == "" {
@@ -49,7 +51,11 @@ func (c *connection) info(lang string, at time.Time) string {
 	} else {
 		lines = append(lines, text.Say(lang, "Connected to IRC server %s on port %s (using TLS) since %s (%s ago).", c.network, port, since, ago))
 	}
-	lines = append(lines, text.Say(lang, "Your nick there is %s; the server's address is %s.", c.nick, c.link.Address))
+	if a, err := netip.ParseAddrPort(c.link.Address); admin || err == nil && safehttp.Public(a.Addr()) {
+		lines = append(lines, text.Say(lang, "Your nick there is %s; the server's address is %s.", c.nick, c.link.Address))
+	} else {
+		lines = append(lines, text.Say(lang, "Your nick there is %s.", c.nick))
+	}
 	if c.link.TLS == "" {
 		lines = append(lines, text.Say(lang, "The connection is not encrypted."))
 	} else {

@@ -406,6 +406,7 @@ var french = map[string]string{
 	"The connection is being made.":                                        "La connexion est en cours.",
 	"Connected to IRC server %s on port %s since %s (%s ago).":             "Connecté au serveur IRC %s sur le port %s depuis %s (il y a %s).",
 	"Connected to IRC server %s on port %s (using TLS) since %s (%s ago).": "Connecté au serveur IRC %s sur le port %s (avec TLS) depuis %s (il y a %s).",
+	"Your nick there is %s.":                                               "Votre pseudo y est %s.",
 	"Your nick there is %s; the server's address is %s.":                   "Votre pseudo y est %s ; l'adresse du serveur est %s.",
 	"The connection is not encrypted.":                                     "La connexion n'est pas chiffrée.",
 	"%s; SHA-256 fingerprint of the certificate: %s.":                      "%s ; empreinte SHA-256 du certificat : %s.",
@@ -427,7 +428,7 @@ var french = map[string]string{
 	"%s was disconnected from 1 IRC server.":                               "%s a été déconnecté de 1 serveur IRC.",
 	"%s was disconnected from %d IRC servers.":                             "%s a été déconnecté de %d serveurs IRC.",
 	"These are not all: find-user finds the others.":                       "Ce ne sont pas tous : find-user trouve les autres.",
-	"Quit message": "Message de départ",
+	"Quit message":                                                         "Message de départ",
 
 	// Staying in rooms.
 	"entered, also while you are away":                                         "présent, aussi en votre absence",

@@ -17,7 +17,8 @@ type ControlOptions struct {
 	Log    *slog.Logger
 }
 
-// controlTimeout is how long a command may take: more than it may wait for the database.
+// controlTimeout is how long a command may take: more than it may wait for the database. What is read has as long, since the end of that
+// time would end the command's context.
 const controlTimeout = 35 * time.Second
 
 // controlMode keeps everybody out but the owner, and root.
@@ -31,7 +32,7 @@ func ListenControl(ctx context.Context, o ControlOptions) (*Server, error) {
 		return nil, fmt.Errorf("open socket for commands: %w", err)
 	}
 	s := newServer("control", l, ownerOnly(o.Pages), func() error { return nil })
-	s.http.ReadTimeout, s.http.WriteTimeout, s.http.IdleTimeout = readTimeout, controlTimeout, adminIdle
+	s.http.ReadTimeout, s.http.WriteTimeout, s.http.IdleTimeout = controlTimeout, controlTimeout, adminIdle
 	s.http.ErrorLog = slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn)
 	s.http.ConnContext = func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) }
 	return s, nil

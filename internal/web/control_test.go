@@ -21,6 +21,9 @@ func TestControl(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if s.http.ReadTimeout < controlTimeout {
+		t.Errorf("a command is cut off after %v", s.http.ReadTimeout)
+	}
 	serveUntilEnd(t, s)
 	if info, err := os.Stat(path); err != nil || info.Mode() != fs.ModeSocket|0o600 {
 		t.Errorf("it is %v, %v", info.Mode(), err)
