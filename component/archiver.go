@@ -72,6 +72,7 @@ type keptRoom struct {
 
 	mu      sync.Mutex
 	channel *archive.Channel
+	held    time.Time // until when its lines are held for others who missed them; zero for not
 
 	// Of the archiver's goroutine: where the last lines of channel are in the database, the first of them being number first. A line
 	// that could not be written is 0.
@@ -328,6 +329,10 @@ func (h *hearer) Keep(k muc.Kept) string {
 	}
 	if k.How == muc.KeepPart && h.room.channel.Alone() {
 		return "" // nobody else hears it
+	}
+	if held := h.room.held; !held.IsZero() && now().After(held) {
+		h.room.channel.Release()
+		h.room.held = time.Time{}
 	}
 	heard := h.room.channel.Hear(&h.session, archiveLine(&k))
 	item := keepItem{hearer: h, number: heard.Number, heard: k.How == muc.KeepHeard}

@@ -37,6 +37,7 @@ type network struct {
 	away transports.SetAway
 	// present are those of the user's contacts who are there, by Target.ID.
 	present map[string]transports.Presence
+	heard   heard
 	// talk is the end of the private conversations, for messages that refer to others.
 	talk []talkLine
 	// buried are stanza ids of private messages that were taken back of late, of which the archive may not know yet.
@@ -224,7 +225,7 @@ func (u *user) event(ev networkEvent) {
 			n.answered(e.Ref, nil, nil) // a line of the user's own
 		}
 		if e.Room == (transports.Target{}) {
-			n.privateMessage(e)
+			n.privateMessage(e, false)
 			return
 		}
 		n.toRoom(e.Room, e)
@@ -257,9 +258,13 @@ func (u *user) event(ev networkEvent) {
 	case transports.Done:
 		n.done(e)
 	case transports.Entered:
-		listen(n.rooms[e.Room.ID])
-		n.toRoom(e.Room, e)
-		n.settle(n.rooms[e.Room.ID])
+		n.entered(e)
+	case transports.Behind:
+		n.behind(e)
+	case transports.Missed:
+		n.missed(e)
+	case transports.Read:
+		n.toRoom(e.In, e)
 	case transports.Joined:
 		n.toRoom(e.Room, e)
 	case transports.Parted:
@@ -383,6 +388,7 @@ func (n *network) state(e transports.State) {
 		n.sayLost(n.why)
 	}
 	if !e.Online {
+		n.heard.catching = false
 		err := transports.AsError(e.Err)
 		if err == nil {
 			err = transports.NewError(transports.Offline, "The connection to "+n.id+" was closed.", nil)

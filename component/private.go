@@ -3,6 +3,7 @@ package component
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"passerelle/component/downgrade"
 	"passerelle/component/markup"
@@ -31,6 +32,7 @@ func (u *user) sendPrivate(in *inbound, e entity) {
 	case n != nil && (text.Body == "" || text.ReactsTo != "" || text.Retracts != "") && u.sendAside(in, n, e, text):
 		return
 	case text.Body == "":
+		n.markRead(e.target, in.root())
 		return // chat states, receipts and markers: nothing to carry, and nothing to complain about (XEP-0085 §5.1, XEP-0333 §4)
 	case n == nil:
 		u.toUnconnected(in, e)
@@ -99,6 +101,17 @@ func isTyped(body string) bool {
 // nobody of that name, or that one may not speak.
 const keepTaken = 16
 
+// markRead tells the network what the user has read of a conversation, for other clients of his there (XEP-0333).
+func (n *network) markRead(in transports.Target, m *stanza.Element) {
+	d := m.Child(nsMarkers, "displayed")
+	if d == nil {
+		return
+	}
+	if l := n.said(d.Attr("id")); l != nil && !l.at.IsZero() && in.Kind == transports.TargetContact {
+		_ = n.session.Do(n.u.ctx, transports.MarkRead{In: in, Time: l.at}) // nothing depends on it
+	}
+}
+
 // takenPrivate notes that the network took a message.
 func (n *network) takenPrivate(e transports.Message) {
 	p, ok := n.private[e.Ref]
@@ -149,7 +162,8 @@ func (n *network) forgetVia(contact string) {
 // privateMessage delivers what somebody said to the user alone: where the conversation is held in a room, from the occupant and
 // to all of the user's clients in it; else from the contact, to all clients or, where there are none, into what his server keeps for later
 // (RFC 6121 §8.5.2.2).
-func (n *network) privateMessage(e transports.Message) {
+// Late says that it was said while he was not there.
+func (n *network) privateMessage(e transports.Message, late bool) {
 	if e.Ref != 0 {
 		if p, ok := n.private[e.Ref]; ok && e.Part < e.Of && e.ID != "" {
 			p.netIDs = append(p.netIDs, e.ID)
@@ -165,6 +179,9 @@ func (n *network) privateMessage(e transports.Message) {
 	}
 	body := muc.Prefix(&e) + e.Body
 	from, room := n.partner(e.From.Nick)
+	if !late && e.Clocked {
+		n.heardAt(e.Time)
+	}
 	if !n.hears(e.From.Nick, from) {
 		return
 	}
@@ -175,7 +192,7 @@ func (n *network) privateMessage(e transports.Message) {
 		reply(b)
 	}
 	kept := n.keepHeard(e, id, content)
-	l := talkLine{id: id, with: n.contactAddress(e.From.Nick).Local, Quoted: downgrade.Quoted{Body: body}}
+	l := talkLine{id: id, at: e.Time, with: n.contactAddress(e.From.Nick).Local, Quoted: downgrade.Quoted{Body: body}}
 	if e.ID != "" {
 		l.netIDs = []string{e.ID}
 	}
@@ -192,7 +209,7 @@ func (n *network) privateMessage(e transports.Message) {
 		if kept { // XEP-0359 §4
 			b.StartNS("stanza-id", nsSID).JID("by", n.contactAddress(e.From.Nick)).Attr("id", id).End()
 		}
-		if !e.Time.IsZero() && now().Sub(e.Time) > muc.FarPast { // a bouncer plays back what it kept
+		if late || !e.Time.IsZero() && now().Sub(e.Time) > muc.FarPast { // a bouncer plays back what it kept
 			muc.Delay(b, from.Bare(), e.Time)
 		}
 	})
@@ -201,9 +218,10 @@ func (n *network) privateMessage(e transports.Message) {
 // talkLine is a private message that was said lately. Whose it is goes without saying.
 type talkLine struct {
 	id     string
-	with   string   // local part of the contact
-	netIDs []string // the network's ids of it, one for each part
-	kept   string   // stanza id in the archive; empty where it is not there
+	with   string    // local part of the contact
+	netIDs []string  // the network's ids of it, one for each part
+	at     time.Time // of what the network has said
+	kept   string    // stanza id in the archive; empty where it is not there
 	theirs []theirSign
 	downgrade.Quoted
 }

@@ -10,6 +10,8 @@ type Rules struct {
 	AlwaysOn AlwaysOn
 	// PasteLines is how many lines a message may have on a network before it is uploaded and only its link is said; 0 for any number.
 	PasteLines int
+	// MissedLines is how many messages of a room a network is asked for that were said while a user was not there; 0 for none.
+	MissedLines int
 	// ArchiveDays is for how many days the archive is kept; 0 for ever.
 	ArchiveDays int
 	// OwnDomains are of the operator's XMPP server, trusted to name addresses of uploads that are not public.

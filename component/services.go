@@ -21,7 +21,8 @@ const (
 	nsTime       = "urn:xmpp:time"
 	nsHints      = "urn:xmpp:hints"
 	nsSID        = "urn:xmpp:sid:0"
-	nsReceipts   = "urn:xmpp:receipts" // XEP-0184
+	nsReceipts   = "urn:xmpp:receipts"       // XEP-0184
+	nsMarkers    = "urn:xmpp:chat-markers:0" // XEP-0333
 )
 
 // service is something that entities answer or support. Discovery lists exactly what this table has, so that nothing is announced

@@ -103,6 +103,7 @@ type IRC struct {
 	OwnNames          bool      `toml:"own_names" doc:"Whether users may set a user name and a real name for each network. If false, and where they set none, the user name is a token that is always the same for a user, the real name is his nick, and neither says who he is; passerelle command run find-user tells you."`
 	SourcePrefix      string    `toml:"source_prefix" sample:"2001:db8:1:2::/64" doc:"A network of this machine, in which each user connects from an address of his own, so that he can be told from the others and banned alone. The machine must take all of it for itself: ip -6 route add local 2001:db8:1:2::/64 dev lo. Servers without such an address are reached from the machine's own. A network of one address, such as 192.0.2.1/32, is the one that all connect from."`
 	PasteLines        int       `toml:"paste_lines" doc:"How many lines a message may have on IRC. A longer one is uploaded, and its first line is said with the link. 0 means that all of it is said, however long."`
+	MissedLines       int       `toml:"missed_lines" doc:"How many messages of a channel are fetched, where the network keeps them (IRCv3 chathistory), that were said while a user was not there: after a lost connection, a restart, or an absence of his. They go into his archive. As many messages that people wrote to him alone are fetched. 0 means none."`
 	Networks          []Network `toml:"network" doc:"A network by name. Write this table once for each."`
 }
 
@@ -245,6 +246,7 @@ func (i *IRC) setDefaults() {
 	i.AlwaysOnDays = 60
 	i.OwnNames = true
 	i.PasteLines = 6
+	i.MissedLines = 1000
 }
 
 func (n *Network) setDefaults() { n.TLS = true }

@@ -262,6 +262,7 @@ ca_file = "missing"
 		{"files", valid + "[files]\nown_domains = [\"example.org\", \"a@b.c\"]\ndays = 0\nmax_size = -1\nuser_quota = 9999999999\n", []string{
 			`5 files.own_domains[1]: "a@b.c" is not a domain`, "6 files.days: it must be", "7 files.max_size: it must be", "8 files.user_quota: it must be",
 		}},
+		{"missed lines", valid + "missed_lines = 5001\n", []string{"4 irc[0].missed_lines: it must be from 0 to 5000"}},
 		{"paste lines", valid + "paste_lines = -1\n", []string{"4 irc[0].paste_lines: it must not be less than 0"}},
 		{"web without listener", valid + "[web]\npublic_url = \"https://a.b\"\n", []string{"4 web.listen: the table has settings of a listener, and no listener"}},
 		{"web without URL", valid + "[web]\nlisten = \"127.0.0.1:1\"\n", []string{`4 web.public_url: "" cannot be used: it is empty`}},

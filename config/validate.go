@@ -168,6 +168,9 @@ func (v validator) irc(at string, c *IRC) {
 	if key := child(at, "paste_lines"); v.ok(key) && c.PasteLines < 0 {
 		v.add(key, "it must not be less than 0", "write the number of lines, or 0 for no limit")
 	}
+	if key := child(at, "missed_lines"); v.ok(key) && (c.MissedLines < 0 || c.MissedLines > maxMissedLines) {
+		v.add(key, fmt.Sprintf("it must be from 0 to %d", maxMissedLines), "write the number of messages, or 0 for none")
+	}
 	v.limits(at, c)
 	v.source(at, c)
 	v.fixed(at, c)
@@ -183,6 +186,9 @@ func (v validator) irc(at string, c *IRC) {
 
 // maxContacts is how many addresses of the operator are shown.
 const maxContacts = 8
+
+// maxMissedLines is how many lines of one channel an IRC session takes from its network.
+const maxMissedLines = 5000
 
 // contact checks the addresses that users are shown (XEP-0157 §2).
 func (v validator) contact(key string, list []string) {

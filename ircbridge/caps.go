@@ -16,17 +16,21 @@ const (
 	capAwayNotify
 	capBatch
 	capChghost
+	capChathistory
 	capEcho
+	capEventPlayback
 	capExtendedJoin
 	capExtendedISupport
 	capExtendedMonitor
 	capInviteNotify
 	capLabels
 	capTags
+	capMultiline
 	capMultiPrefix
 	capPreAway
 	capRegistration
 	capRedaction
+	capReadMarker
 	capServerTime
 	capSetname
 	capStandardReplies
@@ -55,10 +59,14 @@ var capNames = [...]string{
 	capSetname:          "setname",
 	capStandardReplies:  "standard-replies",
 	capUserhostInNames:  "userhost-in-names",
+	capChathistory:      "chathistory",
+	capEventPlayback:    "event-playback",
+	capMultiline:        "multiline",
+	capReadMarker:       "read-marker",
 }
 
 // valuedCaps are those whose value counts.
-const valuedCaps capSet = 1 << capRegistration
+const valuedCaps capSet = 1<<capRegistration | 1<<capMultiline
 
 const capDraft = "draft/"
 

@@ -84,7 +84,12 @@ type conn struct {
 	elsewhere []string // channels that it is in and that the user did not join here
 	late      bool     // the deadline of reading passed while we did not read
 
-	batches  map[string]string // label by batch
+	batches  []*batch // that are open, oldest first
+	gathered int      // bytes of their lines
+	given    []string // ids of those that were given up, oldest first
+	private  *privatePast
+	marks    map[string]mark   // how far conversations are read, by folded name
+	batchID  uint64            // of the last batch of ours
 	awayTold map[string]string // what the user was told of whom he wrote to, by folded nick
 	fault    *cause            // why the connection ends
 	barred   bool              // because it may not be any more
@@ -193,6 +198,7 @@ type sentPart struct {
 	body     string
 	spans    []transports.Span
 	action   bool
+	batch    bool // of several lines
 	label    string
 	fence    string    // where there is no echo: the PING behind it, whose answer says that nothing was wrong with it
 	by       time.Time // when the echo or that answer is overdue
@@ -215,6 +221,7 @@ func (p *sentPart) message(from *transports.Person, at time.Time) transports.Mes
 // recentSend remembers whom a Send went to, for the error that the network may answer with.
 type recentSend struct {
 	name   string
+	batch  bool
 	ref    transports.Ref
 	failed bool
 }
@@ -228,7 +235,7 @@ func (c *conn) remember(p *sentPart) {
 		copy(c.recent, c.recent[1:])
 		c.recent = c.recent[:maxRecent-1]
 	}
-	c.recent = append(c.recent, recentSend{name: p.name, ref: p.ref})
+	c.recent = append(c.recent, recentSend{name: p.name, ref: p.ref, batch: p.batch})
 }
 
 // failSend finds the Send that the network refuses: the one with the label, else the first that awaits its echo from that

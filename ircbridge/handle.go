@@ -9,9 +9,6 @@ import (
 	"passerelle/transports"
 )
 
-// maxBatches bounds the batches that a network has open at a time.
-const maxBatches = 16
-
 // handle takes one line of the network. It is called with mu held.
 func (s *session) handle(c *conn, line string) {
 	e := parse(line)
@@ -19,6 +16,18 @@ func (s *session) handle(c *conn, line string) {
 		s.t.metrics.dropped.WithLabelValues(dropGarbage).Inc()
 		return
 	}
+	switch in := c.batchOf(e).gatherer(); {
+	case c.stale(e):
+		s.t.metrics.dropped.WithLabelValues(dropFull).Inc()
+	case in != nil && e.Command != "BATCH":
+		s.gather(c, in, e, len(line))
+	default:
+		s.event(c, e)
+	}
+}
+
+// event takes a line that is not gathered with others, or the message that several of them are.
+func (s *session) event(c *conn, e *girc.Event) {
 	if s.overhears != nil {
 		s.overhears(e)
 	}
@@ -51,7 +60,10 @@ func (s *session) handle(c *conn, line string) {
 	case girc.MODE:
 		s.noteModes(c, e)
 	case "BATCH":
-		c.batch(e)
+		s.batch(c, e)
+		return
+	case "MARKREAD":
+		s.readUpTo(c, e)
 		return
 	case "FAIL", "WARN", "NOTE":
 		if s.standardReply(c, e) {
@@ -98,6 +110,10 @@ func (s *session) handle(c *conn, line string) {
 			}
 			event = m
 		}
+		if p, ok := event.(transports.Parted); ok {
+			c.batchOf(e).split(&p)
+			event = p
+		}
 		s.dispatch(c, event, self)
 	}
 	if self && e.Command == girc.MODE && len(e.Params) > 0 {
@@ -126,6 +142,9 @@ func (s *session) dispatch(c *conn, event transports.Event, by bool) {
 	s.noticed(c, event)
 	switch e := event.(type) {
 	case transports.Message:
+		if e.Room == (transports.Target{}) {
+			c.heardPrivately(&e)
+		}
 		s.postIn(e.Room, e)
 		if !by {
 			s.saidIt(c, e.Room, e.From.Nick)
@@ -190,7 +209,11 @@ func (s *session) dispatch(c *conn, event transports.Event, by bool) {
 // postIn posts an event of a room; while the room is being entered it waits until the host knows the room.
 func (s *session) postIn(t transports.Target, e transports.Event) {
 	if t.Kind == transports.TargetRoom {
-		if r := s.room(t); r != nil && r.state == roomEntering && r.enter != nil {
+		r := s.room(t)
+		if m, ok := e.(transports.Message); ok && r != nil {
+			r.catch.heard(&m)
+		}
+		if r != nil && r.state == roomEntering && r.enter != nil {
 			if len(r.enter.held) >= maxHeld {
 				s.t.metrics.dropped.WithLabelValues(dropFull).Inc()
 				return
@@ -252,36 +275,4 @@ func (s *session) selfParted(e transports.Parted) {
 	}
 	s.dropPending(r)
 	s.removeRoom(r)
-}
-
-// batch follows the batches that carry the answer to a labelled line (IRCv3 labeled-response).
-func (c *conn) batch(e *girc.Event) {
-	if len(e.Params) == 0 || len(e.Params[0]) < 2 {
-		return
-	}
-	id := e.Params[0][1:]
-	switch e.Params[0][0] {
-	case '+':
-		label, ok := tag(e, "label")
-		if !ok || len(c.batches) >= maxBatches {
-			return
-		}
-		if c.batches == nil {
-			c.batches = make(map[string]string)
-		}
-		c.batches[id] = label
-	case '-':
-		delete(c.batches, id)
-	}
-}
-
-// label is the label of ours that a line answers, or empty.
-func (c *conn) label(e *girc.Event) string {
-	if label, ok := tag(e, "label"); ok {
-		return label
-	}
-	if id, ok := tag(e, "batch"); ok {
-		return c.batches[id]
-	}
-	return ""
 }

@@ -2,6 +2,7 @@ package ircbridge
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 	"unique"
@@ -43,6 +44,9 @@ type isupport struct {
 	listUsers   bool     // LIST takes numbers of people (ELIST=U)
 	network     string   // what it is called
 	icon        string   // the URL of a picture of it
+	history     int      // how many lines of the past it gives at a time, 0 for any number (IRCv3 chathistory)
+	historyTold bool     // it has said so
+	historyNoID bool     // and takes no ids of messages for points in it
 }
 
 // defaultISupport is what holds before the network says otherwise.
@@ -143,6 +147,12 @@ func (s *isupport) apply(tokens []string) {
 			if s.bot = 0; len(value) == 1 {
 				s.bot = value[0]
 			}
+		case "CHATHISTORY":
+			if n, err := strconv.Atoi(value); err == nil && n >= 0 {
+				s.history, s.historyTold = n, true
+			}
+		case "MSGREFTYPES":
+			s.historyNoID = !slices.Contains(strings.Split(value, ","), "msgid")
 		case "UTF8ONLY":
 			s.utf8Only = true
 		case "WHOX":

@@ -13,9 +13,13 @@ func quit(nick, reason string) transports.Parted {
 	e := transports.Parted{Nick: nick, How: transports.PartQuit, Reason: reason}
 	if near, far, ok := strings.Cut(reason, " "); ok && isServerName(near) && isServerName(far) && near != far {
 		e.How = transports.PartLost
-		e.Reason = fmt.Sprintf("Netsplit: %s has lost the connection to %s.", near, far)
+		e.Reason = splitReason(near, far)
 	}
 	return e
+}
+
+func splitReason(near, far string) string {
+	return fmt.Sprintf("Netsplit: %s has lost the connection to %s.", near, far)
 }
 
 // isServerName reports whether s is a host name with a dot; networks that hide theirs write "*.net *.split".

@@ -80,6 +80,7 @@ func (s *session) ready(c *conn) {
 	s.showGreeting(c)
 	s.sayAfterConnect(c)
 	s.joinAll(c)
+	s.beginPrivatePast(c)
 	s.watchAll(c)
 	s.wishFor(c)
 	s.awayAnew(c)

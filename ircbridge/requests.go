@@ -150,6 +150,7 @@ func (s *session) sendJoin(c *conn, r *room) {
 	case roomLost:
 		if c.forgetElsewhere(r.name) {
 			r.state = roomEntering
+			s.beginPast(c, r)
 			c.enqueue(outLine{text: "TOPIC " + r.name}, outLine{text: "NAMES " + r.name, rooms: []*room{r}})
 			break
 		}
@@ -178,7 +179,7 @@ func (s *session) leave(q transports.Leave) *transports.Error {
 		s.removeRoom(r)
 		return nil
 	}
-	r.state, r.entered, r.lasting = roomLeaving, false, false
+	r.state, r.entered, r.lasting, r.catch = roomLeaving, false, false, nil
 	line := "PART " + r.name
 	if reason := oneLine(q.Reason, maxSetting); reason != "" {
 		line += " :" + reason
@@ -217,6 +218,14 @@ func (s *session) send(q transports.Send) *transports.Error {
 	if err := s.unsayable(q.To, q.Body); err != nil {
 		return err
 	}
+	if c.full(2) {
+		return s.busy()
+	}
+	if block, said, ok := s.multiline(to, s.shown(q), s.charsetTo(q.To)); ok && !q.Action {
+		p := &sentPart{ref: q.Ref, part: 1, of: 1, to: q.To, name: to, body: said.Text, spans: said.Spans, batch: true}
+		s.enqueueSend(q, outLine{text: block[0], more: block[1:], part: p})
+		return nil
+	}
 	before, after := aroundBody(to, q.Action)
 	parts, err := splitBody(s.shown(q), s.lineRoom(before, after), s.charsetTo(q.To))
 	if err != nil {
@@ -225,29 +234,37 @@ func (s *session) send(q transports.Send) *transports.Error {
 	if c.full(len(parts) + 1) {
 		return s.busy()
 	}
-	fence, tags := "", ""
-	if q.ReplyTo != "" {
-		tags = c.replyTags(q.ReplyTo)
+	lines := make([]outLine, len(parts))
+	for i, piece := range parts {
+		lines[i] = outLine{text: before + writeCodes(piece.Text, piece.Spans) + after, part: &sentPart{
+			ref: q.Ref, part: i + 1, of: len(parts), to: q.To, name: to, body: piece.Text, spans: piece.Spans, action: q.Action,
+		}}
 	}
-	c.typed(q.To)
+	s.enqueueSend(q, lines...)
+	return nil
+}
+
+// enqueueSend queues the lines of a message.
+func (s *session) enqueueSend(q transports.Send, lines ...outLine) {
+	c, fence := s.conn, ""
 	if q.Receipt && !c.can(capEcho) && !c.bouncer { // which would answer by itself
 		fence = c.nextFence()
+		lines[len(lines)-1].part.fence = fence
 	}
 	if q.To.Kind == transports.TargetContact {
-		s.hintLogin("PRIVMSG " + to + " :" + q.Body)
+		s.hintLogin("PRIVMSG " + q.To.ID + " :" + q.Body)
 	}
-	for i, piece := range parts {
-		p := &sentPart{ref: q.Ref, part: i + 1, of: len(parts), to: q.To, name: to, body: piece.Text, spans: piece.Spans, action: q.Action}
-		if p.part == p.of {
-			p.fence = fence
+	if q.ReplyTo != "" {
+		tags := c.replyTags(q.ReplyTo)
+		for i := range lines {
+			lines[i].tags = tags
 		}
-		c.enqueue(outLine{tags: tags, text: before + writeCodes(piece.Text, piece.Spans) + after, part: p})
 	}
-	if fence != "" {
+	c.typed(q.To)
+	if c.enqueue(lines...); fence != "" {
 		c.enqueue(outLine{text: "PING :" + fence})
 	}
 	s.startWriter(c)
-	return nil
 }
 
 // shown is what a message says, with its look where it is seen there.

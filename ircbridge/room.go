@@ -32,6 +32,7 @@ type room struct {
 	parts   int       // answers to earlier PARTs that are still to come
 	enter   *entering // what was told so far, while somebody waits for Entered
 	banned  *lastBan
+	catch   *catching // its past, while that is being asked for
 
 	again   time.Time // when to try again to get back in; zero for not
 	rejoins int       // how often that was tried on this connection
@@ -59,7 +60,10 @@ type entering struct {
 	topic   string
 	topicBy string
 	topicAt time.Time
-	held    []transports.Event // that happened in the channel meanwhile
+	held    []transports.Event   // that happened in the channel meanwhile
+	named   bool                 // everybody is named; its past is still being asked for
+	missed  *transports.Missed   // that
+	played  []transports.Message // of that, what was said without being asked for
 }
 
 // add takes a member; the first word about somebody counts.
@@ -131,6 +135,7 @@ func (s *session) selfJoined(c *conn, e *girc.Event, name string) {
 	case r.state == roomJoining && r.parts == 0: // else it answers the JOIN before a PART
 		r.state = roomEntering
 		r.name = strings.Clone(name)
+		s.beginPast(c, r)
 	}
 }
 
@@ -139,6 +144,31 @@ func (c *conn) forgetElsewhere(name string) bool {
 	n := len(c.elsewhere)
 	c.elsewhere = slices.DeleteFunc(c.elsewhere, func(known string) bool { return c.isup.casemap.equal(known, name) })
 	return len(c.elsewhere) < n
+}
+
+// past is what was said before in a channel, and not heard meanwhile as well; nil where the network did not say.
+func (n *entering) past(room transports.Target) *transports.Missed {
+	if n.missed == nil && len(n.played) == 0 {
+		return nil
+	}
+	missed := transports.Missed{Room: room}
+	known := make(map[uint64]bool)
+	for _, e := range n.held {
+		if m, ok := e.(transports.Message); ok {
+			known[pastKey(&m)] = true
+		}
+	}
+	if n.missed != nil {
+		missed.Complete = n.missed.Complete
+		n.played = append(n.played, n.missed.Messages...)
+	}
+	for _, m := range n.played {
+		if key := pastKey(&m); !known[key] {
+			known[key] = true
+			missed.Messages = append(missed.Messages, m)
+		}
+	}
+	return &missed
 }
 
 // names takes a line of NAMES (RFC 2812 §5.1, 353).
@@ -173,11 +203,26 @@ func (s *session) namesEnd(c *conn, name string) {
 	if r == nil || r.enter == nil || r.state != roomEntering && r.state != roomIn {
 		return
 	}
+	if r.catch != nil && r.state == roomEntering {
+		if !r.enter.named {
+			r.enter.named, r.enter.by = true, time.Now().Add(pastWait)
+			s.wakeBy(c, r.enter.by)
+		}
+		return
+	}
+	s.enter(c, r)
+}
+
+// enter tells the host that the user is in a channel, or who is there.
+func (s *session) enter(c *conn, r *room) {
 	n := r.enter
 	n.add(c.isup.casemap, transports.Member{Person: s.self(c)}) // a network that leaves us out of NAMES
 	event := transports.Entered{
 		Room: r.target, Nick: s.nick, Members: n.members,
-		Subject: n.topic, SubjectBy: n.topicBy, SubjectTime: n.topicAt,
+		Subject: n.topic, SubjectBy: n.topicBy, SubjectTime: n.topicAt, Missed: n.past(r.target),
+	}
+	if r.catch != nil {
+		r.catch.late, event.Awaited = true, true
 	}
 	if len(n.refs) == 0 {
 		s.post(event)

@@ -230,7 +230,11 @@ func (s *session) expire(c *conn, now time.Time) *cause {
 	}
 	for _, r := range s.rooms { // removeRoom leaves the slice that is walked over alone
 		if r.enter != nil && due(r.enter.by) {
-			s.joinTimedOut(c, r)
+			if r.enter.named {
+				s.enter(c, r)
+			} else {
+				s.joinTimedOut(c, r)
+			}
 		}
 		if due(r.again) {
 			s.rejoin(c, r)
@@ -252,6 +256,7 @@ func (s *session) expire(c *conn, now time.Time) *cause {
 			s.post(transports.Done{Ref: p.ref, Err: silent("%s did not answer.").err})
 		}
 	}
+	s.expirePast(c, due)
 	if s.list != nil && due(s.list.by) {
 		s.listFailed(silent("%s did not list its channels in time.").err)
 	}
@@ -390,7 +395,7 @@ func (s *session) disconnected(c *conn, why *cause) time.Duration {
 	keep := s.rooms[:0:0]
 	for _, r := range s.rooms {
 		if r.entered || r.lasting {
-			r.state, r.enter, r.parts, r.again, r.rejoins = roomLost, nil, 0, time.Time{}, 0
+			r.state, r.enter, r.catch, r.parts, r.again, r.rejoins = roomLost, nil, nil, 0, time.Time{}, 0
 			keep = append(keep, r)
 		}
 	}

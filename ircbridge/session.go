@@ -126,6 +126,10 @@ func (s *session) do(r transports.Request) *transports.Error {
 	switch r := r.(type) {
 	case transports.Join:
 		return s.join(r)
+	case transports.CatchUp:
+		return s.catchUp(r)
+	case transports.MarkRead:
+		return s.markRead(r)
 	case transports.Leave:
 		return s.leave(r)
 	case transports.Send:

@@ -32,7 +32,7 @@ func (s *session) standardReply(c *conn, e *girc.Event) bool {
 
 // failed ends the request that a FAIL is about, by its label, by what it names, or as the one that waits longest.
 func (s *session) failed(c *conn, e *girc.Event, command string) bool {
-	if s.redactFailed(c, e) {
+	if s.redactFailed(c, e) || s.pastFailed(c, e) || s.multilineFailed(c, e) {
 		return true
 	}
 	kind, why := failKind(e.Params[1]), sentence(e)

@@ -158,7 +158,7 @@ func (t translator) message(dst []transports.Event, e *girc.Event) []transports.
 		m.Action = true
 		text = body
 	}
-	if m.Body, m.Spans = styled(text); strings.TrimSpace(m.Body) == "" {
+	if m.Body, m.Spans = styledLines(text); strings.TrimSpace(m.Body) == "" {
 		return dst
 	}
 	// "@#channel" is for those in the channel who have the rank (STATUSMSG).

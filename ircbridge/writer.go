@@ -11,10 +11,13 @@ import (
 
 // outLine is a line that waits to be written.
 type outLine struct {
-	tags  string // client-only ones in front, without "@"
-	text  string
-	part  *sentPart // of a message
-	rooms []*room   // of JOIN and NAMES: their time begins when the line is written
+	tags    string // client-only ones in front, without "@"
+	text    string
+	part    *sentPart    // of a message
+	more    []string     // lines behind it that nothing may come between
+	rooms   []*room      // of JOIN and NAMES: their time begins when the line is written
+	past    *catching    // of a question for the past: as well
+	targets *privatePast // as well
 }
 
 // writing is a writer at work.
@@ -131,6 +134,12 @@ func (s *session) appendLines(b []byte, lines []outLine) []byte {
 		if tracing {
 			s.trace("sent", line.text)
 		}
+		for _, text := range line.more {
+			b = appendLine(b, text)
+			if tracing {
+				s.trace("sent", text)
+			}
+		}
 	}
 	return b
 }
@@ -175,13 +184,15 @@ func (s *session) take(c *conn, lines []outLine, now time.Time) ([]outLine, time
 	unlimited := c.burst == 0
 	c.tokens = min(float64(c.burst), c.tokens+now.Sub(c.tokensAt).Seconds()*s.t.rules().Rate)
 	c.tokensAt = now
+	s.askPast(c)
 	s.askModes(c)
 	s.askWho(c)
 	s.tellMonitor(c)
+	s.tellRead(c)
 	n := 0
 	for ; n < len(c.queue) && (unlimited || c.tokens >= 1) && len(lines) < maxBatch; n++ {
-		c.tokens--
 		line := c.queue[n]
+		c.tokens -= float64(1 + len(line.more))
 		if p := line.part; p != nil {
 			c.remember(p)
 			echo := c.echoes()
@@ -202,6 +213,7 @@ func (s *session) take(c *conn, lines []outLine, now time.Time) ([]outLine, time
 				s.wakeBy(c, p.by)
 			}
 		}
+		s.askedPast(c, line, now) // the answer may be here before the write has returned
 		lines = append(lines, line)
 	}
 	c.queue = c.queue[n:]
@@ -210,6 +222,9 @@ func (s *session) take(c *conn, lines []outLine, now time.Time) ([]outLine, time
 	}
 	for i := range lines {
 		lines[i].text = s.encode(lines[i].text)
+		for j, text := range lines[i].more {
+			lines[i].more[j] = s.encode(text)
+		}
 	}
 	if len(lines) > 0 || len(c.queue) == 0 {
 		return lines, 0

@@ -47,6 +47,7 @@ type Channel struct {
 	lines    []entry // the last ones, oldest first, Window at most
 	next     int64   // number of the next line
 	enough   int     // lines, after which to forget some
+	held     int64   // number of the first line that is held for others; 0 for none
 
 	seed  maphash.Seed
 	last  map[uint64]int64 // number of the last line of each sum
@@ -87,6 +88,17 @@ func (c *Channel) Leave(s *Session) {
 	c.sessions = c.sessions[:n-1]
 	s.place = 0
 }
+
+// Hold has the channel remember what comes from now on, until Release, for sessions that enter later and hear it too: what was said
+// while none of them was there.
+func (c *Channel) Hold() {
+	if c.held == 0 {
+		c.held = c.next
+	}
+}
+
+// Release ends that.
+func (c *Channel) Release() { c.held = 0 }
 
 // Alone reports whether fewer than two sessions are in the channel, so that nobody else hears what one of them says.
 func (c *Channel) Alone() bool { return len(c.sessions) < 2 }
@@ -175,6 +187,9 @@ func (c *Channel) forget() {
 	keep := c.next
 	for _, l := range c.sessions {
 		keep = min(keep, c.awaited(l))
+	}
+	if c.held != 0 {
+		keep = min(keep, max(c.held, c.first()))
 	}
 	drop := int(keep - c.first())
 	if len(c.lines) >= Window {

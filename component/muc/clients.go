@@ -171,6 +171,7 @@ func (r *Room) Groupchat(from transports.Address, m *stanza.Element, out *Out) {
 		})
 		return
 	}
+	r.markRead(m, out)
 	t := downgrade.Read(m, r.quoted)
 	command, typed := Typed(t.Body)
 	switch {

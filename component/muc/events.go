@@ -59,6 +59,10 @@ func (r *Room) Event(e transports.Event, out *Out) {
 		r.Done(e.Ref, e.Err, out)
 	case transports.Entered:
 		r.enter(e, out)
+	case transports.Missed:
+		r.missedLate(e, out)
+	case transports.Read:
+		r.readElsewhere(e, out)
 	case transports.State:
 		r.state(e, out)
 	}
@@ -87,17 +91,11 @@ func (r *Room) enter(e transports.Entered, out *Out) {
 	r.keepAbsent()
 	newSubject := subject{text: e.Subject, by: e.SubjectBy, time: e.SubjectTime}
 	if !r.entered {
-		r.entered, r.subject = true, newSubject
+		r.entered, r.subject, r.enteredAt = true, newSubject, r.opt.Now()
 		if !r.stays && len(r.clients) > 0 {
 			r.wish = r.clients[0].want
 		}
-		if !r.recalling {
-			r.letIn(out)
-		}
-		if r.returns {
-			r.returns = false
-			r.mark(restartText, out)
-		}
+		r.enterFirst(&e, out)
 		return
 	}
 	r.refresh(before, oldNick, out)
@@ -107,7 +105,28 @@ func (r *Room) enter(e transports.Entered, out *Out) {
 			r.sendSubject(&r.clients[i], "", out)
 		}
 	}
-	r.resumed(out)
+	r.resumed(&e, out)
+}
+
+// enterFirst shows those who wait what they missed, and lets them in. Who comes anew has that in his history.
+func (r *Room) enterFirst(e *transports.Entered, out *Out) {
+	var show []line
+	if r.returns {
+		r.returns = false
+		if gap := r.gapOf(restartText, e); gap != "" {
+			show = append(show, r.keepMark(gap))
+		}
+	}
+	show = append(show, r.missed(e.Missed)...)
+	if r.recalling {
+		return // they are let in once their history is read
+	}
+	restored := make(map[transports.Address]bool)
+	for i := range r.clients {
+		restored[r.clients[i].addr] = r.clients[i].restored
+	}
+	r.letIn(out)
+	r.showMissed(show, func(c *client) bool { return restored[c.addr] }, out)
 }
 
 // letIn welcomes the clients that wait.
@@ -237,7 +256,7 @@ func (r *Room) lost(e transports.Parted, out *Out) {
 		}
 		r.drop(c.addr, out)
 	}
-	r.entered, r.modes, r.outage = false, Modes{}, outage{}
+	r.entered, r.modes, r.outage, r.awaited, r.enteredAt = false, Modes{}, outage{}, "", time.Time{}
 	r.owed, r.split = nil, netsplit{}
 }
 
@@ -283,26 +302,44 @@ func (r *Room) failPending(err error, out *Out) {
 	}
 }
 
-func (r *Room) message(e transports.Message, out *Out) {
+// lineOf is what somebody said, as it is kept.
+func (r *Room) lineOf(e *transports.Message) line {
 	l := line{body: e.Body, time: e.Time}
 	if l.time.IsZero() {
 		l.time = r.opt.Now()
 	}
 	if e.From != nil {
 		l.nick = e.From.Nick
-		r.settle(l.nick, out)
-		r.hear(e.From, out)
 		l.occupant, l.own = r.speakerID(l.nick, e.From), l.nick == r.nick
 	}
-	l.body = Prefix(&e) + l.body
+	l.body = Prefix(e) + l.body
+	l.payload = r.payloadOf(e, markup.ShowXHTML) // which is kept, for everybody who heard it
+	return l
+}
+
+// payloadOf is what somebody said as XML, where it is more than a body.
+func (r *Room) payloadOf(e *transports.Message, show markup.Show) string {
 	quotation, reply := r.replied(e.ReplyTo)
-	payload := func(show markup.Show) string {
-		if len(e.Spans) == 0 && reply == "" {
-			return ""
-		}
-		return markup.Payload(quotation+Prefix(&e), e.Body, e.Spans, show) + reply
+	if len(e.Spans) == 0 && reply == "" {
+		return ""
 	}
-	l.payload = payload(markup.ShowXHTML) // which is kept, for everybody who heard it
+	return markup.Payload(quotation+Prefix(e), e.Body, e.Spans, show) + reply
+}
+
+// lookOf is a line as the user wants to see it.
+func (r *Room) lookOf(l line, e *transports.Message) line {
+	if len(e.Spans) > 0 {
+		l.payload = r.payloadOf(e, r.formatting().Show)
+	}
+	return l
+}
+
+func (r *Room) message(e transports.Message, out *Out) {
+	if e.From != nil {
+		r.settle(e.From.Nick, out)
+		r.hear(e.From, out)
+	}
+	l := r.lineOf(&e)
 	p := r.pending[e.Ref]
 	if p == nil || p.kind != pendingSend || p.taken {
 		if e.ID != "" {
@@ -310,9 +347,7 @@ func (r *Room) message(e transports.Message, out *Out) {
 		}
 		l.stanzaID = r.keep(KeepHeard, &e, &l)
 		l.id = l.stanzaID
-		if len(e.Spans) > 0 {
-			l.payload = payload(r.formatting().Show)
-		}
+		l = r.lookOf(l, &e)
 		r.deliver(l, downgrade.Text{Said: l.body}, out)
 		return
 	}
@@ -389,17 +424,22 @@ func (r *Room) formatting() markup.Settings {
 
 // deliver sends a line to the clients that are in, and remembers it and what it makes of others.
 func (r *Room) deliver(l line, t downgrade.Text, out *Out) {
+	r.remember(l, t)
+	for i := range r.clients {
+		if r.clients[i].in {
+			r.sendLine(&r.clients[i], l, false, out)
+		}
+	}
+}
+
+// remember keeps a line for those who come, and what it makes of others.
+func (r *Room) remember(l line, t downgrade.Text) {
 	switch {
 	case t.Passing:
 	case len(r.clients) == 0 && r.stays && r.opt.Archive != nil && r.opt.Archive.Keeps():
 		r.forgot = true // whoever comes reads it there
 	default:
 		r.history.add(l, t)
-	}
-	for i := range r.clients {
-		if r.clients[i].in {
-			r.sendLine(&r.clients[i], l, false, out)
-		}
 	}
 }
 

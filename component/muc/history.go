@@ -204,6 +204,9 @@ func (r *Room) Recall() bool {
 	return true
 }
 
+// Forgot reports whether what was said in the room is in the archive, and not remembered.
+func (r *Room) Forgot() bool { return r.forgot }
+
 // Remember gives a room its history, oldest message first, and lets those in who waited for it.
 func (r *Room) Remember(past []Past, out *Out) {
 	heard := r.history.lines // meanwhile; some of it may have been read as well

@@ -26,6 +26,10 @@ func (r *Room) interrupted(why string, retry time.Duration, out *Out) {
 	if r.outage.since.IsZero() {
 		r.outage.since = r.opt.Now()
 	}
+	if gap := r.awaited; gap != "" { // what was to fill it does not come any more
+		r.awaited = ""
+		r.mark(gap, out)
+	}
 	if len(r.outage.said) >= maxReasons || slices.Contains(r.outage.said, why) {
 		return // a network that is gone for long is tried again and again
 	}
@@ -33,14 +37,22 @@ func (r *Room) interrupted(why string, retry time.Duration, out *Out) {
 	r.Say(fmt.Sprintf("%s Trying again in %s.", why, span(retry)), out)
 }
 
-// resumed says that the user is in the room again, and marks what he has missed.
-func (r *Room) resumed(out *Out) {
+// backText is said where nothing is missing.
+const backText = "You are back in this room, and nothing is missing."
+
+// resumed says that the user is in the room again, shows what he has missed, and marks what is missing.
+func (r *Room) resumed(e *transports.Entered, out *Out) {
 	gap := "You are back in this room. Messages may be missing here."
 	if since := r.outage.since; !since.IsZero() {
 		gap = fmt.Sprintf("You are back in this room. Messages are missing here: there was no connection to %s for %s.", r.opt.Target.Network, span(r.opt.Now().Sub(since)))
 	}
 	r.outage = outage{}
-	r.mark(gap, out)
+	if gap = r.gapOf(gap, e); gap != "" {
+		r.mark(gap, out)
+	} else if !e.Awaited {
+		r.Say(backText, out)
+	}
+	r.showMissed(r.missed(e.Missed), everybody, out)
 }
 
 // restartText marks a restart of the gateway, which does not know for how long it was gone.
@@ -48,10 +60,16 @@ const restartText = "The gateway was restarted, and you are back in this room. M
 
 // mark says something in the room, and keeps it for whoever reads later what the user heard.
 func (r *Room) mark(text string, out *Out) {
+	r.showMissed([]line{r.keepMark(text)}, everybody, out)
+}
+
+// keepMark keeps it, to be shown.
+func (r *Room) keepMark(text string) line {
 	l := line{body: text, time: r.opt.Now()}
 	l.stanzaID = r.keep(KeepOwn, &transports.Message{Body: text, Time: l.time}, &l)
 	l.id = l.stanzaID
-	r.deliver(l, downgrade.Text{Said: text}, out)
+	r.remember(l, downgrade.Text{Said: text})
+	return l
 }
 
 // span is a time for people.

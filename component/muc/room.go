@@ -99,6 +99,11 @@ type Room struct {
 	changes   float64 // that clients were told of lately, by changedAt
 	changedAt time.Time
 	returns   bool // he was in it when an earlier process of the gateway ended
+	enteredAt time.Time
+	heardLast []heardLine // what he heard last, for what the network tells of before
+	catching  bool        // it is being asked, so that heardLast is there
+	awaited   string      // how a gap is marked of which it is not known yet what it was; empty for none
+	readTo    string      // stanza id of what other clients of his on the network have shown him
 	pending   map[transports.Ref]*pending
 	taken     []transports.Ref // those of pending that are taken, oldest first
 }

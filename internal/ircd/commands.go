@@ -10,10 +10,14 @@ import (
 
 // command handles a line; what it returns, if anything, is why the client leaves.
 func (s *Server) command(c *client, line string) (quit string) {
-	c.label, c.tags = "", ""
+	c.label, c.tags, c.lineTags = "", "", nil
 	if tags, rest, ok := strings.Cut(line, " "); ok && strings.HasPrefix(tags, "@") {
 		for tag := range strings.SplitSeq(tags[1:], ";") {
-			if value, ok := strings.CutPrefix(tag, "label="); ok {
+			name, value, _ := strings.Cut(tag, "=")
+			if c.lineTags == nil {
+				c.lineTags = make(map[string]string)
+			}
+			if c.lineTags[name] = value; name == "label" {
 				c.label = value
 			}
 		}
@@ -25,6 +29,9 @@ func (s *Server) command(c *client, line string) (quit string) {
 		return ""
 	}
 	name, params := strings.ToUpper(params[0]), params[1:]
+	if s.inBatch(c, name, params) {
+		return ""
+	}
 	switch name {
 	case "CAP":
 		s.capability(c, params)
@@ -79,6 +86,7 @@ func (s *Server) registeredCommand(c *client, name string, params []string) {
 	case "PART":
 		for channel := range strings.SplitSeq(params[0], ",") {
 			if ch := s.member(c, channel); ch != nil {
+				s.keepEvent(c, ch.name, "PART "+ch.name)
 				s.tell(ch, nil, fmt.Sprintf(":%s PART %s :%s", c.mask(), ch.name, append(params, "")[1]))
 				s.leave(ch, c)
 			}
@@ -125,6 +133,12 @@ func (s *Server) registeredCommand(c *client, name string, params []string) {
 		c.numeric("318", params[0]+" :End of WHOIS list")
 	case "INVITE":
 		s.invite(c, params[0], params[1])
+	case "CHATHISTORY":
+		s.chathistory(c, params)
+	case "MARKREAD":
+		s.markRead(c, params)
+	case "BATCH":
+		s.clientBatch(c, params)
 	default:
 		if !s.presenceCommand(c, name, params) {
 			c.numeric("421", name+" :Unknown command")
@@ -144,7 +158,7 @@ func (s *Server) capability(c *client, params []string) {
 	case "REQ":
 		list := append(params, "")[1]
 		for name := range strings.FieldsSeq(list) {
-			if !slices.Contains(s.opt.Caps, name) && (name != "sasl" || len(s.opt.SASL) == 0) {
+			if !s.offers(name) && (name != "sasl" || len(s.opt.SASL) == 0) {
 				c.send(":" + s.opt.Name + " CAP " + c.nick + " NAK :" + list)
 				return
 			}
@@ -156,6 +170,14 @@ func (s *Server) capability(c *client, params []string) {
 	case "END":
 		c.negotiating = false
 	}
+}
+
+// offers reports whether the server has a capability.
+func (s *Server) offers(name string) bool {
+	return slices.ContainsFunc(s.opt.Caps, func(offered string) bool {
+		offered, _, _ = strings.Cut(offered, "=")
+		return offered == name
+	})
 }
 
 func (s *Server) register(c *client) string {
@@ -173,6 +195,9 @@ func (s *Server) register(c *client) string {
 	monitor := ""
 	if s.opt.Monitor > 0 {
 		monitor = fmt.Sprintf(" MONITOR=%d", s.opt.Monitor)
+	}
+	if s.opt.History != nil {
+		monitor += fmt.Sprintf(" CHATHISTORY=%d MSGREFTYPES=timestamp,msgid", s.opt.History.Limit)
 	}
 	c.numeric("005", fmt.Sprintf("CASEMAPPING=rfc1459 CHANTYPES=#& PREFIX=(ov)@+ NICKLEN=%d CHANMODES=b,k,l,imnpst MODES=4 NETWORK=Test%s"+
 		" :are supported by this server", s.opt.NickLen, monitor))
@@ -251,8 +276,12 @@ func (s *Server) join(c *client, name, key string) {
 			m.send(fmt.Sprintf(":%s JOIN %s", c.mask(), ch.name))
 		}
 	}
+	s.keepEvent(c, ch.name, "JOIN "+ch.name)
 	if ch.topic != "" {
 		s.showTopic(c, ch)
+	}
+	if s.opt.History != nil && c.caps["draft/read-marker"] { // before the end of NAMES
+		c.tellRead(ch.name)
 	}
 	s.names(c, ch)
 }
@@ -289,10 +318,45 @@ func (s *Server) names(c *client, ch *channel) {
 }
 
 func (s *Server) message(c *client, name, to, text string) {
+	m := &spoken{at: time.Now(), mask: c.mask(), verb: name, to: to, lines: []saidLine{{text: text}}, tags: c.passedTags()}
+	if s.opt.History != nil || s.offers("draft/multiline") {
+		s.say(c, m)
+		return
+	}
 	if p := s.nicks[fold(to)]; p != nil && p.away != "" && name == "PRIVMSG" {
 		defer c.numeric("301", p.nick+" :"+p.away)
 	}
 	s.pass(c, to, c.tags, ":"+c.mask()+" "+name+" "+to+" :"+text, func(*client) bool { return true })
+}
+
+// say delivers a message on a server that keeps what is said, or knows messages of several lines.
+func (s *Server) say(c *client, m *spoken) {
+	to := m.to
+	m.buf = conversation(c.nick, to)
+	if ch := s.channels[fold(to)]; ch != nil {
+		if modes, in := ch.members[c]; !in && ch.has('n') || ch.has('m') && modes == "" {
+			c.numeric("404", ch.name+" :Cannot send to channel")
+			return
+		}
+		s.keep(c, m)
+		for _, member := range slices.Clone(ch.order) {
+			if member != c {
+				member.relay(m, "", "")
+			}
+		}
+	} else if p := s.nicks[fold(to)]; p != nil {
+		s.keep(c, m)
+		p.relay(m, "", "")
+		if p.away != "" && m.verb == "PRIVMSG" {
+			c.numeric("301", p.nick+" :"+p.away)
+		}
+	} else {
+		c.numeric("401", to+" :No such nick/channel")
+		return
+	}
+	if c.caps["echo-message"] {
+		c.relay(m, c.label, "")
+	}
 }
 
 // tell sends a line to everybody in a channel but one.

@@ -26,6 +26,8 @@ type Options struct {
 	NickLen  int         // 20 where zero
 	Monitor  int         // nicks that a client may MONITOR; 0 means that there is no such command
 
+	History *History // what is kept of what was said; nil for nothing
+
 	Accounts map[string]string // passwords by account
 	SASL     []string          // mechanisms: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, EXTERNAL by the certificate's common name
 }
@@ -64,8 +66,11 @@ type client struct {
 	negotiating      bool
 	registered       bool
 	removed          bool
-	label            string // of the command that is being answered
-	tags             string // of it, that are passed on
+	label            string            // of the command that is being answered
+	tags             string            // of it, that are passed on
+	lineTags         map[string]string // all of it
+	batches          int
+	batch            *clientBatch // that it is sending
 	sasl             *exchange
 	account          string
 	mechanism        string // that he logged in by

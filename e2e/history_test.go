@@ -1,0 +1,49 @@
+package e2e
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"passerelle/internal/ircd"
+)
+
+// historyCaps are those of a network that keeps what is said, with what clients need to read it.
+func historyCaps() []string {
+	return []string{
+		"batch", "echo-message", "labeled-response", "message-tags", "multi-prefix", "server-time", "userhost-in-names", "draft/chathistory", "draft/event-playback",
+		"draft/read-marker", "draft/multiline=max-bytes=4096,max-lines=24",
+	}
+}
+
+// TestHistory runs each scenario of networks that keep what is said, behind each XMPP server.
+func TestHistory(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("history/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) == 0 {
+		t.Fatal("there are no scenarios")
+	}
+	program := build(t)
+	for _, xmpp := range []string{"fake", "prosody", "ejabberd"} {
+		t.Run(xmpp, func(t *testing.T) {
+			for _, file := range files {
+				t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+					t.Parallel()
+					steps := readScenario(t, file)
+					var s *servers
+					if xmpp == "fake" {
+						s = fakeServers(t)
+					} else {
+						s = xmppServer(t, xmpp, false)
+					}
+					irc := newFakeIRC(t, ircd.Options{NickLen: 30, Caps: historyCaps(), History: &ircd.History{Limit: 5}})
+					s.irc, s.ircAddr = irc, irc.addr
+					runScenario(t, steps, program, s)
+				})
+			}
+		})
+	}
+}

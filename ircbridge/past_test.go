@@ -1,0 +1,114 @@
+package ircbridge
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"passerelle/internal/ircd"
+	"passerelle/transports"
+)
+
+// pastCaps are those of a network that keeps what is said.
+func pastCaps() []string {
+	return []string{
+		"batch", "echo-message", "labeled-response", "message-tags", "server-time", "draft/chathistory", "draft/event-playback",
+		"draft/read-marker", "draft/multiline=max-bytes=300,max-lines=5",
+	}
+}
+
+// bodies are what was said, one after the other.
+func bodies(messages []transports.Message) string {
+	var all []string
+	for _, m := range messages {
+		all = append(all, m.Body)
+	}
+	return strings.Join(all, " ")
+}
+
+// catchUp answers that the past of a channel can be asked for.
+func catchUp(t *testing.T, s transports.Session, h *recorder, q transports.CatchUp) {
+	t.Helper()
+	await(t, h, func(e transports.Behind) bool { return e.Room == q.Room })
+	do(t, s, q)
+}
+
+// TestPast: the past of a channel is asked for in pages, and stands in Entered before what is said from then on.
+func TestPast(t *testing.T) {
+	t.Parallel()
+	server := startServer(t, ircd.Options{Caps: pastCaps(), History: &ircd.History{Limit: 3}})
+	bob := ircd.Dial(t, server.Addr(), "bob")
+	bob.Send(t, "JOIN #test")
+	bob.Expect(t, " 366 ")
+	for n := range 10 {
+		bob.Send(t, fmt.Sprintf("PRIVMSG #test :%d", n), "PART #test", "JOIN #test") // of which only the message is of the past
+		bob.Expect(t, " 366 ")
+	}
+	for _, c := range []struct {
+		since time.Time
+		most  int
+		want  string
+		whole bool
+	}{
+		{time.Time{}, 4, "6 7 8 9", false}, // from here on there is a marker more with each
+		{time.Now().Add(-time.Hour), 100, "0 1 2 3 4 5 6 7 8 9 marker", true},
+		{time.Now().Add(-time.Hour), 7, "5 6 7 8 9 marker marker", false},
+		{time.Now().Add(time.Hour), 100, "", true},
+		{time.Time{}, 0, "", false},
+	} {
+		s, h := open(t, newTransport(t, Options{Networks: plainNet(server.Addr())}), alice)
+		do(t, s, transports.Join{Ref: 1, Room: roomOf("#test"), Nick: "alice"})
+		catchUp(t, s, h, transports.CatchUp{Room: roomOf("#test"), Since: c.since, Max: c.most})
+		e := await[transports.Entered](t, h)
+		if e.Missed == nil || bodies(e.Missed.Messages) != c.want || e.Missed.Complete != c.whole || e.Awaited {
+			t.Errorf("since %v, at most %d: got %+v, want %q", c.since, c.most, e.Missed, c.want)
+		}
+		bob.Send(t, "PRIVMSG #test :marker")
+		for heard := false; !heard; { // who came and went before does not come and go now
+			switch e := h.next(t).(type) {
+			case transports.Joined:
+				t.Errorf("got %s", describe(e))
+			case transports.Parted:
+				if e.Nick == "bob" {
+					t.Errorf("got %s", describe(e))
+				}
+			case transports.Message:
+				heard = e.Body == "marker"
+			}
+		}
+		for _, m := range e.Missed.Messages {
+			if !m.Clocked || m.ID == "" || m.Room != roomOf("#test") || m.From.Nick != "bob" {
+				t.Errorf("got %s", describe(m))
+			}
+		}
+		s.Close("")
+	}
+}
+
+// TestPastPrivate: what people wrote to the user alone is asked for, of each person.
+func TestPastPrivate(t *testing.T) {
+	t.Parallel()
+	server := startServer(t, ircd.Options{Caps: pastCaps(), History: &ircd.History{Limit: 2}})
+	ghost := ircd.Dial(t, server.Addr(), "alice")
+	for _, nick := range []string{"bob", "carol", "NickServ"} {
+		p := ircd.Dial(t, server.Addr(), nick)
+		for n := range 3 {
+			p.Send(t, fmt.Sprintf("PRIVMSG alice :%s%d", nick, n))
+			ghost.Expect(t, nick)
+		}
+	}
+	ghost.Send(t, "PRIVMSG bob :my own", "QUIT")
+	ghost.Expect(t, "ERROR")
+	ircd.Dial(t, server.Addr(), "dave") // by then the nick is free
+	s, h := open(t, newTransport(t, Options{Networks: plainNet(server.Addr())}), alice)
+	do(t, s, transports.Join{Ref: 1, Room: roomOf("#test"), Nick: "alice"})
+	catchUp(t, s, h, transports.CatchUp{Since: time.Now().Add(-time.Hour), Max: 100})
+	got := await[transports.Missed](t, h)
+	said := strings.Fields(bodies(got.Messages))
+	slices.Sort(said)
+	if want := []string{"bob0", "bob1", "bob2", "carol0", "carol1", "carol2"}; !slices.Equal(said, want) || !got.Complete {
+		t.Errorf("got %v, complete %t, want %v", said, got.Complete, want)
+	}
+}
