@@ -13,7 +13,7 @@ import (
 // Reactions to messages (IRCv3 client tags react and reply) and taking messages back (IRCv3 message-redaction).
 
 // maxSign bounds a reaction, in bytes: an emoji of many parts has 41, and people react with words too.
-const maxSign = 64
+const maxSign = 80
 
 // reaction translates the reaction that a line of tags has.
 func (t translator) reaction(dst []transports.Event, e *girc.Event, who transports.Person, room, to transports.Target) []transports.Event {

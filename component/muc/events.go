@@ -78,7 +78,7 @@ func (r *Room) enter(e transports.Entered, out *Out) {
 		if m.Person != nil && len(r.occupants) < maxOccupants {
 			o := occupant{person: m.Person, first: m.Person, role: m.Role}
 			if was, ok := before[m.Person.Nick]; ok && sameUser(was.person, m.Person) {
-				o.first, o.person = was.first, learnt(was.person, m.Person)
+				o.first, o.spoke, o.person = was.first, was.spoke, learnt(was.person, m.Person)
 			}
 			r.occupants[m.Person.Nick] = o
 		}
@@ -451,7 +451,7 @@ func (r *Room) joined(e transports.Joined, out *Out) {
 	nick, hold := o.person.Nick, time.Duration(0)
 	was := r.belief(nick)
 	if owed := r.owed[nick]; owed != nil && owed.how == transports.PartLost && sameUser(owed.was.person, o.person) {
-		o.first, hold = owed.was.first, backHold
+		o.first, o.spoke, hold = owed.was.first, owed.was.spoke, backHold
 		r.split.back++
 	}
 	r.occupants[nick] = o

@@ -17,6 +17,7 @@ func (r *Room) personChanged(e transports.PersonChanged, out *Out) {
 	if o.person = o.person.With(e.Who, e.Known); o.person == was.was.person {
 		return
 	}
+	r.recognise(nick, &o)
 	r.occupants[nick] = o
 	switch {
 	case !moved(was.was, o) && o.bot() == was.was.bot():
@@ -31,12 +32,30 @@ func (r *Room) personChanged(e transports.PersonChanged, out *Out) {
 
 // hear takes what a message tells of its sender: networks that tell nothing of who logs in tell so (IRCv3 account-tag).
 func (r *Room) hear(from *transports.Person, out *Out) {
-	if o, ok := r.occupants[from.Nick]; ok && from.Account != "" && o.person.Account != from.Account {
-		o.person = o.person.With(from, transports.KnownAccount)
+	o, ok := r.occupants[from.Nick]
+	if ok && (!o.spoke || from.Account != "" && o.person.Account != from.Account) {
+		if from.Account != "" {
+			o.person = o.person.With(from, transports.KnownAccount)
+		}
+		r.recognise(from.Nick, &o)
+		o.spoke = true
 		r.occupants[from.Nick] = o
 	}
 	if from.Bot {
 		r.personChanged(transports.PersonChanged{Who: from, Known: transports.KnownBot}, out)
+	}
+}
+
+// recognise has somebody's opaque name hang on his account from now on (XEP-0421), so that it is the same when he comes back from elsewhere: as long
+// as he has said nothing under another one. Clients are not told of that by itself; the next that they see of him has it.
+func (r *Room) recognise(nick string, o *occupant) {
+	if o.spoke || o.first.Account != "" || o.person.Account == "" {
+		return
+	}
+	before := o.first
+	o.first = o.first.With(o.person, transports.KnownAccount)
+	if owed := r.owed[nick]; owed != nil && owed.was.first == before {
+		owed.was.first = o.first
 	}
 }
 

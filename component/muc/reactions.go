@@ -128,6 +128,7 @@ func (r *Room) reacted(e transports.Reacted, out *Out) {
 	nick := e.From.Nick
 	if o, ok := r.occupants[nick]; ok && o.person != nil {
 		r.settle(nick, out)
+		r.hear(e.From, out)
 	}
 	own := nick == r.nick
 	p := l.reactor(cmp.Or(r.speakerID(nick, e.From), nick))

@@ -121,7 +121,8 @@ type client struct {
 
 type occupant struct {
 	person *transports.Person
-	first  *transports.Person // as he came
+	first  *transports.Person // as he came, or as he was known before he said anything
+	spoke  bool               // he said something by then
 	role   transports.Role
 }
 

@@ -199,7 +199,7 @@ func List() []Extension {
 		{
 			Number: 317, Version: "0.2", Status: Partial, Note: "The ranks of the network, which change there, and who is a program.",
 			Features:  []string{"urn:xmpp:hats:0"},
-			Scenarios: []string{"hats"},
+			Scenarios: []string{"bots", "hats"},
 		},
 		{
 			Number: 333, Version: "0.4.1", Status: Partial, Note: "The network has none: in rooms the user's own clients see what he read elsewhere.",
@@ -244,7 +244,7 @@ func List() []Extension {
 		{
 			Number: 421, Version: "1.0.0", Status: Complete,
 			Features:  []string{"urn:xmpp:occupant-id:0"},
-			Scenarios: []string{"occupant-id"},
+			Scenarios: []string{"occupant-id", "occupant-id-account"},
 		},
 		{
 			Number: 424, Version: "0.4.2", Status: Partial, Note: "On networks that take nothing back it is said in words.",
