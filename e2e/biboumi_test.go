@@ -206,6 +206,20 @@ irc dan < :liddell!*al@* JOIN *#true/false
 // leaveBiboumi plays what users do with biboumi, which it then stops. The gateway of the runner was not started yet.
 func leaveBiboumi(t *testing.T, program, xmpp string, o realservers.BiboumiOptions, before string) *runner {
 	t.Helper()
+	r, b := startBiboumi(t, program, xmpp, o)
+	r.playScript(t, before)
+	if err := r.close(); err != nil { // a client that stays is told of the gateway's end
+		t.Fatal(err)
+	}
+	if err := b.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// startBiboumi runs biboumi in the place of the runner's gateway, which was not started yet.
+func startBiboumi(t *testing.T, program, xmpp string, o realservers.BiboumiOptions) (*runner, *realservers.Biboumi) {
+	t.Helper()
 	s := xmppServer(t, xmpp, false)
 	n := realtest.Ngircd(t, realservers.NgircdOptions{Name: networkName})
 	s.irc, s.ircAddr = n, n.Addr
@@ -217,12 +231,5 @@ func leaveBiboumi(t *testing.T, program, xmpp string, o realservers.BiboumiOptio
 		t.Fatal(err)
 	}
 	r.vars["PORT"], r.vars["CFG"] = port, b.Config
-	r.playScript(t, before)
-	if err := r.close(); err != nil { // a client that stays is told of the gateway's end
-		t.Fatal(err)
-	}
-	if err := b.Stop(); err != nil {
-		t.Fatal(err)
-	}
-	return r
+	return r, b
 }

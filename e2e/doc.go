@@ -6,7 +6,7 @@
 // tags/*.txtar (TestTags); in the other scenarios networks carry text alone.
 //
 // Other tests hold conversations with clients that people use: the library slixmpp, Profanity on a screen of its own, the
-// command line of Libervia, and irssi on the side of IRC. And one has users come from biboumi, which runs in the gateway's place before.
+// command line of Libervia, and irssi on the side of IRC. And one has users come from biboumi, which runs in the gateway's place before, with a client that is not changed.
 //
 // TestCompare plays testdata/compare/script.txt with biboumi and with passerelle, and compares what clients get stanza by stanza: what differs
 // is in testdata/compare/differences.txt, with the reason. With -comparison FILE it writes all of it as a table.

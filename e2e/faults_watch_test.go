@@ -24,6 +24,7 @@ type watcher struct {
 	in        bool
 	presences int      // of all kinds, since reset
 	words     []string // of the room, since reset
+	heard     []string // what people said
 }
 
 // newWatcher logs in and joins a room.
@@ -44,6 +45,8 @@ func newWatcher(ctx context.Context, t testing.TB, s *servers, user, room string
 			w.in = true
 		case e.Name.Local == "message" && nick == "" && e.Child(xmpptest.NSClient, "body") != nil:
 			w.words = append(w.words, e.Child(xmpptest.NSClient, "body").Text())
+		case e.Name.Local == "message" && e.Child(xmpptest.NSClient, "body") != nil:
+			w.heard = append(w.heard, e.Child(xmpptest.NSClient, "body").Text())
 		}
 		close(w.changed)
 		w.changed = make(chan struct{})

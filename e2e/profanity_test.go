@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"net"
 	"os"
 	"testing"
@@ -12,22 +13,12 @@ func TestProfanity(t *testing.T) { withClient(t, holdProfanity, "prosody", "ejab
 
 func holdProfanity(p *party) {
 	t, ctx := p.t, p.ctx
-	program := findProgram(t, "profanity")
-	host, port, err := net.SplitHostPort(p.c2sAddr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	home := shortTempDir(t)
-	writeHome(t, home, ".config/profanity/profrc", "[ui]\nsplash=false\noccupants=true\nroster=false\n[logging]\nchlog=false\n")
-	writeHome(t, home, ".local/share/profanity/accounts", "[alice]\nenabled=true\njid=alice@localhost\npassword=%s\nserver=%s\nport=%s\n"+
-		"tls.policy=disable\nresource=profanity\nmuc.nick=alice\n", password, host, port)
-	screen := openTerminal(ctx, t, home, program, "--account", "alice")
+	screen := openProfanity(ctx, t, p.servers)
 	do := func(line, pattern string) {
 		t.Helper()
 		screen.enter(ctx, line)
 		screen.await(ctx, pattern)
 	}
-	screen.await(ctx, `alice@localhost/profanity logged in successfully`)
 
 	// It finds the gateway and what the gateway has.
 	do("/disco items localhost", `^\S+ -   `+gatewayDomain)
@@ -84,6 +75,23 @@ func holdProfanity(p *party) {
 	do("/msg help@"+gatewayDomain+" help", `help@`+gatewayDomain+`: This is IRC gateway`)
 	screen.enter(ctx, "/quit")
 	p.irc("<", ":alyssa!* *")
+}
+
+// openProfanity has alice log in with Profanity.
+func openProfanity(ctx context.Context, t *testing.T, s *servers) *terminal {
+	t.Helper()
+	program := findProgram(t, "profanity")
+	host, port, err := net.SplitHostPort(s.c2sAddr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	home := shortTempDir(t)
+	writeHome(t, home, ".config/profanity/profrc", "[ui]\nsplash=false\noccupants=true\nroster=false\n[logging]\nchlog=false\n")
+	writeHome(t, home, ".local/share/profanity/accounts", "[alice]\nenabled=true\njid=alice@localhost\npassword=%s\nserver=%s\nport=%s\n"+
+		"tls.policy=disable\nresource=profanity\nmuc.nick=alice\n", password, host, port)
+	screen := openTerminal(ctx, t, home, program, "--account", "alice")
+	screen.await(ctx, `alice@localhost/profanity logged in successfully`)
+	return screen
 }
 
 // shortTempDir is a folder whose name is short enough for a socket in it. It is removed at the end of the test.

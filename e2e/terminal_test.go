@@ -21,7 +21,7 @@ type terminal struct {
 	socket string
 }
 
-const screenSize = "200x50" // wide enough that programs wrap no line of the tests
+const screenSize = "200x90" // wide enough that programs wrap no line of the tests, and high enough for a form
 
 // findProgram skips the test where a program is not installed.
 func findProgram(t *testing.T, name string) string {

@@ -15,6 +15,7 @@ type NgircdOptions struct {
 	Name   string // the server's name, with a dot in it; "irc.test.example" if empty
 	WebIRC string // the password of gateways that it trusts, if not empty
 	Peer   string // another server that may link to it, with PeerPassword, if not empty
+	Uplink string // where that one is; then this one links to it by itself
 	Limits IRCLimits
 	Log    io.Writer // what it writes, if not nil; used by another goroutine
 }
@@ -65,7 +66,12 @@ func StartNgircd(ctx context.Context, o NgircdOptions) (*Ngircd, error) {
 		}
 		config := fmt.Sprintf(ngircdConfig, n.Name, freeport.Port(n.Addr), o.Limits.Connections, o.Limits.Channels, penalty, o.WebIRC, OperName, OperPassword)
 		if o.Peer != "" {
-			config += fmt.Sprintf("[Server]\n\tName = %s\n\tMyPassword = %s\n\tPeerPassword = %s\n\tPassive = yes\n", o.Peer, PeerPassword, PeerPassword)
+			config += fmt.Sprintf("[Server]\n\tName = %s\n\tMyPassword = %s\n\tPeerPassword = %s\n", o.Peer, PeerPassword, PeerPassword)
+			if o.Uplink == "" {
+				config += "\tPassive = yes\n"
+			} else {
+				config += "\tHost = 127.0.0.1\n\tPort = " + freeport.Port(o.Uplink) + "\n"
+			}
 		}
 		if err := n.write("ngircd.conf", config); err != nil {
 			return launch{}, err
@@ -95,6 +101,7 @@ const ngircdConfig = `; written by a test
 	MotdPhrase = A server for tests
 [Limits]
 	MaxConnections = 0
+	ConnectRetry = 5
 	MaxConnectionsIP = %d
 	MaxJoins = %d
 	MaxNickLength = 30
