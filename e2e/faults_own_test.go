@@ -15,6 +15,7 @@ import (
 // TestOwnServerSplits has the server of the network that the gateway is on lose the other one, which comes back, and then die, while the
 // other one lives: a client gets two sentences for the first, nobody is lost, and it is not told anew of everybody who is there.
 func TestOwnServerSplits(t *testing.T) {
+	besideOthers(t)
 	people := 40
 	if thorough() {
 		people = 400

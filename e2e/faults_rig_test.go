@@ -21,6 +21,14 @@ import (
 // thorough says that the tests of faults take all the time and all the users that their figures in docs/perf.md are of, and not only some.
 func thorough() bool { return os.Getenv("PASSERELLE_FAULTS") != "" }
 
+// besideOthers has a test run beside others, unless its figures count.
+func besideOthers(t *testing.T) {
+	t.Helper()
+	if !thorough() {
+		t.Parallel()
+	}
+}
+
 // cable is the way from the gateway to an IRC server: it can be cut, it can stop carrying anything, and it remembers when somebody connected.
 type cable struct {
 	t      testing.TB

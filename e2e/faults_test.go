@@ -37,12 +37,14 @@ func bare(ctx context.Context, t testing.TB, irc string) (*xmpptest.Server, *rea
 // TestHerd has an IRC server with the limits that servers have by default restart under users who are in several channels each: all of them
 // are back soon, nobody is thrown out for coming too fast or saying too much, and the server sees no herd.
 func TestHerd(t *testing.T) {
+	besideOthers(t)
 	users, channels := 100, 3
 	if thorough() {
 		users, channels = 1000, 5
 	}
 	for _, irc := range []string{"ngircd", "inspircd"} {
 		t.Run(irc, func(t *testing.T) {
+			besideOthers(t)
 			limits := realservers.IRCLimits{Usual: true, Channels: 10}
 			var server server
 			var addr string
@@ -112,6 +114,7 @@ func (m *member) told(words string) int {
 // TestGone has an IRC server gone for ten minutes of real time: it is tried for now and then, everybody is back soon after it, is told once
 // what is the matter, hears everything once, and finds in the archive that something is missing.
 func TestGone(t *testing.T) {
+	besideOthers(t)
 	users, away := 20, 5*time.Second
 	if thorough() {
 		users, away = 100, 10*time.Minute
@@ -176,6 +179,7 @@ func TestDeadLine(t *testing.T) {
 // TestNetsplit has a server of the network go with thousands of people of a channel, and come back: a client in the channel gets two
 // sentences, and somebody else's messages are not held up.
 func TestNetsplit(t *testing.T) {
+	besideOthers(t)
 	far, users := 500, 3
 	if thorough() {
 		far, users = 5000, 20
@@ -230,6 +234,7 @@ func TestNetsplit(t *testing.T) {
 // TestHugeChannel has somebody join a channel of far more people than there are in any, on a network of its own: he gets in, and somebody
 // else's messages are not held up.
 func TestHugeChannel(t *testing.T) {
+	besideOthers(t)
 	members := 10_000
 	if thorough() {
 		members = 100_000
