@@ -258,10 +258,36 @@ func (g *Gateway) forgetRun(ctx context.Context, call transports.Call) (string, 
 		return "", err
 	}
 	n, more, err := g.forgetPart(ctx, call.User, p)
+	if errors.Is(err, context.DeadlineExceeded) && g.forgetOn(ctx, call, p) {
+		return text.Say(call.Lang, "That is much. It goes on by itself, and you are told when all of it is forgotten."), nil
+	}
 	if err != nil {
 		return "", forgetError(err)
 	}
 	return text.Say(call.Lang, "Forgotten (messages: %s). You cannot read them here any more, and what nobody else heard is erased within two hours.", sayCount(call.Lang, n, more)), nil
+}
+
+// forgetOn goes on with a part that takes longer than a command may, and tells the user when it is done. It reports whether it could begin.
+func (g *Gateway) forgetOn(ctx context.Context, call transports.Call, p store.Part) bool {
+	if call.Tell == nil {
+		return false
+	}
+	ctx, done, err := g.forgets.begin(context.WithoutCancel(ctx), call.User.Bare())
+	if err != nil {
+		return false
+	}
+	g.working.add()
+	go func() {
+		defer g.working.done()
+		defer done()
+		if _, _, err := g.forgetPart(ctx, call.User, p); err != nil {
+			g.log.Error("what a user wants to be forgotten is not all forgotten", g.opt.Identity(call.User.String()), "error", err)
+			call.Tell(text.Say(call.Lang, "Not all of it could be forgotten. Run the command once more."))
+			return
+		}
+		call.Tell(text.Say(call.Lang, "All of it is forgotten now."))
+	}()
+	return true
 }
 
 func forgetError(err error) error {

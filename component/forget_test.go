@@ -1,7 +1,9 @@
 package component
 
 import (
+	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -211,4 +213,33 @@ func TestForgetRoomForEverybody(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantLines(t, spoken(alice.page(goJID, "")), "bob: three")
+}
+
+// What takes longer than a command may goes on by itself, and its user is told when it is done.
+func TestForgettingGoesOn(t *testing.T) {
+	t.Parallel()
+	w, _ := newArchiveWorld(t)
+	alice := w.client("alice@localhost/phone")
+	s := w.join(alice, "alice")
+	s.emit(t, roomLine("bob", "hello"))
+	alice.receive()
+	wantLines(t, spoken(alice.page(goJID, "")), "bob: hello")
+	over, cancel := context.WithDeadline(t.Context(), time.Now())
+	defer cancel()
+	told := make(chan string, 1)
+	said, err := w.gateway.forgetRun(over, transports.Call{
+		User: transports.Address{Local: "alice", Domain: "localhost"}, On: goRoom, Values: transports.Values{sure: {"true"}}, Tell: func(s string) { told <- s },
+	})
+	if err != nil || !strings.HasPrefix(said, "That is much.") {
+		t.Errorf("said %q, %v", said, err)
+	}
+	select {
+	case got := <-told:
+		if got != "All of it is forgotten now." {
+			t.Errorf("told %q", got)
+		}
+	case <-time.After(testWait):
+		t.Fatal("nobody is told")
+	}
+	wantLines(t, spoken(alice.page(goJID, "")))
 }

@@ -90,6 +90,7 @@ type Gateway struct {
 	iqs     pendingIQs
 	uploads *uploads
 	exports exports
+	forgets exports // of more than a command has time for, bounded in the same way
 	grants  grants
 	addr    addressCache // of the reader goroutine alone
 
@@ -335,6 +336,7 @@ func (g *Gateway) shutdown() {
 	g.mu.Unlock()
 	g.uploads.stop()
 	g.exports.stop()
+	g.forgets.stop()
 	g.tellGoing()
 	for _, u := range g.everybody() {
 		u.post(u.shutdown)

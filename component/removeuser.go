@@ -110,6 +110,7 @@ func (g *Gateway) removeUser(ctx context.Context, jid transports.Address, reason
 		return nil, begun.err
 	}
 	g.exports.end(jid.Bare(), errRemoving())
+	g.forgets.end(jid.Bare(), errRemoving())
 	if err := g.forgetQuiet(ctx, jid, begun.quiet); err != nil {
 		u.post(u.endRemoval)
 		return nil, err
