@@ -23,7 +23,8 @@ func (u *user) astray(in *inbound, err error) {
 	lang := root.Attr("xml:lang")
 	meant, unmeant := u.g.opt.Transport.Find(lang, unescape(in.to.Local), transports.TargetDomain)
 	fault := *transports.AsError(err)
-	fault.Text = text.Say(lang, fault.Text)
+	why := text.Say(lang, fault.Text)
+	fault.Text = why
 	if unmeant == nil {
 		fault.Text += " " + text.Say(lang, "Did you mean %s?", u.g.address(meant).String())
 	}
@@ -33,7 +34,7 @@ func (u *user) astray(in *inbound, err error) {
 	}
 	s := u.hear(in)
 	if unmeant == nil && meant.Kind == transports.TargetRoom {
-		u.sayWayIn(s, fault.Text, meant)
+		u.sayWayIn(s, why, meant)
 		return
 	}
 	u.say(s, fault.Text)
@@ -57,7 +58,7 @@ func (u *user) toRoomOutside(in *inbound, e entity) {
 	lang := in.root().Attr("xml:lang")
 	room := u.meantRoom(lang, e.target)
 	u.refuse(in, transports.NewError(transports.NotJoined,
-		text.Say(lang, "This is a room: join it to talk in it, with the link %s.", JoinLink(u.g.address(room))), nil))
+		text.Say(lang, "This is a room. To talk in it, join it: %s", JoinLink(u.g.address(room))), nil))
 	if in := u.networks[e.target.Network].room(e.target.ID); in != nil {
 		return // he knows the way
 	}

@@ -117,25 +117,23 @@ func (u *user) roomBot(s said, e entity) bool {
 // help says what one can do here: the first lines of it, or the rest.
 func (u *user) help(s said, e entity, rest bool) string {
 	var lines []string
-	if e.kind&(entityGateway|entityBot) == 0 {
+	if greets := e.kind&(entityGateway|entityBot) != 0; greets {
+		names := strings.NewReplacer("DOMAIN", u.g.opt.Domain, "NETWORK", u.exampleNetwork())
+		for _, h := range u.g.about().Hints {
+			lines = append(lines, names.Replace(text.Say(s.lang, h)))
+		}
+	} else {
 		lines = append(lines, text.Say(s.lang, "This is the network %s. Its rooms are at %s.", e.target.Network, u.exampleRoom(e.target.Network)),
 			text.Say(s.lang, "Other lines go to the network as they are, such as “WHOIS nick”."))
-	} else {
-		lines = append(lines, text.Say(s.lang, "This is %s at %s.", text.Say(s.lang, u.g.about().Name), u.g.opt.Domain))
 	}
 	names := []string{"help", "version"}
 	for _, c := range u.chatCommands(e) {
-		if readWord(c.Name).means == meansNothing { // “hello” is answered with help
+		if readWord(c.Name).means == meansNothing { // “hello” is answered with the menu
 			names = append(names, c.Name)
 		}
 	}
 	slices.Sort(names)
 	lines = append(lines, text.Say(s.lang, "Words that I know: %s.", strings.Join(slices.Compact(names), ", ")))
-	if e.kind&(entityGateway|entityBot) != 0 {
-		for _, h := range u.g.about().Hints {
-			lines = append(lines, strings.ReplaceAll(text.Say(s.lang, h), "DOMAIN", u.g.opt.Domain))
-		}
-	}
 	if len(lines) > chatLines {
 		if rest {
 			lines = lines[chatLines-1:]

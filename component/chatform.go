@@ -97,6 +97,8 @@ func (c *chatForm) howTo() string {
 		return "Write “yes” or “no”."
 	case len(c.form.Fields) == 1 && !c.form.Fields[0].Type.Secret() && !c.form.Fields[0].Required:
 		return "Write the value, “ok” without one, or “cancel”."
+	case len(c.form.Fields) == 1 && !c.form.Fields[0].Type.Secret() && c.form.Instructions != "":
+		return "Or write “cancel”." // what to write was said
 	case len(c.form.Fields) == 1 && !c.form.Fields[0].Type.Secret():
 		return "Write the value, or “cancel”."
 	case len(c.form.Fields) == 0:

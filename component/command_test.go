@@ -185,7 +185,7 @@ func TestCommandList(t *testing.T) {
 	for range all/chatRows - 1 {
 		say("more", "*")
 	}
-	say("more", "This is Test gateway*") // the list was over
+	say("more", "*Words that I know*") // the list was over
 	say("letters", "1 0 *")
 	say("empty", "Nothing is there.") // something else ends the list
 	say("cancel", "There is nothing to cancel.")

@@ -53,7 +53,7 @@ func TestSecretLink(t *testing.T) {
 	// The page was filled in: the form in chat, which is older, must not put back what was there before.
 	w.gateway.Filled(l, "fr", "Enregistré.")
 	alice.expect(`<message type='chat' from='help@irc.localhost' to='alice@localhost' xml:lang='fr'><body>Quelqu&apos;un s&apos;est servi de votre lien. Enregistré.</body></message>`)
-	say("ok", "This is Test gateway*")
+	say("ok", "*Words that I know*")
 	if len(ran) > 0 {
 		t.Error("the form in chat was saved")
 	}

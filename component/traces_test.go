@@ -149,12 +149,12 @@ func TestTraceConfigure(t *testing.T) {
 	say("configure", "Which network?*")
 	say("configure not-a-network", "*is not the name of a network.")
 	say("what is this?", "I do not understand “what is this?”. Answer with a number:*1 Join*2 Help")
-	say("2", "*Words that I know: channels, configure, disconnect-from-irc-server, export, forget, forget-me, get-irc-connection-info, help, join, leave, ping, status, version.*Join #channel%irc.example@irc.localhost.*")
+	say("2", "Join #channel%irc.example@irc.localhost.*Words that I know: channels, configure, disconnect-from-irc-server, export, forget, forget-me, get-irc-connection-info, help, join, leave, ping, status, version.")
 	say("conf example", "Your settings (irc.example)*") // the title of the network, and the beginning of the word
 	say("configure #go%irc.example", "“#go%irc.example” is not the name of a network.")
 	say("configure xmpp:irc.example@irc.localhost?join", "Your settings (irc.example)*")
 	say("cancel", "Left as it is.")
-	say("aide", "Voici Test gateway*Mots que je connais*")
+	say("aide", "*Mots que je connais*")
 	say("/status", "You are connected to no network*")
 }
 

@@ -146,21 +146,22 @@ func (t *Transport) Describe() transports.Description {
 			Description: "Write a channel or a nick.", Label: "Channel or nick",
 			Room: transports.RoomPrompt{Title: "Join a channel", Description: "Write a channel, for instance “#linux”.", Label: "Channel", Search: "Find channels"},
 		}
-		d.Hints = append(d.Hints, "To enter a channel, join the room #channel@DOMAIN.")
-		d.Hints = append(d.Hints, "To write to a person, send a message to nick@DOMAIN.")
-	} else {
-		d.Hints = append(d.Hints, "To enter a channel, join the room #channel%network@DOMAIN.")
-		d.Hints = append(d.Hints, "To write to a person, send a message to nick%network@DOMAIN.")
+		d.Hints = append(d.Hints, "“join #channel” brings you into a channel, “leave #channel” takes you out for good.")
+		d.Hints = append(d.Hints, "“channels WORD” finds channels, “status” says where you are.")
+		if t.opt.Settings != nil {
+			d.Hints = append(d.Hints, "“login” logs you in to your account, “configure” sets your nick and more.")
+		}
+		d.Hints = append(d.Hints, "Without me, join the room #channel@DOMAIN, and write to nick@DOMAIN.")
+		return d
 	}
+	d.Hints = append(d.Hints, "“join #channel NETWORK” brings you into a channel, “leave #channel NETWORK” takes you out for good.")
+	d.Hints = append(d.Hints, "“channels WORD NETWORK” finds channels, “status” says where you are.")
+	if t.opt.Settings != nil {
+		d.Hints = append(d.Hints, "“login NETWORK” logs you in to your account, “configure NETWORK” sets your nick and more.")
+	}
+	d.Hints = append(d.Hints, "Without me, join the room #channel%network@DOMAIN, and write to nick%network@DOMAIN.")
 	if t.rules().Open {
 		d.Hints = append(d.Hints, "The network may be any public IRC server with TLS, such as irc.libera.chat.")
-	}
-	switch {
-	case t.opt.Settings == nil:
-	case fixed:
-		d.Hints = append(d.Hints, "For your nick, user name and password, write here “configure”, or run the command server-configure in your client.")
-	default:
-		d.Hints = append(d.Hints, "For your nick, user name and password on a network, write here “configure NETWORK”, or run that command in your client.")
 	}
 	return d
 }

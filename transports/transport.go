@@ -71,7 +71,7 @@ type Description struct {
 	Networks []Network // the networks that the operator named, in his order
 	Fixed    string    // the only network, by its ID, which the domain itself stands for; empty where there may be others
 	Prompt   Prompt
-	// Hints are lines for the help bot, each telling one thing that a user can do; DOMAIN in them stands for the domain.
+	// Hints are lines for the help bot, each telling some things that a user can do; DOMAIN in them stands for the domain, NETWORK for a network.
 	Hints []string
 }
 

@@ -111,7 +111,7 @@ func (p *play) talk(ctx context.Context, xmpp, password string, bob *ircActor) e
 		func() error { return p.fromIRC(ctx, bob, alice, "Hello from IRC, alice.", "Hello from IRC, alice.") },
 		func() error { return p.fromXMPP(ctx, alice, bob, "/me waves", "\x01ACTION waves\x01") },
 		func() error {
-			return p.fromIRC(ctx, bob, alice, "\x02bold\x02 and \x0304red\x03, without the noise", "bold and red, without the noise")
+			return p.fromIRC(ctx, bob, alice, "\x02bold\x02 and \x0304red\x03, as it was meant", "*bold* and red, as it was meant")
 		},
 		func() error {
 			return p.fromXMPP(ctx, alice, bob, "Two lines,\none message.", "Two lines,", "one message.")
