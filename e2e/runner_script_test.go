@@ -54,7 +54,7 @@ func TestParseScenarioFaults(t *testing.T) {
 		{"no steps", "Comment.\n-- script --\n# nothing\n", "no steps"},
 		{"unknown actor", "Comment.\n-- script --\nalice > <message/>\n", "line 1: alice > <message/>: nobody called alice"},
 		{"unknown verb", "Comment.\n-- script --\nxmpp alice\nalice >> <message/>\n", `">>" is none of`},
-		{"no such control", "Comment.\n-- script --\ngateway close\n", `"close" is none of kill restart reload remembers ages set`},
+		{"no such control", "Comment.\n-- script --\ngateway close\n", `"close" is none of stop kill restart reload remembers ages set`},
 		{"no number", "Comment.\n-- script --\ngateway remembers all\n", `parsing "all"`},
 		{"actor with a meaning", "Comment.\n-- script --\nxmpp gateway\n", "a meaning of its own"},
 		{"bad name", "Comment.\n-- script --\nirc Bob\n", "is no name"},
