@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"strings"
 )
@@ -150,14 +149,14 @@ func (tx *Tx) OtherScopes(id UserID, scope string) (n int, err error) {
 // Secret returns a secret setting and whether it is set. It fails where the stored value does not open.
 func (db *DB) Secret(ctx context.Context, id UserID, scope, name string) (Secret, bool, error) {
 	var sealed []byte
-	err := db.pool.read.QueryRowContext(ctx, `SELECT sealed FROM settings
+	err := db.query(ctx, func(r *sql.Rows) error { return r.Scan(&sealed) }, `SELECT sealed FROM settings
 		WHERE domain = $1 AND jid = $2 AND scope = $3 AND name = $4 AND sealed IS NOT NULL`,
-		id.Domain, id.JID, scope, name).Scan(&sealed)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", false, nil
-	}
+		id.Domain, id.JID, scope, name)
 	if err != nil {
 		return "", false, fmt.Errorf("read the secret %q: %w", name, err)
+	}
+	if sealed == nil {
+		return "", false, nil
 	}
 	secret, err := db.box.open(sealed, "settings", "sealed", id.Domain, id.JID, scope, name)
 	if err != nil {

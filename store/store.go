@@ -54,6 +54,7 @@ type DB struct {
 	pool    pool
 	dialect dialect
 	hot     map[string]*sql.Stmt // of write, see prepared.go
+	reads   reads                // of read
 	marks   *marks               // of the committer, see settle.go
 
 	life                 context.Context // ends when a server has had its time at the end
