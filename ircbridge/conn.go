@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"passerelle/transports"
@@ -20,10 +21,13 @@ const (
 	maxRecent  = 16  // targets of the last messages, for errors that come late
 )
 
-// conn is one connection to a network. The session's mutex guards all of it but lines and nc.
+// conn is one connection to a network. The session's mutex guards all of it but nc, raw, and what is the session's goroutine's alone.
 type conn struct {
 	nc    net.Conn
-	lines *lineReader // the session's goroutine alone
+	raw   syscall.RawConn // of what lies under nc; nil where that is no socket
+	lines *lineReader     // the session's goroutine alone
+	// resting says that nothing was heard for a while, see rest.go; the session's goroutine alone.
+	resting bool
 	stop  chan struct{}
 	to    *Network // as the user has set it up
 	dead  bool     // stop is closed, nothing more is written
@@ -71,6 +75,7 @@ type conn struct {
 	readyBy  time.Time // when the greeting counts as over
 	since    time.Time // online
 	heard    time.Time // the last line
+	restBy   time.Time // when the connection is to rest unless something is heard; zero while it does
 	spoke    time.Time // the first message since then; zero for none
 	pinged   time.Time // zero unless an answer is awaited
 	lastUse  time.Time
@@ -101,7 +106,7 @@ type conn struct {
 func newConn(nc net.Conn, to *Network, buffers *lineBuffers, burst int, tooLong func()) *conn {
 	now := time.Now()
 	return &conn{
-		nc: nc, to: to, lines: newLineReader(nc, buffers, tooLong), stop: make(chan struct{}), isup: defaultISupport(),
+		nc: nc, raw: socket(nc), to: to, lines: newLineReader(nc, buffers, tooLong), stop: make(chan struct{}), isup: defaultISupport(),
 		burst: burst, tokens: float64(burst), tokensAt: now, begun: now, heard: now, lastUse: now,
 	}
 }

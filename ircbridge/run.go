@@ -18,36 +18,50 @@ import (
 
 // run is the session's goroutine: it connects, reads, and connects again, until there is nothing left to do.
 func (s *session) run() {
-	defer s.t.hasLeft(s)
-	defer s.cancel()
 	if err, ok := s.takeTurn(); err != nil {
 		s.turnedAway(err)
 		s.flush()
-	} else if ok {
-		s.connections()
+	} else if ok && s.connections(nil) {
+		return
 	}
+	s.end()
+}
+
+// end is the last that the session does.
+func (s *session) end() {
 	s.mu.Lock()
 	s.setPhase(phaseOver)
 	s.mu.Unlock()
+	s.cancel()
+	s.t.hasLeft(s)
 }
 
-// connections is one connection after the other.
-func (s *session) connections() {
+// connections is one connection after the other, c the first of them where there is one already. It reports true where another goroutine
+// goes on, as the session's.
+func (s *session) connections(c *conn) (goesOn bool) {
 	for {
-		c, why := s.connect()
+		var why *cause
+		if c == nil {
+			c, why = s.connect()
+		}
 		if why == nil {
-			why = s.serve(c)
+			if why = s.serve(c); why == nil {
+				s.rest(c)
+				return true
+			}
 			s.hangUp(c, why)
 			s.strictAgain(c)
 			if s.upgraded(c, why) {
+				c = nil
 				continue
 			}
 		}
 		retry := s.disconnected(c, why)
 		s.flush()
 		if retry == 0 || !s.pause(retry) {
-			return
+			return false
 		}
+		c = nil
 	}
 }
 
@@ -133,17 +147,17 @@ func (s *session) settings(ctx context.Context) (map[string]string, error) {
 	return set, nil
 }
 
-// serve reads until the connection is of no use any more, and says why.
+// serve reads until the connection is of no use any more, and says why; nil where it rests.
 func (s *session) serve(c *conn) *cause {
 	for {
-		line, err := c.lines.next()
+		line, err := c.next()
 		why := s.step(c, line, err)
 		if why == nil {
 			why = s.respond(c)
 		}
 		s.keepStrict(c)
 		s.flush()
-		if why != nil {
+		if why != nil || c.resting {
 			return why
 		}
 	}
@@ -161,6 +175,10 @@ func (s *session) step(c *conn, line []byte, err error) *cause {
 		c.heard = time.Now()
 		c.pinged, c.spoke, c.unsure = time.Time{}, time.Time{}, 0
 		c.late = false
+		if c.restBy.IsZero() && c.mayRest() {
+			c.restBy = c.heard.Add(restAfter)
+			s.wakeBy(c, c.restBy)
+		}
 		text := decode(line, s.decode)
 		if s.tracing() {
 			s.trace("received", text)
@@ -215,6 +233,12 @@ func (s *session) expire(c *conn, now time.Time) *cause {
 	}
 	if !c.registered && due(c.begun.Add(registrationTimeout)) {
 		return silent("%s answers, but does not let anybody in.")
+	}
+	if !c.restBy.IsZero() {
+		c.restBy = c.heard.Add(restAfter)
+		if due(c.restBy) {
+			c.resting, c.restBy = true, time.Time{}
+		}
 	}
 	if due(next) {
 		if !c.pinged.IsZero() {

@@ -60,6 +60,9 @@ func (t *Table) Dial(user string, dial func() (net.Conn, error)) (net.Conn, erro
 	return c, nil
 }
 
+// NetConn is the connection itself, as that of TLS has it.
+func (c *tracked) NetConn() net.Conn { return c.Conn }
+
 // Close closes the connection. It is nobody's from then on.
 func (c *tracked) Close() error {
 	c.forget.Do(func() {
