@@ -71,7 +71,7 @@ type keptRoom struct {
 	users int    // of it; under archiver.mu
 
 	mu      sync.Mutex
-	channel *archive.Channel
+	channel archive.Channel
 	held    time.Time // until when its lines are held for others who missed them; zero for not
 
 	// Of the archiver's goroutine: where the last lines of channel are in the database, the first of them being number first. A line
@@ -253,12 +253,14 @@ type hearer struct {
 var _ muc.Archive = (*hearer)(nil)
 
 // archive is what takes what is said in a room; nil where nothing is kept.
-func (n *network) archive(room transports.Target) muc.Archive {
+func (n *network) archive(room transports.Target, addr transports.Address) muc.Archive {
 	a := n.u.g.archive
 	if a == nil {
 		return nil
 	}
-	addr := n.u.g.address(room)
+	if kept := n.u.g.address(room); kept != addr { // mostly they are one, and then one string is enough
+		addr = kept
+	}
 	return &hearer{u: n.u, a: a, id: n.u.g.userID(n.u.jid), room: a.room(addr.Local), addr: addr}
 }
 

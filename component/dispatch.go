@@ -2,10 +2,8 @@ package component
 
 import (
 	"cmp"
-	"time"
 
 	"passerelle/component/downgrade"
-	"passerelle/component/markup"
 	"passerelle/component/muc"
 	"passerelle/component/stanza"
 	"passerelle/internal/text"
@@ -221,12 +219,7 @@ func (u *user) openRoom(t transports.Target, addr transports.Address) (*muc.Room
 		return nil, err
 	}
 	room := muc.New(muc.Options{
-		Archive: n.archive(t), Address: addr, Target: t, Bot: u.g.botAddress().String(), RealJID: n.realJID, Whom: n.whom, MaskJID: n.maskJID, MayShow: u.mayShow, NextRef: u.nextRef, Now: now, NewID: newID,
-		OccupantID: func(p *transports.Person) string { return u.g.occupantIDs.id(t, p) },
-		History:    func() (int, time.Time) { return u.historyLength(t), u.archivedSince(t) },
-		Formatting: func() markup.Settings { return u.formatting(t) },
-		Features:   func() transports.Features { return n.session.Features(t) },
-		MayType:    func() bool { return u.typesTo(t) },
+		Address: addr, Target: t, Host: n, Archive: n.archive(t, addr), Bot: u.g.bot, Now: now, NewID: newID,
 	})
 	if n.rooms == nil {
 		n.rooms = make(map[string]*muc.Room)

@@ -44,8 +44,11 @@ func (u *user) forgot(local string, at time.Time) bool {
 	return at.Before(r.forgotten[archiveScope]) || at.Before(r.forgotten[archiveScopeOf(local)]) || at.Before(u.archivedSince(on))
 }
 
-// readForgotten reads until when what is forgotten, by scope.
+// readForgotten reads until when what is forgotten, by scope; nil for nothing.
 func readForgotten(set map[string]string) map[string]time.Time {
+	if len(set) == 0 {
+		return nil
+	}
 	forgotten := make(map[string]time.Time, len(set))
 	for scope, value := range set {
 		if ms, err := strconv.ParseInt(value, 10, 64); err == nil {

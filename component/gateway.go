@@ -77,6 +77,7 @@ func (t *Timing) setDefaults() {
 type Gateway struct {
 	opt         Options
 	domain      transports.Address
+	bot         string // JID of the help bot
 	current     atomic.Pointer[ruleset]
 	changed     chan struct{} // what presences show is not what it was; capacity 1
 	access      *access
@@ -145,6 +146,7 @@ func New(opt Options) (*Gateway, error) {
 	if opt.Archive && opt.Store != nil {
 		g.archive = newArchiver(opt.Store, opt.Domain, g.log, g.metrics)
 	}
+	g.bot = g.botAddress().String()
 	g.uploads = newUploads(opt.Upload, func() []string { return g.rules().OwnDomains })
 	g.current.Store(g.newRuleset(opt.Rules))
 	g.commands = g.commandsOf(opt.Transport)

@@ -289,8 +289,8 @@ func (n *network) contactAddress(nick string) transports.Address {
 	return n.u.g.address(transports.Target{Kind: transports.TargetContact, Network: n.id, ID: nick})
 }
 
-// whom says whom an address means that is none of an occupant: a nick, or a mask that maskJID wrote.
-func (n *network) whom(a transports.Address) (nick, mask string) {
+// Whom says whom an address means that is none of an occupant: a nick, or a mask that MaskJID wrote.
+func (n *network) Whom(a transports.Address) (nick, mask string) {
 	if a.Domain != n.u.g.domain.Domain {
 		return "", ""
 	}
@@ -307,13 +307,13 @@ func (n *network) whom(a transports.Address) (nick, mask string) {
 	return "", mask
 }
 
-// maskJID writes a mask as an address, for clients that want one to send back. Nobody is there.
-func (n *network) maskJID(mask string) transports.Address { return n.contactAddress(mask) }
+// MaskJID writes a mask as an address, for clients that want one to send back. Nobody is there.
+func (n *network) MaskJID(mask string) transports.Address { return n.contactAddress(mask) }
 
-// realJID is the address of somebody in a room as one would write to him outside of it. Everybody has one, since clients believe
+// RealJID is the address of somebody in a room as one would write to him outside of it. Everybody has one, since clients believe
 // a room that says to be non-anonymous (XEP-0045 §7.2.3): Profanity 0.13 crashes where it is missing. Networks that name people
 // without where they come from leave the resource empty.
-func (n *network) realJID(p *transports.Person) transports.Address {
+func (n *network) RealJID(p *transports.Person) transports.Address {
 	jid := n.contactAddress(p.Nick)
 	if p.Host == "" {
 		return jid

@@ -171,11 +171,11 @@ func deaf(t testing.TB) (*session, *conn) {
 	s := newSession(tr, tr.rules().byID[testNet], alice, newRecorder())
 	ours, theirs := net.Pipe()
 	t.Cleanup(func() {
-		s.cancel()
+		s.life.end()
 		_ = ours.Close() // a pipe
 		_ = theirs.Close()
 	})
-	c := newConn(ours, new(Network), &tr.buffers, 1, func() {})
+	c := newConn(ours, new(Network), &tr.buffers, 1)
 	s.conn, c.dead = c, true
 	s.nick = "alice"
 	return s, c

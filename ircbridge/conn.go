@@ -28,9 +28,8 @@ type conn struct {
 	lines *lineReader     // the session's goroutine alone
 	// resting says that nothing was heard for a while, see rest.go; the session's goroutine alone.
 	resting bool
-	stop  chan struct{}
-	to    *Network // as the user has set it up
-	dead  bool     // stop is closed, nothing more is written
+	to      *Network // as the user has set it up
+	dead    bool     // nothing more is written
 
 	// Registration.
 	asked      string // the nick that was tried first
@@ -103,10 +102,10 @@ type conn struct {
 	notLetIn string            // why the user is not let in, said before that
 }
 
-func newConn(nc net.Conn, to *Network, buffers *lineBuffers, burst int, tooLong func()) *conn {
+func newConn(nc net.Conn, to *Network, buffers *lineBuffers, burst int) *conn {
 	now := time.Now()
 	return &conn{
-		nc: nc, raw: socket(nc), to: to, lines: newLineReader(nc, buffers, tooLong), stop: make(chan struct{}), isup: defaultISupport(),
+		nc: nc, raw: socket(nc), to: to, lines: newLineReader(nc, buffers), isup: defaultISupport(),
 		burst: burst, tokens: float64(burst), tokensAt: now, begun: now, heard: now, lastUse: now,
 	}
 }

@@ -70,7 +70,7 @@ func (t *Transport) dialAddress(ctx context.Context, user transports.Address, n 
 
 // linkOf says what a connection is like.
 func linkOf(nc net.Conn, since time.Time) transports.Link {
-	l := transports.Link{Address: nc.RemoteAddr().String(), Since: since}
+	l := transports.Link{Address: intern(nc.RemoteAddr().String()), Since: since}
 	if secured, ok := nc.(*tls.Conn); ok {
 		state := secured.ConnectionState()
 		l.TLS = tls.VersionName(state.Version) + ", " + tls.CipherSuiteName(state.CipherSuite)

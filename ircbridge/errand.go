@@ -101,10 +101,12 @@ func (t *Transport) visit(ctx context.Context, user transports.Address, n *Netwo
 	v.s.overhears = v.overhear
 	t.running.Go(func() {
 		defer close(v.over)
-		defer v.s.cancel()
+		defer v.s.life.end()
 		c, why := v.s.connect()
 		if why == nil {
-			why = v.s.serve(c)
+			for why == nil { // it does not matter that nothing comes for a while
+				why = v.s.serve(c)
+			}
 			v.s.hangUp(c, why)
 		}
 		v.s.mu.Lock()

@@ -13,8 +13,11 @@ const maxLine = 16 << 10
 // idleBuffer is what a connection on which nothing happens keeps to read into.
 const idleBuffer = 256
 
-// lineBuffers lends large buffers to connections that are being talked to. The zero value is ready, safe for any goroutine.
-type lineBuffers struct{ pool sync.Pool }
+// lineBuffers lends large buffers to connections that are being talked to. Safe for any goroutine.
+type lineBuffers struct {
+	pool    sync.Pool
+	tooLong func() // called for each line that was skipped
+}
 
 func (p *lineBuffers) take() *[maxLine]byte {
 	if b, ok := p.pool.Get().(*[maxLine]byte); ok {
@@ -30,7 +33,6 @@ func (p *lineBuffers) give(b *[maxLine]byte) { p.pool.Put(b) }
 type lineReader struct {
 	src     io.Reader
 	buffers *lineBuffers
-	tooLong func() // called for each line that was skipped
 
 	small    [idleBuffer]byte
 	large    *[maxLine]byte // nil while small is in use
@@ -41,8 +43,8 @@ type lineReader struct {
 	filled   bool           // the last read filled the buffer, so there is more
 }
 
-func newLineReader(src io.Reader, buffers *lineBuffers, tooLong func()) *lineReader {
-	l := &lineReader{src: src, buffers: buffers, tooLong: tooLong}
+func newLineReader(src io.Reader, buffers *lineBuffers) *lineReader {
+	l := &lineReader{src: src, buffers: buffers}
 	l.buf = l.small[:]
 	return l
 }
@@ -57,7 +59,7 @@ func (l *lineReader) next() ([]byte, error) {
 			l.scanned = l.r
 			if l.skipping {
 				l.skipping = false
-				l.tooLong()
+				l.buffers.tooLong()
 				continue
 			}
 			if line = bytes.Trim(line, "\r"); len(line) > 0 {

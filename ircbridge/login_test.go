@@ -457,11 +457,11 @@ func FuzzLogin(f *testing.F) {
 			t.Fatal(err)
 		}
 		s := newSession(tr, tr.rules().byID[testNet], alice, newRecorder())
-		defer s.cancel()
+		defer s.life.end()
 		ours, theirs := net.Pipe()
 		defer ours.Close()   //nolint:errcheck // a pipe
 		defer theirs.Close() //nolint:errcheck // a pipe
-		c := newConn(ours, new(Network), &tr.buffers, 1, func() {})
+		c := newConn(ours, new(Network), &tr.buffers, 1)
 		s.conn, c.dead = c, true // so that no writer starts: what would be said stays in the queue
 		c.login = &login{credentials: credentials{account: "alice", password: "sesame"}, wish: saslSCRAM}
 		s.handle(c, "CAP * LS :sasl")

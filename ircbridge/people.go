@@ -42,15 +42,14 @@ func (t *people) intern(p transports.Person) *transports.Person {
 		}
 		t.sweepAt = max(minSweep, 2*len(t.byHash))
 	}
-	// The strings are slices of whole lines, which must not stay in memory for the sake of a nick.
-	person := &transports.Person{
-		Nick:     strings.Clone(p.Nick),
-		Ident:    strings.Clone(p.Ident),
-		Host:     strings.Clone(p.Host),
-		Account:  strings.Clone(p.Account),
-		RealName: strings.Clone(p.RealName),
-		Bot:      p.Bot,
+	// The strings are slices of whole lines, which must not stay in memory for the sake of a nick. One for all of them is smaller than
+	// one for each.
+	all := strings.Join([]string{p.Nick, p.Ident, p.Host, p.Account, p.RealName}, "")
+	cut := func(s string) (own string) {
+		own, all = all[:len(s)], all[len(s):]
+		return own
 	}
+	person := &transports.Person{Nick: cut(p.Nick), Ident: cut(p.Ident), Host: cut(p.Host), Account: cut(p.Account), RealName: cut(p.RealName), Bot: p.Bot}
 	t.byHash[hash] = weak.Make(person)
 	return person
 }

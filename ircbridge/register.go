@@ -54,7 +54,7 @@ func (s *session) welcome(c *conn, nick string) {
 		}
 	}
 	c.registered = true
-	if validNick(nick) && nick != "*" {
+	if validNick(nick) && nick != "*" && nick != s.nick {
 		s.nick = strings.Clone(nick)
 	}
 	c.readyBy = time.Now().Add(motdTimeout)

@@ -114,7 +114,7 @@ func (n *entering) fail(s *session, err *transports.Error) {
 // selfJoined handles the network's word that we are in a channel.
 func (s *session) selfJoined(c *conn, e *girc.Event, name string) {
 	if e.Source.Ident != "" && e.Source.Host != "" {
-		c.ident, c.hostname = strings.Clone(e.Source.Ident), strings.Clone(e.Source.Host) // as others see us
+		c.ident, c.hostname = intern(e.Source.Ident), intern(e.Source.Host) // as others see us
 	}
 	if !c.ready && c.registered {
 		s.ready(c) // what comes behind the greeting: a bouncer that forgot to end it
@@ -134,7 +134,9 @@ func (s *session) selfJoined(c *conn, e *girc.Event, name string) {
 		s.startWriter(c)
 	case r.state == roomJoining && r.parts == 0: // else it answers the JOIN before a PART
 		r.state = roomEntering
-		r.name = strings.Clone(name)
+		if r.name != name {
+			r.name = strings.Clone(name)
+		}
 		s.beginPast(c, r)
 	}
 }

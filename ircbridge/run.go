@@ -32,7 +32,7 @@ func (s *session) end() {
 	s.mu.Lock()
 	s.setPhase(phaseOver)
 	s.mu.Unlock()
-	s.cancel()
+	s.life.end()
 	s.t.hasLeft(s)
 }
 
@@ -107,7 +107,7 @@ func (s *session) connect() (*conn, *cause) {
 	if why != nil {
 		return nil, why
 	}
-	c := newConn(nc, n, &s.t.buffers, s.t.burst(set), func() { s.t.metrics.dropped.WithLabelValues(dropTooLong).Inc() })
+	c := newConn(nc, n, &s.t.buffers, s.t.burst(set))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.abort = nil
@@ -343,7 +343,6 @@ func (s *session) wakeBy(c *conn, t time.Time) {
 func (s *session) hangUp(c *conn, why *cause) {
 	s.mu.Lock()
 	c.dead = true
-	close(c.stop)
 	deadline := time.Now().Add(quitTimeout)
 	_ = c.nc.SetDeadline(deadline) // an error shows when writing
 	reason, polite := s.reason, s.closed || why.err.Kind == transports.Gone
@@ -353,6 +352,7 @@ func (s *session) hangUp(c *conn, why *cause) {
 	w := c.writer
 	s.mu.Unlock()
 	if w != nil {
+		w.hurry()
 		<-w.done // it sees dead, or its write runs into the deadline
 	}
 	if polite {
@@ -550,7 +550,7 @@ func (s *session) pause(d time.Duration) bool {
 		s.mu.Lock()
 		s.eager = true
 		s.mu.Unlock()
-	case <-s.ctx.Done():
+	case <-s.life.Done():
 		return false
 	}
 	return true

@@ -35,13 +35,12 @@ const (
 // Everything below mu is guarded by it; it is held for moments only, never while anything waits. emitMu is held while an event
 // is with the host, so that events leave in the order in which they were posted; it is taken before mu, never after.
 type session struct {
-	t      *Transport
-	net    *Network
-	user   transports.Address
-	host   transports.Host
-	log    *slog.Logger
-	ctx    context.Context // ends with the session
-	cancel context.CancelFunc
+	t    *Transport
+	net  *Network
+	user transports.Address
+	host transports.Host
+	log  *slog.Logger
+	life life // ends with the session
 	// previous is closed once the user's last session on the network has left it: before that his nick is still in use there.
 	previous <-chan struct{}
 
@@ -85,11 +84,36 @@ type session struct {
 var _ transports.Session = (*session)(nil)
 
 func newSession(t *Transport, n *Network, user transports.Address, host transports.Host) *session {
-	ctx, cancel := context.WithCancel(context.Background())
 	return &session{
 		t: t, net: n, user: user, host: host,
-		log: t.log,
-		ctx: ctx, cancel: cancel,
+		log:  t.log,
+		life: life{done: make(chan struct{})},
+	}
+}
+
+// life is the context that ends with a session. One of the standard library would cost each session three objects.
+type life struct {
+	once sync.Once
+	done chan struct{}
+}
+
+var _ context.Context = (*life)(nil)
+
+func (l *life) end() { l.once.Do(func() { close(l.done) }) }
+
+// Deadline implements context.Context, as do the others.
+func (l *life) Deadline() (t time.Time, ok bool) { return time.Time{}, false }
+
+func (l *life) Done() <-chan struct{} { return l.done }
+
+func (l *life) Value(any) any { return nil }
+
+func (l *life) Err() error {
+	select {
+	case <-l.done:
+		return context.Canceled
+	default:
+		return nil
 	}
 }
 
@@ -185,7 +209,7 @@ func (s *session) closeLocked(reason string) {
 	s.closed = true
 	s.reason = reason
 	s.out = nil
-	s.cancel()
+	s.life.end()
 	if s.abort != nil {
 		s.abort()
 	}
@@ -222,7 +246,7 @@ func (s *session) flush() {
 			s.out = nil
 		}
 		s.mu.Unlock()
-		if err := s.host.Emit(s.ctx, e); err != nil {
+		if err := s.host.Emit(&s.life, e); err != nil {
 			s.mu.Lock()
 			s.closeLocked("the gateway has no use for this connection any more")
 			s.mu.Unlock()

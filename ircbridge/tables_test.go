@@ -188,7 +188,7 @@ func TestLineReader(t *testing.T) {
 		"halves": iotest.HalfReader(strings.NewReader(input)), "eof with data": iotest.DataErrReader(strings.NewReader(input)),
 	} {
 		skipped := 0
-		l := newLineReader(src, &lineBuffers{}, func() { skipped++ })
+		l := newLineReader(src, &lineBuffers{tooLong: func() { skipped++ }})
 		var got []string
 		for {
 			line, err := l.next()
@@ -335,7 +335,7 @@ func idleSession(t testing.TB) (*session, *conn) {
 		t.Fatal(err)
 	}
 	s := newSession(tr, tr.rules().byID[testNet], alice, newRecorder())
-	c := newConn(deafConn{}, new(Network), &tr.buffers, 10, func() {})
+	c := newConn(deafConn{}, new(Network), &tr.buffers, 10)
 	c.registered, c.ready = true, true
 	c.writer = &writing{wake: make(chan struct{}, 1)} // that never writes
 	s.conn, s.phase, s.nick, s.wanted = c, phaseOnline, "alice", "alice"

@@ -115,6 +115,7 @@ func New(opt Options) (*Transport, error) {
 		sessions: make(map[sessionKey]*session),
 		leaving:  make(map[sessionKey]<-chan struct{}),
 	}
+	t.buffers.tooLong = func() { m.dropped.WithLabelValues(dropTooLong).Inc() }
 	t.change(newRules(opt))
 	return t, nil
 }
@@ -212,11 +213,11 @@ func (t *Transport) Open(_ context.Context, user transports.Address, network str
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
-		s.cancel()
+		s.life.end()
 		return nil, transports.NewError(transports.Offline, "The gateway is shutting down.", nil)
 	}
 	if t.sessions[s.key()] != nil {
-		s.cancel()
+		s.life.end()
 		return nil, transports.NewError(transports.Conflict, fmt.Sprintf("You are connected to %s already.", n.Name), nil)
 	}
 	s.previous = t.leaving[s.key()]

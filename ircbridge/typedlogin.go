@@ -46,7 +46,7 @@ func (s *session) hintLogin(line string) {
 		return
 	}
 	s.t.running.Go(func() {
-		ctx, cancel := context.WithTimeout(s.ctx, dialTimeout)
+		ctx, cancel := context.WithTimeout(&s.life, dialTimeout)
 		defer cancel()
 		// What else he has set does not matter: who has forgotten everything is told once more.
 		if _, err := s.t.opt.Settings.Save(ctx, s.user, Scope(s.net.ID), "", map[string]string{settingHinted: "true"}); err != nil && ctx.Err() == nil {

@@ -23,7 +23,7 @@ type outLine struct {
 // writing is a writer at work.
 type writing struct {
 	done chan struct{} // closed when it has ended
-	wake chan struct{} // something urgent came while it waits for a token
+	wake chan struct{} // something came while it waits for a token: an urgent line, or the end
 }
 
 // burst is how many lines are sent at once for a user, zero for any number. As in biboumi what is below 0 is no limit, and 0 is one line
@@ -67,8 +67,13 @@ func (s *session) startWriter(c *conn) {
 		s.t.running.Go(func() { s.write(c, w) })
 		return
 	}
+	c.writer.hurry()
+}
+
+// hurry has the writer look again.
+func (w *writing) hurry() {
 	select {
-	case c.writer.wake <- struct{}{}:
+	case w.wake <- struct{}{}:
 	default: // it will look anyhow
 	}
 }
@@ -98,7 +103,7 @@ func (s *session) write(c *conn, w *writing) {
 		}
 		s.mu.Unlock()
 		if len(lines) == 0 {
-			s.awaitToken(c, w, wait)
+			w.awaitToken(wait)
 			continue
 		}
 		buf = s.appendLines(buf[:0], lines)
@@ -164,13 +169,12 @@ func (l *outLine) appendTags(b []byte) []byte {
 }
 
 // awaitToken waits until the flood limit lets the next line through.
-func (s *session) awaitToken(c *conn, w *writing, wait time.Duration) {
+func (w *writing) awaitToken(wait time.Duration) {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 	case <-w.wake:
-	case <-c.stop:
 	}
 }
 

@@ -63,8 +63,8 @@ type entry struct {
 }
 
 // NewChannel makes a channel without sessions. newID makes stanza ids: unique and unpredictable (XEP-0359 §4).
-func NewChannel(newID func() string) *Channel {
-	return &Channel{newID: newID, next: 1, enough: minForget, seed: maphash.MakeSeed()}
+func NewChannel(newID func() string) Channel {
+	return Channel{newID: newID, next: 1, enough: minForget, seed: maphash.MakeSeed()}
 }
 
 // Enter notes that a session entered the channel: it hears what comes from now on. Who entered before begins anew.

@@ -10,7 +10,7 @@ import (
 )
 
 // newChannel makes a channel whose ids are i1, i2, i3 …
-func newChannel() *archive.Channel {
+func newChannel() archive.Channel {
 	n := 0
 	return archive.NewChannel(func() string {
 		n++

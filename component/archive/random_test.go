@@ -14,7 +14,7 @@ import (
 // network is a channel as its server has it: one order of lines, and sessions that hear it with delays of their own.
 type network struct {
 	r        *rand.Rand
-	channel  *archive.Channel
+	channel  archive.Channel
 	said     []archive.Line // in the server's order
 	sessions []*client
 	msgIDs   bool

@@ -59,7 +59,7 @@ func (r *Room) adminGet(from transports.Address, id string, item *stanza.Element
 		affiliation == "" && !slices.Contains([]string{"moderator", "participant", "visitor"}, role):
 		r.answerIQ(from, id, transports.NewError(transports.BadRequest, "There is no such list.", nil), out)
 		return
-	case r.opt.MayShow != nil && !r.opt.MayShow(len(r.occupants)):
+	case !r.opt.Host.MayShow(len(r.occupants)):
 		r.answerIQ(from, id, transports.NewError(transports.Busy, "You have asked too often who is in your rooms. Try again in a minute.", nil), out)
 		return
 	}
@@ -94,9 +94,7 @@ func (r *Room) banList(e transports.BanList, out *Out) {
 			break
 		}
 		b.Start("item").Attr("affiliation", "outcast")
-		if r.opt.MaskJID != nil {
-			b.JID("jid", r.opt.MaskJID(ban.Mask))
-		}
+		b.JID("jid", r.opt.Host.MaskJID(ban.Mask))
 		if ban.By != "" {
 			b.Start("actor").Attr("nick", ban.By).End()
 		}
@@ -218,8 +216,8 @@ func (r *Room) whom(item *stanza.Element, q *transports.Moderate) (nick string, 
 			return want, nil
 		}
 	}
-	if bad == nil && r.opt.Whom != nil {
-		q.Who.Nick, q.Mask = r.opt.Whom(jid)
+	if bad == nil {
+		q.Who.Nick, q.Mask = r.opt.Host.Whom(jid)
 	}
 	if q.Who.Nick == "" && q.Mask == "" {
 		return "", transports.NewError(transports.NotFound, "The network knows nobody by this address: name a nick.", nil)

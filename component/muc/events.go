@@ -415,12 +415,7 @@ func Styled(m *stanza.Element, t downgrade.Text, wants func() markup.Settings) *
 	return s
 }
 
-func (r *Room) formatting() markup.Settings {
-	if r.opt.Formatting == nil {
-		return markup.Settings{}
-	}
-	return r.opt.Formatting()
-}
+func (r *Room) formatting() markup.Settings { return r.opt.Host.Formatting(r.opt.Target) }
 
 // deliver sends a line to the clients that are in, and remembers it and what it makes of others.
 func (r *Room) deliver(l line, t downgrade.Text, out *Out) {

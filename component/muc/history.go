@@ -136,10 +136,7 @@ func WantsHistory(p *stanza.Element) bool {
 
 // pickHistory gives the lines that a request asks for, oldest first.
 func (r *Room) pickHistory(req historyRequest) []line {
-	limit, since := DefaultHistory, time.Time{}
-	if r.opt.History != nil {
-		limit, since = r.opt.History()
-	}
+	limit, since := r.opt.Host.History(r.opt.Target)
 	return r.history.pick(req, limit, since, r.opt.Now())
 }
 

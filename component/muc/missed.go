@@ -45,10 +45,7 @@ func (r *Room) CatchUp(past []Past, limit int) (since time.Time, most int) {
 		since = r.enteredAt
 	}
 	if since.IsZero() {
-		most = DefaultHistory
-		if r.opt.History != nil {
-			most, since = r.opt.History()
-		}
+		most, since = r.opt.Host.History(r.opt.Target)
 		return since, min(most, limit)
 	}
 	return since, limit

@@ -10,10 +10,10 @@ const NSOccupantID = "urn:xmpp:occupant-id:0"
 
 // occupantID is the opaque name of somebody. It hangs on what was known of him when he came, so that it outlives his nick.
 func (r *Room) occupantID(o occupant) string {
-	if o.first == nil || r.opt.OccupantID == nil {
+	if o.first == nil {
 		return ""
 	}
-	return r.opt.OccupantID(o.first)
+	return r.opt.Host.OccupantID(r.opt.Target, o.first)
 }
 
 // OccupantID is the opaque name of somebody in the room, empty where he is not in it.

@@ -85,8 +85,8 @@ func moved(was, is occupant) bool {
 
 // realJID is the address of somebody outside the room; the zero Address where it is hidden.
 func (r *Room) realJID(o occupant) transports.Address {
-	if o.person == nil || r.opt.RealJID == nil {
+	if o.person == nil {
 		return transports.Address{}
 	}
-	return r.opt.RealJID(o.person)
+	return r.opt.Host.RealJID(o.person)
 }

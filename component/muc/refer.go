@@ -19,12 +19,7 @@ const maxOlder = 20
 const maxBuried = 50
 
 // features is what the room's network can carry beside text.
-func (r *Room) features() transports.Features {
-	if r.opt.Features == nil {
-		return transports.Features{}
-	}
-	return r.opt.Features()
-}
+func (r *Room) features() transports.Features { return r.opt.Host.Features(r.opt.Target) }
 
 // known finds a line by its id here, of the message or of the room.
 func (r *Room) known(id string) *line {

@@ -14,9 +14,7 @@ import (
 func carrying(t *testing.T) *play {
 	t.Helper()
 	p := newPlay(t)
-	p.room.opt.Features = func() transports.Features {
-		return transports.Features{Types: true, Reacts: true, Unreacts: true, Replies: true, Redacts: true}
-	}
+	p.features = transports.Features{Types: true, Reacts: true, Unreacts: true, Replies: true, Redacts: true}
 	p.enter()
 	return p
 }
@@ -137,7 +135,7 @@ func TestTypingInRoom(t *testing.T) {
 	p.wants("somebody else", typing("eve"))
 	const composing = `<composing xmlns='http://jabber.org/protocol/chatstates'/>`
 	p.wants("own", p.sent(func() { p.say("c1", composing) }), "ask: transports.Type {")
-	p.room.opt.MayType = func() bool { return false }
+	p.typesNot = true
 	if out := p.sent(func() { p.say("c2", composing) }); strings.Contains(out, "ask:") {
 		t.Errorf("it was told: %s", out)
 	}

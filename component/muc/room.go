@@ -13,34 +13,37 @@ import (
 	"passerelle/transports"
 )
 
+// Host is who has the room, and all that is asked of him. The rooms of a network have one, so that a room at rest does not cost what it
+// takes to ask.
+type Host interface {
+	// RealJID is the address of a person outside the room, for the item's jid attribute; the zero Address hides it.
+	RealJID(*transports.Person) transports.Address
+	// OccupantID is the opaque name of somebody in a room (XEP-0421), empty where there are none.
+	OccupantID(room transports.Target, p *transports.Person) string
+	// Whom says whom an address outside the room means: a nick in any case, or a pattern of people. MaskJID is the address of a pattern.
+	Whom(transports.Address) (nick, mask string)
+	MaskJID(mask string) transports.Address
+	// History is how many messages a client gets that enters a room and does not ask for a number, and the time before which it gets none.
+	History(room transports.Target) (messages int, since time.Time)
+	// Formatting is what the user wants of how text looks in a room.
+	Formatting(room transports.Target) markup.Settings
+	// MayShow reports whether a client may be sent the presence of so many occupants once more.
+	MayShow(occupants int) bool
+	// Features is what the network can carry in a room. MayType reports whether it may be told there that the user writes.
+	Features(room transports.Target) transports.Features
+	MayType(room transports.Target) bool
+	NextRef() transports.Ref
+}
+
 // Options are what a room is made of.
 type Options struct {
 	Address transports.Address // the room's bare JID as clients write it
 	Target  transports.Target
-	// RealJID is the address of a person outside the room, for the item's jid attribute; the zero Address hides it.
-	RealJID func(*transports.Person) transports.Address
-	// OccupantID is the opaque name of somebody in this room (XEP-0421); nil where there are none.
-	OccupantID func(*transports.Person) string
-	// Whom says whom an address outside the room means: a nick in any case, or a pattern of people. MaskJID is the address of a
-	// pattern. Both may be nil.
-	Whom    func(transports.Address) (nick, mask string)
-	MaskJID func(mask string) transports.Address
-	// Archive takes what the room shows; nil where nothing is kept.
-	Archive Archive
-	Bot     string // the address that commands are written to
-	// History is how many messages a client gets that enters and does not ask for a number, and the time before which it gets none; nil
-	// for DefaultHistory and any time.
-	History func() (messages int, since time.Time)
-	// Formatting is what the user wants of how text looks; nil for the defaults.
-	Formatting func() markup.Settings
-	// MayShow reports whether a client may be sent the presence of so many occupants once more; nil allows everything.
-	MayShow func(occupants int) bool
-	// Features is what the network can carry here; nil for text alone. MayType reports whether it may be told that the user writes; nil: it may.
-	Features func() transports.Features
-	MayType  func() bool
-	NextRef  func() transports.Ref
-	Now      func() time.Time
-	NewID    func() string
+	Host    Host
+	Archive Archive // takes what the room shows; nil where nothing is kept
+	Bot     string  // the address that commands are written to
+	Now     func() time.Time
+	NewID   func() string
 }
 
 // Out collects what a call gives: stanzas to send, requests to make, in order, and the changes of who is in.
@@ -281,7 +284,7 @@ func (r *Room) drop(addr transports.Address, out *Out) bool {
 
 // ask makes a request and remembers who waits for its answer.
 func (r *Room) ask(out *Out, p pending, request func(transports.Ref) transports.Request) {
-	ref := r.opt.NextRef()
+	ref := r.opt.Host.NextRef()
 	if r.pending == nil {
 		r.pending = map[transports.Ref]*pending{}
 	}

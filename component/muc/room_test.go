@@ -31,6 +31,9 @@ type play struct {
 	ids  int
 	now  time.Time
 	log  strings.Builder
+
+	features transports.Features
+	typesNot bool
 }
 
 func newPlay(t *testing.T) *play {
@@ -38,27 +41,7 @@ func newPlay(t *testing.T) *play {
 	p.room = New(Options{
 		Address: transports.Address{Local: "#go%irc.example", Domain: "irc.localhost"},
 		Target:  goChannel,
-		RealJID: func(q *transports.Person) transports.Address {
-			if q.Host == "" {
-				return transports.Address{}
-			}
-			return transports.Address{Local: q.Nick + "%irc.example", Domain: "irc.localhost", Resource: q.Ident + "@" + q.Host}
-		},
-		OccupantID: func(q *transports.Person) string { return "id-of-" + q.Nick + q.Account },
-		Whom: func(a transports.Address) (string, string) {
-			local, _ := strings.CutSuffix(a.Local, "%irc.example")
-			switch {
-			case a.Domain != "irc.localhost":
-				return "", ""
-			case strings.Contains(local, "!"):
-				return "", strings.ReplaceAll(local, `\40`, "@")
-			}
-			return local, ""
-		},
-		MaskJID: func(mask string) transports.Address {
-			return transports.Address{Local: strings.ReplaceAll(mask, "@", `\40`) + "%irc.example", Domain: "irc.localhost"}
-		},
-		NextRef: func() transports.Ref { p.refs++; return p.refs },
+		Host:    p,
 		Now:     func() time.Time { return p.now },
 		NewID:   func() string { p.ids++; return fmt.Sprintf("id%d", p.ids) },
 	})

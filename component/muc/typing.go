@@ -8,7 +8,7 @@ import (
 
 // tellTyping tells the network that the user writes something, unless he does not want that (XEP-0085).
 func (r *Room) tellTyping(t downgrade.Text, out *Out) {
-	if t.Writes == nil || !r.features().Types || r.opt.MayType != nil && !r.opt.MayType() {
+	if t.Writes == nil || !r.features().Types || !r.opt.Host.MayType(r.opt.Target) {
 		return
 	}
 	out.Requests = append(out.Requests, Ask{Room: r, Request: transports.Type{To: r.opt.Target, State: *t.Writes}})
