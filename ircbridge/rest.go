@@ -14,6 +14,7 @@ const restAfter = 2 * time.Second
 
 // rest lets another goroutine go on with a connection.
 func (s *session) rest(c *conn) {
+	c.lines.rest()
 	s.t.running.Go(func() {
 		if !s.connections(c) {
 			s.end()

@@ -86,36 +86,54 @@ var _ transports.Session = (*session)(nil)
 func newSession(t *Transport, n *Network, user transports.Address, host transports.Host) *session {
 	return &session{
 		t: t, net: n, user: user, host: host,
-		log:  t.log,
-		life: life{done: make(chan struct{})},
+		log: t.log,
 	}
 }
 
-// life is the context that ends with a session. One of the standard library would cost each session three objects.
+// life is the context that ends with a session. One of the standard library would cost each session three objects; this one is asked
+// for its channel only by who has to wait.
 type life struct {
-	once sync.Once
-	done chan struct{}
+	mu    sync.Mutex
+	ended bool
+	done  chan struct{} // nil while nobody waits
 }
 
 var _ context.Context = (*life)(nil)
 
-func (l *life) end() { l.once.Do(func() { close(l.done) }) }
+func (l *life) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.ended && l.done != nil {
+		close(l.done)
+	}
+	l.ended = true
+}
 
-// Deadline implements context.Context, as do the others.
-func (l *life) Deadline() (t time.Time, ok bool) { return time.Time{}, false }
-
-func (l *life) Done() <-chan struct{} { return l.done }
-
-func (l *life) Value(any) any { return nil }
+// Done implements context.Context, as do the others.
+func (l *life) Done() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.done == nil {
+		l.done = make(chan struct{})
+		if l.ended {
+			close(l.done)
+		}
+	}
+	return l.done
+}
 
 func (l *life) Err() error {
-	select {
-	case <-l.done:
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ended {
 		return context.Canceled
-	default:
-		return nil
 	}
+	return nil
 }
+
+func (l *life) Deadline() (t time.Time, ok bool) { return time.Time{}, false }
+
+func (l *life) Value(any) any { return nil }
 
 func (s *session) key() sessionKey { return sessionKey{s.user, s.net.ID} }
 
