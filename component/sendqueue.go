@@ -11,6 +11,9 @@ import (
 const (
 	sendQueueBytes = 8 << 20          // more than this does not wait
 	sendWait       = 10 * time.Second // for room in the queue, while the stream is up
+	// pourBytes is how much may wait in the queue along with what is poured, for pourWait: others wait for no more than that.
+	pourBytes = 32 << 10
+	pourWait  = 200 * time.Millisecond
 )
 
 // Why a stanza was not queued.
@@ -30,14 +33,36 @@ type sendQueue struct {
 	closed bool          // for good
 	space  chan struct{} // closed when room was made; nil while nobody waits
 	wake   chan struct{} // tells the writer that there is something, capacity 1
+	turn   chan struct{} // is held by whoever pours, capacity 1
 }
 
 func newSendQueue(limit int) *sendQueue {
-	return &sendQueue{limit: limit, wake: make(chan struct{}, 1)}
+	return &sendQueue{limit: limit, wake: make(chan struct{}, 1), turn: make(chan struct{}, 1)}
 }
 
 // put queues whole stanzas. Where the queue is full it waits for room while the stream is up, up to sendWait.
 func (q *sendQueue) put(ctx context.Context, p []byte) error {
+	return q.putBelow(ctx, p, q.limit, sendWait)
+}
+
+// pour queues a piece of very many stanzas, such as the occupants of a large room, without others' having to wait for all of them: while
+// the stream is up there is little in the queue before it, unless others keep it filled. Those who pour take turns.
+func (q *sendQueue) pour(ctx context.Context, p []byte) error {
+	select {
+	case q.turn <- struct{}{}: // whoever has it waits for the stream alone
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	defer func() { <-q.turn }()
+	if err := q.putBelow(ctx, p, min(q.limit, pourBytes), pourWait); !errors.Is(err, errQueueFull) {
+		return err
+	}
+	return q.put(ctx, p)
+}
+
+// putBelow queues whole stanzas once the queue has room for them below a limit, for which it waits while the stream is up. While it is
+// down the limit is the queue's.
+func (q *sendQueue) putBelow(ctx context.Context, p []byte, limit int, wait time.Duration) error {
 	var timeout <-chan time.Time
 	for {
 		q.mu.Lock()
@@ -45,7 +70,7 @@ func (q *sendQueue) put(ctx context.Context, p []byte) error {
 			q.mu.Unlock()
 			return errQueueClosed
 		}
-		if len(q.buf) == 0 || len(q.buf)+len(p) <= q.limit {
+		if len(q.buf) == 0 || len(q.buf)+len(p) <= limit || !q.up && len(q.buf)+len(p) <= q.limit {
 			q.add(p)
 			return nil
 		}
@@ -59,7 +84,7 @@ func (q *sendQueue) put(ctx context.Context, p []byte) error {
 		space := q.space
 		q.mu.Unlock()
 		if timeout == nil {
-			t := time.NewTimer(sendWait)
+			t := time.NewTimer(wait)
 			defer t.Stop()
 			timeout = t.C
 		}

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	mcomponent "mellium.im/xmpp/component"
@@ -28,6 +30,24 @@ const (
 
 // readBuffer is what is read at once from the server.
 const readBuffer = 64 << 10
+
+// unsentBytes is how much the system takes of what we write before it sends it: with more everybody would wait for what one user asked for.
+const unsentBytes = 32 << 10
+
+// limitUnsent has the system take no more. It is Linux's option TCP_NOTSENT_LOWAT, which package syscall does not name; without it others
+// wait for longer.
+func limitUnsent(conn net.Conn) {
+	const tcpNotsentLowat = 25
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok || runtime.GOOS != "linux" {
+		return
+	}
+	if raw, err := tcp.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) {
+			_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpNotsentLowat, unsentBytes)
+		})
+	}
+}
 
 // keptBuffer is the largest write buffer that is kept for the next stanzas.
 const keptBuffer = 1 << 20
@@ -80,6 +100,7 @@ func dial(ctx context.Context, server, domain, secret string) (*xmlStream, error
 	if err := conn.SetDeadline(time.Time{}); err != nil {
 		return nil, errors.Join(&connectError{reason: reasonUnreachable, err: err}, conn.Close())
 	}
+	limitUnsent(conn)
 	s := &xmlStream{conn: conn}
 	s.heard.Store(time.Now().UnixNano())
 	s.reader = stanza.NewReader(&hearing{r: nc.r, s: s}, stanza.Limits{})

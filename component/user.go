@@ -26,6 +26,9 @@ const (
 // flushBytes is how much output is collected before it is handed to the stream.
 const flushBytes = 64 << 10
 
+// pourFrom is how much output of one user goes to the stream in pieces, others' in between: the occupants of a room of some thousands.
+const pourFrom = 512 << 10
+
 // user is one person on one domain: a bare JID, with his clients, sessions and rooms. Its state belongs to one goroutine, which runs
 // while a queue holds something and ends when both are empty, so that a user at rest costs no stack.
 type user struct {
@@ -305,13 +308,19 @@ func (u *user) flush() {
 	if u.out.Stanzas.Len() == 0 {
 		return
 	}
-	if err := u.g.out.put(u.ctx, u.out.Stanzas.Bytes()); err != nil {
-		u.g.metrics.dropped.Inc()
-		u.g.log.Warn("stanzas for a user were dropped", u.logID(), "bytes", u.out.Stanzas.Len(), "error", err)
-	} else {
-		u.g.metrics.sent.Add(float64(u.out.Stanzas.Len()))
+	put := u.g.out.put
+	if u.out.Stanzas.Len() >= pourFrom {
+		put = u.g.out.pour
+	}
+	for piece := range u.out.Stanzas.Pieces() {
+		if err := put(u.ctx, piece); err != nil {
+			u.g.metrics.dropped.Inc()
+			u.g.log.Warn("stanzas for a user were dropped", u.logID(), "bytes", len(piece), "error", err)
+			break // without it the rest is of no use either
+		}
+		u.g.metrics.sent.Add(float64(len(piece)))
 		if u.g.tracing() {
-			u.g.traceOut(u.out.Stanzas.Bytes())
+			u.g.traceOut(piece)
 		}
 	}
 	u.out.Stanzas.Reset()

@@ -1,6 +1,7 @@
 package stanza
 
 import (
+	"iter"
 	"strconv"
 	"strings"
 
@@ -13,7 +14,11 @@ import (
 type Builder struct {
 	buf  []byte
 	open []openTag
+	cuts []int // where pieces end, see Pieces
 }
+
+// PieceBytes is the least size of the pieces that Pieces gives, but for the last.
+const PieceBytes = 16 << 10
 
 // openTag is an element that was started and not ended. Its start tag is at buf[at:body]; body is 0 while it has no >.
 type openTag struct {
@@ -125,12 +130,38 @@ func (b *Builder) End() *Builder {
 	b.open = b.open[:len(b.open)-1]
 	if top.body == 0 {
 		b.buf = append(b.buf, "/>"...)
-		return b
+	} else {
+		b.buf = append(b.buf, "</"...)
+		b.buf = append(b.buf, top.name...)
+		b.buf = append(b.buf, '>')
 	}
-	b.buf = append(b.buf, "</"...)
-	b.buf = append(b.buf, top.name...)
-	b.buf = append(b.buf, '>')
+	if len(b.open) == 0 && len(b.buf)-b.lastCut() >= PieceBytes {
+		b.cuts = append(b.cuts, len(b.buf))
+	}
 	return b
+}
+
+func (b *Builder) lastCut() int {
+	if len(b.cuts) == 0 {
+		return 0
+	}
+	return b.cuts[len(b.cuts)-1]
+}
+
+// Pieces gives what there is in pieces that end between stanzas, for whoever lets others in between. They are valid as long as Bytes.
+func (b *Builder) Pieces() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		from := 0
+		for _, to := range b.cuts {
+			if !yield(b.buf[from:to]) {
+				return
+			}
+			from = to
+		}
+		if from < len(b.buf) {
+			yield(b.buf[from:])
+		}
+	}
 }
 
 // Len is how many bytes there are.
@@ -149,6 +180,9 @@ func (b *Builder) Truncate(n int) {
 		return
 	}
 	b.buf = b.buf[:n]
+	for b.lastCut() > n {
+		b.cuts = b.cuts[:len(b.cuts)-1]
+	}
 	for len(b.open) > 0 && b.open[len(b.open)-1].at >= n {
 		b.open = b.open[:len(b.open)-1]
 	}

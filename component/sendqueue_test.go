@@ -1,0 +1,72 @@
+package component
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+	"testing/synctest"
+)
+
+// TestPour: who is sent very much at once leaves room for what others are sent meanwhile, and gets all of it in its order.
+func TestPour(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := newSendQueue(sendQueueBytes)
+		q.setUp(true)
+		var want strings.Builder
+		done := make(chan error, 1)
+		var pieces []string
+		for _, letter := range "abcdefghij" {
+			piece := strings.Repeat(string(letter), 12<<10)
+			pieces = append(pieces, piece)
+			want.WriteString(piece)
+		}
+		go func() {
+			for _, piece := range pieces {
+				if err := q.pour(context.Background(), []byte(piece)); err != nil {
+					done <- err
+					return
+				}
+			}
+			done <- nil
+		}()
+		synctest.Wait()
+		if err := q.put(t.Context(), []byte("!")); err != nil {
+			t.Fatal(err)
+		}
+		var got []byte
+		for first := true; ; first = false {
+			taken := q.take(nil)
+			if before := bytes.IndexByte(taken, '!'); first && (before < 0 || before > pourBytes) {
+				t.Errorf("another stanza is behind %d bytes, want at most %d", before, pourBytes)
+			}
+			if len(taken) == 0 {
+				break
+			}
+			got = append(got, bytes.ReplaceAll(taken, []byte("!"), nil)...)
+			synctest.Wait()
+		}
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != want.String() {
+			t.Error("what was poured came out otherwise")
+		}
+	})
+}
+
+// TestPourBesideTraffic: who is sent very much gets it even where others keep the queue filled.
+func TestPourBesideTraffic(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := newSendQueue(sendQueueBytes)
+		q.setUp(true)
+		if err := q.put(t.Context(), make([]byte, pourBytes)); err != nil {
+			t.Fatal(err)
+		}
+		if err := q.pour(t.Context(), []byte("a")); err != nil { // the fake clock goes on by itself
+			t.Errorf("pour beside a queue that stays filled: got %v", err)
+		}
+	})
+}
