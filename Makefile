@@ -85,7 +85,7 @@ bench: go ## all benchmarks into bin/bench.txt; OLD=file compares with that one
 	if [ -n "$(OLD)" ]; then $(TOOL) benchstat "$(OLD)" bin/bench.txt; fi
 
 .PHONY: bench-irc
-bench-irc: build deps ## passerelle and biboumi beside each other on the same work; ARGS=-tls and the like
+bench-irc: build deps ## passerelle and biboumi beside each other on the same work; ARGS=-tls=off, -soak and the like
 	$(GO) build -o bin/benchirc ./e2e/benchirc
 	bin/benchirc $(ARGS)
 

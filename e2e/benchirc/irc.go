@@ -23,6 +23,7 @@ type ircServer struct {
 	mu       sync.Mutex
 	channels map[string][]*ircClient
 	said     atomic.Int64 // messages of clients
+	lost     atomic.Int64 // connections that have ended
 }
 
 const crowdSize = 500
@@ -155,6 +156,7 @@ func (s *ircServer) members(channel string) []*ircClient {
 
 func (s *ircServer) leave(c *ircClient) {
 	_ = c.conn.Close() // it may be closed already
+	s.lost.Add(1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for name, members := range s.channels {
@@ -179,6 +181,15 @@ func (s *ircServer) say(channel, text string, n int) {
 			}
 		}
 	}()
+}
+
+// tell has the bot say something once, and reports whether anybody is in the channel.
+func (s *ircServer) tell(channel, text string) bool {
+	members := s.members(channel)
+	for _, m := range members {
+		m.write(":bot!~bot@host.example PRIVMSG " + channel + " :" + text + "\r\n")
+	}
+	return len(members) > 0
 }
 
 func (s *ircServer) close() error {

@@ -1,9 +1,12 @@
 // Command benchirc measures gateways to IRC beside each other: passerelle and biboumi in turn, on the same work, between an XMPP
-// server and an IRC server that do as little as they can, so that the gateway is what is measured. It prints a table in Markdown.
+// server and an IRC server that do as little as they can, so that the gateway is what is measured. It prints tables in Markdown: without
+// TLS to the IRC server and with it, with what was said kept and not.
 //
 // Each program runs as its users would run it, but for two things: no limit on how fast a user may send to IRC, which would be all
 // that one measures, and none on how many connections a second are made. It is not in charge of judging: nothing here fails
 // because it is slow.
+//
+// With -soak passerelle alone has very many sessions for a long time, see soak.go.
 package main
 
 import (
@@ -13,25 +16,38 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"slices"
+	"runtime"
 	"strings"
 	"syscall"
+	"time"
 )
 
 func main() {
-	binary := flag.String("binary", "bin/passerelle", "the program to measure")
-	only := flag.String("only", "", "of the programs, one whose name begins so, such as passerelle")
-	work := flag.String("work", "", "of the works, one whose name begins so, such as messages")
-	secure := flag.Bool("tls", false, "reach the IRC server over TLS")
+	var b bench
+	flag.StringVar(&b.binary, "binary", "bin/passerelle", "the program to measure")
+	flag.StringVar(&b.only, "only", "", "of the programs, those whose name begins so, such as passerelle")
+	flag.StringVar(&b.work, "work", "", "of the works, those whose name begins so, such as messages")
+	secure := flag.String("tls", "both", "whether the IRC server is reached over TLS: off, on or both")
 	quick := flag.Bool("quick", false, "a tenth of the work, to see that it runs")
+	soaking := flag.Bool("soak", false, "passerelle alone, with very many sessions for a long time")
+	var s soak
+	flag.IntVar(&s.sessions, "sessions", 10_000, "with -soak, how many")
+	flag.Float64Var(&s.minutes, "minutes", 10, "with -soak, how long")
+	flag.IntVar(&s.rate, "rate", 1000, "with -soak, how many lines a second are said to them")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	b := bench{binary: *binary, secure: *secure, scale: 1}
+	b.scale = 1
 	if *quick {
 		b.scale = 10
 	}
-	if err := b.run(ctx, *only, *work); err != nil {
+	var err error
+	if *soaking {
+		err = b.soak(ctx, s)
+	} else {
+		err = b.tables(ctx, *secure)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "benchirc:", err)
 		os.Exit(1)
 	}
@@ -39,9 +55,8 @@ func main() {
 
 // bench is one call of the program.
 type bench struct {
-	binary string
-	secure bool
-	scale  int // the work is divided by it
+	binary, only, work string
+	scale              int // the work is divided by it
 }
 
 // program is something to be measured, in one of its configurations.
@@ -51,90 +66,111 @@ type program struct {
 	start   func(*site) (*subject, error)
 }
 
+func (p program) String() string {
+	if p.history {
+		return p.name + ", history on"
+	}
+	return p.name + ", history off"
+}
+
 func (b *bench) programs() []program {
 	return []program{
-		{"biboumi, history on", true, startBiboumi},
-		{"biboumi, off", false, startBiboumi},
-		{"passerelle, history on", true, b.startPasserelle},
-		{"passerelle, off", false, b.startPasserelle},
+		{"biboumi", true, startBiboumi},
+		{"passerelle", true, b.startPasserelle},
+		{"biboumi", false, startBiboumi},
+		{"passerelle", false, b.startPasserelle},
 	}
 }
 
-func (b *bench) run(ctx context.Context, only, work string) error {
-	t := newTable()
-	for _, p := range b.programs() {
-		if !strings.HasPrefix(p.name, only) {
+// tables measures everything without TLS, with it, or both.
+func (b *bench) tables(ctx context.Context, tls string) error {
+	begun := time.Now()
+	fmt.Printf("%d cores, Go %s, load %s before.\n", runtime.NumCPU(), strings.TrimPrefix(runtime.Version(), "go"), load())
+	for _, secure := range []bool{false, true} {
+		if name := map[bool]string{false: "off", true: "on"}[secure]; tls != "both" && tls != name {
 			continue
 		}
+		t := newTable(b.programs())
 		for _, w := range works() {
-			if !strings.HasPrefix(w.name, work) {
+			if strings.HasPrefix(w.name, b.work) {
+				b.measure(ctx, w, secure, t)
+			}
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		fmt.Printf("\n%s\n\n%s", map[bool]string{false: "Without TLS:", true: "With TLS:"}[secure], t.markdown())
+	}
+	fmt.Printf("\nIt took %.1f minutes; load %s after.\n", time.Since(begun).Minutes(), load())
+	return nil
+}
+
+// measure has the programs do a work, each step of it one program after the other; while they rest they do so together. What fails, on a
+// machine that has too much else to do, leaves its cells empty.
+func (b *bench) measure(ctx context.Context, w work, secure bool, t *table) {
+	runs := map[string]*run{}
+	defer func() {
+		for _, r := range runs {
+			r.stop()
+		}
+	}()
+	for i, step := range w.steps {
+		for _, p := range b.programs() {
+			name := p.String()
+			if !strings.HasPrefix(name, b.only) || ctx.Err() != nil {
 				continue
 			}
-			fmt.Fprintf(os.Stderr, "%s: %s\n", p.name, w.name)
-			if err := b.measure(ctx, p, w, t); err != nil {
-				return fmt.Errorf("%s: %s: %w", p.name, w.name, err)
+			fmt.Fprintf(os.Stderr, "%s: %s (%d of %d), TLS %t\n", name, w.name, i+1, len(w.steps), secure)
+			var err error
+			if i == 0 {
+				runs[name], err = b.start(ctx, p, secure, t)
+			}
+			r := runs[name]
+			if r == nil && err == nil {
+				continue // it failed before
+			}
+			if err == nil {
+				err = step(ctx, r)
+			}
+			if err != nil {
+				fmt.Fprintf(os.Stderr, "%s: %s: %v\n", name, w.name, err)
+			}
+			if r != nil && (err != nil || i == len(w.steps)-1) {
+				r.stop()
+				delete(runs, name)
 			}
 		}
+		if i < len(w.steps)-1 {
+			_ = pause(ctx, rest/time.Duration(b.scale)) // whoever goes on sees that it was interrupted
+		}
 	}
-	fmt.Print(t.markdown())
-	return nil
 }
 
-// measure starts a program afresh and has it do some work.
-func (b *bench) measure(ctx context.Context, p program, w work, t *table) (err error) {
-	s, err := newSite(p, b.secure)
+// start starts a program afresh.
+func (b *bench) start(ctx context.Context, p program, secure bool, t *table) (*run, error) {
+	s, err := newSite(p, secure)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer func() { err = errors.Join(err, s.close()) }()
 	sub, err := p.start(s)
 	if err != nil {
-		return err
+		return nil, errors.Join(err, s.close())
 	}
-	defer sub.stop()
+	r := &run{site: s, subject: sub, scale: b.scale, report: func(row string, cells ...figure) { t.set(row, p, cells) }}
 	if err := s.xmpp.await(ctx); err != nil {
-		return fmt.Errorf("%w\n%s", err, sub.process.Tail())
+		err = fmt.Errorf("%w\n%s", err, sub.process.Tail())
+		r.stop()
+		return nil, err
 	}
-	r := &run{site: s, subject: sub, scale: b.scale, report: func(row, format string, args ...any) {
-		t.set(row, p.name, fmt.Sprintf(format, args...))
-	}}
-	if err := w.do(ctx, r); err != nil {
-		return fmt.Errorf("%w\n%s", err, sub.process.Tail())
-	}
-	return nil
+	return r, nil
 }
 
-// table is what was measured, by row and program, both in the order in which they came.
-type table struct {
-	rows, columns []string
-	cells         map[[2]string]string
-}
-
-func newTable() *table { return &table{cells: map[[2]string]string{}} }
-
-func (t *table) set(row, column, cell string) {
-	if !slices.Contains(t.rows, row) {
-		t.rows = append(t.rows, row)
+// load is how much there was to do on the machine in the last minute, as the kernel counts it.
+func load() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
 	}
-	if !slices.Contains(t.columns, column) {
-		t.columns = append(t.columns, column)
-	}
-	t.cells[[2]string{row, column}] = cell
-}
-
-func (t *table) markdown() string {
-	var b strings.Builder
-	line := func(first string, cell func(column string) string) {
-		b.WriteString("| " + first)
-		for _, c := range t.columns {
-			b.WriteString(" | " + cell(c))
-		}
-		b.WriteString(" |\n")
-	}
-	line("work", func(c string) string { return c })
-	line("---", func(string) string { return "---" })
-	for _, row := range t.rows {
-		line(row, func(c string) string { return t.cells[[2]string{row, c}] })
-	}
-	return b.String()
+	first, _, _ := strings.Cut(string(text), " ")
+	return first
 }

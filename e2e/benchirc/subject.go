@@ -31,6 +31,7 @@ type site struct {
 	irc     *ircServer
 	secure  bool
 	history bool
+	options string // more of passerelle's configuration
 }
 
 func newSite(p program, secure bool) (_ *site, err error) {
@@ -78,8 +79,8 @@ func user(i int) string { return fmt.Sprintf("user%d@localhost", i) }
 
 // startPasserelle runs ours.
 func (b *bench) startPasserelle(s *site) (*subject, error) {
-	config := fmt.Sprintf("[[irc]]\ndomain = %q\nsecret = \"s\"\nserver = %q\nburst = 0\nconnects_per_second = 0\njoins_per_minute = 0\n"+
-		"[[irc.network]]\nname = %q\naddresses = [%q]\ntls = %t\n", domain, s.xmpp.addr, network, s.irc.addr, s.secure)
+	config := fmt.Sprintf("[[irc]]\ndomain = %q\nsecret = \"s\"\nserver = %q\nburst = 0\nconnects_per_second = 0\njoins_per_minute = 0\n%s"+
+		"[[irc.network]]\nname = %q\naddresses = [%q]\ntls = %t\n", domain, s.xmpp.addr, s.options, network, s.irc.addr, s.secure)
 	if s.secure {
 		config += "ca_file = \"ca.pem\"\n"
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,21 +17,32 @@ type run struct {
 	*site
 	*subject
 	scale  int
-	report func(row, format string, args ...any)
+	report func(row string, cells ...figure)
+
+	memory int           // KiB, at an earlier step
+	cpu    time.Duration // up to an earlier step
+	at     time.Time     // of it
 }
 
-// work is something to measure; each begins with a program that has just started.
+func (r *run) stop() {
+	r.subject.stop()
+	if err := r.site.close(); err != nil {
+		fmt.Fprintln(os.Stderr, "benchirc:", err)
+	}
+}
+
+// work is something to measure, in steps. It begins with a program that has just started, and between the steps the programs rest.
 type work struct {
-	name string
-	do   func(context.Context, *run) error
+	name  string
+	steps []func(context.Context, *run) error
 }
 
 func works() []work {
+	type steps = []func(context.Context, *run) error
 	return []work{
-		{"many sessions", sessions},
-		{"messages", messages},
-
-		{"large channels", crowds},
+		{"many sessions", steps{firstSession, manySessions, sessionsAtRest, sessionsRested}},
+		{"messages", steps{messages}},
+		{"large channels", steps{crowds, crowdsRested}},
 	}
 }
 
@@ -88,41 +100,46 @@ func pause(ctx context.Context, d time.Duration) error {
 
 func own(i int) string { return fmt.Sprintf("#room%d", i) }
 
-// sessions measures users at rest, each in a channel of his own.
-func sessions(ctx context.Context, r *run) error {
+// firstSession has one user join: the code that it takes is then in memory, and is not counted as the sessions'.
+func firstSession(ctx context.Context, r *run) error { return r.join(ctx, 0, 1, own) }
+
+// manySessions has a thousand more join, each in a channel of his own.
+func manySessions(ctx context.Context, r *run) (err error) {
+	if r.memory, err = r.process.ResidentKiB(); err != nil {
+		return err
+	}
 	n := 1000 / r.scale
-	// One first: the code that joining takes is then in memory, and is not counted as the sessions'.
-	if err := r.join(ctx, 0, 1, own); err != nil {
-		return err
-	}
-	if err := pause(ctx, rest/time.Duration(r.scale)); err != nil {
-		return err
-	}
-	before, err := r.process.ResidentKiB()
-	if err != nil {
-		return err
-	}
 	took, cpu, err := r.costs(func() error { return r.join(ctx, 1, n+1, own) })
+	if err == nil {
+		r.report("1,000 joins", seconds(took), micros(cpu, n))
+	}
+	return err
+}
+
+// sessionsAtRest notes what they have taken up to then.
+func sessionsAtRest(_ context.Context, r *run) (err error) {
+	r.at = time.Now()
+	r.cpu, err = r.process.CPU()
+	return err
+}
+
+// sessionsRested reports what they take at rest.
+func sessionsRested(_ context.Context, r *run) error {
+	cpu, err := r.process.CPU()
 	if err != nil {
 		return err
 	}
-	r.report("1,000 joins", "%.2f s, %s CPU each", took.Seconds(), micros(cpu, n))
-	if err := pause(ctx, rest/time.Duration(r.scale)); err != nil {
-		return err
-	}
-	took, cpu, err = r.costs(func() error { return pause(ctx, rest/time.Duration(r.scale)) })
-	if err != nil {
-		return err
-	}
-	r.report("1,000 sessions at rest", "%.3f core", cpu.Seconds()/took.Seconds())
+	r.report("1,000 sessions at rest", cores((cpu-r.cpu).Seconds()/time.Since(r.at).Seconds()))
 	after, err := r.process.ResidentKiB()
-	r.report("memory, 1,000 sessions in a channel each", "%.1f MB", float64(after)*1024/1e6)
-	r.report("a further session", "%.1f KiB", float64(after-before)/float64(n))
+	if err == nil {
+		r.report("memory, 1,000 sessions in a channel each", megabytes(after))
+		r.report("a further session", kibibytes(float64(after-r.memory)/float64(1000/r.scale)))
+	}
 	return err
 }
 
 // enough is how long a measure has to take to count.
-func (r *run) enough() time.Duration { return 4 * time.Second / time.Duration(r.scale) }
+func (r *run) enough() time.Duration { return 2500 * time.Millisecond / time.Duration(r.scale) }
 
 // growing does some work n times, with n growing until it takes long enough, and reports its pace.
 func (r *run) growing(row string, n, stanzas int, do func(n int) error) error {
@@ -135,7 +152,7 @@ func (r *run) growing(row string, n, stanzas int, do func(n int) error) error {
 			n = int(float64(n) * min(10, 1.2*float64(r.enough())/float64(took)+0.1))
 			continue
 		}
-		r.report(row, "%s/s, %s CPU", thousands(float64(n*stanzas)/took.Seconds()), micros(cpu, n*stanzas))
+		r.report(row, pace(float64(n*stanzas)/took.Seconds()), micros(cpu, n*stanzas))
 		return nil
 	}
 }
@@ -170,12 +187,7 @@ func messages(ctx context.Context, r *run) error {
 	if err != nil {
 		return err
 	}
-	for _, rate := range []int{20, 200} {
-		if err := r.roundTrips(ctx, rate); err != nil {
-			return err
-		}
-	}
-	return nil
+	return r.roundTrips(ctx, 200)
 }
 
 // talk has some users say n things in channels of their own, at the pace at which they see what they said: no more than so many a user
@@ -214,7 +226,7 @@ func (r *run) talk(ctx context.Context, n, speakers int) error {
 
 // roundTrips has a user say something at a rate, and measures when another user of the gateway reads it.
 func (r *run) roundTrips(ctx context.Context, rate int) error {
-	n := 10 * rate / r.scale
+	n := 5 * rate / r.scale
 	channel := fmt.Sprintf("#pair%d", rate)
 	for _, u := range []int{1, 2} {
 		if err := r.join(ctx, u, u+1, func(int) string { return channel }); err != nil {
@@ -267,7 +279,7 @@ func (r *run) roundTrips(ctx context.Context, rate int) error {
 		return err
 	}
 	slices.Sort(took)
-	r.report(fmt.Sprintf("round trip at %d/s, p50 / p99", rate), "%s / %s, %s CPU", millis(took[n/2]), millis(took[n*99/100]), micros(cpu, n))
+	r.report(fmt.Sprintf("round trip at %d/s: p50, p99", rate), millis(took[n/2]), millis(took[n*99/100]), micros(cpu, n))
 	return nil
 }
 
@@ -290,37 +302,15 @@ func crowds(ctx context.Context, r *run) error {
 	if err != nil {
 		return err
 	}
-	r.report(fmt.Sprintf("200 users enter 5 channels of 500: %s presences", thousands(float64(200*channels*(crowdSize+1)))), "%.1f s, %s CPU each", took.Seconds(), micros(cpu, presences))
-	if err := pause(ctx, rest/time.Duration(r.scale)); err != nil {
-		return err
-	}
+	r.report(fmt.Sprintf("200 users enter 5 channels of 500: %s presences", thousands(float64(200*channels*(crowdSize+1)))), seconds(took), micros(cpu, presences))
+	return nil
+}
+
+// crowdsRested reports what they take.
+func crowdsRested(_ context.Context, r *run) error {
 	memory, err := r.process.ResidentKiB()
-	r.report("memory then", "%.0f MB", float64(memory)*1024/1e6)
+	if err == nil {
+		r.report("memory then", megabytes(memory))
+	}
 	return err
-}
-
-func micros(d time.Duration, n int) string {
-	us := float64(d.Microseconds()) / float64(n)
-	if us < 100 {
-		return fmt.Sprintf("%.1f µs", us)
-	}
-	return fmt.Sprintf("%.0f µs", us)
-}
-
-func millis(d time.Duration) string { return fmt.Sprintf("%.2f ms", float64(d.Microseconds())/1000) }
-
-// thousands writes a number with three digits that count, as people read it.
-func thousands(f float64) string {
-	n := int(f)
-	for unit := 1; ; unit *= 10 {
-		if n/unit < 1000 {
-			n = n / unit * unit
-			break
-		}
-	}
-	s := strconv.Itoa(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }
