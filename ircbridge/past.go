@@ -251,12 +251,35 @@ func pastCursor(lines []*girc.Event, isup *isupport) (oldest time.Time, cursor s
 	return oldest, cursor
 }
 
-// pastOf translates what was said in a channel, oldest first. Nothing else of a batch of the past is of use: who came and went then says
-// nothing of who is there now. What has no time, is of the future, or of another place than the batch, is dropped.
+// pastOf translates what was said in a channel, oldest first, and posts what became of earlier messages. Nothing else of a batch of the past
+// is of use: who came and went then says nothing of who is there now. What has no time, is of the future, or of another place than the batch,
+// is dropped.
 func (s *session) pastOf(c *conn, b *batch, r *room, since time.Time) []transports.Message {
 	t := s.translator(c)
 	t.room = func(name string) (transports.Target, bool) { return r.target, c.isup.casemap.equal(name, r.name) }
-	return s.translatePast(t, b, since, func(m *transports.Message) bool { return m.Room == r.target })
+	got := s.translatePast(t, b, since, func(m *transports.Message) bool { return m.Room == r.target })
+	return s.pastChanges(t, b, r, got)
+}
+
+// pastChanges posts what a batch of the past has of reactions to messages and of messages that were taken back, and leaves the latter out
+// of those that it has.
+func (s *session) pastChanges(t translator, b *batch, r *room, got []transports.Message) []transports.Message {
+	var room [4]transports.Event
+	for _, e := range b.lines {
+		if e.Command != "TAGMSG" && e.Command != "REDACT" {
+			continue
+		}
+		for _, event := range t.translate(room[:0], e) {
+			switch e := event.(type) {
+			case transports.Reacted:
+				s.postIn(r.target, e)
+			case transports.Redacted:
+				got = slices.DeleteFunc(got, func(m transports.Message) bool { return m.ID == e.Message })
+				s.postIn(r.target, e)
+			}
+		}
+	}
+	return got
 }
 
 func (s *session) translatePast(t translator, b *batch, since time.Time, wanted func(*transports.Message) bool) []transports.Message {

@@ -112,3 +112,27 @@ func TestPastPrivate(t *testing.T) {
 		t.Errorf("got %v, complete %t, want %v", said, got.Complete, want)
 	}
 }
+
+// TestPastChanges: what was taken back meanwhile is not told as said, and what became of messages that were heard before is.
+func TestPastChanges(t *testing.T) {
+	t.Parallel()
+	p, _, h := scripted(t, "batch message-tags server-time draft/message-redaction")
+	p.EnterChannel(t, "alice")
+	await[transports.Entered](t, h)
+	p.Send(t, ":irc.test BATCH +1 chathistory #test",
+		"@batch=1;msgid=a;time=2026-01-01T00:00:00.000Z :bob!b@h PRIVMSG #test :one", "@batch=1;msgid=b;time=2026-01-01T00:00:01.000Z :bob!b@h PRIVMSG #test :two",
+		"@batch=1;time=2026-01-01T00:00:02.000Z :bob!b@h REDACT #test a", "@batch=1;time=2026-01-01T00:00:03.000Z :bob!b@h REDACT #test earlier",
+		"@batch=1;time=2026-01-01T00:00:04.000Z :bob!b@h REDACT #elsewhere b",
+		"@batch=1;time=2026-01-01T00:00:05.000Z;+draft/react=x;+draft/reply=earlier;+typing=active :bob!b@h TAGMSG #test", ":irc.test BATCH -1")
+	for _, want := range []string{"a", "earlier"} {
+		if e := await[transports.Redacted](t, h); e.Message != want {
+			t.Errorf("got %s, want %s", describe(e), want)
+		}
+	}
+	if e := await[transports.Reacted](t, h); e.On != "earlier" || !e.Clocked {
+		t.Errorf("got %s", describe(e))
+	}
+	if m, ok := h.next(t).(transports.Missed); !ok || bodies(m.Messages) != "two" {
+		t.Errorf("got %+v", m)
+	}
+}

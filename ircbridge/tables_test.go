@@ -272,6 +272,8 @@ func FuzzLine(f *testing.F) {
 	f.Add([]byte(":bob MODE #test +ov-k a b c"))
 	f.Add([]byte(":bob PRIVMSG alice :\x01VERSION\x01"))
 	f.Add([]byte(":s 005 alice PREFIX=(ov)@+ CHANTYPES=# :x"))
+	f.Add([]byte("@+draft/react=\xf0\x9f\x91\x8d;+draft/reply=a;+typing=active;msgid=b\\:\\ :bob!u@h TAGMSG #test"))
+	f.Add([]byte("@bot;+reply=a :bob!u@h REDACT #test a :why"))
 	f.Add([]byte("CAP * LS * :sasl"))
 	f.Add(bytes.Repeat([]byte("\xff\x00 :"), 20))
 	f.Fuzz(func(t *testing.T, line []byte) {
