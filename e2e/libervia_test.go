@@ -56,7 +56,14 @@ func holdLibervia(p *party) {
 	li.say(p, "chat", bobJID, "just between us")
 	p.irc("<", ":alice!* PRIVMSG bob :just between us")
 	p.irc(">", "PRIVMSG alice :nobody else hears this")
-	for from, text := range map[string]string{roomJID: "welcome, alice", bobJID: "nobody else hears this"} {
+	// It formats by XHTML-IM (XEP-0071), both ways.
+	if out, err := li.run(p.ctx, "it is <strong>bold</strong> of me\n", "message", "send", "-t", "groupchat", "--xhtml", roomJID); err != nil {
+		p.t.Fatalf("%v: %s", err, out)
+	}
+	p.irc("<", ":alice!* PRIVMSG #go :it is \x02bold\x0f of me")
+	p.irc(">", "PRIVMSG #go :so it \x1dis\x1d")
+	for from, text := range map[string]string{roomJID: "welcome, alice", roomJID + "/": "font-style: italic", bobJID: "nobody else hears this"} {
+		from = strings.TrimSuffix(from, "/")
 		err := poll(p.ctx, func() error {
 			out, err := li.run(p.ctx, "", "debug", "bridge", "method", "historyGet", quoted(from), quoted("alice@localhost"), "20", "True", "{}")
 			if err == nil && !strings.Contains(out, text) {

@@ -77,34 +77,23 @@ func Read(m *stanza.Element, text string, action bool, wants func() Settings) *t
 	if how == SendPlain {
 		return nil
 	}
-	byStyling := func() *transports.Styled {
-		if !signs {
-			return nil
-		}
-		return readStyling(text)
-	}
 	if html != nil {
 		rich := readXHTML(html)
 		if action {
 			rich = rich.behind(ActionPrefix)
 		}
-		if spans, ok := rich.align(text); ok {
-			if len(spans) == 0 {
-				return nil
-			}
-			return &transports.Styled{Text: text, Spans: spans}
+		styled, ok := rich.align(text, false)
+		if !ok && signs {
+			styled, ok = rich.align(text, true)
 		}
-		// The body may say by signs what XHTML-IM shows.
-		if s := byStyling(); s != nil {
-			if spans, ok := rich.align(s.Text); ok && len(spans) > 0 {
-				return &transports.Styled{Text: s.Text, Spans: spans}
-			}
+		if ok && len(styled.Spans) > 0 {
+			return &styled
 		}
 	}
 	if how != SendStyling || m.Child(NSStyling, "unstyled") != nil { // XEP-0393 §7
 		return nil
 	}
-	return byStyling()
+	return readStyling(text)
 }
 
 // Restyle is a message as Append wrote it with ShowXHTML, for somebody who is shown looks otherwise. What others wrote stays as it is. wants is
@@ -127,12 +116,12 @@ func Restyle(message string, wants func() Settings) string {
 		return message
 	}
 	body := st.Root.Child(stanza.NSComponent, "body").Text()
-	spans, ok := readXHTML(html).align(body)
-	if !ok || len(spans) == 0 {
+	styled, ok := readXHTML(html).align(body, false)
+	if !ok || len(styled.Spans) == 0 {
 		return message
 	}
 	if show == ShowStyling && strings.HasPrefix(body, NoticePrefix) {
 		return message
 	}
-	return strings.Replace(message, Payload("", body, spans, ShowXHTML), Payload("", body, spans, show), 1)
+	return strings.Replace(message, Payload("", body, styled.Spans, ShowXHTML), Payload("", body, styled.Spans, show), 1)
 }

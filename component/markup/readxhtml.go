@@ -144,30 +144,30 @@ func (r rich) behind(prefix string) rich {
 	return rich{r.text[from:], transports.CutSpans(r.spans, from, len(r.text), 0)}
 }
 
-// align finds the looks in a text that says the same, which is what counts (XEP-0071 §3): exactly, or but for white space.
-func (r rich) align(text string) ([]transports.Span, bool) {
+// align finds the looks in a text that says the same, which is what counts (XEP-0071 §3): exactly, or but for white space. With signs, those that
+// only the text has are left out: clients write them for others in place of the looks, as XEP-0393 has them or Markdown.
+func (r rich) align(text string, withSigns bool) (transports.Styled, bool) {
 	if r.text == text {
-		return r.spans, true
+		return transports.Styled{Text: text, Spans: r.spans}, true
 	}
-	var spans []transports.Span
-	i, spaceFrom := 0, -1 // white space in text that is not placed yet begins there
+	var p painter
 	var last transports.Look
-	next := 0 // of r.spans
+	var space []byte // that is not placed yet
+	i, next := 0, 0
 	for at := 0; at < len(text); {
 		c, n := utf8.DecodeRuneInString(text[at:])
+		piece := text[at : at+n]
+		at += n
 		if isSpace(c) {
-			if spaceFrom < 0 {
-				spaceFrom = at
-			}
-			at += n
+			space = append(space, piece...)
 			continue
 		}
 		i = skipSpace(r.text, i)
-		if i == len(r.text) {
-			return nil, false
-		}
 		if d, m := utf8.DecodeRuneInString(r.text[i:]); c != d || n != m {
-			return nil, false
+			if withSigns && signStyle(piece[0]) != 0 {
+				continue
+			}
+			return transports.Styled{}, false
 		}
 		for next < len(r.spans) && r.spans[next].To <= i {
 			next++
@@ -176,15 +176,16 @@ func (r rich) align(text string) ([]transports.Span, bool) {
 		if next < len(r.spans) && r.spans[next].From <= i {
 			look = r.spans[next].Look
 		}
-		if spaceFrom >= 0 && look == last {
-			spans = transports.AppendSpan(spans, spaceFrom, at, look)
+		if look != last {
+			last = transports.Look{}
 		}
-		spans = transports.AppendSpan(spans, at, at+n, look)
-		spaceFrom, last = -1, look
+		p.add(string(space), last)
+		p.add(piece, look)
+		space, last = space[:0], look
 		i += n
-		at += n
 	}
-	return spans, skipSpace(r.text, i) == len(r.text)
+	p.add(string(space), transports.Look{})
+	return transports.Styled{Text: p.text.String(), Spans: p.spans}, skipSpace(r.text, i) == len(r.text)
 }
 
 func skipSpace(s string, i int) int {
