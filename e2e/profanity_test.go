@@ -33,6 +33,12 @@ func holdProfanity(p *party) {
 	do("/field1 ally", `\[field1\].* ally`)
 	do("/form submit", `^\S+ ! configure completed`)
 
+	// The bot shows the way into a room, and so does the invitation that comes in the first window.
+	do("/msg help@"+gatewayDomain+" hello", `^\s+1 Join a channel`)
+	do("1", `Write a channel and its network`)
+	do("#go on "+networkName, `^\s+xmpp:%23go%25`+networkName+`@`+gatewayDomain+`\?join`)
+	do("/win 1", `Use '/join `+roomJID+`' to accept the invitation`)
+
 	do("/join "+roomJID+" nick alice", `You have joined the room as ally`)
 	p.irc("<", ":ally!* JOIN *#go")
 	do("hello from profanity", `^\S+ - ally: hello from profanity`)
@@ -72,7 +78,7 @@ func holdProfanity(p *party) {
 	p.irc(">", "PRIVMSG alyssa :nobody else hears this")
 	screen.await(ctx, `nobody else hears this`)
 
-	do("/msg help@"+gatewayDomain+" help", `help@`+gatewayDomain+`: This is IRC gateway`)
+	do("/msg help@"+gatewayDomain+" help", `^\s+Words that I know: .* join, `)
 	screen.enter(ctx, "/quit")
 	p.irc("<", ":alyssa!* *")
 }
