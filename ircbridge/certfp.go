@@ -51,20 +51,14 @@ func (t *Transport) certfpForm(ctx context.Context, call transports.Call) (*tran
 			Name: fieldAction, Label: "What to do", Type: transports.FieldChoice, Values: []string{certfpNew}, Required: true, Options: []transports.Option{
 				{Value: certfpNew, Label: "Make a certificate, in place of the one there is"},
 				{Value: certfpShow, Label: "Show the fingerprint"},
-				{Value: certfpOff, Label: "Remove the certificate"},
+				{Value: certfpOff, Label: "Remove the certificate; run login before, to have a password again"},
 			},
 		}},
 	}
-	switch {
-	case set[SettingAccountPassword] != "":
-	case set[SettingCertificate] == "":
+	if set[SettingAccountPassword] == "" && set[SettingCertificate] == "" {
 		f.Fields = append(f.Fields,
 			transports.Field{Name: fieldAccount, Label: "Account", Values: []string{cmp.Or(set[SettingAccount], set[SettingNick])}},
 			transports.Field{Name: fieldPassword, Label: "Password of the account", Type: transports.FieldSecret})
-	default:
-		f.Fields = append(f.Fields, transports.Field{
-			Name: fieldPassword, Label: "Password of the account, to log in with when the certificate is removed; empty for no login", Type: transports.FieldSecret,
-		})
 	}
 	return f, nil
 }
@@ -188,7 +182,7 @@ func (t *Transport) makeKnown(ctx context.Context, call transports.Call, n *Netw
 	words := "CERT ADD"
 	if shown == last {
 		if print = printLike(leaf, last, cmp.Or(print, set[SettingPrint], prints[0](last))); print == "" {
-			return "", text.Say(call.Lang, "It is not known which fingerprint %s takes: write your password once more.", n.Name)
+			return "", text.Say(call.Lang, "It is not known which fingerprint %s takes: run login with your password, and then certfp once more.", n.Name)
 		}
 		words += " " + print
 	}

@@ -176,11 +176,14 @@ func TestCertificateAtRealServices(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantSaid(t, run(t, n.tr, "certfp", map[string]string{"action": "show"}), writeFingerprint(leaf))
-	wantSaid(t, run(t, n.tr, "certfp", map[string]string{"action": "off", "password": "open"}), "are as they were", "refuses the password")
+	second[SettingAccountPassword] = "open"
+	n.set.set(second)
+	wantSaid(t, run(t, n.tr, "certfp", map[string]string{"action": "off"}), "are as they were", "refuses the password")
 	if set := n.has(t); !maps.Equal(set, second) {
 		t.Errorf("a wrong password changed what is set: %v", slices.Sorted(maps.Keys(set)))
 	}
-	wantSaid(t, run(t, n.tr, "certfp", map[string]string{"action": "off", "password": "sesame"}), "is removed", "password of account liddell")
+	wantSaid(t, run(t, n.tr, "login", map[string]string{"account": "liddell", "password": "sesame"}), "let you in as account liddell")
+	wantSaid(t, run(t, n.tr, "certfp", map[string]string{"action": "off"}), "is removed", "password of account liddell")
 	if set, want := n.has(t), map[string]string{SettingAccount: "liddell", SettingAccountPassword: "sesame"}; !maps.Equal(set, want) {
 		t.Errorf("%v are set", slices.Sorted(maps.Keys(set)))
 	}
