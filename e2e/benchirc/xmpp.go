@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -117,9 +118,14 @@ func (x *xmppServer) expect(mark string, each func([]byte)) {
 	x.mark, x.seen, x.each = []byte(mark), 0, each
 }
 
-// wait waits until n marks have come. It fails where nothing comes for a while.
-func (x *xmppServer) wait(ctx context.Context, n int) error {
-	const patience = 60 * time.Second
+// errSilent says that nothing came for a while.
+var errSilent = errors.New("nothing came")
+
+// wait waits until n marks have come. It fails where nothing comes for a minute.
+func (x *xmppServer) wait(ctx context.Context, n int) error { return x.waitWhile(ctx, n, time.Minute) }
+
+// waitWhile waits until n marks have come, or nothing comes for a while.
+func (x *xmppServer) waitWhile(ctx context.Context, n int, patience time.Duration) error {
 	for {
 		x.mu.Lock()
 		seen, failed := x.seen, x.failed
@@ -139,7 +145,7 @@ func (x *xmppServer) wait(ctx context.Context, n int) error {
 		case <-more:
 			timer.Stop()
 		case <-timer.C:
-			return fmt.Errorf("after %d of %d %s nothing came for %s", seen, n, x.mark, patience)
+			return fmt.Errorf("after %d of %d %s for %s: %w", seen, n, x.mark, patience, errSilent)
 		case <-ctx.Done():
 			timer.Stop()
 			return ctx.Err()
