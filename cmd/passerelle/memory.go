@@ -16,7 +16,7 @@ const (
 	// per cent, so that collecting does not take its time from the traffic. Otherwise it does when the heap has grown by quietGrowth. What
 	// users who come leave behind lies between what stays of them, and holes between it are all that a collection leaves: the less
 	// there was, the fewer.
-	busyBytes   = 16 << 20
+	busyBytes   = 64 << 20
 	busyGrowth  = 100
 	quietGrowth = 25
 

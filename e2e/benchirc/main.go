@@ -92,7 +92,7 @@ func (b *bench) tables(ctx context.Context, tls string) error {
 		}
 		t := newTable(b.programs())
 		for _, w := range works() {
-			if strings.HasPrefix(w.name, b.work) {
+			if strings.HasPrefix(w.name, b.work) && !(w.once && secure) {
 				b.measure(ctx, w, secure, t)
 			}
 		}
@@ -117,7 +117,7 @@ func (b *bench) measure(ctx context.Context, w work, secure bool, t *table) {
 	for i, step := range w.steps {
 		for _, p := range b.programs() {
 			name := p.String()
-			if !strings.HasPrefix(name, b.only) || ctx.Err() != nil {
+			if !strings.HasPrefix(name, b.only) || w.once && !p.history || ctx.Err() != nil {
 				continue
 			}
 			fmt.Fprintf(os.Stderr, "%s: %s (%d of %d), TLS %t\n", name, w.name, i+1, len(w.steps), secure)
