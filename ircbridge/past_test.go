@@ -136,3 +136,88 @@ func TestPastChanges(t *testing.T) {
 		t.Errorf("got %+v", m)
 	}
 }
+
+// inPast is alice between JOIN and the end of NAMES, on a network that keeps what is said.
+func inPast(t *testing.T, since time.Time) (*ircd.Peer, transports.Session, *recorder) {
+	t.Helper()
+	p, s, h := scripted(t, "batch message-tags server-time draft/chathistory")
+	p.Expect(t, "JOIN #test")
+	p.Send(t, ":irc.test 005 alice CHATHISTORY=3 :are supported", ":alice!a@h JOIN #test", ":irc.test 353 alice = #test :alice", ":irc.test 366 alice #test :End")
+	catchUp(t, s, h, transports.CatchUp{Room: roomOf("#test"), Since: since, Max: 100})
+	return p, s, h
+}
+
+// TestPastOfHostileNetwork: of what a network gives as the past of a channel, only what can be is taken.
+func TestPastOfHostileNetwork(t *testing.T) {
+	t.Parallel()
+	since := time.Now().Add(-time.Hour)
+	at := func(d time.Duration) string { return "time=" + serverTime(time.Now().Add(d)) }
+	p, _, h := inPast(t, since)
+	p.Expect(t, "CHATHISTORY LATEST #test timestamp=")
+	p.Send(t, ":irc.test BATCH +1 chathistory #TEST", "@batch=1;"+at(-time.Minute)+" :bob!b@h PRIVMSG #test :good", "@batch=1 :bob!b@h PRIVMSG #test :without a time",
+		"@batch=1;"+at(time.Hour)+" :bob!b@h PRIVMSG #test :of the future", "@batch=1;"+at(-2*time.Hour)+" :bob!b@h PRIVMSG #test :too old",
+		"@batch=1;"+at(-time.Minute)+" :bob!b@h PRIVMSG #other :elsewhere", "@batch=1;"+at(-time.Minute)+" :bob!b@h PRIVMSG alice :private",
+		"@batch=1;"+at(-time.Minute)+" :bob!b@h JOIN #test", "@batch=1;"+at(-time.Minute)+" :alice!a@h PART #test", "@batch=1;"+at(-time.Minute)+" :alice!a@h NICK mallory",
+		"@batch=1;"+at(-time.Minute)+" :irc.test 433 alice alice :in use", "@batch=1;"+at(-time.Minute)+" PING :x",
+		":carol!c@h PRIVMSG #test :live", ":irc.test BATCH -1")
+	e := await[transports.Entered](t, h)
+	if got := bodies(e.Missed.Messages); got != "good" || e.Nick != "alice" || len(e.Members) != 1 {
+		t.Errorf("got %q, %+v", got, e)
+	}
+	if m := await[transports.Message](t, h); m.Body != "live" {
+		t.Errorf("got %s", describe(m))
+	}
+}
+
+// TestPastHeardMeanwhile: what is said while the past is being asked for is in both, and comes once.
+func TestPastHeardMeanwhile(t *testing.T) {
+	t.Parallel()
+	p, _, h := inPast(t, time.Time{})
+	p.Expect(t, "CHATHISTORY LATEST #test * 3")
+	line := "time=" + serverTime(time.Now().Add(-time.Second)) + ";msgid=x :carol!c@h PRIVMSG #test :now"
+	p.Send(t, "@"+line, ":irc.test BATCH +1 chathistory #test", "@batch=1;time=2020-01-01T00:00:00.000Z;msgid=w :bob!b@h PRIVMSG #test :then",
+		"@batch=1;"+line, ":irc.test BATCH -1")
+	if e := await[transports.Entered](t, h); bodies(e.Missed.Messages) != "then" {
+		t.Errorf("got %q", bodies(e.Missed.Messages))
+	}
+	if m := await[transports.Message](t, h); m.Body != "now" {
+		t.Errorf("got %s", describe(m))
+	}
+}
+
+// TestPastRefused: a network that offers the past and does not give it keeps nobody out.
+func TestPastRefused(t *testing.T) {
+	t.Parallel()
+	p, s, h := inPast(t, time.Time{})
+	p.Expect(t, "CHATHISTORY LATEST #test")
+	p.Send(t, ":irc.test FAIL CHATHISTORY INVALID_TARGET LATEST #test :Messages could not be retrieved")
+	if e := await[transports.Entered](t, h); len(e.Missed.Messages) > 0 || e.Missed.Complete {
+		t.Errorf("got %+v", e.Missed)
+	}
+	do(t, s, transports.Send{Ref: 5, To: roomOf("#test"), Body: "hello"})
+	p.Expect(t, "PRIVMSG #test :hello")
+}
+
+// TestPastUnasked: what a server or a bouncer tells of before without being asked is the past as well.
+func TestPastUnasked(t *testing.T) {
+	t.Parallel()
+	p, _, h := scripted(t, "batch message-tags server-time")
+	p.Expect(t, "JOIN #test")
+	past := func(id, body string) []string {
+		return []string{":irc.test BATCH +" + id + " chathistory #test", "@batch=" + id + ";time=2020-01-01T00:00:00.000Z :bob!b@h PRIVMSG #test :" + body, ":irc.test BATCH -" + id}
+	}
+	p.Send(t, ":alice!a@h JOIN #test")
+	p.Send(t, past("1", "before")...)
+	p.Send(t, ":irc.test 353 alice = #test :alice", ":irc.test 366 alice #test :End")
+	if e := await[transports.Entered](t, h); e.Missed == nil || bodies(e.Missed.Messages) != "before" || e.Missed.Complete {
+		t.Errorf("got %+v", e.Missed)
+	}
+	p.Send(t, past("2", "after NAMES")...)
+	if e := await[transports.Missed](t, h); e.Room != roomOf("#test") || bodies(e.Messages) != "after NAMES" {
+		t.Errorf("got %+v", e)
+	}
+	p.Send(t, ":irc.test BATCH +3 znc.in/playback bob", "@batch=3;time=2020-01-01T00:00:00.000Z :bob!b@h PRIVMSG alice :to you", ":irc.test BATCH -3")
+	if e := await[transports.Missed](t, h); e.Room != (transports.Target{}) || bodies(e.Messages) != "to you" {
+		t.Errorf("got %+v", e)
+	}
+}
