@@ -118,7 +118,7 @@ func inspircdModules(o InspircdOptions) []string {
 }
 
 const allInspircdModules = `
-	banexception botmode callerid cap cban chghost customprefix hidechans inviteexception ircv3 ircv3_accounttag ircv3_batch
+	banexception botmode callerid cap cban chanhistory chghost customprefix hidechans inviteexception ircv3 ircv3_accounttag ircv3_batch
 	ircv3_capnotify ircv3_chghost ircv3_ctctags ircv3_echomessage ircv3_invitenotify ircv3_labeledresponse ircv3_msgid
 	ircv3_servertime joinflood kicknorejoin knock monitor muteban namesx noctcp nonicks operchans redirect sasl services_account setname
 	uhnames watch`
