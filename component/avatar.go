@@ -85,7 +85,7 @@ func (a *avatars) equal(b *avatars) bool {
 	return a.own.hash == b.own.hash && maps.EqualFunc(a.networks, b.networks, func(x, y *avatar) bool { return x.hash == y.hash })
 }
 
-// of is the picture of an entity, nil where it has none. People have none: IRC and its kin know no pictures.
+// of is the picture that the operator chose for an entity, nil where he chose none. What people have is theirs, see avatarOf.
 func (a *avatars) of(e entity) *avatar {
 	switch e.kind.first() {
 	case entityBot:
@@ -103,8 +103,8 @@ func (a *avatars) of(e entity) *avatar {
 }
 
 // appendUpdate adds to a presence which picture its sender has (XEP-0153 §3.1); one without says that there is none, so that
-// nobody asks. Occupants' presences have neither: Gajim, Dino and Conversations ask only for the picture that a presence names, and
-// in a room of thousands it would be half a megabyte for each who joins.
+// nobody asks. Occupants' presences have it where there is one, and else neither: Gajim, Dino and Conversations ask only for the picture that a
+// presence names, and in a room of thousands it would be half a megabyte for each who joins.
 func (a *avatar) appendUpdate(b *stanza.Builder) {
 	b.StartNS("x", nsVCardUpdate).Start("photo")
 	if a != nil {

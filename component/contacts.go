@@ -163,7 +163,7 @@ func (u *user) showTo(e entity, from, to transports.Address) {
 // appendWhat ends an available presence: what its sender can do, and which picture it has.
 func (u *user) appendWhat(b *stanza.Builder, e entity) {
 	u.g.appendCaps(b, e.kind)
-	u.g.rules().avatars.of(e).appendUpdate(b)
+	u.avatarOf(e, "").appendUpdate(b)
 	b.End()
 }
 

@@ -87,13 +87,14 @@ type Gateway struct {
 	log         *slog.Logger
 	metrics     *domainMetrics
 
-	out     *sendQueue
-	iqs     pendingIQs
-	uploads *uploads
-	exports exports
-	forgets exports // of more than a command has time for, bounded in the same way
-	grants  grants
-	addr    addressCache // of the reader goroutine alone
+	out      *sendQueue
+	iqs      pendingIQs
+	uploads  *uploads
+	pictures *pictures
+	exports  exports
+	forgets  exports // of more than a command has time for, bounded in the same way
+	grants   grants
+	addr     addressCache // of the reader goroutine alone
 
 	mu       sync.Mutex
 	users    map[transports.Address]*user
@@ -147,6 +148,7 @@ func New(opt Options) (*Gateway, error) {
 		g.archive = newArchiver(opt.Store, opt.Domain, g.log, g.metrics)
 	}
 	g.bot = g.botAddress().String()
+	g.pictures = newPictures(opt.Upload.HTTP, g.log)
 	g.uploads = newUploads(opt.Upload, func() []string { return g.rules().OwnDomains })
 	g.current.Store(g.newRuleset(opt.Rules))
 	g.commands = g.commandsOf(opt.Transport)
@@ -209,6 +211,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	recorder.Wait()
 	last.Stop()
 	g.uploads.close()
+	g.pictures.close()
 	return nil
 }
 

@@ -38,6 +38,8 @@ type network struct {
 	// present are those of the user's contacts who are there, by Target.ID.
 	present map[string]transports.Presence
 	heard   heard
+	// details are what people, rooms and the network say of themselves; nil while nobody does.
+	details map[transports.Target]*details
 	// talk is the end of the private conversations, for messages that refer to others.
 	talk []talkLine
 	// buried are stanza ids of private messages that were taken back of late, of which the archive may not know yet.
@@ -270,6 +272,7 @@ func (u *user) event(ev networkEvent) {
 	case transports.Parted:
 		if e.Room == (transports.Target{}) {
 			delete(n.via, e.Nick) // who takes the nick next is somebody else
+			n.movedOn(e.Nick, "")
 			n.toRooms(e)
 			return
 		}
@@ -279,11 +282,14 @@ func (u *user) event(ev networkEvent) {
 			delete(n.via, e.Old)
 			n.via[e.New] = v
 		}
+		n.movedOn(e.Old, e.New)
 		if e.Self {
 			n.nick = e.New
 		}
 		n.answered(e.Ref, nil, nil) // a line of the user's own
 		n.toRooms(e)
+	case transports.Described:
+		n.described(e)
 	case transports.Away, transports.PersonChanged:
 		n.toRooms(e)
 	case transports.RoleChanged:
@@ -371,6 +377,9 @@ func (n *network) toOwner(ref transports.Ref, e transports.Event) {
 func (n *network) state(e transports.State) {
 	over := !e.Online && e.Retry == 0
 	n.setOnline(e.Online)
+	if !e.Online {
+		n.details = nil
+	}
 	n.nick, n.link, n.why = e.Nick, e.Link, ""
 	if e.Err != nil {
 		n.why = transports.AsError(e.Err).Text

@@ -20,6 +20,8 @@ type Rules struct {
 	// their rooms, by the network's ID.
 	Avatar         Image
 	NetworkAvatars map[string]Image
+	// NoPictures says that pictures which people and networks name are not fetched.
+	NoPictures bool
 	// Contact are URIs of whom to ask about this gateway, such as "mailto:admin@example.org".
 	Contact []string
 }

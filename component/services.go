@@ -192,7 +192,7 @@ func (u *user) discoInfo(in *inbound, e entity) {
 	switch {
 	case node != "":
 	case e.kind == entityNetwork:
-		name = e.target.Network
+		name = cmp.Or(u.networks[e.target.Network].detail(e.target, transports.DetailName), e.target.Network)
 	case e.kind == entityRoom:
 		ids = []identity{{"conference", kind, fmt.Sprintf("%s on %s", e.target.ID, e.target.Network)}}
 	case e.kind == entityOccupant:

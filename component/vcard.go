@@ -17,7 +17,9 @@ type card struct {
 	name string // as people say it
 	nick string // empty for what is no person
 	note string
-	jid  transports.Address
+	// homepage is a URL.
+	homepage string
+	jid      transports.Address
 	// avatar is nil where there is none.
 	avatar *avatar
 }
@@ -32,7 +34,9 @@ func (c *card) shown() string {
 
 // card collects what is known of an entity. It reports false where there is nobody.
 func (u *user) card(in *inbound, e entity) (card, bool) {
-	c := card{jid: in.to, avatar: u.g.rules().avatars.of(e)}
+	c := card{jid: in.to}
+	n := u.networks[e.target.Network]
+	nick := ""
 	switch e.kind.first() {
 	case entityGateway:
 		c.name, c.note = u.g.about().Name, "passerelle "+u.g.opt.Version
@@ -40,11 +44,13 @@ func (u *user) card(in *inbound, e entity) (card, bool) {
 		c.name = u.g.about().Name
 	case entityNetwork:
 		c.name = e.target.Network
+		c.describe(n, e.target)
 	case entityRoom:
 		c.name, c.note = e.target.ID, e.target.Network
 		if room := u.networks[e.target.Network].room(e.target.ID); room != nil {
 			c.note = room.Subject()
 		}
+		c.describe(n, e.target)
 	case entityOccupant:
 		room := u.networks[e.target.Network].room(e.target.ID)
 		if room == nil {
@@ -55,12 +61,16 @@ func (u *user) card(in *inbound, e entity) (card, bool) {
 			return card{}, false
 		}
 		c.person(p)
+		nick = p.Nick
+		c.describe(n, n.personTarget(nick))
 	case entityContact:
 		c.name, c.nick = e.target.ID, e.target.ID
 		if p := u.networks[e.target.Network].person(e.target.ID); p != nil {
 			c.person(p)
 		}
+		c.describe(n, e.target)
 	}
+	c.avatar = u.avatarOf(e, nick)
 	return c, true
 }
 
@@ -98,6 +108,7 @@ func (u *user) vcardTemp(in *inbound, e entity) {
 	field("NICKNAME", c.nick)
 	field("JABBERID", c.jid.String())
 	field("DESC", c.note)
+	field("URL", c.homepage)
 	if c.avatar != nil {
 		b.Raw(c.avatar.photo)
 	}
@@ -126,6 +137,7 @@ func (c *card) appendVCard4(b *stanza.Builder) {
 	field("nickname", "text", c.nick)
 	field("impp", "uri", "xmpp:"+c.jid.String())
 	field("note", "text", c.note)
+	field("url", "uri", c.homepage)
 	if c.avatar != nil {
 		b.Raw(c.avatar.photo4)
 	}

@@ -100,6 +100,7 @@ type IRC struct {
 	AlwaysOnChannels  int       `toml:"always_on_channels" doc:"In how many channels, on all networks."`
 	AlwaysOnDays      int       `toml:"always_on_days" doc:"For how many days a user stays of whom nothing is seen. Then he is taken off the networks, which he is told a day before and when it happens; once something of him comes, he goes back into his channels. 0 means for ever."`
 	IdleDays          int       `toml:"idle_days" doc:"The same for users whose clients are in channels, but who say nothing for so many days. 0 means for ever."`
+	Pictures          bool      `toml:"pictures" doc:"Whether pictures of people, rooms and networks that IRC tells of are shown. The gateway fetches each once for everybody, from public addresses alone, so that no user is seen there."`
 	OwnNames          bool      `toml:"own_names" doc:"Whether users may set a user name and a real name for each network. If false, and where they set none, the user name is a token that is always the same for a user, the real name is his nick, and neither says who he is; passerelle command run find-user tells you."`
 	SourcePrefix      string    `toml:"source_prefix" sample:"2001:db8:1:2::/64" doc:"A network of this machine, in which each user connects from an address of his own, so that he can be told from the others and banned alone. The machine must take all of it for itself: ip -6 route add local 2001:db8:1:2::/64 dev lo. Servers without such an address are reached from the machine's own. A network of one address, such as 192.0.2.1/32, is the one that all connect from."`
 	PasteLines        int       `toml:"paste_lines" doc:"How many lines a message may have on IRC. A longer one is uploaded, and its first line is said with the link. 0 means that all of it is said, however long."`
@@ -244,7 +245,7 @@ func (i *IRC) setDefaults() {
 	i.AlwaysOnNetworks = 8
 	i.AlwaysOnChannels = 100
 	i.AlwaysOnDays = 60
-	i.OwnNames = true
+	i.OwnNames, i.Pictures = true, true
 	i.PasteLines = 6
 	i.MissedLines = 1000
 }

@@ -102,7 +102,7 @@ public_url = "https://gateway.example.org/irc/"
 			Component: Component{Domain: "irc.bücher.example", Server: "127.0.0.1:5347", Secret: NewSecret("hunter2"), SecretFile: filepath.Join(dir, "good")},
 			Name:      "IRC gateway",
 			Open:      true,
-			Rate:      2, ConnectsPerSecond: 100, MaxConnections: 10_000, MaxNetworks: 32, MaxChannels: 500, JoinsPerMinute: 300, AlwaysOn: "allowed", AlwaysOnNetworks: 8, AlwaysOnChannels: 100, AlwaysOnDays: 60, OwnNames: true, PasteLines: 6, MissedLines: 1000, Ports: []int{6697}, UserPorts: []string{"1024-65535"}, UserPortRanges: []PortRange{{1024, 65535}}, UserBurst: 20,
+			Rate:      2, ConnectsPerSecond: 100, MaxConnections: 10_000, MaxNetworks: 32, MaxChannels: 500, JoinsPerMinute: 300, AlwaysOn: "allowed", AlwaysOnNetworks: 8, AlwaysOnChannels: 100, AlwaysOnDays: 60, OwnNames: true, Pictures: true, PasteLines: 6, MissedLines: 1000, Ports: []int{6697}, UserPorts: []string{"1024-65535"}, UserPortRanges: []PortRange{{1024, 65535}}, UserBurst: 20,
 			Networks: []Network{
 				{Name: "irc.libera.chat", Title: "irc.libera.chat", Addresses: []string{"irc.libera.chat:6697"}, TLS: true},
 				{Name: "inside", Title: "Inside", Addresses: []string{"inside:6667"}, PasswordFile: filepath.Join(dir, "good"), Password: NewSecret("hunter2")},
@@ -111,7 +111,7 @@ public_url = "https://gateway.example.org/irc/"
 		}, {
 			// A credential is readable by a group where systemd gives access by ACL.
 			Component: Component{Domain: "bücher.example", Server: "127.0.0.1:5347", Secret: NewSecret("hunter2"), SecretCredential: "shared"},
-			Name:      "IRC gateway", Open: true, Burst: 10, Rate: 1, ConnectsPerSecond: 100, MaxConnections: 10_000, MaxNetworks: 32, MaxChannels: 500, JoinsPerMinute: 300, AlwaysOn: "allowed", AlwaysOnNetworks: 8, AlwaysOnChannels: 100, AlwaysOnDays: 60, OwnNames: true, PasteLines: 6, MissedLines: 1000, Ports: []int{6697}, UserPorts: []string{"1024-65535"}, UserPortRanges: []PortRange{{1024, 65535}}, UserBurst: 20,
+			Name:      "IRC gateway", Open: true, Burst: 10, Rate: 1, ConnectsPerSecond: 100, MaxConnections: 10_000, MaxNetworks: 32, MaxChannels: 500, JoinsPerMinute: 300, AlwaysOn: "allowed", AlwaysOnNetworks: 8, AlwaysOnChannels: 100, AlwaysOnDays: 60, OwnNames: true, Pictures: true, PasteLines: 6, MissedLines: 1000, Ports: []int{6697}, UserPorts: []string{"1024-65535"}, UserPortRanges: []PortRange{{1024, 65535}}, UserBurst: 20,
 		}},
 		Store:   Store{Path: filepath.Join(dir, "data/passerelle.db"), KeyFile: filepath.Join(dir, "data/passerelle.key")},
 		Archive: Archive{Days: 30},

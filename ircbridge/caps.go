@@ -25,6 +25,7 @@ const (
 	capInviteNotify
 	capLabels
 	capTags
+	capMetadata
 	capMultiline
 	capMultiPrefix
 	capPreAway
@@ -51,6 +52,7 @@ var capNames = [...]string{
 	capInviteNotify:     "invite-notify",
 	capLabels:           "labeled-response",
 	capTags:             "message-tags",
+	capMetadata:         "metadata-2",
 	capMultiPrefix:      "multi-prefix",
 	capPreAway:          "pre-away",
 	capRegistration:     "account-registration",
@@ -299,6 +301,9 @@ func (s *session) capsCame(c *conn, came capSet) {
 	}
 	if !c.ready {
 		return
+	}
+	if came.has(capMetadata) {
+		s.subscribe(c)
 	}
 	if came.has(capAwayNotify) || came.has(capAccountNotify) {
 		s.askWhoOfAll(c) // it tells of changes, so it is asked once how it is

@@ -68,7 +68,7 @@ func TestReconnectRejoins(t *testing.T) {
 		t.Errorf("got %+v, want online", st)
 	}
 	got := map[string]bool{}
-	for range 3 {
+	for len(got) < 3 {
 		switch e := h.next(t).(type) {
 		case transports.Entered:
 			if e.Ref != 0 {

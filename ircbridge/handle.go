@@ -54,6 +54,9 @@ func (s *session) event(c *conn, e *girc.Event) {
 	case girc.AWAY:
 		s.awayChanged(c, e)
 		return
+	case "METADATA":
+		s.metadata(c, e.Params)
+		return
 	case girc.PONG:
 		s.pong(c, e.Last())
 		return

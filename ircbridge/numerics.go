@@ -22,7 +22,7 @@ func (s *session) numeric(c *conn, e *girc.Event) {
 		who := s.t.people.intern(transports.Person{Nick: param(1), Bot: true})
 		s.personChanged(c, transports.PersonChanged{Who: who, Known: transports.KnownBot}, false)
 	}
-	if s.heardRaw(e) || s.loginNumeric(c, e) || s.watchNumeric(c, e) {
+	if s.heardRaw(e) || s.loginNumeric(c, e) || s.watchNumeric(c, e) || s.metadataNumeric(c, e) {
 		return
 	}
 	switch e.Command {

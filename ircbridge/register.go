@@ -77,6 +77,8 @@ func (s *session) ready(c *conn) {
 	s.t.metrics.connects.WithLabelValues(s.net.label(), "ok").Inc()
 	s.log.Debug("irc session online", "network", s.net.ID)
 	s.post(transports.State{Online: true, Nick: s.nick, Link: linkOf(c.nc, c.since)})
+	s.describeNetwork(c)
+	s.subscribe(c)
 	s.showGreeting(c)
 	s.sayAfterConnect(c)
 	s.joinAll(c)

@@ -39,6 +39,9 @@ type room struct {
 
 	noColour, noCodes bool // modes c and S: what has codes is refused there, or loses them
 
+	syncAt time.Time // when to ask what people say of themselves; zero for not
+	syncs  int       // how often that was put off
+
 	askModes bool // how it is set up is still to be asked
 	askWho   bool // and who is away
 	small    bool // enough to ask that

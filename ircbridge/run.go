@@ -263,6 +263,9 @@ func (s *session) expire(c *conn, now time.Time) *cause {
 		if due(r.again) {
 			s.rejoin(c, r)
 		}
+		if due(r.syncAt) {
+			s.sync(c, r)
+		}
 	}
 	for i := 0; i < len(s.pending); {
 		p := s.pending[i]
@@ -419,7 +422,7 @@ func (s *session) disconnected(c *conn, why *cause) time.Duration {
 	keep := s.rooms[:0:0]
 	for _, r := range s.rooms {
 		if r.entered || r.lasting {
-			r.state, r.enter, r.catch, r.parts, r.again, r.rejoins = roomLost, nil, nil, 0, time.Time{}, 0
+			r.state, r.enter, r.catch, r.parts, r.again, r.rejoins, r.syncAt, r.syncs = roomLost, nil, nil, 0, time.Time{}, 0, time.Time{}, 0
 			keep = append(keep, r)
 		}
 	}

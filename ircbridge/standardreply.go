@@ -27,7 +27,7 @@ func (s *session) standardReply(c *conn, e *girc.Event) bool {
 		s.notLetIn(c, e)
 		return true
 	}
-	return command == "TAGMSG" // what was typed, not what was said
+	return command == "TAGMSG" || command == "METADATA" // what was typed, not what was said; what nobody asked for
 }
 
 // failed ends the request that a FAIL is about, by its label, by what it names, or as the one that waits longest.

@@ -341,6 +341,7 @@ func (s *session) setAway(p *watched, away bool, text string) {
 
 // askAway asks whether people who have come are away. Where many come at once the rest is learnt when it changes.
 func (s *session) askAway(c *conn, nicks []string) {
+	s.askDetails(c, nicks)
 	for _, line := range joinNicks("USERHOST ", " ", nicks, userhostTargets) {
 		if !c.answer(line) {
 			break

@@ -160,6 +160,27 @@ type PersonChanged struct {
 	Known PersonFields
 }
 
+// Described says what somebody, a room or the network says of itself. It replaces what was said before; an empty Value takes it back. Nothing of
+// it holds any more once the session is not connected, or somebody has left the network.
+type Described struct {
+	Of    Target // a contact, a room or the network
+	What  Detail
+	Value string
+}
+
+// Detail is what one may say of oneself.
+type Detail uint8
+
+// The details.
+const (
+	DetailName     Detail = iota // what it is called, for people
+	DetailPicture                // the URL of a picture, which may lead anywhere
+	DetailHomepage               // a URL
+	DetailPronouns
+	DetailStatus // what one does
+	Details      // how many there are
+)
+
 // RoleChanged says that somebody's ranks in a room changed.
 type RoleChanged struct {
 	Room          Target
@@ -293,6 +314,7 @@ func (Joined) event()        {}
 func (Parted) event()        {}
 func (Renamed) event()       {}
 func (PersonChanged) event() {}
+func (Described) event()     {}
 func (RoleChanged) event()   {}
 func (ModesChanged) event()  {}
 func (BanList) event()       {}

@@ -18,7 +18,7 @@ func rulesOf(cfg *config.Config, c *config.IRC) component.Rules {
 			Policy: stayPolicy(c.AlwaysOn), Networks: c.AlwaysOnNetworks, Rooms: c.AlwaysOnChannels, Unseen: days(c.AlwaysOnDays), Idle: days(c.IdleDays),
 		},
 		OwnDomains: cfg.OwnDomains(c.Domain), Contact: c.Contact,
-		Avatar: component.Image(c.Avatar), NetworkAvatars: networkAvatars(c),
+		Avatar: component.Image(c.Avatar), NetworkAvatars: networkAvatars(c), NoPictures: !c.Pictures,
 	}
 }
 

@@ -19,6 +19,8 @@ func (p *play) RealJID(q *transports.Person) transports.Address {
 	return transports.Address{Local: q.Nick + "%irc.example", Domain: "irc.localhost", Resource: q.Ident + "@" + q.Host}
 }
 
+func (p *play) Picture(string) string { return "" }
+
 func (p *play) OccupantID(_ transports.Target, q *transports.Person) string {
 	return "id-of-" + q.Nick + q.Account
 }

@@ -30,6 +30,7 @@ type owed struct {
 	was    occupant // without a person where they believe that he is not there
 	away   bool
 	text   string // that he said of it
+	again  bool   // something else of him is new
 	due    time.Time
 	how    transports.PartKind // he left, if he did
 	reason string
@@ -72,6 +73,7 @@ func (r *Room) changed(nick string, was owed, part *transports.Parted, hold time
 		r.owed[nick] = o
 	}
 	o.left(part)
+	o.again = o.again || was.again
 	o.due = r.opt.Now().Add(max(hold, moment))
 	if o.was.person == nil && r.occupants[nick].person == nil {
 		delete(r.owed, nick) // he came and went, and nobody saw him
@@ -101,7 +103,7 @@ func (r *Room) tell(nick string, o *owed, out *Out) int {
 	is := r.occupants[nick]
 	text, away := r.absent[nick]
 	gone := o.was.person != nil && (is.person == nil || r.occupantID(is) != r.occupantID(o.was))
-	come := is.person != nil && (o.was.person == nil || gone || is.role != o.was.role || away != o.away || text != o.text || moved(o.was, is) || is.bot() != o.was.bot())
+	come := is.person != nil && (o.was.person == nil || gone || is.role != o.was.role || away != o.away || text != o.text || moved(o.was, is) || is.bot() != o.was.bot() || o.again)
 	code := 0
 	if o.how == transports.PartLost {
 		code = statusFault

@@ -20,6 +20,8 @@ type Host interface {
 	RealJID(*transports.Person) transports.Address
 	// OccupantID is the opaque name of somebody in a room (XEP-0421), empty where there are none.
 	OccupantID(room transports.Target, p *transports.Person) string
+	// Picture is the hash of somebody's picture, empty where he has none.
+	Picture(nick string) (hash string)
 	// Whom says whom an address outside the room means: a nick in any case, or a pattern of people. MaskJID is the address of a pattern.
 	Whom(transports.Address) (nick, mask string)
 	MaskJID(mask string) transports.Address

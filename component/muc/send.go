@@ -87,6 +87,7 @@ func (r *Room) sendOccupant(c *client, nick string, o occupant, out *Out) {
 	b := r.startPresence(out, c.addr, nick, "", "")
 	r.appendAway(b, nick)
 	r.user(out, o, itemExtra{})
+	r.appendPicture(b, nick)
 	b.End()
 }
 

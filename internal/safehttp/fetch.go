@@ -35,8 +35,8 @@ type Content struct {
 // sniffBytes is how much is looked at to tell what something is (http.DetectContentType).
 const sniffBytes = 512
 
-// Fetch gets what is under a URL. Its errors are of type *Error. IRC asks for nothing of the kind: the links that people share stay
-// links. Email will, for the files that are attached by their URL (XEP-0066, XEP-0447), and so will the social web for pictures and keys.
+// Fetch gets what is under a URL. Its errors are of type *Error. IRC does for pictures of people; the links that people share
+// stay links. Email will, for the files that are attached by their URL (XEP-0066, XEP-0447), and so will the social web for pictures and keys.
 func (c *Client) Fetch(ctx context.Context, rawURL string, limit Limit) (*Content, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit.Time)
 	resp, err := c.do(ctx, http.MethodGet, rawURL, nil, http.NoBody, 0)
