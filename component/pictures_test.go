@@ -94,7 +94,10 @@ func TestPicturesAreBounded(t *testing.T) {
 	}
 	for i := range 3 * maxPictures {
 		p.want(fmt.Sprintf("%s/small.png?%d", url, i), func() {})
-		if n := p.toFetch(); n > maxToFetch {
+		p.mu.Lock()
+		n := p.toFetch()
+		p.mu.Unlock()
+		if n > maxToFetch {
 			t.Fatalf("%d are to be fetched", n)
 		}
 		if i%maxToFetch == 0 {
