@@ -212,16 +212,17 @@ func (s *session) dispatch(c *conn, event transports.Event, by bool) {
 // postIn posts an event of a room; while the room is being entered it waits until the host knows the room.
 func (s *session) postIn(t transports.Target, e transports.Event) {
 	if t.Kind == transports.TargetRoom {
-		r := s.room(t)
+		r, size := s.room(t), 0
 		if m, ok := e.(transports.Message); ok && r != nil {
 			r.catch.heard(&m)
+			size = pastSize(&m)
 		}
 		if r != nil && r.state == roomEntering && r.enter != nil {
-			if len(r.enter.held) >= maxHeld {
+			if len(r.enter.held) >= maxHeld || r.enter.heldFor+size > maxHeldFor {
 				s.t.metrics.dropped.WithLabelValues(dropFull).Inc()
 				return
 			}
-			r.enter.held = append(r.enter.held, e)
+			r.enter.held, r.enter.heldFor = append(r.enter.held, e), r.enter.heldFor+size
 			return
 		}
 	}

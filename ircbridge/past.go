@@ -30,6 +30,11 @@ const (
 	maxPast  = 5000
 	maxAlong = 1024
 
+	// maxPastPages bounds the questions about one channel, since a network may answer with what is no message, and maxPastBytes what a
+	// connection has of all that was said before the host takes it.
+	maxPastPages = maxPast / pastPage
+	maxPastBytes = 16 << 20
+
 	// pastSkew is how much the clocks of a network's servers and ours may differ.
 	pastSkew = 10 * time.Second
 )
@@ -45,6 +50,7 @@ type catching struct {
 	ask    bool      // the next question is to be written
 	by     time.Time // when its answer is overdue; zero while none is written
 	page   int       // how many lines it asks for
+	pages  int       // that came
 	cursor string    // the oldest line that came, as the network is told; empty before the first
 	got    []transports.Message
 	whole  bool // there is nothing more
@@ -199,14 +205,15 @@ func (s *session) heardPast(c *conn, b *batch) {
 	case r.catch != nil && !r.catch.by.IsZero():
 		k := r.catch
 		k.by = time.Time{}
-		if k.take(b, s.pastOf(c, b, r, k.since), &c.isup) {
+		if k.take(b, s.pastOf(c, b, r, k.since), &c.isup, s.pastRoom(c)) {
 			k.ask = true
 			s.startWriter(c)
 			return
 		}
 		s.caughtUp(c, r)
 	case r.state == roomEntering && r.enter != nil && len(r.enter.played) < maxHeld:
-		r.enter.played = append(r.enter.played, s.pastOf(c, b, r, time.Time{})...) // without being asked
+		got, _ := newest(s.pastOf(c, b, r, time.Time{}), s.pastRoom(c)) // without being asked
+		r.enter.played = append(r.enter.played, got...)
 	case r.state == roomIn:
 		if got := s.pastOf(c, b, r, time.Time{}); len(got) > 0 {
 			s.post(transports.Missed{Room: r.target, Messages: got})
@@ -214,21 +221,67 @@ func (s *session) heardPast(c *conn, b *batch) {
 	}
 }
 
-// take takes a page, and reports whether another one is to be asked for.
-func (k *catching) take(b *batch, page []transports.Message, isup *isupport) bool {
+// pastRoom is how many bytes more of the past there is room for.
+func (s *session) pastRoom(c *conn) int {
+	room := maxPastBytes
+	spend := func(messages []transports.Message) {
+		for i := range messages {
+			room -= pastSize(&messages[i])
+		}
+	}
+	for _, r := range s.rooms {
+		if r.catch != nil {
+			spend(r.catch.got)
+		}
+		if r.enter != nil {
+			spend(r.enter.played)
+			if r.enter.missed != nil {
+				spend(r.enter.missed.Messages)
+			}
+		}
+	}
+	if p := c.private; p != nil {
+		spend(p.got)
+		if p.now != nil {
+			spend(p.now.got)
+		}
+	}
+	return room
+}
+
+// pastSize is what a message takes, in bytes.
+func pastSize(m *transports.Message) int {
+	const span, rest = 32, 256
+	return rest + len(m.Body) + span*len(m.Spans)
+}
+
+// newest are the newest messages for which there is room, and whether that is all of them.
+func newest(page []transports.Message, room int) ([]transports.Message, bool) {
+	for i := range slices.Backward(page) {
+		if room -= pastSize(&page[i]); room < 0 {
+			return page[i+1:], false
+		}
+	}
+	return page, true
+}
+
+// take takes a page of which so many bytes have room, and reports whether another one is to be asked for.
+func (k *catching) take(b *batch, page []transports.Message, isup *isupport, room int) bool {
 	if n := len(page) - k.left; n > 0 {
 		page = page[n:] // of more than was asked for the newest
 	}
+	page, fits := newest(page, room)
+	k.pages++
 	k.left -= len(page)
 	k.got = append(page, k.got...)
 	oldest, cursor := pastCursor(b.lines, isup)
 	switch {
-	case b.cut:
+	case b.cut, !fits:
 		return false
 	case b.count < k.page, !k.since.IsZero() && !oldest.IsZero() && oldest.Before(k.since.Add(-pastSkew)):
 		k.whole = true
 		return false
-	case k.left <= 0, cursor == "" || cursor == k.cursor: // enough of it, or a network that goes in circles
+	case k.left <= 0, k.pages >= maxPastPages, cursor == "" || cursor == k.cursor: // enough of it, or a network that goes in circles
 		return false
 	}
 	k.cursor = cursor

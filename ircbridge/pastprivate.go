@@ -105,7 +105,7 @@ func (s *session) heardPrivatePast(c *conn, b *batch) {
 	p := c.private
 	k := p.now
 	k.by = time.Time{}
-	if k.take(b, s.privatePastOf(c, b, k.name, k.since), &c.isup) {
+	if k.take(b, s.privatePastOf(c, b, k.name, k.since), &c.isup, s.pastRoom(c)) {
 		k.ask = true
 		s.startWriter(c)
 		return

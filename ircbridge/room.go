@@ -51,7 +51,8 @@ type room struct {
 const (
 	maxMembers = 200_000
 	maxHeld    = 256
-	maxWaiting = 8 // requests that wait for the same answer
+	maxHeldFor = 256 << 10 // bytes of messages among that
+	maxWaiting = 8         // requests that wait for the same answer
 )
 
 // entering collects what the network tells of a channel until the end of NAMES (RFC 2812 §3.2.1).
@@ -64,6 +65,7 @@ type entering struct {
 	topicBy string
 	topicAt time.Time
 	held    []transports.Event   // that happened in the channel meanwhile
+	heldFor int                  // bytes of messages among that
 	named   bool                 // everybody is named; its past is still being asked for
 	missed  *transports.Missed   // that
 	played  []transports.Message // of that, what was said without being asked for
