@@ -178,7 +178,7 @@ func (u *user) chatAnswer(s said, x *execution, next step) {
 		fresh := u.chats[s.to] == nil || u.chats[s.to].x != x
 		c := u.chat(s, x, next.form)
 		if wrong := c.wrong(next.err); wrong != "" {
-			u.say(s, wrong+"\n"+text.Say(s.lang, c.howTo()))
+			u.say(s, wrong+"\n"+c.howTo(s.lang))
 			return
 		}
 		u.say(s, u.showPage(s, c))
@@ -342,7 +342,7 @@ func (u *user) answerField(s said, e entity, c *chatForm, words []string) bool {
 		u.advance(c.x, c.changes, func(next step) { u.chatAnswer(s, c.x, next) })
 		return true
 	}
-	u.say(s, c.fieldLine(s.lang, c.index(field.Name))+"\n"+text.Say(s.lang, c.howTo()))
+	u.say(s, c.fieldLine(s.lang, c.index(field.Name))+"\n"+c.howTo(s.lang))
 	return true
 }
 

@@ -52,11 +52,26 @@ func (c *chatForm) lines(lang string) []string {
 	if c.form.Instructions != "" {
 		lines = append(lines, text.Say(lang, c.form.Instructions))
 	}
+	if c.isChoice() {
+		return append(lines, optionLines(lang, c.form.Fields[0])...) // title and instructions say what for
+	}
 	for i := range c.form.Fields {
 		if len(lines) > 0 && len(c.form.Fields) == 1 && len(c.form.Fields[i].Values) == 0 {
 			break // what is asked for is said, and there is nothing yet
 		}
 		lines = append(lines, c.fieldLine(lang, i))
+	}
+	return lines
+}
+
+// optionLines are the numbered values of a choice.
+func optionLines(lang string, field transports.Field) []string {
+	var lines []string
+	for i, o := range field.Options {
+		if i == chatOptions {
+			return append(lines, "…") // the others are chosen by their names
+		}
+		lines = append(lines, strconv.Itoa(i+1)+" "+text.Say(lang, o.Label))
 	}
 	return lines
 }
@@ -78,7 +93,7 @@ func (u *user) showPage(s said, c *chatForm) string {
 	lines := c.lines(s.lang)
 	end := min(c.from+chatFields, len(lines))
 	shown := append([]string{title}, lines[c.from:end]...)
-	how := text.Say(s.lang, c.howTo())
+	how := c.howTo(s.lang)
 	if end < len(lines) {
 		how = text.Say(s.lang, "“more” shows the rest.") + " " + how
 	}
@@ -90,21 +105,42 @@ func (c *chatForm) isQuestion() bool {
 	return len(c.form.Fields) == 1 && c.form.Fields[0].Type == transports.FieldBool
 }
 
-// howTo says how to answer a page, as a text of the catalogue.
-func (c *chatForm) howTo() string {
+// isChoice reports whether a page asks for one or some of several values and for nothing else.
+func (c *chatForm) isChoice() bool {
+	return len(c.form.Fields) == 1 && len(c.form.Fields[0].Options) > 0
+}
+
+// howTo says how to answer a page.
+func (c *chatForm) howTo(lang string) string {
 	switch {
 	case c.isQuestion():
-		return "Write “yes” or “no”."
+		return text.Say(lang, "Write “yes” or “no”.")
+	case c.isChoice():
+		return c.howToChoose(lang)
 	case len(c.form.Fields) == 1 && !c.form.Fields[0].Type.Secret() && !c.form.Fields[0].Required:
-		return "Write the value, “ok” without one, or “cancel”."
+		return text.Say(lang, "Write the value, “ok” without one, or “cancel”.")
 	case len(c.form.Fields) == 1 && !c.form.Fields[0].Type.Secret() && c.form.Instructions != "":
-		return "Or write “cancel”." // what to write was said
+		return text.Say(lang, "Or write “cancel”.") // what to write was said
 	case len(c.form.Fields) == 1 && !c.form.Fields[0].Type.Secret():
-		return "Write the value, or “cancel”."
+		return text.Say(lang, "Write the value, or “cancel”.")
 	case len(c.form.Fields) == 0:
-		return "Write “ok” or “cancel”."
+		return text.Say(lang, "Write “ok” or “cancel”.")
 	}
-	return "Write a number and the new value, such as “1 …”; “ok” when all is right, “cancel” to leave it as it is."
+	return text.Say(lang, "Write a number and the new value, such as “1 …”; “ok” when all is right, “cancel” to leave it as it is.")
+}
+
+// howToChoose says how to answer a choice, and which of its values are taken as they are.
+func (c *chatForm) howToChoose(lang string) string {
+	field := c.form.Fields[0]
+	if field.Type == transports.FieldChoices {
+		return text.Say(lang, "Write a number, or several with commas between them; or “cancel”.")
+	}
+	if len(field.Values) == 1 {
+		if i := slices.IndexFunc(field.Options, func(o transports.Option) bool { return o.Value == field.Values[0] }); i >= 0 {
+			return text.Say(lang, "Write a number (“ok” is %d), or “cancel”.", i+1)
+		}
+	}
+	return text.Say(lang, "Write a number, or “cancel”.")
 }
 
 // wrong is all that is wrong with what was filled in, as far as it fits.
@@ -144,15 +180,8 @@ func (c *chatForm) explain(lang, number string, field transports.Field) string {
 	if len(field.Options) == 0 {
 		return c.fieldLine(lang, c.index(field.Name)) + "\n" + text.Say(lang, "Write “%[1]s …” to change it, “%[1]s -” to clear it.", number)
 	}
-	lines := []string{text.Say(lang, "%s: write “%s” and one of these numbers.", text.Say(lang, field.Label), number)}
-	for i, o := range field.Options {
-		if i == chatOptions {
-			lines = append(lines, "…") // the others are chosen by their names
-			break
-		}
-		lines = append(lines, strconv.Itoa(i+1)+" "+text.Say(lang, o.Label))
-	}
-	return strings.Join(lines, "\n")
+	how := text.Say(lang, "%s: write “%s” and one of these numbers.", text.Say(lang, field.Label), number)
+	return strings.Join(append([]string{how}, optionLines(lang, field)...), "\n")
 }
 
 // showValue is a value as people read it.

@@ -64,6 +64,15 @@ func TestCertificateForPassword(t *testing.T) {
 	c.hear("has let you in as account liddell")
 	c.isLoggedIn()
 
+	// Without a word behind it, it says what there is to choose.
+	c.say("certfp " + networkName)
+	if asked := c.hear("1 Make a certificate"); !strings.Contains(asked, "2 Show the fingerprint") || !strings.Contains(asked, "3 Remove the certificate") ||
+		!strings.Contains(asked, "“ok” is 1") {
+		t.Errorf("got %q", asked)
+	}
+	c.say("2")
+	c.hear("You have no certificate")
+
 	// It is killed as soon as it has begun, and once services know the fingerprint.
 	for _, until := range []func(){func() {}, func() { c.prints(1) }} {
 		c.say("certfp " + networkName + " new")
