@@ -161,6 +161,19 @@ func (q *sendQueue) close() {
 	}
 }
 
+// rest lets a buffer go that has become large, where nothing is queued. It reports whether nothing will be any more.
+func (q *sendQueue) rest() (done bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.buf) > 0 {
+		return false
+	}
+	if cap(q.buf) > keptBuffer {
+		q.buf = nil
+	}
+	return q.closed
+}
+
 func (q *sendQueue) empty() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()

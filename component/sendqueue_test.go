@@ -70,3 +70,30 @@ func TestPourBesideTraffic(t *testing.T) {
 		}
 	})
 }
+
+// TestQueueRests has a queue become long. Its buffers are used again while there is something to write, and let go after that.
+func TestQueueRests(t *testing.T) {
+	t.Parallel()
+	q := newSendQueue(sendQueueBytes)
+	flood := make([]byte, 2*keptBuffer)
+	var spare []byte
+	for range 3 {
+		if err := q.offer(flood); err != nil {
+			t.Fatal(err)
+		}
+		if q.rest() {
+			t.Fatal("the queue is done with something in it")
+		}
+		spare = q.take(spare)
+	}
+	if cap(q.buf) < len(flood) {
+		t.Errorf("after floods the queue has room for %d bytes, want for one more", cap(q.buf))
+	}
+	if q.rest() || q.buf != nil {
+		t.Errorf("at rest the queue keeps %d bytes", cap(q.buf))
+	}
+	q.close()
+	if !q.rest() {
+		t.Error("the closed queue is not done")
+	}
+}

@@ -49,7 +49,7 @@ func limitUnsent(conn net.Conn) {
 	}
 }
 
-// keptBuffer is the largest write buffer that is kept for the next stanzas.
+// keptBuffer is the largest write buffer that is kept while there is nothing to write.
 const keptBuffer = 1 << 20
 
 // negotiationConn lets mellium negotiate byte by byte: encoding/xml does not read ahead from an io.ByteReader, so that after the
@@ -145,14 +145,11 @@ func (s *xmlStream) write(ctx context.Context, q *sendQueue) error {
 				return fmt.Errorf("write: %w", err)
 			}
 			spare = full
-			if cap(spare) > keptBuffer {
-				spare = nil
-			}
 		}
-		q.mu.Lock()
-		done := q.closed && len(q.buf) == 0
-		q.mu.Unlock()
-		if done {
+		if cap(spare) > keptBuffer {
+			spare = nil
+		}
+		if q.rest() {
 			return s.endStream()
 		}
 	}
