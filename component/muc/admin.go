@@ -2,7 +2,6 @@ package muc
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 
 	"passerelle/component/stanza"
@@ -59,14 +58,13 @@ func (r *Room) adminGet(from transports.Address, id string, item *stanza.Element
 		affiliation == "" && !slices.Contains([]string{"moderator", "participant", "visitor"}, role):
 		r.answerIQ(from, id, transports.NewError(transports.BadRequest, "There is no such list.", nil), out)
 		return
-	case !r.opt.Host.MayShow(len(r.occupants)):
+	case !r.opt.Host.MayShow(r.occupants.count):
 		r.answerIQ(from, id, transports.NewError(transports.Busy, "You have asked too often who is in your rooms. Try again in a minute.", nil), out)
 		return
 	}
 	b := r.startAdmin(from, id, out)
 	start := b.Len()
-	for _, nick := range slices.Sorted(maps.Keys(r.occupants)) {
-		o := r.occupants[nick]
+	for nick, o := range r.occupants.all() {
 		if a, ro := r.privileges(o.role); a != affiliation && ro != role || b.Len()-start > maxAdminBytes {
 			continue
 		}
@@ -145,7 +143,7 @@ func (r *Room) moderation(item *stanza.Element) (transports.Moderate, *transport
 	case role != "" && affiliation != "" || role == "" && affiliation == "":
 		return q, transports.NewError(transports.BadRequest, "Say either a role or an affiliation.", nil)
 	}
-	o, in := r.occupants[nick]
+	o, in := r.occupants.find(nick)
 	switch {
 	case affiliation == "outcast": // XEP-0045 §9.1
 		q.Ban, q.Kick = true, in
@@ -231,8 +229,8 @@ func (r *Room) whom(item *stanza.Element, q *transports.Moderate) (nick string, 
 
 // alone is somebody in the room without what others in it share with him.
 func (r *Room) alone(nick string) transports.Person {
-	p := *r.occupants[nick].person
-	for other, o := range r.occupants {
+	p := *r.occupants.get(nick).person
+	for other, o := range r.occupants.all() {
 		if other != nick && o.person.Host == p.Host {
 			p.Host = ""
 			break

@@ -122,7 +122,7 @@ func TestModeratedCrowd(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t)
 	p.enter()
-	p.room.Event(transports.Entered{Room: goChannel, Nick: "alice", Members: crowd(maxRefresh + 1)}, &p.out)
+	p.room.Event(transports.Entered{Room: goChannel, Nick: "alice", Members: people(maxRefresh + 1)}, &p.out)
 	p.out.Reset()
 	p.log.Reset()
 	p.event(transports.ModesChanged{Room: goChannel, Set: transports.ModeModerated})

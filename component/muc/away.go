@@ -9,7 +9,7 @@ import (
 
 // awayChanged shows that somebody is away or back (XEP-0045 §7.7).
 func (r *Room) awayChanged(e transports.Away, out *Out) {
-	_, ok := r.occupants[e.Nick]
+	_, ok := r.occupants.find(e.Nick)
 	was := r.belief(e.Nick)
 	if text, away := r.absent[e.Nick]; !ok || e.Nick == r.nick || e.Away == away && (text == e.Text || e.Text == "") {
 		return
@@ -40,7 +40,7 @@ func (r *Room) appendAway(b *stanza.Builder, nick string) {
 // keepAbsent forgets of those who were away who is not there any more.
 func (r *Room) keepAbsent() {
 	maps.DeleteFunc(r.absent, func(nick, _ string) bool {
-		_, there := r.occupants[nick]
+		_, there := r.occupants.find(nick)
 		return !there
 	})
 }

@@ -24,7 +24,7 @@ func (r *Room) Presence(from transports.Address, nick string, p *stanza.Element,
 	case c == nil && len(r.clients) >= maxClients:
 		r.refuse(from, nick, p.Attr("id"), transports.NewError(transports.Policy,
 			fmt.Sprintf("%d of your clients are in this room, which is the most. Leave it with one of them first.", maxClients), nil), out)
-	case (again || c == nil && r.entered) && !r.opt.Host.MayShow(len(r.occupants)):
+	case (again || c == nil && r.entered) && !r.opt.Host.MayShow(r.occupants.count):
 		r.refuse(from, nick, p.Attr("id"), transports.NewError(transports.Busy,
 			"Your clients have asked too often who is in their rooms. Try again in a minute.", nil), out)
 	case c == nil:
@@ -112,7 +112,7 @@ func (r *Room) Unavailable(from transports.Address, status string, out *Out) {
 	if said != "" {
 		b.Start("status").Text(said).End()
 	}
-	r.user(out, r.occupants[nick], itemExtra{none: true}, statusSelf)
+	r.user(out, r.occupants.get(nick), itemExtra{none: true}, statusSelf)
 	b.End()
 	r.drop(from, out)
 	r.leaveIfEmpty(status, out)

@@ -73,20 +73,21 @@ func (r *Room) Event(e transports.Event, out *Out) {
 func (r *Room) enter(e transports.Entered, out *Out) {
 	r.forget(e.Ref)
 	before, oldNick := r.occupants, r.nick
-	r.occupants = make(map[string]occupant, len(e.Members))
+	members := make([]occupant, 0, min(len(e.Members), maxOccupants))
 	for _, m := range e.Members {
-		if m.Person != nil && len(r.occupants) < maxOccupants {
+		if m.Person != nil && len(members) < maxOccupants {
 			o := occupant{person: m.Person, first: m.Person, role: m.Role}
-			if was, ok := before[m.Person.Nick]; ok && sameUser(was.person, m.Person) {
+			if was, ok := before.find(m.Person.Nick); ok && sameUser(was.person, m.Person) {
 				o.first, o.spoke, o.person = was.first, was.spoke, learnt(was.person, m.Person)
 			}
-			r.occupants[m.Person.Nick] = o
+			members = append(members, o)
 		}
 	}
+	r.occupants = newCrowd(members)
 	r.nick = e.Nick
-	if _, ok := r.occupants[r.nick]; !ok { // a server that forgets us in its own list
+	if _, ok := r.occupants.find(r.nick); !ok { // a server that forgets us in its own list
 		p := &transports.Person{Nick: r.nick}
-		r.occupants[r.nick] = occupant{person: p, first: p}
+		r.occupants.put(occupant{person: p, first: p})
 	}
 	r.keepAbsent()
 	newSubject := subject{text: e.Subject, by: e.SubjectBy, time: e.SubjectTime}
@@ -142,23 +143,23 @@ func (r *Room) letIn(out *Out) {
 }
 
 // refresh shows the difference between the occupants that clients know and those that are there.
-func (r *Room) refresh(before map[string]occupant, oldNick string, out *Out) {
+func (r *Room) refresh(before crowd, oldNick string, out *Out) {
 	for i := range r.clients {
 		c := &r.clients[i]
 		if oldNick != r.nick {
-			r.sendRenamed(c, oldNick, r.nick, before[oldNick], out)
+			r.sendRenamed(c, oldNick, r.nick, before.get(oldNick), out)
 		}
 		r.sendSelf(c, oldNick != r.nick, out)
 	}
-	delete(r.owed, r.nick)  // it is the user's own by now, whoever left with it
-	delete(before, oldNick) // somebody else may have that nick now, not seldom one's own ghost
-	for nick, was := range before {
-		if _, ok := r.occupants[nick]; !ok {
+	delete(r.owed, r.nick) // it is the user's own by now, whoever left with it
+	before.remove(oldNick) // somebody else may have that nick now, not seldom one's own ghost
+	for nick, was := range before.all() {
+		if _, ok := r.occupants.find(nick); !ok {
 			r.changed(nick, owed{was: was}, &transports.Parted{}, 0, out)
 		}
 	}
-	for nick, o := range r.occupants {
-		if was := before[nick]; nick != r.nick && (was.person == nil || was.role != o.role) {
+	for nick, o := range r.occupants.all() {
+		if was := before.get(nick); nick != r.nick && (was.person == nil || was.role != o.role) {
 			believed := r.belief(nick)
 			believed.was = was
 			r.changed(nick, believed, nil, 0, out)
@@ -248,7 +249,7 @@ func (r *Room) lost(e transports.Parted, out *Out) {
 		case !c.in: // it waits for the history
 			r.refuse(c.addr, c.want, c.join, transports.NewError(transports.Denied, cmp.Or(reason, "You are not in this room any more."), e.Err), out)
 		case e.How == transports.PartKicked, e.How == transports.PartBanned:
-			r.sendKicked(&c, r.nick, r.occupants[r.nick], e, reason, out)
+			r.sendKicked(&c, r.nick, r.occupants.get(r.nick), e, reason, out)
 		case e.How == transports.PartLost:
 			r.sendRemoved(&c, r.nick, statusFault, reason, out)
 		default:
@@ -439,7 +440,7 @@ func (r *Room) remember(l line, t downgrade.Text) {
 }
 
 func (r *Room) joined(e transports.Joined, out *Out) {
-	if e.Member.Person == nil || e.Member.Person.Nick == r.nick || len(r.occupants) >= maxOccupants {
+	if e.Member.Person == nil || e.Member.Person.Nick == r.nick || r.occupants.count >= maxOccupants {
 		return
 	}
 	o := occupant{person: e.Member.Person, first: e.Member.Person, role: e.Member.Role}
@@ -449,7 +450,7 @@ func (r *Room) joined(e transports.Joined, out *Out) {
 		o.first, o.spoke, hold = owed.was.first, owed.was.spoke, backHold
 		r.split.back++
 	}
-	r.occupants[nick] = o
+	r.occupants.put(o)
 	r.changed(nick, was, nil, hold, out)
 }
 
@@ -463,7 +464,7 @@ func (r *Room) parted(e transports.Parted, out *Out) {
 		r.lost(e, out)
 		return
 	}
-	o, ok := r.occupants[e.Nick]
+	o, ok := r.occupants.find(e.Nick)
 	if !ok || e.Nick == r.nick {
 		return
 	}
@@ -472,7 +473,7 @@ func (r *Room) parted(e transports.Parted, out *Out) {
 		r.settle(e.Nick, out)
 	}
 	was := r.belief(e.Nick)
-	delete(r.occupants, e.Nick)
+	r.occupants.remove(e.Nick)
 	delete(r.absent, e.Nick)
 	if thrownOut {
 		for i := range r.clients {
@@ -490,19 +491,19 @@ func (r *Room) parted(e transports.Parted, out *Out) {
 func (r *Room) renamed(e transports.Renamed, out *Out) {
 	self := e.Self || e.Old == r.nick
 	r.forget(e.Ref)
-	o, ok := r.occupants[e.Old]
+	o, ok := r.occupants.find(e.Old)
 	if !ok || e.New == "" || e.New == e.Old {
 		return
 	}
 	r.settle(e.Old, out)
 	r.settle(e.New, out)
-	delete(r.occupants, e.Old)
+	r.occupants.remove(e.Old)
 	r.renameAbsent(e.Old, e.New)
 	was := o
 	p := *o.person
 	p.Nick = e.New
 	o.person = &p
-	r.occupants[e.New] = o
+	r.occupants.put(o)
 	if self {
 		r.nick = e.New
 		if e.Ref != 0 {
@@ -525,7 +526,7 @@ func (r *Room) renamed(e transports.Renamed, out *Out) {
 }
 
 func (r *Room) roleChanged(e transports.RoleChanged, out *Out) {
-	o, ok := r.occupants[e.Nick]
+	o, ok := r.occupants.find(e.Nick)
 	if !ok {
 		return
 	}
@@ -535,7 +536,7 @@ func (r *Room) roleChanged(e transports.RoleChanged, out *Out) {
 	}
 	was := r.belief(e.Nick)
 	o.role = role
-	r.occupants[e.Nick] = o
+	r.occupants.put(o)
 	if e.Nick != r.nick {
 		r.changed(e.Nick, was, nil, 0, out)
 		return

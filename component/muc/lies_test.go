@@ -85,7 +85,7 @@ func TestLies(t *testing.T) {
 			if c.self != p.room.Nick() {
 				t.Errorf("the client believes to be %q, the room that it is %q", c.self, p.room.Nick())
 			}
-			for nick, o := range p.room.occupants {
+			for nick, o := range p.room.occupants.all() {
 				if _, role := p.room.privileges(o.role); c.roles[nick] != role {
 					t.Errorf("the client believes that %s is %q, the room that he is %q", nick, c.roles[nick], role)
 				}

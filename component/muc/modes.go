@@ -66,15 +66,15 @@ func (r *Room) keepPassword(taken bool, out *Out) {
 
 // showRoles shows those whose role hangs on the room being moderated.
 func (r *Room) showRoles(out *Out) {
-	all := len(r.occupants) <= maxRefresh
+	all := r.occupants.count <= maxRefresh
 	for i := range r.clients {
 		c := &r.clients[i]
-		for nick, o := range r.occupants {
+		for nick, o := range r.occupants.all() {
 			if nick != r.nick && o.role == 0 && all {
 				r.sendOccupant(c, nick, o, out)
 			}
 		}
-		if r.occupants[r.nick].role == 0 {
+		if r.occupants.get(r.nick).role == 0 {
 			r.sendSelf(c, false, out)
 		}
 	}

@@ -17,11 +17,11 @@ func (r *Room) occupantID(o occupant) string {
 }
 
 // OccupantID is the opaque name of somebody in the room, empty where he is not in it.
-func (r *Room) OccupantID(nick string) string { return r.occupantID(r.occupants[nick]) }
+func (r *Room) OccupantID(nick string) string { return r.occupantID(r.occupants.get(nick)) }
 
 // speakerID is the opaque name of whoever says something, in the room or from outside.
 func (r *Room) speakerID(nick string, from *transports.Person) string {
-	o, ok := r.occupants[nick]
+	o, ok := r.occupants.find(nick)
 	if !ok {
 		o.first = from
 	}

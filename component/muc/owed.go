@@ -50,7 +50,7 @@ func (r *Room) Owes() bool { return len(r.owed) > 0 }
 // belief is what the clients believe of somebody of whom they know all.
 func (r *Room) belief(nick string) owed {
 	text, away := r.absent[nick]
-	return owed{was: r.occupants[nick], away: away, text: text}
+	return owed{was: r.occupants.get(nick), away: away, text: text}
 }
 
 // changed notes that it is otherwise with somebody than it was, which clients learn now, or once hold is over at the earliest. Part says how he
@@ -75,7 +75,7 @@ func (r *Room) changed(nick string, was owed, part *transports.Parted, hold time
 	o.left(part)
 	o.again = o.again || was.again
 	o.due = r.opt.Now().Add(max(hold, moment))
-	if o.was.person == nil && r.occupants[nick].person == nil {
+	if o.was.person == nil && r.occupants.get(nick).person == nil {
 		delete(r.owed, nick) // he came and went, and nobody saw him
 	}
 }
@@ -100,7 +100,7 @@ func (r *Room) mayChange() bool {
 
 // tell tells the clients how it is with somebody, and reports of how many stanzas that took.
 func (r *Room) tell(nick string, o *owed, out *Out) int {
-	is := r.occupants[nick]
+	is := r.occupants.get(nick)
 	text, away := r.absent[nick]
 	gone := o.was.person != nil && (is.person == nil || r.occupantID(is) != r.occupantID(o.was))
 	come := is.person != nil && (o.was.person == nil || gone || is.role != o.was.role || away != o.away || text != o.text || moved(o.was, is) || is.bot() != o.was.bot() || o.again)
@@ -209,7 +209,7 @@ func count(n int, one, many string) string {
 // believed is who is in the room as far as the clients know.
 func (r *Room) believed() iter.Seq2[string, occupant] {
 	return func(yield func(string, occupant) bool) {
-		for nick, o := range r.occupants {
+		for nick, o := range r.occupants.all() {
 			if r.owed[nick] == nil && !yield(nick, o) {
 				return
 			}

@@ -9,7 +9,7 @@ func (r *Room) personChanged(e transports.PersonChanged, out *Out) {
 		return
 	}
 	nick := e.Who.Nick
-	o, ok := r.occupants[nick]
+	o, ok := r.occupants.find(nick)
 	if !ok {
 		return
 	}
@@ -18,7 +18,7 @@ func (r *Room) personChanged(e transports.PersonChanged, out *Out) {
 		return
 	}
 	r.recognise(nick, &o)
-	r.occupants[nick] = o
+	r.occupants.put(o)
 	switch {
 	case !moved(was.was, o) && o.bot() == was.was.bot():
 	case nick != r.nick:
@@ -32,14 +32,14 @@ func (r *Room) personChanged(e transports.PersonChanged, out *Out) {
 
 // hear takes what a message tells of its sender: networks that tell nothing of who logs in tell so (IRCv3 account-tag).
 func (r *Room) hear(from *transports.Person, out *Out) {
-	o, ok := r.occupants[from.Nick]
+	o, ok := r.occupants.find(from.Nick)
 	if ok && (!o.spoke || from.Account != "" && o.person.Account != from.Account) {
 		if from.Account != "" {
 			o.person = o.person.With(from, transports.KnownAccount)
 		}
 		r.recognise(from.Nick, &o)
 		o.spoke = true
-		r.occupants[from.Nick] = o
+		r.occupants.put(o)
 	}
 	if from.Bot {
 		r.personChanged(transports.PersonChanged{Who: from, Known: transports.KnownBot}, out)

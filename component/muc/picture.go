@@ -14,7 +14,7 @@ func (r *Room) appendPicture(b *stanza.Builder, nick string) {
 
 // Show shows somebody in the room once more: he has another picture.
 func (r *Room) Show(nick string, out *Out) {
-	if _, ok := r.occupants[nick]; !ok || nick == r.nick {
+	if _, ok := r.occupants.find(nick); !ok || nick == r.nick {
 		return
 	}
 	was := r.belief(nick)

@@ -126,7 +126,7 @@ func (r *Room) reacted(e transports.Reacted, out *Out) {
 		return // nobody here has heard it, or it is too long ago
 	}
 	nick := e.From.Nick
-	if o, ok := r.occupants[nick]; ok && o.person != nil {
+	if o, ok := r.occupants.find(nick); ok && o.person != nil {
 		r.settle(nick, out)
 		r.hear(e.From, out)
 	}

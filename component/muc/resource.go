@@ -93,13 +93,13 @@ func mixesDirections(nick string) bool {
 
 // nickOf finds the occupant whom a client means by a resource.
 func (r *Room) nickOf(res string) (string, bool) {
-	if _, ok := r.occupants[res]; ok && Resource(res) == res {
+	if _, ok := r.occupants.find(res); ok && Resource(res) == res {
 		return res, true
 	}
 	if !strings.Contains(res, `\u`) {
 		return "", false
 	}
-	for nick := range r.occupants {
+	for nick := range r.occupants.all() {
 		if !plainNick(nick) && Resource(nick) == res {
 			return nick, true
 		}

@@ -91,7 +91,7 @@ func (r *Room) Moderate(from transports.Address, iqID, id, reason string, out *O
 func (r *Room) moderateDone(p *pending, e *transports.Error, out *Out) {
 	r.answerIQ(p.client, p.id, e, out)
 	if l := r.known(p.on); e == nil && l != nil {
-		r.showRetraction(l, transports.Redacted{By: r.occupants[r.nick].person, Message: p.netIDs[0], Reason: p.body}, out)
+		r.showRetraction(l, transports.Redacted{By: r.occupants.get(r.nick).person, Message: p.netIDs[0], Reason: p.body}, out)
 	}
 }
 
@@ -101,7 +101,7 @@ func (r *Room) redacted(e transports.Redacted, out *Out) {
 		return // what a client of his asked for is shown once the network has done all of it
 	}
 	if of, p, sign := r.byReaction(e.Message); of != nil {
-		person := r.occupants[p.nick].person
+		person := r.occupants.get(p.nick).person
 		if person == nil {
 			person = &transports.Person{Nick: p.nick}
 		}

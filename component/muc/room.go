@@ -2,7 +2,6 @@ package muc
 
 import (
 	"iter"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -87,8 +86,8 @@ type Room struct {
 	password  string
 	entered   bool
 	clients   []client
-	occupants map[string]occupant // by nick, as the network writes it; includes the user himself
-	absent    map[string]string   // what those who are away say of it, by nick; nil while nobody is
+	occupants crowd             // includes the user himself
+	absent    map[string]string // what those who are away say of it, by nick; nil while nobody is
 	subject   subject
 	modes     Modes
 	history   history
@@ -122,13 +121,6 @@ type client struct {
 	asked historyRequest
 	// restored clients believe that they are in the room, since the process that let them in died.
 	restored bool
-}
-
-type occupant struct {
-	person *transports.Person
-	first  *transports.Person // as he came, or as he was known before he said anything
-	spoke  bool               // he said something by then
-	role   transports.Role
 }
 
 type subject struct {
@@ -187,7 +179,7 @@ const (
 
 // New makes a room that nobody is in.
 func New(opt Options) *Room {
-	return &Room{opt: opt, occupants: make(map[string]occupant), forgot: opt.Archive != nil}
+	return &Room{opt: opt, forgot: opt.Archive != nil}
 }
 
 // Address is the room's bare JID.
@@ -233,21 +225,21 @@ func (r *Room) Resources() iter.Seq[string] {
 // Occupant finds somebody in the room by the resource of his occupant JID.
 func (r *Room) Occupant(resource string) (*transports.Person, bool) {
 	nick, ok := r.nickOf(resource)
-	return r.occupants[nick].person, ok
+	return r.occupants.get(nick).person, ok
 }
 
 // OccupantJID is the address of somebody in the room, and whether he is in it.
 func (r *Room) OccupantJID(nick string) (transports.Address, bool) {
-	_, ok := r.occupants[nick]
+	_, ok := r.occupants.find(nick)
 	return r.occupantJID(nick), ok
 }
 
 // Person finds somebody in the room by his nick in any case, as contact JIDs write it.
 func (r *Room) Person(folded string) *transports.Person {
-	if o, ok := r.occupants[folded]; ok {
+	if o, ok := r.occupants.find(folded); ok {
 		return o.person
 	}
-	for nick, o := range r.occupants {
+	for nick, o := range r.occupants.all() {
 		if len(nick) == len(folded) && strings.EqualFold(nick, folded) {
 			return o.person
 		}
@@ -307,12 +299,12 @@ func (r *Room) occupantJID(nick string) transports.Address {
 }
 
 // Count is how many people are in the room.
-func (r *Room) Count() int { return len(r.occupants) }
+func (r *Room) Count() int { return r.occupants.count }
 
 // Occupants are the occupant JIDs of everybody in the room, sorted by nick.
 func (r *Room) Occupants() []transports.Address {
-	all := make([]transports.Address, 0, len(r.occupants))
-	for _, nick := range slices.Sorted(maps.Keys(r.occupants)) {
+	all := make([]transports.Address, 0, r.occupants.count)
+	for nick := range r.occupants.all() {
 		all = append(all, r.occupantJID(nick))
 	}
 	return all

@@ -496,8 +496,8 @@ func TestTooManyOccupants(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t)
 	p.enter()
-	p.room.Event(transports.Entered{Room: goChannel, Nick: "alice", Members: crowd(2 * maxOccupants)}, &p.out)
-	for _, m := range crowd(10) {
+	p.room.Event(transports.Entered{Room: goChannel, Nick: "alice", Members: people(2 * maxOccupants)}, &p.out)
+	for _, m := range people(10) {
 		m.Person.Nick += "x"
 		p.room.Event(transports.Joined{Room: goChannel, Member: m}, &p.out)
 	}
@@ -509,7 +509,7 @@ func TestTooManyOccupants(t *testing.T) {
 	}
 }
 
-func crowd(n int) []transports.Member {
+func people(n int) []transports.Member {
 	all := make([]transports.Member, n)
 	for i := range all {
 		all[i].Person = &transports.Person{Nick: fmt.Sprintf("n%d", i)}

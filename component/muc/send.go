@@ -103,7 +103,7 @@ func (r *Room) sendSelf(c *client, assigned bool, out *Out) {
 	if assigned {
 		code = statusNickAssigned
 	}
-	r.user(out, r.occupants[r.nick], itemExtra{}, statusNonAnonymous, statusSelf, code)
+	r.user(out, r.occupants.get(r.nick), itemExtra{}, statusNonAnonymous, statusSelf, code)
 	b.End()
 }
 
@@ -119,7 +119,7 @@ func (r *Room) sendAvailability(c *client, p *stanza.Element, out *Out) {
 			b.Start(name).Text(e.Text()).End()
 		}
 	}
-	r.user(out, r.occupants[r.nick], itemExtra{}, statusNonAnonymous, statusSelf)
+	r.user(out, r.occupants.get(r.nick), itemExtra{}, statusNonAnonymous, statusSelf)
 	b.End()
 }
 
@@ -159,7 +159,7 @@ func (r *Room) sendRemoved(c *client, nick string, code int, reason string, out 
 	if reason != "" {
 		b.Start("status").Text(reason).End()
 	}
-	r.user(out, occupant{first: r.occupants[nick].first}, itemExtra{none: true, reason: reason}, statusSelf, code)
+	r.user(out, occupant{first: r.occupants.get(nick).first}, itemExtra{none: true, reason: reason}, statusSelf, code)
 	b.End()
 }
 
@@ -226,7 +226,7 @@ func (r *Room) sendSubject(c *client, id string, out *Out) {
 		return
 	}
 	from, by := r.opt.Address, occupant{}
-	if o, ok := r.occupants[r.subject.by]; ok {
+	if o, ok := r.occupants.find(r.subject.by); ok {
 		from, by = r.occupantJID(r.subject.by), o
 	}
 	if id == "" {

@@ -16,7 +16,7 @@ func (r *Room) tellTyping(t downgrade.Text, out *Out) {
 
 // typing shows that somebody writes something. It is nothing to be remembered.
 func (r *Room) typing(e transports.Typing, out *Out) {
-	o, ok := r.occupants[e.Nick]
+	o, ok := r.occupants.find(e.Nick)
 	if !ok || e.Nick == r.nick || r.owed[e.Nick] != nil {
 		return
 	}
