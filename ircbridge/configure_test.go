@@ -15,6 +15,8 @@ import (
 type memorySettings struct {
 	mu     sync.Mutex
 	values map[string]map[string]string
+	saves  int
+	hung   chan struct{} // where it is there, Save waits until it is closed
 }
 
 func (m *memorySettings) Load(_ context.Context, user transports.Address, scope string) (map[string]string, error) {
@@ -24,8 +26,12 @@ func (m *memorySettings) Load(_ context.Context, user transports.Address, scope 
 }
 
 func (m *memorySettings) Save(_ context.Context, user transports.Address, scope, mark string, values map[string]string) (bool, error) {
+	if m.hung != nil {
+		<-m.hung
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.saves++
 	key := user.String() + " " + scope
 	if mark != "" && m.values[key][mark] == "" {
 		return false, nil

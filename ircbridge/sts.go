@@ -34,6 +34,8 @@ type strict struct {
 	lasts    bool          // there is a duration, which may be 0
 	kept     strictPolicy  // as it is kept
 	due      bool          // it is to be kept
+	told     bool          // it was kept on this connection; what it asks for after that is kept at the end
+	saving   chan struct{} // closed once it was written; nil before the first time
 }
 
 // strictPolicy is that a host is reached by TLS only, at a port, until some time.
@@ -109,10 +111,10 @@ func (s *session) withStrict(set map[string]string) map[string]string {
 // mustBeStrict takes what a network asks for once its capabilities are known.
 func (s *session) mustBeStrict(c *conn, value string) {
 	asks := readStrict(value)
-	asks.kept = c.strict.kept
+	asks.kept, asks.told, asks.saving = c.strict.kept, c.strict.told, c.strict.saving
 	if !c.to.Plain {
 		c.strict = asks
-		c.strict.due = asks.lasts && !c.to.configured && !c.to.unverified
+		c.strict.due = asks.lasts && !c.to.configured && !c.to.unverified && !asks.told
 		return
 	}
 	switch {
@@ -129,13 +131,13 @@ func (s *session) mustBeStrict(c *conn, value string) {
 	}
 }
 
-// keepStrict keeps what the network asks for, counted from now on. It is called on the session's goroutine without mu, since it waits for the
-// database; nothing else touches what it reads.
+// keepStrict keeps what the network asks for, counted from now on. It is called on the session's goroutine without mu; nothing else touches what
+// it reads. The database is waited for on another one, so that the network is not held back by it.
 func (s *session) keepStrict(c *conn) {
 	if !c.strict.due || s.t.opt.Settings == nil {
 		return
 	}
-	c.strict.due = false
+	c.strict.due, c.strict.told = false, true
 	now := time.Now()
 	until := now.Add(c.strict.duration)
 	kept := c.strict.kept
@@ -154,18 +156,25 @@ func (s *session) keepStrict(c *conn) {
 	case kept.host == own.host && kept.port == own.port && until.Sub(kept.until) < min(strictSlack, c.strict.duration/10):
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), strictSaveTime)
-	defer cancel()
-	if _, err := s.t.opt.Settings.Save(ctx, s.user, Scope(s.net.ID), "", map[string]string{settingSTS: value}); err != nil {
-		s.log.Error("what a network asks of TLS could not be kept", "network", s.net.ID, "error", err)
-		return
-	}
 	c.strict.kept = own
+	last, done := c.strict.saving, make(chan struct{})
+	c.strict.saving = done
+	s.t.running.Go(func() {
+		defer close(done)
+		ctx, cancel := context.WithTimeout(context.Background(), strictSaveTime)
+		defer cancel()
+		if last != nil { // one after the other
+			<-last
+		}
+		if _, err := s.t.opt.Settings.Save(ctx, s.user, Scope(s.net.ID), "", map[string]string{settingSTS: value}); err != nil {
+			s.log.Error("what a network asks of TLS could not be kept", "network", s.net.ID, "error", err)
+		}
+	})
 }
 
 // strictAgain counts anew for how long it holds, at the end of a connection: it may have lasted for longer (IRCv3 sts).
 func (s *session) strictAgain(c *conn) {
-	c.strict.due = c.strict.lasts && c.strict.duration > 0 && !c.to.configured && !c.to.unverified
+	c.strict.due = c.strict.lasts && !c.to.configured && !c.to.unverified
 	s.keepStrict(c)
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"net"
 	"net/netip"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -96,6 +97,19 @@ func TestStrictTransport(t *testing.T) {
 	if p := kept(); p.port != 0 {
 		t.Errorf("kept %s on the word of who knows whom", p)
 	}
+	// It is written beside the traffic.
+	keeps := func(what string, is func(p strictPolicy) bool) strictPolicy {
+		t.Helper()
+		for deadline := time.Now().Add(10 * time.Second); ; runtime.Gosched() {
+			p := kept()
+			if is(p) {
+				return p
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("kept %s, want %s", p, what)
+			}
+		}
+	}
 	welcome := func(p *ircd.Peer, caps string) {
 		t.Helper()
 		p.Expect(t, "USER ")
@@ -107,7 +121,7 @@ func TestStrictTransport(t *testing.T) {
 	welcome(p, "sts=duration=3600,port=1")
 	p.EnterChannel(t, "alice")
 	await[transports.Entered](t, h)
-	first := kept()
+	first := keeps("something", func(p strictPolicy) bool { return p.port != 0 })
 	if first.host != "127.0.0.1" || first.port != port || time.Until(first.until) < 50*time.Minute {
 		t.Errorf("kept %s", first)
 	}
@@ -139,15 +153,49 @@ func TestStrictTransport(t *testing.T) {
 	p.EnterChannel(t, "alice")
 	await[transports.Entered](t, h)
 	// It takes that back, and is reached as the user has set it.
-	if p := kept(); p.port != 0 {
-		t.Errorf("still kept %s", p)
-	}
+	keeps("nothing", func(p strictPolicy) bool { return p.port == 0 })
 	s.Close("bye")
 	s, h = open(t, newTransport(t, opt), alice)
 	do(t, s, transports.Join{Ref: 3, Room: roomOf("#test"), Nick: "alice"})
 	p = plain.Accept(t)
 	welcome(p, "")
 	_ = h
+}
+
+// A network that asks for something else again and again does not have the database write each time, and goes on while that hangs.
+func TestStrictTransportFlood(t *testing.T) {
+	t.Parallel()
+	_, secure, set, opt := strictNet(t)
+	values, err := set.Load(t.Context(), alice, Scope(testNet))
+	if err != nil {
+		t.Fatal(err)
+	}
+	delete(values, SettingPorts)
+	port := strconv.Itoa(int(portOf(t, secure.Addr)))
+	values[SettingTLSPorts] = port
+	set.set(values)
+	set.hung = make(chan struct{})
+	tr := newTransport(t, opt)
+	s, h := open(t, tr, alice)
+	do(t, s, transports.Join{Ref: 1, Room: roomOf("#test"), Nick: "alice"})
+	p := secure.Accept(t)
+	p.Expect(t, "USER ")
+	p.Send(t, ":irc.test CAP * LS :sts=duration=3600")
+	p.Expect(t, "CAP END")
+	for n := range 100 {
+		p.Send(t, ":irc.test CAP * NEW :sts=duration="+strconv.Itoa(n%2*3600))
+	}
+	p.Send(t, ":irc.test 001 alice :hi", ":irc.test 422 alice :none")
+	p.EnterChannel(t, "alice")
+	await[transports.Entered](t, h)
+	close(set.hung)
+	s.Close("bye")
+	if err := tr.Shutdown(t.Context(), "bye"); err != nil {
+		t.Fatal(err)
+	}
+	if set.saves > 2 {
+		t.Errorf("the database wrote %d times", set.saves)
+	}
 }
 
 // No server with TLS, or another one in its place, is no way back.
