@@ -18,6 +18,7 @@ import (
 // Bounds of errands.
 const (
 	maxErrands    = 32 // of all users at a time; with one more the user is told to come later
+	maxErrandsOf  = 3  // of one user, on as many networks: each waits for what may never answer
 	errandsAtOnce = 10 // of a user on a network within errandsWithin: each connects, and may try a password
 	errandsWithin = 10 * time.Minute
 	errandTimeout = 5 * time.Minute // with the time that it waits for its turn to connect
@@ -35,6 +36,8 @@ func (t *Transport) errand(user transports.Address, n *Network, do func(ctx cont
 		return refused(transports.Offline, "The gateway is shutting down.")
 	case t.errands[key] != nil:
 		return refused(transports.Busy, "The last thing that you asked for on %s is still being done: wait until you are told what came of it.", n.Name)
+	case t.errandsOf(user) >= maxErrandsOf:
+		return refused(transports.Busy, "The last things that you asked for on other networks are still being done: wait until you are told what came of them.")
 	case len(t.errands) >= maxErrands:
 		return refused(transports.Busy, "Others are being logged in at the moment: try again in a minute.")
 	}
@@ -56,6 +59,16 @@ func (t *Transport) errand(user transports.Address, n *Network, do func(ctx cont
 		do(ctx)
 	})
 	return nil
+}
+
+// errandsOf is how many a user has. It is called with mu held.
+func (t *Transport) errandsOf(user transports.Address) (n int) {
+	for key := range t.errands {
+		if key.user == user.Bare() {
+			n++
+		}
+	}
+	return n
 }
 
 // errandTimes is when the last errands of users began.

@@ -1,9 +1,33 @@
 package ircbridge
 
 import (
+	"context"
+	"fmt"
 	"testing"
 	"time"
+
+	"passerelle/transports"
 )
+
+// TestErrandsOfOneUser: whoever names networks that never answer leaves errands to others.
+func TestErrandsOfOneUser(t *testing.T) {
+	t.Parallel()
+	tr := newTransport(t, Options{})
+	done := make(chan struct{})
+	defer close(done)
+	begin := func(user transports.Address, network string) *transports.Error {
+		return tr.errand(user, &Network{ID: network, Name: network}, func(context.Context) { <-done })
+	}
+	for n := range maxErrandsOf {
+		if err := begin(alice, fmt.Sprint("net", n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantKind(t, begin(alice, "another"), transports.Busy)
+	if err := begin(bob, "another"); err != nil {
+		t.Error(err)
+	}
+}
 
 // TestErrandsAreSpaced bounds how often somebody can have a password tried.
 func TestErrandsAreSpaced(t *testing.T) {
