@@ -3,6 +3,7 @@ package component
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -404,6 +405,10 @@ func archiveLine(k *muc.Kept) archive.Line {
 		l.Text = "\x00a" + l.Text
 	case e.Notice:
 		l.Text = "\x00n" + l.Text
+	}
+	// A user may have a server of his own behind the name of a network. What that says must not become part of what others read.
+	if e.ReplyTo != "" || len(e.Spans) > 0 {
+		l.Text += "\x00" + e.ReplyTo + "\x00" + fmt.Sprint(e.Spans)
 	}
 	return l
 }

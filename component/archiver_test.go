@@ -259,3 +259,28 @@ func TestArchiveOfWhoKeepsNothing(t *testing.T) {
 		t.Errorf("what both heard is kept twice:\n%s\n%s", ofAlice, ofCarol)
 	}
 }
+
+// TestArchiveOfLinesThatLookOtherwise: what a server makes of somebody's words for one user is not what another one reads, who heard them from a
+// server that does not: a user may have any server behind the name of a network.
+func TestArchiveOfLinesThatLookOtherwise(t *testing.T) {
+	t.Parallel()
+	w, _ := newArchiveWorld(t)
+	alice, carol := w.client("alice@localhost/phone"), w.client("carol@localhost/phone")
+	a, c := w.join(alice, "alice"), w.join(carol, "carol")
+	ask, reply, look := roomLine("mallory", "Shall I get it all?"), roomLine("bob", "yes"), roomLine("bob", "no")
+	ask.ID, reply.ReplyTo = "m1", "m1"
+	look.Spans = []transports.Span{{From: 0, To: 2, Look: transports.Look{Style: transports.StyleStrike}}}
+	for _, e := range []transports.Message{ask, reply, look} {
+		c.emit(t, e)
+		carol.receive()
+	}
+	for _, body := range []string{"yes", "no"} {
+		a.emit(t, roomLine("bob", body))
+		alice.receive()
+	}
+	got := alice.page(goJID, "")
+	wantLines(t, spoken(got), "bob: yes", "bob: no")
+	if all := strings.Join(got, ""); strings.Contains(all, "<reply") || strings.Contains(all, "xhtml") {
+		t.Errorf("got %s", all)
+	}
+}
