@@ -101,6 +101,9 @@ func (n *network) missed(e transports.Missed) {
 		return
 	}
 	n.unforgotten(room, &e)
+	if !room.Caught() && n.u.awaited >= maxAwaited { // a network that says it again and again: then it may be heard twice
+		room.CatchUp(nil, 0)
+	}
 	if room.Caught() {
 		n.share(room, &e)
 		n.toRoom(e.Room, e)
