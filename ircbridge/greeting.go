@@ -1,16 +1,21 @@
 package ircbridge
 
 import (
+	"hash/fnv"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/lrstanley/girc"
 
 	"passerelle/transports"
 )
 
-// maxGreeting bounds what a network greets with, in bytes.
-const maxGreeting = 16 << 10
+const (
+	maxGreeting    = 16 << 10        // what a network greets with, in bytes
+	greetingTail   = 5 * time.Second // for which a server's notices count as a part of it
+	maxGreetingEnd = 8               // of them are known again
+)
 
 // greet takes a line of what a network says to who has just come in: what it is, how many are on it, and its message of the day.
 func (s *session) greet(c *conn, e *girc.Event) {
@@ -39,4 +44,29 @@ func (s *session) showGreeting(c *conn) {
 	}
 	s.greeted = true
 	s.post(transports.Notice{Text: text})
+}
+
+// greetedSo says whether a server's notice was said at the beginning of an earlier connection of the session too, behind the greeting itself:
+// InspIRCd tells so how the connection is encrypted, each time.
+func (s *session) greetedSo(c *conn, text string) bool {
+	if !c.ready || time.Since(c.since) > greetingTail {
+		return false
+	}
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(text)) // it never fails
+	for _, said := range s.greetings {
+		if said.sum == h.Sum64() {
+			return said.at != c.since
+		}
+	}
+	if len(s.greetings) < maxGreetingEnd {
+		s.greetings = append(s.greetings, greetingEnd{h.Sum64(), c.since})
+	}
+	return false
+}
+
+// greetingEnd is a notice that a server said behind its greeting.
+type greetingEnd struct {
+	sum uint64    // of its text
+	at  time.Time // when the connection on which it was said first was made
 }

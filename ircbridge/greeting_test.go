@@ -1,8 +1,10 @@
 package ircbridge
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"passerelle/internal/ircd"
 	"passerelle/transports"
@@ -61,6 +63,36 @@ func TestGreetingIsBounded(t *testing.T) {
 	if e := await[transports.Notice](t, h); len(e.Text) > maxGreeting || len(e.Text) < maxGreeting-500 {
 		t.Errorf("got %d bytes", len(e.Text))
 	}
+}
+
+// What a server says behind its greeting is shown once, what it says later as often as it says it.
+func TestNoticeBehindGreeting(t *testing.T) {
+	withClock(t, Options{}, func(t *testing.T, n *pipeNet, s transports.Session, h *recorder) {
+		do(t, s, transports.Join{Ref: 1, Room: roomOf("#test"), Nick: "alice"})
+		const secure, later = "*** You are connected using TLS", "going down"
+		var said []string
+		for range 2 {
+			p := n.accept(t)
+			greets(t, p)
+			p.Send(t, ":irc.test NOTICE alice :"+secure)
+			p.EnterChannel(t, "alice")
+			time.Sleep(2 * greetingTail) // of the fake clock
+			p.Send(t, ":irc.test NOTICE alice :"+later, ":irc.test NOTICE alice :"+later, ":bob!b@host PRIVMSG #test :go on")
+			await(t, h, func(e transports.Event) bool {
+				if n, ok := e.(transports.Notice); ok && n.Room == (transports.Target{}) {
+					said = append(said, n.Text)
+				}
+				_, ok := e.(transports.Message)
+				return ok
+			})
+			if err := p.Conn.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if want := []string{secure, later, later, later, later}; !slices.Equal(said, want) {
+			t.Errorf("got %q, want %q", said, want)
+		}
+	})
 }
 
 // Who stays is taken in without a word.

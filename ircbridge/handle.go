@@ -117,6 +117,9 @@ func (s *session) event(c *conn, e *girc.Event) {
 			c.batchOf(e).split(&p)
 			event = p
 		}
+		if n, ok := event.(transports.Notice); ok && e.Command == girc.NOTICE && n.Room == (transports.Target{}) && s.greetedSo(c, n.Text) {
+			continue
+		}
 		s.dispatch(c, event, self)
 	}
 	if self && e.Command == girc.MODE && len(e.Params) > 0 {
