@@ -102,8 +102,13 @@ irc bob < :alice!* PRIVMSG #go :hello
 		// Nobody is let in while nobody can be asked who he is; once somebody can, the next join works. Services write down who
 		// registered when they stop in order.
 		"services down": accountsRegister + accountsSet("set", account+right) + `
+irc liddell > MONITOR + NickServ
+irc liddell <* :$NET 730 liddell :NickServ*
 services restart
+irc liddell <* :$NET 731 liddell :NickServ*
+irc liddell <* :$NET 730 liddell :NickServ*
 services kill
+irc liddell <* :$NET 731 liddell :NickServ*
 ` + accountsJoin + accountsRefused("not-authorized", "offers no login") + accountsOut + `
 services restart
 ` + accountsJoin + accountsIn,

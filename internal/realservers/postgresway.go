@@ -143,7 +143,6 @@ func (w *PostgresWay) carry(client net.Conn) {
 		w.mu.Unlock()
 	}()
 	var mute atomic.Bool
-	answered := make(chan struct{}, 1) // somebody did who is mute
 	over := make(chan struct{})
 	go func() {
 		defer close(over)
@@ -156,7 +155,7 @@ func (w *PostgresWay) carry(client net.Conn) {
 			}
 			w.wait()
 			if mute.Load() {
-				answered <- struct{}{}
+				w.tell()
 				return
 			}
 			if _, err := client.Write(buf[:n]); err != nil {
@@ -184,11 +183,7 @@ func (w *PostgresWay) carry(client net.Conn) {
 			return
 		}
 		if fault == PostgresNoReply {
-			select {
-			case <-answered:
-				w.tell()
-			case <-over:
-			}
+			<-over // the server has answered, and the connection breaks
 			return
 		}
 	}
