@@ -302,8 +302,8 @@ func (s *session) capsCame(c *conn, came capSet) {
 	if !c.ready {
 		return
 	}
-	if came.has(capMetadata) {
-		s.subscribe(c)
+	if came.has(capMetadata) && c.can(capBatch) && c.answer(subscription()) { // as often as the network wants
+		s.startWriter(c)
 	}
 	if came.has(capAwayNotify) || came.has(capAccountNotify) {
 		s.askWhoOfAll(c) // it tells of changes, so it is asked once how it is

@@ -77,6 +77,35 @@ func TestHostileServer(t *testing.T) {
 	}
 }
 
+// TestEndlessCapabilities: a network that takes capabilities away and gives them back without end makes neither lines nor lists that grow.
+func TestEndlessCapabilities(t *testing.T) {
+	t.Parallel()
+	p, s, h := scripted(t, "batch message-tags draft/metadata-2")
+	p.EnterChannel(t, "alice")
+	await[transports.Entered](t, h)
+	lines := []string{":irc.test CAP * DEL :draft/metadata-2", ":irc.test CAP * ACK :draft/metadata-2"}
+	for range 8 {
+		lines = append(lines, lines...)
+	}
+	own := s.(*session)
+	own.mu.Lock()
+	own.conn.login = &login{wish: saslPlain, offered: true, done: true}
+	own.mu.Unlock()
+	for range 100 {
+		lines = append(lines, ":irc.test CAP * NEW :sasl=PLAIN,EXTERNAL")
+	}
+	p.Send(t, append(lines, ":bob!b@h PRIVMSG #test :still here?")...)
+	await(t, h, func(m transports.Message) bool { return m.Body == "still here?" })
+	own.mu.Lock()
+	defer own.mu.Unlock()
+	if n := len(own.conn.queue); n > maxAnswers {
+		t.Errorf("%d lines wait to be written", n)
+	}
+	if n := len(own.conn.login.mechanisms); n > 2 {
+		t.Errorf("%d mechanisms are remembered", n)
+	}
+}
+
 func TestEndlessNickInUse(t *testing.T) {
 	t.Parallel()
 	script := ircd.NewScript(t, nil)

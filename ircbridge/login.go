@@ -104,7 +104,7 @@ func (l *login) who() string {
 func (l *login) offer(value string) {
 	if l != nil {
 		l.offered = true
-		l.mechanisms = append(l.mechanisms, cutMechanisms(value)...)
+		l.mechanisms = cutMechanisms(value) // the last word counts; there may be many
 	}
 }
 

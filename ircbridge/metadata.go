@@ -43,10 +43,12 @@ func metadataList() string {
 	return b.String()
 }
 
+func subscription() string { return "METADATA * SUB" + metadataList() }
+
 // subscribe tells the network what one wants to hear of.
 func (s *session) subscribe(c *conn) {
 	if c.can(capMetadata) && c.can(capBatch) {
-		c.enqueue(outLine{text: "METADATA * SUB" + metadataList()})
+		c.enqueue(outLine{text: subscription()})
 		s.startWriter(c)
 	}
 }
