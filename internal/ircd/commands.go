@@ -199,8 +199,8 @@ func (s *Server) register(c *client) string {
 	if s.opt.History != nil {
 		monitor += fmt.Sprintf(" CHATHISTORY=%d MSGREFTYPES=timestamp,msgid", s.opt.History.Limit)
 	}
-	c.numeric("005", fmt.Sprintf("CASEMAPPING=rfc1459 CHANTYPES=#& PREFIX=(ov)@+ NICKLEN=%d CHANMODES=b,k,l,imnpst MODES=4 NETWORK=Test%s"+
-		" :are supported by this server", s.opt.NickLen, monitor))
+	c.numeric("005", fmt.Sprintf("CASEMAPPING=rfc1459 CHANTYPES=#& PREFIX=(ov)@+ NICKLEN=%d CHANNELLEN=%d CHANMODES=b,k,l,imnpst MODES=4 NETWORK=Test%s"+
+		" :are supported by this server", s.opt.NickLen, channelLen, monitor))
 	c.numeric("375", ":- "+s.opt.Name+" Message of the day -")
 	c.numeric("372", ":- for tests")
 	c.numeric("376", ":End of MOTD command")
