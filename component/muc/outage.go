@@ -56,7 +56,7 @@ func (r *Room) resumed(e *transports.Entered, out *Out) {
 }
 
 // restartText marks a restart of the gateway, which does not know for how long it was gone.
-const restartText = "The gateway was restarted, and you are back in this room. Messages may be missing here."
+const restartText = "The gateway was not running for a while, and you are back in this room. Messages may be missing here."
 
 // mark says something in the room, and keeps it for whoever reads later what the user heard.
 func (r *Room) mark(text string, out *Out) {
