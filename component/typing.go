@@ -26,9 +26,14 @@ func (u *user) typesTo(t transports.Target) bool {
 
 // tellTyping tells somebody on the network that the user writes to him (XEP-0085).
 func (n *network) tellTyping(to transports.Target, t downgrade.Text) {
-	if t.Writes != nil && n.session.Features(to).Types && n.u.typesTo(to) {
-		_ = n.session.Do(n.u.ctx, transports.Type{To: to, State: *t.Writes}) // of the moment: nothing depends on it
+	if t.Writes == nil || !n.session.Features(to).Types {
+		return
 	}
+	state := *t.Writes
+	if !n.u.typesTo(to) {
+		state = transports.ComposingNot // while he wanted it he may have begun
+	}
+	_ = n.session.Do(n.u.ctx, transports.Type{To: to, State: state}) // of the moment: nothing depends on it
 }
 
 // typing shows that somebody writes to the user.

@@ -8,10 +8,14 @@ import (
 
 // tellTyping tells the network that the user writes something, unless he does not want that (XEP-0085).
 func (r *Room) tellTyping(t downgrade.Text, out *Out) {
-	if t.Writes == nil || !r.features().Types || !r.opt.Host.MayType(r.opt.Target) {
+	if t.Writes == nil || !r.features().Types {
 		return
 	}
-	out.Requests = append(out.Requests, Ask{Room: r, Request: transports.Type{To: r.opt.Target, State: *t.Writes}})
+	state := *t.Writes
+	if !r.opt.Host.MayType(r.opt.Target) {
+		state = transports.ComposingNot // while he wanted it he may have begun
+	}
+	out.Requests = append(out.Requests, Ask{Room: r, Request: transports.Type{To: r.opt.Target, State: state}})
 }
 
 // typing shows that somebody writes something. It is nothing to be remembered.
