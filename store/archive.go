@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -248,32 +247,14 @@ type manyInsert struct {
 var lineInsert = manyInsert{`INSERT INTO archive_lines (line, id, time, who, outgoing, stanza, network_id) VALUES `, 7}
 
 // sql is the statement that inserts n rows.
-func (m manyInsert) sql(n int) string { return m.into + placeholders(n, m.columns) }
+func (m manyInsert) sql(d dialect, n int) string { return m.into + d.placeholders(n, m.columns) }
 
 // insertMany inserts rows, whose columns follow one another in args.
 func (tx *Tx) insertMany(m manyInsert, args []any) error {
-	for some := range slices.Chunk(args, tx.maxInsert*m.columns) {
-		if err := tx.exec(m.sql(len(some)/m.columns), some...); err != nil {
+	for some := range slices.Chunk(args, tx.dialect.maxInsert*m.columns) {
+		if err := tx.exec(m.sql(tx.dialect, len(some)/m.columns), some...); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// placeholders are those of rows: ($1, $2), ($3, $4).
-func placeholders(rows, columns int) string {
-	var b strings.Builder
-	for i := range rows * columns {
-		switch {
-		case i == 0:
-			b.WriteString("($")
-		case i%columns == 0:
-			b.WriteString("), ($")
-		default:
-			b.WriteString(", $")
-		}
-		b.WriteString(strconv.Itoa(i + 1))
-	}
-	b.WriteString(")")
-	return b.String()
 }

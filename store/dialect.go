@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -16,8 +17,8 @@ type dialect struct {
 	reclaim   string // gives some free pages back; empty where that is not ours to do
 	remote    bool   // it is a server, which may not answer, see settle.go
 
-	// maxInsert is how many lines of the archive one statement inserts. PostgreSQL is asked and waited for with each statement; SQLite
-	// takes ever longer for each line, because it looks for each parameter in the list of all.
+	// maxInsert is how many lines of the archive one statement inserts. PostgreSQL is asked and waited for with each statement; SQLite is
+	// not, and compiles anew what has fewer.
 	maxInsert int
 }
 
@@ -48,6 +49,28 @@ func postgresDialect() dialect {
 // migration is the text of a migration as the database takes it.
 func (d dialect) migration(text string) string {
 	return strings.ReplaceAll(text, `BIGINT PRIMARY KEY`, d.rowNumber)
+}
+
+// placeholders are those of rows: ($1, $2), ($3, $4). SQLite looks for each name in the list of all of them, so there they have none.
+func (d dialect) placeholders(rows, columns int) string {
+	var b strings.Builder
+	for i := range rows * columns {
+		switch {
+		case i == 0:
+			b.WriteString("(")
+		case i%columns == 0:
+			b.WriteString("), (")
+		default:
+			b.WriteString(", ")
+		}
+		if d.remote {
+			b.WriteString("$" + strconv.Itoa(i+1))
+		} else {
+			b.WriteString("?")
+		}
+	}
+	b.WriteString(")")
+	return b.String()
 }
 
 func queryBool(ctx context.Context, tx *sql.Tx, query string, args ...any) (bool, error) {

@@ -92,7 +92,7 @@ var seenInsert = manyInsert{`INSERT INTO archive_seen (domain, jid, lo, hi, arch
 // KnownLines returns which of these ids lines of the archive have. No two lines may have the same.
 func (tx *Tx) KnownLines(ids []string) (map[string]bool, error) {
 	known := map[string]bool{}
-	for some := range slices.Chunk(ids, tx.maxInsert) {
+	for some := range slices.Chunk(ids, tx.dialect.maxInsert) {
 		args := make([]any, len(some))
 		for i, id := range some {
 			args[i] = id
@@ -102,7 +102,7 @@ func (tx *Tx) KnownLines(ids []string) (map[string]bool, error) {
 			err := r.Scan(&id)
 			known[id] = true
 			return err
-		}, `SELECT id FROM archive_lines WHERE id IN `+placeholders(1, len(some)), args...); err != nil {
+		}, `SELECT id FROM archive_lines WHERE id IN `+tx.dialect.placeholders(1, len(some)), args...); err != nil {
 			return nil, fmt.Errorf("look for lines of the archive: %w", err)
 		}
 	}

@@ -14,9 +14,9 @@ type Tx struct {
 	sql *sql.Tx         // nil when the operation is over
 	hot map[string]*sql.Stmt
 
-	maxInsert int   // as in dialect
-	now       int64 // one time for the whole operation, in Unix milliseconds
-	err       error // the first statement that failed
+	dialect dialect
+	now     int64 // one time for the whole operation, in Unix milliseconds
+	err     error // the first statement that failed
 
 	rooms map[archiveKey]roomEnd // of rooms that this operation looked up or appended to
 }
