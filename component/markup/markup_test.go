@@ -301,11 +301,12 @@ func FuzzStyling(f *testing.F) {
 func FuzzXHTML(f *testing.F) {
 	f.Add("a  b <c> &\n d", []byte{1, 2, 64, 130}, `<p style='color:red'>a</p>`)
 	f.Add("\u00a0x\u2028", []byte{32, 33, 34}, `<b>x<i>y</b></i>`)
+	f.Add("_\xaa_", []byte("0"), "0")
 	f.Add("/me x", []byte{255, 0}, strings.Repeat("<b>", 60)+"x"+strings.Repeat("</b>", 60))
 	f.Fuzz(func(t *testing.T, text string, looks []byte, html string) {
 		st, ok := parse(t, `<body>x</body><html xmlns='http://jabber.org/protocol/xhtml-im'><body xmlns='http://www.w3.org/1999/xhtml'>`+html+`</body></html>`)
 		if ok {
-			if s := Read(st.Root, text, strings.HasPrefix(text, "/me "), func() Settings { return Settings{Send: SendStyling} }); s != nil {
+			if s := Read(st.Root, strings.ToValidUTF8(text, "?"), strings.HasPrefix(text, "/me "), func() Settings { return Settings{Send: SendStyling} }); s != nil {
 				check(t, s.Text, s.Spans)
 			}
 			st.Release()
