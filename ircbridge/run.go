@@ -155,7 +155,7 @@ func (s *session) serve(c *conn) *cause {
 		if why == nil {
 			why = s.respond(c)
 		}
-		s.keepStrict(c)
+		s.keepStrict(c, "")
 		s.flush()
 		if why != nil || c.resting {
 			return why

@@ -132,8 +132,8 @@ func (s *session) mustBeStrict(c *conn, value string) {
 }
 
 // keepStrict keeps what the network asks for, counted from now on. It is called on the session's goroutine without mu; nothing else touches what
-// it reads. The database is waited for on another one, so that the network is not held back by it.
-func (s *session) keepStrict(c *conn) {
+// it reads. The database is waited for on another one, so that the network is not held back by it. With a mark it is kept only where that is set.
+func (s *session) keepStrict(c *conn, mark string) {
 	if !c.strict.due || s.t.opt.Settings == nil {
 		return
 	}
@@ -166,16 +166,17 @@ func (s *session) keepStrict(c *conn) {
 		if last != nil { // one after the other
 			<-last
 		}
-		if _, err := s.t.opt.Settings.Save(ctx, s.user, Scope(s.net.ID), "", map[string]string{settingSTS: value}); err != nil {
+		if _, err := s.t.opt.Settings.Save(ctx, s.user, Scope(s.net.ID), mark, map[string]string{settingSTS: value}); err != nil {
 			s.log.Error("what a network asks of TLS could not be kept", "network", s.net.ID, "error", err)
 		}
 	})
 }
 
-// strictAgain counts anew for how long it holds, at the end of a connection: it may have lasted for longer (IRCv3 sts).
+// strictAgain counts anew for how long it holds, at the end of a connection: it may have lasted for longer (IRCv3 sts). Who has had his settings
+// deleted meanwhile gets none back.
 func (s *session) strictAgain(c *conn) {
 	c.strict.due = c.strict.lasts && !c.to.configured && !c.to.unverified
-	s.keepStrict(c)
+	s.keepStrict(c, settingSTS)
 }
 
 // upgraded forgets a connection that another one with TLS follows at once, and reports whether that is so: nothing was asked on it.

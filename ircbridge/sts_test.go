@@ -198,6 +198,40 @@ func TestStrictTransportFlood(t *testing.T) {
 	}
 }
 
+// Who has his settings deleted while he is connected has none after that.
+func TestStrictTransportForgotten(t *testing.T) {
+	t.Parallel()
+	_, secure, set, opt := strictNet(t)
+	values, err := set.Load(t.Context(), alice, Scope(testNet))
+	if err != nil {
+		t.Fatal(err)
+	}
+	delete(values, SettingPorts)
+	values[SettingTLSPorts] = strconv.Itoa(int(portOf(t, secure.Addr)))
+	values[settingSTS] = strictPolicy{host: "127.0.0.1", port: portOf(t, secure.Addr), until: time.Now().Add(time.Minute)}.String()
+	set.set(values)
+	tr := newTransport(t, opt)
+	s, h := open(t, tr, alice)
+	do(t, s, transports.Join{Ref: 1, Room: roomOf("#test"), Nick: "alice"})
+	p := secure.Accept(t)
+	p.Expect(t, "USER ")
+	p.Send(t, ":irc.test CAP * LS :sts=duration=60")
+	p.Expect(t, "CAP END")
+	p.Send(t, ":irc.test 001 alice :hi", ":irc.test 422 alice :none")
+	p.EnterChannel(t, "alice")
+	await[transports.Entered](t, h)
+	set.set(nil)
+	p.Send(t, ":irc.test CAP * NEW :sts=duration=3600", ":bob!b@h PRIVMSG #test :heard")
+	await(t, h, func(m transports.Message) bool { return m.Body == "heard" })
+	s.Close("bye")
+	if err := tr.Shutdown(t.Context(), "bye"); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := set.Load(t.Context(), alice, Scope(testNet)); err != nil || len(left) > 0 {
+		t.Errorf("left is %v, %v", left, err)
+	}
+}
+
 // No server with TLS, or another one in its place, is no way back.
 func TestStrictTransportFails(t *testing.T) {
 	t.Parallel()
