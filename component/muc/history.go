@@ -20,6 +20,9 @@ const (
 // stanzaChars is what a line of the history has beside what was said: its addresses and ids.
 const stanzaChars = 500
 
+// maxHistoryBytes is how much text those messages have. Longer ones leave less room for others: a network may send very long ones in all rooms.
+const maxHistoryBytes = 256 << 10
+
 // historySlack is how many messages a history has room for beyond those that it keeps: with the next one all of them are moved.
 const historySlack = 14
 
@@ -64,15 +67,23 @@ func (h *history) add(l line, t downgrade.Text) {
 
 // push puts a line behind the others, of which the oldest goes.
 func (h *history) push(l line) {
-	if len(h.lines) == KeepHistory {
-		h.lines[0] = line{}
-		h.lines = h.lines[1:]
+	size, keep := l.size(), 0
+	for keep < min(len(h.lines), KeepHistory-1) && size < maxHistoryBytes {
+		keep++
+		size += h.lines[len(h.lines)-keep].size()
 	}
+	if size > maxHistoryBytes && keep > 0 {
+		keep--
+	}
+	clear(h.lines[:len(h.lines)-keep])
+	h.lines = h.lines[len(h.lines)-keep:]
 	if n := len(h.lines); n == cap(h.lines) && n > KeepHistory/2 { // append would make room for twice as many
 		h.lines = append(make([]line, 0, KeepHistory+historySlack), h.lines...)
 	}
 	h.lines = append(h.lines, l)
 }
+
+func (l *line) size() int { return len(l.body) + len(l.payload) }
 
 // find finds the newest line with an id: its own, or the one that the room gave it.
 func (h *history) find(id string) *line {
