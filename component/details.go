@@ -25,7 +25,7 @@ func detailed(t transports.Target) transports.Target {
 // described takes what somebody says of himself.
 func (n *network) described(e transports.Described) {
 	of := detailed(e.Of)
-	d := n.details[of]
+	d := n.detailsOf(of)
 	switch {
 	case e.What >= transports.Details || d == nil && (e.Value == "" || of.Kind == transports.TargetContact && len(n.details) >= maxDetailed):
 		return
@@ -51,12 +51,24 @@ func (n *network) described(e transports.Described) {
 	n.repaint(of, shown)
 }
 
+// detailsOf is all that somebody says of himself, nil where that is nothing. A network itself mostly tells its name while nobody tells anything:
+// that costs no table, and no look into it for each presence.
+func (n *network) detailsOf(of transports.Target) *details {
+	switch {
+	case of.Kind == transports.TargetNetwork:
+		return &n.itself
+	case len(n.details) == 0:
+		return nil
+	}
+	return n.details[detailed(of)]
+}
+
 // detail is something that somebody says of himself, empty where he does not.
 func (n *network) detail(of transports.Target, what transports.Detail) string {
-	if n == nil || len(n.details) == 0 {
+	if n == nil {
 		return ""
 	}
-	if d := n.details[detailed(of)]; d != nil {
+	if d := n.detailsOf(of); d != nil {
 		return d[what]
 	}
 	return ""
@@ -130,7 +142,7 @@ func (n *network) movedOn(from, to string) {
 func (u *user) avatarOf(e entity, nick string) *avatar {
 	avatars := &u.g.rules().avatars
 	n := u.networks[e.target.Network]
-	if n == nil || len(n.details) == 0 {
+	if n == nil {
 		return avatars.of(e)
 	}
 	of := e.target
@@ -156,7 +168,7 @@ func (u *user) avatarOf(e entity, nick string) *avatar {
 
 // describe adds to a card what its owner says of himself.
 func (c *card) describe(n *network, of transports.Target) {
-	if n == nil || len(n.details) == 0 {
+	if n == nil {
 		return
 	}
 	if name := n.detail(of, transports.DetailName); name != "" {

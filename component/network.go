@@ -38,8 +38,9 @@ type network struct {
 	// present are those of the user's contacts who are there, by Target.ID.
 	present map[string]transports.Presence
 	heard   heard
-	// details are what people, rooms and the network say of themselves; nil while nobody does.
+	// details are what people and rooms say of themselves, nil while nobody does; itself is what the network says.
 	details map[transports.Target]*details
+	itself  details
 	// talk is the end of the private conversations, for messages that refer to others.
 	talk []talkLine
 	// buried are stanza ids of private messages that were taken back of late, of which the archive may not know yet.
@@ -378,7 +379,7 @@ func (n *network) state(e transports.State) {
 	over := !e.Online && e.Retry == 0
 	n.setOnline(e.Online)
 	if !e.Online {
-		n.details = nil
+		n.details, n.itself = nil, details{}
 	}
 	n.nick, n.link, n.why = e.Nick, e.Link, ""
 	if e.Err != nil {
