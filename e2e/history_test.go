@@ -1,8 +1,6 @@
 package e2e
 
 import (
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"passerelle/internal/ircd"
@@ -19,31 +17,20 @@ func historyCaps() []string {
 // TestHistory runs each scenario of networks that keep what is said, behind each XMPP server.
 func TestHistory(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("history/*.txtar")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(files) == 0 {
-		t.Fatal("there are no scenarios")
-	}
 	program := build(t)
 	for _, xmpp := range []string{"fake", "prosody", "ejabberd"} {
 		t.Run(xmpp, func(t *testing.T) {
-			for _, file := range files {
-				t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-					t.Parallel()
-					steps := readScenario(t, file)
-					var s *servers
-					if xmpp == "fake" {
-						s = fakeServers(t)
-					} else {
-						s = xmppServer(t, xmpp, false)
-					}
-					irc := newFakeIRC(t, ircd.Options{NickLen: 30, Caps: historyCaps(), History: &ircd.History{Limit: 5}})
-					s.irc, s.ircAddr = irc, irc.addr
-					runScenario(t, steps, program, s)
-				})
-			}
+			runScenarios(t, "history/*.txtar", program, func(t *testing.T, _ string) *servers {
+				var s *servers
+				if xmpp == "fake" {
+					s = fakeServers(t)
+				} else {
+					s = xmppServer(t, xmpp, false)
+				}
+				irc := newFakeIRC(t, ircd.Options{NickLen: 30, Caps: historyCaps(), History: &ircd.History{Limit: 5}})
+				s.irc, s.ircAddr = irc, irc.addr
+				return s
+			})
 		})
 	}
 }

@@ -25,22 +25,30 @@ func TestMain(m *testing.M) {
 // scenarios kill them.
 func TestScenarios(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("scenarios/*.txtar")
+	program := build(t)
+	for _, c := range cells() {
+		t.Run(c.name, func(t *testing.T) {
+			runScenarios(t, "scenarios/*.txtar", program, func(t *testing.T, _ string) *servers { return c.start(t) })
+		})
+	}
+}
+
+// runScenarios runs each scenario of some files, by its name, with servers of its own.
+func runScenarios(t *testing.T, pattern, program string, start func(t *testing.T, name string) *servers) {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(files) == 0 {
 		t.Fatal("there are no scenarios")
 	}
-	program := build(t)
-	for _, c := range cells() {
-		t.Run(c.name, func(t *testing.T) {
-			for _, file := range files {
-				t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-					t.Parallel()
-					runScenario(t, readScenario(t, file), program, c.start(t))
-				})
-			}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".txtar")
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			steps := readScenario(t, file)
+			runScenario(t, steps, program, start(t, name))
 		})
 	}
 }

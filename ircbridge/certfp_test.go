@@ -196,14 +196,7 @@ func TestCertificateAtRealServices(t *testing.T) {
 func TestCertificateOfSomebodyElse(t *testing.T) {
 	t.Parallel()
 	n := withServices(t, realservers.InspircdOptions{}, realservers.AthemeOptions{})
-	pem, err := newCertificate()
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf, err := leafOf(pem)
-	if err != nil {
-		t.Fatal(err)
-	}
+	pem, leaf := madeCertificate(t)
 	n.set.set(map[string]string{SettingAccount: "dinah", SettingAccountPassword: "milk", SettingNewCertificate: pem})
 	n.owner.Send(t, "PRIVMSG NickServ :CERT ADD "+prints[0](leaf))
 	n.owner.Expect(t, "Added fingerprint")
@@ -220,22 +213,8 @@ func TestCertificateOfSomebodyElse(t *testing.T) {
 // TestPrints finds fingerprints in the words of services.
 func TestPrints(t *testing.T) {
 	t.Parallel()
-	pem, err := newCertificate()
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf, err := leafOf(pem)
-	if err != nil {
-		t.Fatal(err)
-	}
-	other, err := newCertificate()
-	if err != nil {
-		t.Fatal(err)
-	}
-	next, err := leafOf(other)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, leaf := madeCertificate(t)
+	_, next := madeCertificate(t)
 	for i, of := range prints {
 		print := of(leaf)
 		for _, words := range []string{"Added fingerprint " + print + " to your fingerprint list.", strings.ToUpper(print), "has client certificate fingerprint " + print} {
@@ -259,14 +238,7 @@ func TestPrints(t *testing.T) {
 }
 
 func FuzzPrint(f *testing.F) {
-	pem, err := newCertificate()
-	if err != nil {
-		f.Fatal(err)
-	}
-	leaf, err := leafOf(pem)
-	if err != nil {
-		f.Fatal(err)
-	}
+	_, leaf := madeCertificate(f)
 	f.Add("Added fingerprint " + prints[0](leaf) + " to your list")
 	f.Add("SPKI:SHA2-256:0000")
 	f.Fuzz(func(t *testing.T, words string) {
@@ -274,4 +246,17 @@ func FuzzPrint(f *testing.F) {
 			t.Errorf("found %q in %q", got, words)
 		}
 	})
+}
+
+// madeCertificate is a new certificate, and its leaf.
+func madeCertificate(t testing.TB) (pem string, leaf *x509.Certificate) {
+	t.Helper()
+	pem, err := newCertificate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if leaf, err = leafOf(pem); err != nil {
+		t.Fatal(err)
+	}
+	return pem, leaf
 }
