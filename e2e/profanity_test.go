@@ -23,8 +23,9 @@ func holdProfanity(p *party) {
 	// It finds the gateway and what the gateway has.
 	do("/disco items localhost", `^\S+ -   `+gatewayDomain)
 	do("/disco info "+gatewayDomain, `^\S+ -     IRC gateway irc gateway`)
-	do("/disco items "+gatewayDomain, `^\S+ -   `+networkJID)
 	do("/sub request "+gatewayDomain, `^\S+ - \+\+ `+gatewayDomain+` is online`)
+	// It pings who it knows can be: it has asked when the gateway came online, and this answer is behind that one.
+	do("/disco items "+gatewayDomain, `^\S+ -   `+networkJID)
 	do("/ping "+gatewayDomain, `Ping response from `+gatewayDomain)
 
 	// It runs a command with a form; the answer is said in the first window.

@@ -40,7 +40,7 @@ func killEach(t *testing.T, start func(*testing.T) *traffic) {
 		w.gateway.Kill()
 		w.restart(w.gateway)
 		stop()
-		w.report("restarted")
+		w.report("not running")
 	})
 	t.Run("ircserver", func(t *testing.T) {
 		w := start(t)
