@@ -155,24 +155,29 @@ func TestStrictTransport(t *testing.T) {
 	// It takes that back, and is reached as the user has set it.
 	keeps("nothing", func(p strictPolicy) bool { return p.port == 0 })
 	s.Close("bye")
-	s, h = open(t, newTransport(t, opt), alice)
+	s, _ = open(t, newTransport(t, opt), alice)
 	do(t, s, transports.Join{Ref: 3, Room: roomOf("#test"), Nick: "alice"})
 	p = plain.Accept(t)
 	welcome(p, "")
-	_ = h
 }
 
-// A network that asks for something else again and again does not have the database write each time, and goes on while that hangs.
-func TestStrictTransportFlood(t *testing.T) {
-	t.Parallel()
-	_, secure, set, opt := strictNet(t)
+// strictTLS is strictNet for a user who has TLS set, with his settings to be changed.
+func strictTLS(t *testing.T) (secure *ircd.Script, set *memorySettings, values map[string]string, opt Options) {
+	t.Helper()
+	_, secure, set, opt = strictNet(t)
 	values, err := set.Load(t.Context(), alice, Scope(testNet))
 	if err != nil {
 		t.Fatal(err)
 	}
 	delete(values, SettingPorts)
-	port := strconv.Itoa(int(portOf(t, secure.Addr)))
-	values[SettingTLSPorts] = port
+	values[SettingTLSPorts] = strconv.Itoa(int(portOf(t, secure.Addr)))
+	return secure, set, values, opt
+}
+
+// A network that asks for something else again and again does not have the database write each time, and goes on while that hangs.
+func TestStrictTransportFlood(t *testing.T) {
+	t.Parallel()
+	secure, set, values, opt := strictTLS(t)
 	set.set(values)
 	set.hung = make(chan struct{})
 	tr := newTransport(t, opt)
@@ -201,13 +206,7 @@ func TestStrictTransportFlood(t *testing.T) {
 // Who has his settings deleted while he is connected has none after that.
 func TestStrictTransportForgotten(t *testing.T) {
 	t.Parallel()
-	_, secure, set, opt := strictNet(t)
-	values, err := set.Load(t.Context(), alice, Scope(testNet))
-	if err != nil {
-		t.Fatal(err)
-	}
-	delete(values, SettingPorts)
-	values[SettingTLSPorts] = strconv.Itoa(int(portOf(t, secure.Addr)))
+	secure, set, values, opt := strictTLS(t)
 	values[settingSTS] = strictPolicy{host: "127.0.0.1", port: portOf(t, secure.Addr), until: time.Now().Add(time.Minute)}.String()
 	set.set(values)
 	tr := newTransport(t, opt)
