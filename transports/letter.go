@@ -15,8 +15,9 @@ import (
 // user wrote by the id of its stanza, one that was written to him by an ID which its transport makes of what the network calls it, so that
 // a letter that comes twice is recognised.
 type Letter struct {
-	ID   string
-	With Target // the contact that it comes from or goes to
+	ID string
+	// With is the contact that it comes from or goes to: the zero Target of one that the user wrote to the domain, for all of its Others alike.
+	With Target
 	Nick string // what who wrote it calls himself
 
 	Subject string
@@ -51,10 +52,11 @@ type Attachment struct {
 // RecipientKind says what somebody is to a letter (XEP-0033 §3).
 type RecipientKind uint8
 
-// The kinds of recipients. Hidden ones (bcc) are never told of.
+// The kinds of recipients. Hidden ones are only of letters that the user wrote, and nobody else is told of them.
 const (
 	RecipientTo RecipientKind = iota
 	RecipientCc
+	RecipientBcc
 	RecipientReplyTo // answers go to him in place of who wrote it
 )
 
@@ -64,7 +66,12 @@ type Recipient struct {
 	Who  Target  // as a contact of the transport; the zero Target where he is none
 	User Address // of XMPP; the zero Address where he is none
 	Name string
+	// Delivered says that he has it by another way: he is named, and nothing is sent to him (XEP-0033 §4.4).
+	Delivered bool
 }
+
+// MaxRecipients is how many others a letter may have.
+const MaxRecipients = 50
 
 // Header is one line above a letter.
 type Header struct{ Name, Value string }
@@ -125,7 +132,13 @@ type Gateway interface {
 	Tell(user Address, with Target, said string)
 }
 
-// Postal is a transport whose network stores and forwards. It serves Posts at any time, without a connection.
+// Postal is a transport whose network stores and forwards. It is one network, whose ID is empty, without rooms, and its contacts are always
+// there.
+//
+// Its sessions serve requests at any time, without a connection, and keep nothing that a crash could take: the host opens one for a request and
+// closes it soon after. What is being written down when a session is closed is finished first, and its Done emitted before Close returns. They
+// take Post, Acknowledge, Redact by the IDs of letters, and React, of which Add are all signs that the user has put to a letter by now and Remove
+// is empty.
 type Postal interface {
 	Transport
 	// Returned says that an event that was to be delivered to a user came back: his server refuses it (err, an *Error). It is called in the
