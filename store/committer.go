@@ -18,6 +18,8 @@ type operation struct {
 	fn   func(*Tx) error
 	err  error         // written by the committer before it closes done
 	done chan struct{} // closed after the commit
+
+	committed []func() // what follows the commit, see Tx.OnCommit
 }
 
 // Write runs fn in a transaction and returns nil once the commit is on the disk. Where fn fails or panics nothing of it is
@@ -77,6 +79,11 @@ func (db *DB) commitLoop() {
 			if op.err == nil {
 				op.err = err
 			}
+			if op.err == nil {
+				for _, f := range op.committed {
+					f()
+				}
+			}
 			close(op.done)
 		}
 		clear(batch) // what the callers captured is not held until the next write
@@ -127,7 +134,7 @@ func (db *DB) transact(ctx context.Context, batch []*operation) error {
 	defer func() { _ = sqlTx.Rollback() }()
 	if len(batch) == 1 {
 		// Nobody shares its transaction: where it fails all of it goes. SQLite copies what is changed behind a savepoint.
-		if batch[0].err = db.call(ctx, sqlTx, batch[0].fn); batch[0].err != nil {
+		if batch[0].err = db.call(ctx, sqlTx, batch[0]); batch[0].err != nil {
 			return batch[0].err
 		}
 	} else {
@@ -158,7 +165,7 @@ func (db *DB) apply(ctx context.Context, sqlTx *sql.Tx, op *operation) error {
 	if _, err := sqlTx.ExecContext(ctx, `SAVEPOINT operation`); err != nil {
 		return fmt.Errorf("begin a write: %w", err)
 	}
-	op.err = db.call(ctx, sqlTx, op.fn)
+	op.err = db.call(ctx, sqlTx, op)
 	if op.err != nil {
 		// A full disk or an I/O error may have rolled back everything, and then there is no savepoint to go back to.
 		if _, err := sqlTx.ExecContext(ctx, `ROLLBACK TO SAVEPOINT operation`); err != nil {
@@ -172,7 +179,7 @@ func (db *DB) apply(ctx context.Context, sqlTx *sql.Tx, op *operation) error {
 }
 
 // call calls fn and turns a panic into an error: the committer serves everybody and must live.
-func (db *DB) call(ctx context.Context, sqlTx *sql.Tx, fn func(*Tx) error) (err error) {
+func (db *DB) call(ctx context.Context, sqlTx *sql.Tx, op *operation) (err error) {
 	tx := &Tx{box: db.box, ctx: ctx, sql: sqlTx, hot: db.hot, dialect: db.dialect, now: millis(db.now())}
 	defer func() {
 		tx.sql = nil
@@ -181,8 +188,9 @@ func (db *DB) call(ctx context.Context, sqlTx *sql.Tx, fn func(*Tx) error) (err 
 			err = fmt.Errorf("the write panicked: %v", p)
 		}
 	}()
-	if err := fn(tx); err != nil {
+	if err := op.fn(tx); err != nil {
 		return err
 	}
+	op.committed = tx.committed
 	return tx.err
 }

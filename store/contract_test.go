@@ -45,6 +45,7 @@ var contract = []behaviour{
 	{"a failed statement fails the write", testFailedStatement},
 	{"a panic fails one write", testPanic},
 	{"a transaction ends with its write", testTxOver},
+	{"what follows a commit follows nothing else", testOnCommit},
 	{"writers of many goroutines", testConcurrentWriters},
 	{"ready", testReady},
 }
@@ -500,6 +501,33 @@ func testPanic(t *testing.T, db *DB, _ *testClock) {
 	write(t, db, func(tx *Tx) error { return tx.TouchUser(user(2)) })
 	if got, want := jids(t, db, testDomain), []string{user(2).JID}; !cmp.Equal(got, want) {
 		t.Errorf("users after a panic: got %q, want %q", got, want)
+	}
+}
+
+func testOnCommit(t *testing.T, db *DB, _ *testClock) {
+	called := ""
+	write(t, db, func(tx *Tx) error {
+		tx.OnCommit(func() {
+			if called = "a"; len(jids(t, db, testDomain)) != 1 {
+				called = "before the commit"
+			}
+		})
+		return tx.TouchUser(user(1))
+	})
+	if called != "a" {
+		t.Errorf("after a commit: got %q, want %q", called, "a")
+	}
+	for name, fn := range map[string]func(*Tx) error{
+		"error":     func(*Tx) error { return errors.New("no") },
+		"statement": func(tx *Tx) error { _ = tx.exec(`no SQL`); return nil },
+		"panic":     func(*Tx) error { panic("no") },
+	} {
+		if err := db.Write(t.Context(), func(tx *Tx) error {
+			tx.OnCommit(func() { called += name })
+			return fn(tx)
+		}); err == nil || called != "a" {
+			t.Errorf("%s: got the error %v and the calls %q", name, err, called)
+		}
 	}
 }
 

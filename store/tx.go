@@ -18,8 +18,14 @@ type Tx struct {
 	now     int64 // one time for the whole operation, in Unix milliseconds
 	err     error // the first statement that failed
 
+	committed []func() // see OnCommit
+
 	rooms map[archiveKey]roomEnd // of rooms that this operation looked up or appended to
 }
+
+// OnCommit has f called once what the transaction wrote is committed, before Write returns; never where it is not. All writers wait for f: it
+// only tells somebody that there is something to do.
+func (tx *Tx) OnCommit(f func()) { tx.committed = append(tx.committed, f) }
 
 var errTxOver = errors.New("the transaction was used after its end")
 
