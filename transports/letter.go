@@ -126,8 +126,8 @@ type Gateway interface {
 	Deliver(tx *store.Tx, user Address, e Event) error
 	// Exists reports whether there is such a user on the XMPP side. Its error is an *Error, Offline where nobody can say at the moment.
 	Exists(ctx context.Context, user Address) (bool, error)
-	// Upload puts a file where the owner's clients can get it, and returns the URL. It reads at most f.Size bytes.
-	Upload(ctx context.Context, owner Address, f File, r io.Reader) (url string, err error)
+	// Upload puts a file where everybody who has its URL can get it, and returns that. It reads f.Size bytes, again for another try.
+	Upload(ctx context.Context, owner Address, f File, content io.ReaderAt) (url string, err error)
 	// Tell says something to a user now, from the bot of the domain or in the conversation with a contact; it is lost with a crash.
 	Tell(user Address, with Target, said string)
 }
