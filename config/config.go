@@ -32,7 +32,7 @@ const (
 // names are absolute where the file's own name was. It is not changed afterwards, so any goroutine may read it.
 type Config struct {
 	IRC     []IRC    `toml:"irc" restart:"yes" doc:"A gateway to IRC. Write this table once for each domain that is one."`
-	Mail    []Mail   `toml:"mail" restart:"yes" doc:"A gateway to email. It is checked, but this version has no such gateway yet."`
+	Mail    []Mail   `toml:"mail" restart:"yes" doc:"A gateway to email: mail that comes to addresses of your users is a chat, and what they write to people of the internet is a mail."`
 	Social  []Social `toml:"social" restart:"yes" doc:"A gateway to the social web. It is checked, but this version has no such gateway yet."`
 	Store   Store    `toml:"store" restart:"yes" doc:"Where passerelle keeps its data."`
 	Archive Archive  `toml:"archive" doc:"What was said, kept for users to read later: in rooms what their own sessions heard, and private messages."`
@@ -131,9 +131,6 @@ type Network struct {
 	// Avatar was read from AvatarFile, empty without.
 	Avatar Image `toml:"-" of:"avatar_file"`
 }
-
-// Mail is a gateway to email.
-type Mail struct{ Component }
 
 // Social is a gateway to the social web.
 type Social struct{ Component }
@@ -261,6 +258,9 @@ func (c *Config) complete() {
 	if c.Files.Path == "" {
 		c.Files.Path = filepath.Join(filepath.Dir(c.Store.Path), filesName)
 	}
+	for i := range c.Mail {
+		c.Mail[i].complete()
+	}
 	for i := range c.IRC {
 		for j := range c.IRC[i].Networks {
 			c.IRC[i].Networks[j].complete()
@@ -300,7 +300,9 @@ func (c *Config) Notes() []string {
 	}
 	for i := range c.Mail {
 		notes = append(notes, c.exposure(&c.Mail[i].Component)...)
-		notes = append(notes, c.Mail[i].Domain+": this version has no mail gateway yet, so its table has no effect")
+		if m := &c.Mail[i]; m.Smart == "" && !m.Direct {
+			notes = append(notes, m.Domain+": nobody can send mail, because there is no smarthost")
+		}
 	}
 	for i := range c.Social {
 		notes = append(notes, c.exposure(&c.Social[i].Component)...)

@@ -129,6 +129,7 @@ user_burst = 0
 		{"no domain and no secret", "\n[[irc]]\n\n[[mail]]\n", []string{
 			"2 irc[0].secret: there is no secret", "2 irc[0].domain: there is no domain",
 			"4 mail[0].secret: there is no secret", "4 mail[0].domain: there is no domain",
+			"4 mail[0].listen: no mail can come: there is neither listen nor lmtp", "4 mail[0].addresses: there is no domain of email addresses",
 		}},
 		{"two secrets", valid + "secret_file = \"good\"\n", []string{"4 irc[0].secret_file: there is secret and secret_file"}},
 		{"three secrets", valid + "secret_credential = \"x\"\nsecret_file = \"good\"\n", []string{
@@ -191,9 +192,39 @@ irc = [
 			`9 irc[6].domain: "a b.example" is not a domain`,
 			`10 irc[7].domain: "." is not a domain`,
 		}},
-		{"one domain twice", valid + "[[mail]]\ndomain = \"IRC.example.org.\"\nsecret = \"x\"\n[[social]]\ndomain = \"irc.Example.org\"\nsecret = \"x\"\n", []string{
+		{"a mail gateway", valid + `[[mail]]
+domain = "mail.example.org"
+secret = "x"
+lmtp = "nowhere"
+smarthost = "smtp.example.org"
+direct = true
+smarthost_user = "me"
+trusted = ["mx.example.org"]
+messages_per_day = -1
+max_size = 0
+dkim_selector = "a b"
+subaddress = "++"
+strangers = "bite"
+[[mail.addresses]]
+domain = "exa mple.org"
+[[mail.addresses]]
+domain = "Example.org"
+[[mail.addresses]]
+domain = "example.org"
+[[mail.alias]]
+address = "info@elsewhere.example"
+`, []string{
+			`7 mail[0].lmtp: "nowhere" is not an address`, `8 mail[0].smarthost: "smtp.example.org" is not an address`,
+			"9 mail[0].direct: there is a smarthost too", "10 mail[0].smarthost_user: there is only one of",
+			`11 mail[0].trusted[0]: "mx.example.org"`, "12 mail[0].messages_per_day: it must not be less than 0", "13 mail[0].max_size: it must be from 1 to 100",
+			`14 mail[0].dkim_selector: "a b" cannot stand in the DNS`, `15 mail[0].subaddress: "++" is more than one character`,
+			`16 mail[0].strangers: there is no such value as "bite"`, `18 mail[0].addresses[0].domain: "exa mple.org" is no domain`,
+			"22 mail[0].addresses[2].domain: example.org is there already", "23 mail[0].alias[0].to: nobody gets what comes to it",
+			`24 mail[0].alias[0].address: "info@elsewhere.example" is not in one`,
+		}},
+		{"one domain twice", valid + "[[mail]]\ndomain = \"IRC.example.org.\"\nsecret = \"x\"\nlisten = \"127.0.0.1:25\"\n[[mail.addresses]]\ndomain = \"example.org\"\n[[social]]\ndomain = \"irc.Example.org\"\nsecret = \"x\"\n", []string{
 			"5 mail[0].domain: irc[0] has the domain irc.example.org already",
-			"8 social[0].domain: irc[0] has the domain irc.example.org already",
+			"11 social[0].domain: irc[0] has the domain irc.example.org already",
 		}},
 		{"bad servers", `
 irc = [

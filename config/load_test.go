@@ -160,16 +160,16 @@ func TestUnreadableFix(t *testing.T) {
 func TestNotes(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "passerelle.toml")
-	document := valid + "[[mail]]\ndomain = \"mail.example.org\"\nsecret = \"x\"\n"
+	document := valid + "[[mail]]\ndomain = \"mail.example.org\"\nsecret = \"x\"\nlmtp = \"127.0.0.1:2424\"\n[[mail.addresses]]\ndomain = \"example.org\"\n"
 	for _, test := range []struct {
 		mode os.FileMode
 		want []string
 	}{
-		{0o640, []string{"mail.example.org: this version has no mail gateway yet"}},
+		{0o640, []string{"mail.example.org: nobody can send mail"}},
 		{0o644, []string{
 			"irc.example.org: its secret stands in a file that every user",
 			"mail.example.org: its secret stands in a file that every user",
-			"mail.example.org: this version has no mail gateway yet",
+			"mail.example.org: nobody can send mail",
 		}},
 	} {
 		if err := os.WriteFile(path, []byte(document), 0o600); err != nil {

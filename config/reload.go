@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"reflect"
 	"slices"
+	"strings"
 )
 
 // Change is a setting that is not what it was.
@@ -65,7 +66,8 @@ func (d differ) table(path string, old, now reflect.Value, restart bool) {
 // more or less takes a restart they are the ones there were, in that order.
 func (d differ) tables(above, name string, old, now reflect.Value, restart bool) reflect.Value {
 	if above != "" {
-		name = "irc." + name // the only ones that are in others
+		outer, _, _ := strings.Cut(strings.TrimPrefix(above, "[["), "]]")
+		name = outer + "." + name
 	}
 	find := func(in reflect.Value, key string) (reflect.Value, bool) {
 		for i := range in.Len() {
@@ -113,6 +115,8 @@ type keyed interface{ key() string }
 var (
 	_ keyed = (*Component)(nil)
 	_ keyed = (*Network)(nil)
+	_ keyed = (*MailDomain)(nil)
+	_ keyed = (*MailAlias)(nil)
 )
 
 func (c *Component) key() string { return c.Domain }

@@ -46,6 +46,7 @@ func (r resolver) config(c *Config) {
 	}
 	for i := range c.Mail {
 		r.component(element("mail", i), &c.Mail[i].Component)
+		r.mail(element("mail", i), &c.Mail[i])
 	}
 	for i := range c.Social {
 		r.component(element("social", i), &c.Social[i].Component)
@@ -59,23 +60,28 @@ func (r resolver) web(c *Web) {
 	if c.CertFile == "" || c.KeyFile == "" || !r.ok("web.cert_file") || !r.ok("web.key_file") {
 		return // One without the other is a fault, see validator.web.
 	}
-	cert, _, err := readFile(c.CertFile, maxCAFile)
+	r.pair("web", c.CertFile, c.KeyFile)
+}
+
+// pair checks the certificate of the table at, and its key.
+func (r resolver) pair(at, certFile, keyFile string) {
+	cert, _, err := readFile(certFile, maxCAFile)
 	if err != nil {
-		r.add("web.cert_file", fmt.Sprintf("%q cannot be read: %s", c.CertFile, reason(err)), "name a certificate in PEM that the user that passerelle runs as can read")
+		r.add(child(at, "cert_file"), fmt.Sprintf("%q cannot be read: %s", certFile, reason(err)), "name a certificate in PEM that the user that passerelle runs as can read")
 		return
 	}
-	key, mode, err := readFile(c.KeyFile, maxCAFile)
+	key, mode, err := readFile(keyFile, maxCAFile)
 	if err != nil {
-		r.add("web.key_file", fmt.Sprintf("%q cannot be read: %s", c.KeyFile, reason(err)), "name a key in PEM that the user that passerelle runs as can read")
+		r.add(child(at, "key_file"), fmt.Sprintf("%q cannot be read: %s", keyFile, reason(err)), "name a key in PEM that the user that passerelle runs as can read")
 		return
 	}
 	// Unlike with secrets, a group may read it: the tools that fetch certificates give keys to one.
 	if mode.Perm()&0o007 != 0 {
-		r.add("web.key_file", fmt.Sprintf("%q is open to everybody (mode %04o)", c.KeyFile, mode.Perm()), fmt.Sprintf("chmod o= %q", c.KeyFile))
+		r.add(child(at, "key_file"), fmt.Sprintf("%q is open to everybody (mode %04o)", keyFile, mode.Perm()), fmt.Sprintf("chmod o= %q", keyFile))
 	}
 	if _, err := tls.X509KeyPair(cert, key); err != nil {
 		// The text of package tls names what is wrong and shows nothing of the key.
-		r.add("web.cert_file", fmt.Sprintf("%q and %q do not work together: %s", c.CertFile, c.KeyFile, strings.TrimPrefix(err.Error(), "tls: ")),
+		r.add(child(at, "cert_file"), fmt.Sprintf("%q and %q do not work together: %s", certFile, keyFile, strings.TrimPrefix(err.Error(), "tls: ")),
 			"name a certificate and its own key, both in PEM")
 	}
 }

@@ -29,6 +29,7 @@ func (v validator) config(c *Config) {
 	}
 	for i := range c.Mail {
 		v.component(element("mail", i), &c.Mail[i].Component, domains)
+		v.mail(element("mail", i), &c.Mail[i])
 	}
 	for i := range c.Social {
 		v.component(element("social", i), &c.Social[i].Component, domains)
