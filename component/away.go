@@ -55,6 +55,9 @@ func (u *user) tellAway() {
 		return
 	}
 	u.moved = false
+	if u.sharesDisplayed() {
+		u.lookDisplayed()
+	}
 	away := u.findAway()
 	for _, n := range u.networks {
 		if n.away == away {

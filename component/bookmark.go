@@ -11,11 +11,8 @@ import (
 
 // Bookmarks are what makes a room appear in all clients of a user (XEP-0402). They are his, so they take his server's leave.
 
-// Namespaces of bookmarks.
-const (
-	nsBookmarks      = "urn:xmpp:bookmarks:1" // the name of the node as well
-	nsPublishOptions = nsPubSub + "#publish-options"
-)
+// nsBookmarks is the namespace of bookmarks, and the name of their node.
+const nsBookmarks = "urn:xmpp:bookmarks:1"
 
 // mark is a bookmark as it is before we change it.
 type mark struct {
@@ -38,29 +35,13 @@ func (g *Gateway) bookmark(ctx context.Context, user transports.Address, room tr
 		return nil
 	}
 	m.key = cmp.Or(key, m.key)
-	return g.askAs(ctx, "set", user, func(b *stanza.Builder) {
-		b.Start("publish").Attr("node", nsBookmarks).Start("item").JID("id", jid)
+	return g.publishAs(ctx, user, nsBookmarks, jid, func(b *stanza.Builder) {
 		b.StartNS("conference", nsBookmarks).Attr("name", m.name).Attr("autojoin", "true")
 		if m.key != "" {
 			b.Start("password").Text(m.key).End()
 		}
-		b.Raw(m.rest).End().End().End()
-		b.Start("publish-options").StartNS("x", nsForm).Attr("type", "submit") // XEP-0402: where the node is not there yet
-		for _, f := range [...]struct{ name, value string }{
-			{"FORM_TYPE", nsPublishOptions},
-			{"pubsub#persist_items", "true"},
-			{"pubsub#max_items", "max"},
-			{"pubsub#send_last_published_item", "never"},
-			{"pubsub#access_model", "whitelist"},
-		} {
-			b.Start("field").Attr("var", f.name)
-			if f.name == "FORM_TYPE" {
-				b.Attr("type", "hidden")
-			}
-			b.Start("value").Text(f.value).End().End()
-		}
-		b.End().End()
-	}, nil)
+		b.Raw(m.rest).End()
+	})
 }
 
 // bookmarked looks at a bookmark.
@@ -99,34 +80,4 @@ func (g *Gateway) unbookmark(ctx context.Context, user transports.Address, room 
 		return nil
 	}
 	return err
-}
-
-// askAs asks what a user has published in his name, by his server's leave (XEP-0356, IQ permission). Read takes the answer as in ask.
-func (g *Gateway) askAs(ctx context.Context, typ string, user transports.Address, pubsub func(*stanza.Builder), read func(*stanza.Element)) error {
-	if !g.grants.of(user.Domain).bookmark {
-		return errNotGranted
-	}
-	inside := make(chan error, 1)
-	err := g.ask(ctx, typ, g.domain, user.Bare(), rosterWait, func(b *stanza.Builder) {
-		b.StartNS("privileged_iq", nsPrivilege2)
-		b.StartNS("iq", nsClient).Attr("type", typ).JID("from", user.Bare()).JID("to", user.Bare()).Attr("id", newID())
-		b.StartNS("pubsub", nsPubSub)
-		pubsub(b)
-		b.End().End().End()
-	}, func(answer *stanza.Element) {
-		iq := answer.Child(nsPrivilege2, "privilege").Child(nsForward, "forwarded").Child(nsClient, "iq")
-		switch {
-		case iq.AttrIs("type", "error"):
-			inside <- readIQError(iq)
-		case read != nil:
-			read(iq.Child(nsPubSub, "pubsub"))
-			inside <- nil
-		default:
-			inside <- nil
-		}
-	})
-	if err != nil {
-		return err
-	}
-	return <-inside
 }

@@ -24,6 +24,8 @@ func (u *user) stanza(in *inbound) {
 	case typ == "error":
 		u.bounced(in, e)
 		return
+	case u.wasSaidAs(in):
+		return
 	case u.stopped:
 		u.refuse(in, transports.NewError(transports.Busy, stoppingText, nil))
 		return

@@ -32,9 +32,13 @@ func (n *network) keepSent(to transports.Target, m *stanza.Element) *store.Priva
 	}
 }
 
-// keepHeard keeps what somebody said to the user alone, under the id that it is shown with. It reports whether it is kept.
+// keepHeard keeps what somebody said to the user alone, or he with another client of his, under the id that it is shown with. It reports
+// whether it is kept.
 func (n *network) keepHeard(e transports.Message, id string, content func(*stanza.Builder, markup.Show)) bool {
-	contact := n.contactAddress(e.From.Nick)
+	contact, own := n.contactAddress(e.From.Nick), e.To != transports.Target{}
+	if own {
+		contact = n.u.g.address(e.To)
+	}
 	if n.u.g.archive == nil || e.Services || !n.u.keeps(contact) {
 		return false
 	}
@@ -46,10 +50,10 @@ func (n *network) keepHeard(e transports.Message, id string, content func(*stanz
 		return false
 	}
 	return n.u.g.archive.offerPrivate(&store.PrivateLine{
-		Owner: n.u.g.userID(n.u.jid), With: contact.Local, ID: id, Time: at, NetworkID: e.ID, Stanza: n.u.g.archive.render(func(b *stanza.Builder) {
+		Owner: n.u.g.userID(n.u.jid), With: contact.Local, Outgoing: own, ID: id, Time: at, NetworkID: e.ID, Stanza: n.u.g.archive.render(func(b *stanza.Builder) {
 			b.Start("message").Attr("id", id).Attr("type", "chat")
 			content(b, markup.ShowXHTML)
-			if now().Sub(at) > muc.FarPast {
+			if !own && now().Sub(at) > muc.FarPast {
 				muc.Delay(b, contact, at)
 			}
 			b.End()

@@ -43,6 +43,8 @@ type network struct {
 	itself  details
 	// talk is the end of the private conversations, for messages that refer to others.
 	talk []talkLine
+	// readTo are the private messages up to which the user's clients were told that he has read, by Target.ID.
+	readTo map[string]string
 	// buried are stanza ids of private messages that were taken back of late, of which the archive may not know yet.
 	buried []string
 }
@@ -267,7 +269,7 @@ func (u *user) event(ev networkEvent) {
 	case transports.Missed:
 		n.missed(e)
 	case transports.Read:
-		n.toRoom(e.In, e)
+		n.read(e)
 	case transports.Joined:
 		n.toRoom(e.Room, e)
 	case transports.Parted:

@@ -174,8 +174,12 @@ func (n *network) privateMessage(e transports.Message, late bool) {
 		}
 		return // one's own words to a person are not reflected
 	}
-	if e.From == nil || e.To != (transports.Target{}) {
-		return // nor are those that the network echoes though they were not written here
+	if e.From == nil {
+		return
+	}
+	if e.To != (transports.Target{}) {
+		n.saidElsewhere(e)
+		return
 	}
 	body := muc.Prefix(&e) + e.Body
 	from, room := n.partner(e.From.Nick)
@@ -212,6 +216,40 @@ func (n *network) privateMessage(e transports.Message, late bool) {
 		if late || !e.Time.IsZero() && now().Sub(e.Time) > muc.FarPast { // a bouncer plays back what it kept
 			muc.Delay(b, from.Bare(), e.Time)
 		}
+	})
+}
+
+// saidElsewhere takes what the user said to somebody with another client of his on the network. It is kept, and where his server lets the
+// gateway, his clients see it as if one of them had said it.
+func (n *network) saidElsewhere(e transports.Message) {
+	u, contact := n.u, n.u.g.address(e.To)
+	if e.Services || e.To.Kind != transports.TargetContact || u.blocks(contact) {
+		return
+	}
+	id := newID()
+	content := func(b *stanza.Builder, show markup.Show) { markup.Append(b, muc.Prefix(&e), e.Body, e.Spans, show) }
+	l := talkLine{id: id, with: contact.Local, Quoted: downgrade.Quoted{Body: muc.Prefix(&e) + e.Body, Own: true}}
+	if e.ID != "" {
+		l.netIDs = []string{e.ID}
+	}
+	if n.keepHeard(e, id, content) {
+		l.kept = id
+	}
+	n.remember(l)
+	if !u.saysAs() {
+		return
+	}
+	nick := e.To.ID
+	if p := n.person(nick); p != nil {
+		nick = p.Nick
+	}
+	to, room := n.partner(nick)
+	u.sayAs(to, id, func(b *stanza.Builder) {
+		content(b, u.formatting(e.To).Show)
+		if room != nil {
+			b.StartNS("x", muc.NSUser).End() // XEP-0045 §7.5
+		}
+		b.StartNS("store", nsHints).End()
 	})
 }
 

@@ -24,9 +24,10 @@ const maxGrants = 64
 // grant is what a server lets the gateway do for its users (XEP-0356 §4). What it says concerns its own users alone, so it need not be
 // trusted.
 type grant struct {
-	look     bool // at contact lists
-	change   bool
-	bookmark bool // to read and write what users have published, of which bookmarks are a part
+	look    bool // at contact lists
+	change  bool
+	publish bool   // to read and write what users have published, such as bookmarks
+	speak   string // to send messages in the name of users: the namespace in which that is said, empty where it is not granted
 }
 
 // grants are those of the servers, by domain. Safe to call from any goroutine.
@@ -53,7 +54,13 @@ func (g *grants) take(from transports.Address, m *stanza.Element) bool {
 	}
 	var got grant
 	got.read(p, 0)
-	got.bookmark = got.bookmark && p.Space == nsPrivilege2 // before, there were no requests in the name of users
+	got.publish = got.publish && p.Space == nsPrivilege2 // before, there were no requests in the name of users
+	if got.speak != "" {
+		got.speak = nsPrivilege1
+		if p.Space == nsPrivilege2 {
+			got.speak = nsPrivilege2
+		}
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.m == nil {
@@ -72,8 +79,11 @@ func (g *grant) read(e *stanza.Element, depth int) {
 			g.change = both || c.AttrIs("type", "set")
 			g.look = both || c.AttrIs("type", "get")
 		}
+		if c.Name == "perm" && c.AttrIs("access", "message") && c.AttrIs("type", "outgoing") { // XEP-0356 §4.3
+			g.speak = c.Space
+		}
 		if c.Name == "namespace" && c.AttrIs("ns", nsPubSub) && c.AttrIs("type", "both") { // XEP-0356, IQ permission
-			g.bookmark = true
+			g.publish = true
 		}
 		if depth < 4 {
 			g.read(c, depth+1)

@@ -78,7 +78,9 @@ type user struct {
 	findAt        time.Time // not to be looked for before
 	joins         quota     // of rooms
 	enquiries     quota     // of people's clients
-	out           *muc.Out  // from outPool while the goroutine runs
+	saidAs        []string  // ids of messages in his name that have not come back, see inname.go
+	displayed     displayed
+	out           *muc.Out // from outPool while the goroutine runs
 	ctx           context.Context
 }
 

@@ -17,9 +17,11 @@ Component "irc.example.org"
 
 -- With mod_privilege (Debian: prosody-modules) whoever registers has the gateway in their contact list without being asked, and a room
 -- that somebody asks the bot for is in their bookmarks, so that it appears in all their clients; without, they get an invitation and a
--- link. Add to the VirtualHost:
+-- link. What they read and write with IRC clients of their own, at a bouncer, is read and written for their XMPP clients. Add to the
+-- VirtualHost:
 --   modules_enabled = { "privilege" }  -- or to the list that is there
---   privileged_entities = { ["irc.example.org"] = { roster = "both", iq = { ["http://jabber.org/protocol/pubsub"] = "both" } } }
+--   privileged_entities = { ["irc.example.org"] = { roster = "both", message = "outgoing",
+--       iq = { ["http://jabber.org/protocol/pubsub"] = "both" } } }
 -- and to the component above:
 --   modules_enabled = { "privilege" }
 

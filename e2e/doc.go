@@ -37,7 +37,7 @@
 //
 //	irc bob                 an IRC client with that nick connects; its name here is irc bob
 //	irc bob > JOIN #go      it sends a line
-//	irc bob < pattern       the next line that it gets, numeric replies aside, is so; msgid={name} in it captures the id of the message
+//	irc bob < pattern       the next line that it gets, numeric replies aside, is so; msgid={name} or time={name} in it captures that tag
 //	irc bob <* pattern      so is one of those that it gets, numeric replies among them
 //	irc bob <! pattern      no such line has come by the time the server has answered a ping of his
 //	irc bob <~ pattern      so is one of those, some time: until then its last line is sent again

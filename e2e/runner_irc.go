@@ -125,15 +125,17 @@ func matchLine(pattern, line string, vars xmpptest.Vars) bool {
 
 // namedID is where a pattern names the id of a message, messageID where a line has it.
 var (
-	namedID   = regexp.MustCompile(`msgid=\{([a-z]+)\}`)
-	messageID = regexp.MustCompile(`^@(?:[^ ]*;)?msgid=([^ ;]+)`)
+	namedTag = regexp.MustCompile(`(msgid|time)=\{([a-z]+)\}`)
+	taggedAs = map[string]*regexp.Regexp{
+		"msgid": regexp.MustCompile(`^@(?:[^ ]*;)?msgid=([^ ;]+)`), "time": regexp.MustCompile(`^@(?:[^ ]*;)?time=([^ ;]+)`),
+	}
 )
 
 // expect waits for a line like pattern: the next one that is no numeric reply, or with skip one of the next.
 func (a *ircActor) expect(ctx context.Context, pattern string, vars xmpptest.Vars, skip bool) error {
-	name := ""
-	if m := namedID.FindStringSubmatch(pattern); m != nil {
-		name, pattern = m[1], strings.Replace(pattern, m[0], "msgid=*", 1)
+	tag, name := "", ""
+	if m := namedTag.FindStringSubmatch(pattern); m != nil {
+		tag, name, pattern = m[1], m[2], strings.Replace(pattern, m[0], m[1]+"=*", 1)
 	}
 	for {
 		line, err := a.next(ctx)
@@ -141,8 +143,10 @@ func (a *ircActor) expect(ctx context.Context, pattern string, vars xmpptest.Var
 			return fmt.Errorf("%w\n%s", err, report(fmt.Sprintf("%q", pattern), a.came))
 		}
 		if matchLine(pattern, line, vars) {
-			if m := messageID.FindStringSubmatch(line); m != nil && name != "" {
-				vars[name] = m[1]
+			if name != "" {
+				if m := taggedAs[tag].FindStringSubmatch(line); m != nil {
+					vars[name] = m[1]
+				}
 			}
 			return nil
 		}

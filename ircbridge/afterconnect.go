@@ -91,9 +91,22 @@ func afterConnect(set map[string]string) []string {
 func (s *session) sayAfterConnect(c *conn) {
 	for _, line := range c.after {
 		c.enqueue(outLine{text: line})
+		if e := girc.ParseEvent(line); e != nil && (e.Command == girc.PRIVMSG || e.Command == girc.NOTICE) && len(e.Params) > 0 {
+			c.told = append(c.told, lowerASCII(e.Params[0]))
+		}
 	}
 	c.after = nil
 	s.startWriter(c)
+}
+
+// toldAfterConnect reports whether something was said to somebody after connecting: mostly it is a program that lets one in for a password.
+// What the network echoes of that is shown nowhere.
+func (c *conn) toldAfterConnect(to transports.Target) bool {
+	name, _, _ := strings.Cut(to.ID, "@")
+	return slices.ContainsFunc(c.told, func(told string) bool {
+		told, _, _ = strings.Cut(told, "@")
+		return to.Kind == transports.TargetContact && c.isup.casemap.equal(told, name)
+	})
 }
 
 // afterConnectSetting is the setting of them. All is sealed, and what is no password is shown.

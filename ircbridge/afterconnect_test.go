@@ -88,3 +88,24 @@ func TestAfterConnect(t *testing.T) {
 		}
 	}
 }
+
+// TestToldAfterConnect: what the network echoes of them is known to be among them, and what another client of the user says is not.
+func TestToldAfterConnect(t *testing.T) {
+	t.Parallel()
+	server := ircd.NewScript(t, nil)
+	settings := &memorySettings{}
+	settings.set(map[string]string{SettingAfterConnect: "PRIVMSG Q@CServe.irc.test :AUTH alice sesame"})
+	s, h := open(t, newTransport(t, Options{Networks: plainNet(server.Addr), Settings: settings}), alice)
+	do(t, s, transports.Join{Ref: 1, Room: roomOf("#test"), Nick: "alice"})
+	p := server.Accept(t)
+	p.Expect(t, "USER ")
+	p.Send(t, ":irc.test CAP * LS :echo-message", ":irc.test CAP * ACK :echo-message", ":irc.test 001 alice :hi", ":irc.test 422 alice :none")
+	p.Expect(t, "PRIVMSG Q@CServe")
+	p.Send(t, ":alice!a@h PRIVMSG q :AUTH alice sesame", ":alice!a@h PRIVMSG bob :from the train")
+	if m := await[transports.Message](t, h); m.To.ID != "q" || !m.Services {
+		t.Errorf("got %s", describe(m))
+	}
+	if m := await[transports.Message](t, h); m.To.ID != "bob" || m.Services {
+		t.Errorf("got %s", describe(m))
+	}
+}

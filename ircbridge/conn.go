@@ -40,6 +40,7 @@ type conn struct {
 	login      *login // nil where the user has none
 	capsEnded  bool
 	after      []string // lines of the user's own that are sent once the greeting is over
+	told       []string // whom they said something
 	registered bool     // 001 came
 	ready      bool     // the greeting is over
 	greeting   []byte

@@ -110,6 +110,8 @@ func (s *session) event(c *conn, e *girc.Event) {
 		if m, ok := event.(transports.Message); ok && self {
 			if m = c.echoed(m, label); m.Ref == 0 && c.isup.casemap.equal(m.To.ID, s.nick) {
 				m.To = transports.Target{} // from the user to himself: this copy is the one that he receives
+			} else if m.Ref == 0 && c.toldAfterConnect(m.To) {
+				m.Services = true
 			}
 			event = m
 		}

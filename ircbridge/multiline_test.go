@@ -140,9 +140,13 @@ func TestReadMarker(t *testing.T) {
 		":irc.test MARKREAD #other timestamp=2024-05-06T07:08:09.123Z", ":irc.test MARKREAD #test timestamp=2999-05-06T07:08:09.123Z",
 		":irc.test FAIL MARKREAD INTERNAL_ERROR #test :No", ":irc.test MARKREAD #test timestamp=2024-05-06T08:00:00.000Z",
 		":irc.test MARKREAD Carol timestamp=2024-05-06T08:00:00.000Z")
+	p.Send(t, ":irc.test MARKREAD Carol *", ":irc.test MARKREAD Dave *")
 	for _, want := range []transports.Target{roomOf("#test"), contact("carol")} {
 		if e, ok := h.next(t).(transports.Read); !ok || e.In != want || !e.Time.Equal(at.Truncate(time.Hour).Add(time.Hour)) {
 			t.Errorf("got %+v, want that %s is read", e, want.ID)
 		}
+	}
+	if e, ok := h.next(t).(transports.Read); !ok || e.In != contact("dave") || !e.Time.IsZero() { // and of Carol more is known
+		t.Errorf("got %+v, want that nothing of Dave is read", e)
 	}
 }

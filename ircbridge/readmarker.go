@@ -83,7 +83,8 @@ func (s *session) readUpTo(c *conn, e *girc.Event) {
 	}
 	value, ok := strings.CutPrefix(e.Params[1], "timestamp=")
 	at, err := time.Parse(time.RFC3339, value)
-	if !ok || err != nil || at.After(time.Now().Add(pastSkew)) { // "*" is for never
+	never := e.Params[1] == "*"
+	if !never && (!ok || err != nil || at.After(time.Now().Add(pastSkew))) {
 		return
 	}
 	in := transports.Target{Kind: transports.TargetContact, Network: s.net.ID, ID: lowerASCII(e.Params[0])}
@@ -92,7 +93,12 @@ func (s *session) readUpTo(c *conn, e *girc.Event) {
 	} else if c.isup.isChannel(e.Params[0]) || !validContact(e.Params[0]) {
 		return
 	}
-	if c.mark(e.Params[0], at, false) { // else it is what we have told
+	switch {
+	case never:
+		if _, known := c.marks[c.isup.casemap.fold(e.Params[0])]; !known {
+			s.postIn(in, transports.Read{In: in})
+		}
+	case c.mark(e.Params[0], at, false): // else it is what we have told
 		s.postIn(in, transports.Read{In: in, Time: at.UTC()})
 	}
 }

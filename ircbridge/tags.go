@@ -165,6 +165,7 @@ func (c *conn) features() transports.Features {
 		Reacts:   reply && c.passed(tagReactDraft, tagReact) != "",
 		Unreacts: reply && c.passed(tagUnreactDraft, tagUnreact) != "",
 		Redacts:  c.can(capRedaction) && c.can(capTags),
+		Marks:    c.can(capReadMarker),
 	}
 }
 

@@ -26,7 +26,8 @@ type Message struct {
 	Unplaced bool
 	// ReplyTo is the ID of the message that it answers, where it answers one.
 	ReplyTo string
-	// Services says that it went to services of the network or came from them: passwords are said there, so nothing of it is kept.
+	// Services says that it went to services of the network or came from them, or was among what is said after connecting: passwords are said
+	// there, so nothing of it is kept.
 	Services bool
 }
 
@@ -113,8 +114,8 @@ type Missed struct {
 
 // Read says up to when the user has read a conversation, with another client of his on the network.
 type Read struct {
-	In   Target // a room or a contact
-	Time time.Time
+	In   Target    // a room or a contact
+	Time time.Time // zero where he has read nothing of it there
 }
 
 // Joined says that somebody else entered a room that the user is in.

@@ -41,6 +41,8 @@ type Features struct {
 	LineBytes int // of text that go into one line; where it is 0, a message is not cut into lines
 	// What it carries beside text. Where it carries no reaction or no reply, that is said in words.
 	Types, Reacts, Unreacts, Replies, Redacts bool
+	// Marks says that how far one has read is between one's clients there.
+	Marks bool
 }
 
 // Lines is about how many lines a body takes: a bridge cuts between words and may need a few more.

@@ -202,7 +202,7 @@ func List() []Extension {
 			Scenarios: []string{"bots", "hats"},
 		},
 		{
-			Number: 333, Version: "0.4.1", Status: Partial, Note: "The network has none: in rooms the user's own clients see what he read elsewhere.",
+			Number: 333, Version: "0.4.1", Status: Partial, Note: "The network has none: the user's own clients see what he read elsewhere, in private conversations where his server grants messages in his name (XEP-0356).",
 			Scenarios: []string{"states"},
 		},
 		{
@@ -211,7 +211,7 @@ func List() []Extension {
 			Scenarios: []string{"message-changes", "archive-contact"},
 		},
 		{
-			Number: 356, Version: "0.4.1", Status: Partial, Note: "Contact lists are seen and changed where the server grants it, in the namespaces of versions 1 and 2, and bookmarks in the latter.",
+			Number: 356, Version: "0.4.1", Status: Partial, Note: "Contact lists are seen and changed, and messages sent in the name of users, where the server grants it, in the namespaces of versions 1 and 2; bookmarks and what was displayed in the latter.",
 			Scenarios: []string{"register"},
 		},
 		{
@@ -285,6 +285,10 @@ func List() []Extension {
 		{
 			Number: 486, Version: "0.1.0", Status: Partial, Note: "A room shows its network's picture, which its operators cannot change.",
 			Scenarios: []string{"avatars"},
+		},
+		{
+			Number: 490, Version: "0.1.0", Status: Partial, Note: "Of rooms, where the server lets the gateway read and write it (XEP-0356), on networks that share what is read.",
+			Scenarios: []string{"read-marker"},
 		},
 	}
 }

@@ -104,7 +104,7 @@ func TestScenariosShowWhatIsListed(t *testing.T) {
 func scenarios(t *testing.T) map[string][]int {
 	t.Helper()
 	var files []string
-	for _, dir := range []string{"modern", "scenarios", "tags"} {
+	for _, dir := range []string{"history", "modern", "scenarios", "tags"} {
 		some, err := filepath.Glob("../../e2e/" + dir + "/*.txtar")
 		if err != nil {
 			t.Fatal(err)

@@ -135,6 +135,8 @@ func (s *Server) registeredCommand(c *client, name string, params []string) {
 		s.invite(c, params[0], params[1])
 	case "CHATHISTORY":
 		s.chathistory(c, params)
+	case "TWIN":
+		s.becomeTwin(c, first(params))
 	case "MARKREAD":
 		s.markRead(c, params)
 	case "BATCH":
@@ -332,7 +334,7 @@ func (s *Server) message(c *client, name, to, text string) {
 // say delivers a message on a server that keeps what is said, or knows messages of several lines.
 func (s *Server) say(c *client, m *spoken) {
 	to := m.to
-	m.buf = conversation(c.nick, to)
+	m.buf = conversation(c.person().nick, to)
 	if ch := s.channels[fold(to)]; ch != nil {
 		if modes, in := ch.members[c]; !in && ch.has('n') || ch.has('m') && modes == "" {
 			c.numeric("404", ch.name+" :Cannot send to channel")
@@ -343,10 +345,23 @@ func (s *Server) say(c *client, m *spoken) {
 			if member != c {
 				member.relay(m, "", "")
 			}
+			for _, other := range member.twins() {
+				if other != c && other.twin != nil {
+					other.relay(m, "", "")
+				}
+			}
 		}
 	} else if p := s.nicks[fold(to)]; p != nil {
 		s.keep(c, m)
 		p.relay(m, "", "")
+		for _, other := range p.twins() {
+			other.relay(m, "", "")
+		}
+		for _, other := range c.twins() {
+			if other.caps["echo-message"] {
+				other.relay(m, "", "")
+			}
+		}
 		if p.away != "" && m.verb == "PRIVMSG" {
 			c.numeric("301", p.nick+" :"+p.away)
 		}

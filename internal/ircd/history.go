@@ -358,7 +358,7 @@ func (c *client) reader() string {
 	if c.account != "" {
 		return c.account
 	}
-	return fold(c.nick)
+	return fold(c.person().nick)
 }
 
 func (c *client) tellRead(target string) {

@@ -76,6 +76,7 @@ type client struct {
 	mechanism        string // that he logged in by
 	away             string // what he said of it; empty while he is there
 	monitors         map[string]bool
+	twin             *client // of which it is another client, see twin.go
 }
 
 // channel is a channel, its ranks as mode letters by member.
@@ -350,7 +351,12 @@ func (c *client) numeric(code, params string) {
 	c.reply(":" + c.s.opt.Name + " " + code + " " + c.nick + " " + params)
 }
 
-func (c *client) mask() string { return c.nick + "!~" + c.user + "@host.test" }
+func (c *client) mask() string {
+	if c.twin != nil {
+		return c.twin.mask()
+	}
+	return c.nick + "!~" + c.user + "@host.test"
+}
 
 // remove takes a client off the server and tells those who shared a channel with him.
 func (s *Server) remove(c *client, reason string) {
