@@ -56,6 +56,8 @@ type DB struct {
 	hot     map[string]*sql.Stmt // of write, see prepared.go
 	reads   reads                // of read
 	marks   *marks               // of the committer, see settle.go
+	// lastOutgoing is the committer's.
+	lastOutgoing OutgoingNumber
 
 	life                 context.Context // ends when a server has had its time at the end
 	die                  context.CancelCauseFunc
@@ -125,6 +127,9 @@ func Open(ctx context.Context, opts Options) (*DB, error) {
 	}
 	if err == nil {
 		err = db.prepareHot(ctx)
+	}
+	if err == nil {
+		db.lastOutgoing, err = db.LastOutgoing(ctx)
 	}
 	if err != nil {
 		err = errors.Join(fmt.Errorf("open the database %s: %w", opts.name(), err), pool.close())

@@ -18,7 +18,8 @@ type Tx struct {
 	now     int64 // one time for the whole operation, in Unix milliseconds
 	err     error // the first statement that failed
 
-	committed []func() // see OnCommit
+	committed    []func()        // see OnCommit
+	lastOutgoing *OutgoingNumber // of the database; an operation that fails may leave a gap
 
 	rooms map[archiveKey]roomEnd // of rooms that this operation looked up or appended to
 }

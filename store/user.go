@@ -60,6 +60,9 @@ func (tx *Tx) RemoveUser(id UserID) error {
 	if err := tx.exec(`DELETE FROM links WHERE domain = $1 AND jid = $2`, id.Domain, id.JID); err != nil {
 		return fmt.Errorf("remove a user: %w", err)
 	}
+	if err := tx.exec(`DELETE FROM outbox WHERE domain = $1 AND jid = $2`, id.Domain, id.JID); err != nil {
+		return fmt.Errorf("remove a user: %w", err)
+	}
 	if err := tx.exec(`DELETE FROM users WHERE domain = $1 AND jid = $2`, id.Domain, id.JID); err != nil {
 		return fmt.Errorf("remove a user: %w", err)
 	}

@@ -160,6 +160,8 @@ func TestExportHasEveryTable(t *testing.T) {
 			mark = `"idle_gone"`
 		case "denied":
 			mark = `"denied_since"`
+		case "outbox": // it holds what is on its way to him for some seconds
+			continue
 		case "links": // they work for minutes, and only their hashes are there
 			continue
 		}
