@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"passerelle/internal/ircd"
 	"passerelle/transports"
@@ -98,4 +99,34 @@ func TestNetworkDescribesItself(t *testing.T) {
 			t.Errorf("got %+v, want %+v", d, want)
 		}
 	}
+}
+
+// FuzzMetadata has a network say what it likes of people, channels and itself: what comes up is short, of somebody, and where it is to be a link,
+// one.
+func FuzzMetadata(f *testing.F) {
+	f.Add(":bob!b@h METADATA bob avatar * :https://example.org/{size}.png\n:irc.test METADATA #test homepage * :http://a\n:irc.test METADATA * status * :x")
+	f.Add(":irc.test 761 alice bob display-name * :\x02B\x1d\x0304ob\n:irc.test 761 alice #test pronouns\n:irc.test 761\n:irc.test 766 alice bob avatar :no")
+	f.Add(":irc.test 774 alice #test 4\n:irc.test 774 alice #test -1\n:irc.test 774 alice #test 99999999999999999999\nMETADATA\nFAIL METADATA SYNC_LATER #test 5 :x")
+	f.Add(":irc.test 005 alice NETWORK=a\\x20b draft/ICON=https://a/{size}{size} :are supported\n:x METADATA \xff status * :\xc3\nMETADATA a@b avatar * :https://[::1")
+	f.Fuzz(func(t *testing.T, lines string) {
+		s, c := online(t)
+		c.caps.on |= 1 << capMetadata
+		for line := range strings.SplitSeq(lines, "\n") {
+			s.handle(c, line)
+		}
+		s.describeNetwork(c)
+		for _, e := range s.out {
+			d, ok := e.(transports.Described)
+			if !ok {
+				continue
+			}
+			link := d.What == transports.DetailPicture || d.What == transports.DetailHomepage
+			if d.Of.Kind != transports.TargetNetwork && (d.Of.ID == "" || len(d.Value) > maxDetail) || strings.ContainsFunc(d.Value, unicode.IsControl) || link && d.Value != "" && !isLink(d.Value) {
+				t.Errorf("got %+v", d)
+			}
+		}
+		if r := s.rooms; len(r) > 0 && (r[0].syncs > maxSyncs || time.Until(r[0].syncAt) > maxSyncDelay) {
+			t.Errorf("it is asked again %d times, and in %s", r[0].syncs, time.Until(r[0].syncAt))
+		}
+	})
 }
