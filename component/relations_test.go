@@ -216,12 +216,13 @@ func TestManyContactsAtStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := newWorld(t, func(o *Options) { o.Store = db })
+	w := newWorld(t, nil)
 	var clients []*person
 	for i := range users {
 		clients = append(clients, w.client(fmt.Sprintf("u%d@localhost/x", i)))
 	}
-	w.connected()
+	w.stop() // it begins anew once they are there
+	w.start(w.options(func(o *Options) { o.Store = db }))
 	for _, c := range clients {
 		seen := map[string]bool{}
 		for len(seen) < each {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"passerelle/transports"
 )
@@ -265,6 +266,13 @@ func TestOccupantsAskedWithoutEnd(t *testing.T) {
 	s.emit(t, e)
 	for range len(e.Members) + 1 {
 		alice.receive()
+	}
+	u, _ := w.gateway.user(transports.Address{Local: "alice", Domain: "localhost"})
+	if _, err := peek(t.Context(), u, func() struct{} { // however long it takes to ask, it is in the same minute
+		u.shown = quota{from: now().Add(time.Hour)}
+		return struct{}{}
+	}); err != nil {
+		t.Fatal(err)
 	}
 	const items, admins = `<query xmlns='http://jabber.org/protocol/disco#items'/>`, `<query xmlns='http://jabber.org/protocol/muc#admin'><item role='participant'/></query>`
 	for range maxShown / maxListItems {

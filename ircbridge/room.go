@@ -58,7 +58,7 @@ const (
 // entering collects what the network tells of a channel until the end of NAMES (RFC 2812 §3.2.1).
 type entering struct {
 	refs    []transports.Ref
-	by      time.Time // zero until JOIN is written
+	by      time.Time // zero until JOIN is about to be written
 	members []transports.Member
 	index   map[string]int // of members, by folded nick
 	topic   string

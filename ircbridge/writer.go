@@ -15,7 +15,7 @@ type outLine struct {
 	text    string
 	part    *sentPart    // of a message
 	more    []string     // lines behind it that nothing may come between
-	rooms   []*room      // of JOIN and NAMES: their time begins when the line is written
+	rooms   []*room      // of JOIN and NAMES: their time begins when the line is about to be written
 	past    *catching    // of a question for the past: as well
 	targets *privatePast // as well
 }
@@ -217,7 +217,14 @@ func (s *session) take(c *conn, lines []outLine, now time.Time) ([]outLine, time
 				s.wakeBy(c, p.by)
 			}
 		}
-		s.askedPast(c, line, now) // the answer may be here before the write has returned
+		// The answers may be here before the write has returned.
+		s.askedPast(c, line, now)
+		for _, r := range line.rooms {
+			if r.enter != nil && r.enter.by.IsZero() {
+				r.enter.by = now.Add(joinTimeout)
+				s.wakeBy(c, r.enter.by)
+			}
+		}
 		lines = append(lines, line)
 	}
 	c.queue = c.queue[n:]
@@ -244,12 +251,6 @@ func (s *session) written(c *conn, lines []outLine) (posted bool) {
 			s.postIn(p.to, p.message(s.self(c), now.UTC()))
 			c.unsure++
 			posted = true
-		}
-		for _, r := range line.rooms {
-			if r.enter != nil && r.enter.by.IsZero() {
-				r.enter.by = now.Add(joinTimeout)
-				s.wakeBy(c, r.enter.by)
-			}
 		}
 	}
 	return posted
