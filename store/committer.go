@@ -180,7 +180,7 @@ func (db *DB) apply(ctx context.Context, sqlTx *sql.Tx, op *operation) error {
 
 // call calls fn and turns a panic into an error: the committer serves everybody and must live.
 func (db *DB) call(ctx context.Context, sqlTx *sql.Tx, op *operation) (err error) {
-	tx := &Tx{box: db.box, ctx: ctx, sql: sqlTx, hot: db.hot, dialect: db.dialect, now: millis(db.now()), lastOutgoing: &db.lastOutgoing}
+	tx := &Tx{box: db.box, ctx: ctx, sql: sqlTx, hot: db.hot, dialect: db.dialect, now: millis(db.now()), lastOutgoing: &db.lastOutgoing, jobs: db.jobs}
 	defer func() {
 		tx.sql = nil
 		if p := recover(); p != nil {

@@ -1,5 +1,5 @@
 // Package store keeps what must survive a restart: users, their settings and credentials, the rooms they occupy, the files they
-// share, and the archive of what was said.
+// share, the archive of what was said, and what is to be done towards other networks.
 //
 // It is in charge of the database, a file or a PostgreSQL server, of its schema and its transactions, and of sealing credentials
 // before they reach the disk. It knows neither XMPP nor any network: to it a JID, a room and a nick are text. What it does not keep

@@ -10,6 +10,7 @@ import (
 // them.
 func (d dialect) hotStatements() []string {
 	hot := []string{lineInsert.sql(d, 1), lineInsert.sql(d, d.maxInsert), seenInsert.sql(d, 1), seenInsert.sql(d, d.maxInsert), numberLines, touchArchive, growSeen, insertOutgoing, deleteOutgoing}
+	hot = append(hot, jobStatements...)
 	if d.remote {
 		hot = append(hot, upsertMeta)
 	}

@@ -64,6 +64,7 @@ type DB struct {
 	writeTime, closeTime time.Duration
 
 	pages   chan struct{}   // one for each page of an archive that is read, see maxPages
+	jobs    chan struct{}   // has room for the word that jobs were added, see JobsAdded
 	queue   chan *operation // bounded; a full queue makes writers wait
 	closing chan struct{}   // closed when Close begins
 	stopped chan struct{}   // closed when the committer gave its last answer
@@ -114,6 +115,7 @@ func Open(ctx context.Context, opts Options) (*DB, error) {
 		dialect: d,
 		marks:   newMarks(),
 		pages:   make(chan struct{}, maxPages),
+		jobs:    make(chan struct{}, 1),
 		queue:   make(chan *operation, maxQueue),
 		closing: make(chan struct{}),
 		stopped: make(chan struct{}),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"time"
 )
 
 // Tx is the transaction of one call of Write. It belongs to the function that it was handed to: it must not be used by another
@@ -21,6 +22,9 @@ type Tx struct {
 	committed    []func()        // see OnCommit
 	lastOutgoing *OutgoingNumber // of the database; an operation that fails may leave a gap
 
+	jobs     chan<- struct{} // takes the word that there is something to do, see JobsAdded
+	saidJobs bool            // it follows the commit
+
 	rooms map[archiveKey]roomEnd // of rooms that this operation looked up or appended to
 }
 
@@ -29,6 +33,9 @@ type Tx struct {
 func (tx *Tx) OnCommit(f func()) { tx.committed = append(tx.committed, f) }
 
 var errTxOver = errors.New("the transaction was used after its end")
+
+// Now is the one time of the whole operation.
+func (tx *Tx) Now() time.Time { return fromMillis(tx.now) }
 
 // exec runs a statement. Once one has failed the operation cannot go on, as PostgreSQL has it: in SQLite the failure may have
 // rolled back the transaction, and what followed would be committed by itself.

@@ -1,0 +1,172 @@
+package jobs_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"passerelle/internal/jobs"
+	"passerelle/store"
+)
+
+var errTest = errors.New("refused by the test")
+
+// bench is a dispatcher at work on a database of its own, in a synctest bubble: hours pass in no time.
+type bench struct {
+	t    *testing.T
+	db   *store.DB
+	stop func()
+	log  *bytes.Buffer
+
+	mu   sync.Mutex
+	seen []string
+}
+
+// say notes that something happened, with the time since the beginning.
+func (b *bench) say(format string, args ...any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.seen = append(b.seen, fmt.Sprintf(format, args...))
+}
+
+// said is what was noted since the last call.
+func (b *bench) said() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	seen := b.seen
+	b.seen = nil
+	return seen
+}
+
+func open(tb testing.TB, dir string, log *slog.Logger) *store.DB {
+	tb.Helper()
+	db, err := store.Open(context.Background(), store.Options{Path: filepath.Join(dir, "test.db"), Key: make([]byte, store.KeySize), Log: log})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return db
+}
+
+// work starts a dispatcher. It must be called in a bubble.
+func work(t *testing.T, dir string, d jobs.Dispatcher) *bench {
+	t.Helper()
+	b := &bench{t: t, log: &bytes.Buffer{}}
+	d.Log = slog.New(slog.NewTextHandler(b.log, nil))
+	b.db = open(t, dir, d.Log)
+	d.Store = b.db
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { d.Run(ctx); close(done) }()
+	b.stop = sync.OnceFunc(func() {
+		cancel()
+		<-done
+		if err := b.db.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	t.Cleanup(b.stop)
+	return b
+}
+
+func (b *bench) add(all ...jobs.NewJob) {
+	b.t.Helper()
+	if err := b.db.Write(b.t.Context(), func(tx *store.Tx) error {
+		for _, j := range all {
+			if _, err := jobs.Enqueue(tx, j); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func (b *bench) want(want ...string) {
+	b.t.Helper()
+	synctest.Wait()
+	if got := b.said(); !slices.Equal(got, want) {
+		b.t.Errorf("got\n\t%s\nwant\n\t%s", strings.Join(got, "\n\t"), strings.Join(want, "\n\t"))
+	}
+}
+
+func kinds(do func(context.Context, jobs.Job) jobs.Outcome) map[string]jobs.Kind {
+	return map[string]jobs.Kind{"test": {Do: do}}
+}
+
+func job(lane, site, payload string) jobs.NewJob {
+	return jobs.NewJob{Lane: lane, Site: site, Kind: "test", Payload: []byte(payload)}
+}
+
+// Jobs of a lane are done one after the other, whatever others do meanwhile.
+func TestLanesKeepOrder(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var b *bench
+		b = work(t, t.TempDir(), jobs.Dispatcher{Kinds: kinds(func(_ context.Context, j jobs.Job) jobs.Outcome {
+			b.say("%s %s", j.Lane, j.Payload)
+			if j.Lane == "a" && string(j.Payload) == "1" && j.Attempts == 1 {
+				return jobs.Outcome{Err: errTest}
+			}
+			return jobs.Outcome{Verdict: jobs.Done}
+		})})
+		b.add(job("a", "", "1"), job("a", "", "2"), job("a", "", "3"))
+		b.want("a 1")
+		b.add(job("b", "", "1"))
+		b.want("b 1")
+		time.Sleep(2 * time.Minute)
+		b.want("a 1", "a 2", "a 3")
+		b.add(job("a", "", "4"))
+		b.want("a 4")
+	})
+}
+
+// The pauses grow as they should; who waits is told once that it is late and in the end that it failed.
+func TestPauses(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		var times []time.Duration
+		var b *bench
+		b = work(t, t.TempDir(), jobs.Dispatcher{Kinds: map[string]jobs.Kind{"test": {
+			Do: func(context.Context, jobs.Job) jobs.Outcome {
+				times = append(times, time.Since(start))
+				return jobs.Outcome{Err: errTest}
+			},
+			Late: func(_ *store.Tx, j jobs.Job) error {
+				b.say("late after %s: %s", time.Since(start).Round(time.Minute), j.Error)
+				return nil
+			},
+			GaveUp: func(_ *store.Tx, j jobs.Job) error {
+				b.say("given up after %s: %s", time.Since(start).Round(time.Minute), j.Error)
+				return nil
+			},
+		}}})
+		b.add(job("a", "x", "1"))
+		time.Sleep(6 * 24 * time.Hour)
+		b.want("late after 4h0m0s: refused by the test", "given up after 120h0m0s: refused by the test")
+		want := []time.Duration{
+			time.Minute, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour, 4 * time.Hour, 4 * time.Hour,
+		}
+		for i, d := range want {
+			if got := times[i+1] - times[i]; got < d || got > d+d/10+time.Second {
+				t.Errorf("pause %d was %s, want %s and up to a tenth more", i+1, got, d)
+			}
+		}
+		if last := times[len(times)-1]; last < 120*time.Hour-time.Second || last > 120*time.Hour+time.Second {
+			t.Errorf("the last attempt was after %s, want it when the job expires", last)
+		}
+		if left, err := b.db.WaitingJobs(t.Context(), "test", 10); err != nil || len(left) > 0 {
+			t.Errorf("there are still %v, %v", left, err)
+		}
+	})
+}
