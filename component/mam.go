@@ -102,10 +102,16 @@ func (p mamPlace) narrow(u *user, q *mamRequest) bool {
 // readArchive reads a page, with all that the user heard until now.
 func (g *Gateway) readArchive(ctx context.Context, id store.UserID, p mamPlace, q store.Query) (page store.Page, err error) {
 	defer g.mendPanic(&err)
-	if err := g.syncArchive(ctx, id); err != nil {
+	if q.Since, err = g.readSince(ctx, id, p); err != nil {
 		return store.Page{}, err
 	}
-	if q.Since, err = g.readSince(ctx, id, p); err != nil {
+	return g.readKept(ctx, id, p, q)
+}
+
+// readKept is readArchive for who knows since when the user wants to see something.
+func (g *Gateway) readKept(ctx context.Context, id store.UserID, p mamPlace, q store.Query) (page store.Page, err error) {
+	defer g.mendPanic(&err)
+	if err := g.syncArchive(ctx, id); err != nil {
 		return store.Page{}, err
 	}
 	if p.room != "" {

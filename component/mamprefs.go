@@ -21,6 +21,9 @@ const (
 	prefAlways     = "always"
 )
 
+// archiveSettings are the names of those settings.
+var archiveSettings = [...]string{archiveDefault, archiveAlways, archiveNever}
+
 // Bounds of each list of addresses that a user makes exceptions for.
 const (
 	maxPrefJIDs  = 100

@@ -32,11 +32,11 @@ func (u *user) recallHistory(room *muc.Room) {
 	if !ok || !room.Recall() {
 		return
 	}
-	forgets := u.forgets
+	forgets, since := u.forgets, u.archivedSince(room.Target())
 	u.background(func(ctx context.Context) func() {
 		ctx, cancel := context.WithTimeout(ctx, recallWait)
 		defer cancel()
-		page, err := u.g.readArchive(ctx, h.id, mamPlace{addr: h.addr, room: h.room.name}, store.Query{Max: maxRecalledLines, Last: true, Bytes: maxRecalled})
+		page, err := u.g.readKept(ctx, h.id, mamPlace{addr: h.addr, room: h.room.name}, store.Query{Max: maxRecalledLines, Last: true, Bytes: maxRecalled, Since: since})
 		return func() {
 			if err != nil {
 				u.g.log.Warn("the history of a room could not be read", u.logID(), "error", err)

@@ -79,36 +79,24 @@ func errUnread(err error) *transports.Error {
 func (g *Gateway) readRelations(ctx context.Context, jid transports.Address) (*relations, error) {
 	ctx, cancel := context.WithTimeout(ctx, relationsWait)
 	defer cancel()
-	id := g.userID(jid)
-	contacts, err := g.opt.Store.Contacts(ctx, id)
+	names := slices.Concat(numberSettings[:], choiceSettings[:], archiveSettings[:], []string{SettingPersistent, forgottenName})
+	known, err := g.opt.Store.Relations(ctx, g.userID(jid), names...)
 	if err != nil {
 		return nil, err
 	}
-	blocked, err := g.opt.Store.Blocks(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	r := &relations{archive: keepsAll}
-	if g.archive != nil {
-		set, err := g.opt.Store.Settings(ctx, id, archiveScope)
-		if err != nil {
-			return nil, err
-		}
-		r.archive = g.readArchivePrefs(set)
-	}
-	set, err := g.opt.Store.SettingsCalled(ctx, id, slices.Concat(numberSettings[:], choiceSettings[:], []string{SettingPersistent, forgottenName})...)
-	if err != nil {
-		return nil, err
-	}
+	r, set := &relations{archive: keepsAll}, known.Settings
 	r.persists, r.numbers = readPersists(set[SettingPersistent]), readNumbers(set)
 	r.choices = readChoices(set)
 	if g.archive != nil {
+		r.archive = g.readArchivePrefs(map[string]string{
+			archiveDefault: set[archiveDefault][archiveScope], archiveAlways: set[archiveAlways][archiveScope], archiveNever: set[archiveNever][archiveScope],
+		})
 		r.forgotten = readForgotten(set[forgottenName])
 	}
-	for _, c := range contacts {
+	for _, c := range known.Contacts {
 		add(&r.contacts, c)
 	}
-	for _, b := range blocked {
+	for _, b := range known.Blocks {
 		add(&r.blocked, b)
 	}
 	return r, nil

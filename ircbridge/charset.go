@@ -147,14 +147,11 @@ func (s *session) loadCharsets(ctx context.Context, set map[string]string) (*cha
 		return nil, nil
 	}
 	c := &charsets{network: readDuplex(set[SettingEncodingIn], set[SettingEncodingOut])}
-	in, err := s.t.opt.Settings.Scopes(ctx, s.user, SettingEncodingIn)
+	values, err := s.t.opt.Settings.Scopes(ctx, s.user, SettingEncodingIn, SettingEncodingOut)
 	if err != nil {
 		return nil, fmt.Errorf("load encodings: %w", err)
 	}
-	out, err := s.t.opt.Settings.Scopes(ctx, s.user, SettingEncodingOut)
-	if err != nil {
-		return nil, fmt.Errorf("load encodings: %w", err)
-	}
+	in, out := values[SettingEncodingIn], values[SettingEncodingOut]
 	for _, scopes := range []map[string]string{in, out} {
 		for scope := range scopes {
 			local, ok := strings.CutPrefix(scope, transports.Scope(transports.TargetRoom, ""))

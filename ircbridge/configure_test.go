@@ -52,13 +52,16 @@ func (m *memorySettings) Save(_ context.Context, user transports.Address, scope,
 	return true, nil
 }
 
-func (m *memorySettings) Scopes(_ context.Context, user transports.Address, name string) (map[string]string, error) {
+func (m *memorySettings) Scopes(_ context.Context, user transports.Address, names ...string) (map[string]map[string]string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	values := map[string]string{}
-	for key, set := range m.values {
-		if scope, ok := strings.CutPrefix(key, user.String()+" "); ok && set[name] != "" {
-			values[scope] = set[name]
+	values := map[string]map[string]string{}
+	for _, name := range names {
+		values[name] = map[string]string{}
+		for key, set := range m.values {
+			if scope, ok := strings.CutPrefix(key, user.String()+" "); ok && set[name] != "" {
+				values[name][scope] = set[name]
+			}
 		}
 	}
 	return values, nil

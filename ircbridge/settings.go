@@ -20,8 +20,8 @@ type Settings interface {
 	// Save changes all of that or nothing: names with a value are set, those without are unset. Where it names a setting that the user has
 	// to have, mark, and he has not, it changes nothing and reports false: what he has forgotten does not come back.
 	Save(ctx context.Context, user transports.Address, scope, mark string, values map[string]string) (saved bool, err error)
-	// Scopes gives the values that a setting which is no secret has, by scope.
-	Scopes(ctx context.Context, user transports.Address, name string) (map[string]string, error)
+	// Scopes gives the values that settings which are no secrets have, by name and scope.
+	Scopes(ctx context.Context, user transports.Address, names ...string) (map[string]map[string]string, error)
 }
 
 // What settings on a network are kept as. Their fields are called as in biboumi, where it has them.

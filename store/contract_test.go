@@ -26,6 +26,8 @@ var contract = []behaviour{
 	{"users of one domain are not those of another", testUsersDomains},
 	{"settings are set, changed and unset", testSettings},
 	{"settings have scopes and owners", testSettingScopes},
+	{"all settings of a scope", testAllSettings},
+	{"what traffic depends on", testRelations},
 	{"secrets are sealed and come back", testSecrets},
 	{"a setting is plain or secret", testSettingKind},
 	{"a sealed setting does not open in another row", testSettingSwapped},

@@ -36,10 +36,7 @@ func (tx *Tx) Occupy(o Occupancy) error {
 		if o.Password != "" {
 			sealed = tx.box.seal(o.Password, "occupancies", "password", o.row()...)
 		}
-		err = tx.exec(`INSERT INTO occupancies (domain, jid, resource, room, nick, password, entered_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7)
-			ON CONFLICT (domain, jid, resource, room) DO UPDATE SET nick = excluded.nick, password = excluded.password`,
-			o.Domain, o.JID, o.Resource, o.Room, o.Nick, sealed, tx.now)
+		err = tx.exec(occupy, o.Domain, o.JID, o.Resource, o.Room, o.Nick, sealed, tx.now)
 	}
 	if err != nil {
 		return fmt.Errorf("occupy a room: %w", err)
@@ -47,13 +44,19 @@ func (tx *Tx) Occupy(o Occupancy) error {
 	return nil
 }
 
+const (
+	occupy = `INSERT INTO occupancies (domain, jid, resource, room, nick, password, entered_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)
+		ON CONFLICT (domain, jid, resource, room) DO UPDATE SET nick = excluded.nick, password = excluded.password`
+	vacate = `DELETE FROM occupancies WHERE domain = $1 AND jid = $2 AND resource = $3 AND room = $4`
+)
+
 // row is what identifies the row of o.
 func (o Occupancy) row() []string { return []string{o.Domain, o.JID, o.Resource, o.Room} }
 
 // Vacate notes that a client left a room. Leaving a room that it is not in is no error.
 func (tx *Tx) Vacate(id UserID, resource, room string) error {
-	if err := tx.exec(`DELETE FROM occupancies WHERE domain = $1 AND jid = $2 AND resource = $3 AND room = $4`,
-		id.Domain, id.JID, resource, room); err != nil {
+	if err := tx.exec(vacate, id.Domain, id.JID, resource, room); err != nil {
 		return fmt.Errorf("vacate a room: %w", err)
 	}
 	return nil

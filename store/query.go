@@ -421,7 +421,7 @@ func (db *DB) readLines(ctx context.Context, s span, r *reading, backward bool) 
 	case s.who != "":
 		return db.readFrom(ctx, s, r, backward)
 	}
-	for {
+	for s.lo <= s.hi {
 		ranges, err := db.seen(ctx, *s.reader, s.lo, s.hi, seenBatch, backward)
 		if err != nil {
 			return err
@@ -436,6 +436,7 @@ func (db *DB) readLines(ctx context.Context, s span, r *reading, backward bool) 
 			return nil
 		}
 	}
+	return nil
 }
 
 // readFrom is readLines for what one person said. Who reads may have thousands of ranges in which that one said nothing, and that

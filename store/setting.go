@@ -4,7 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"strings"
+	"strconv"
 )
 
 // A setting has a name within a scope of a user. Scopes are the caller's words, such as "network:irc.libera.chat". A setting is
@@ -87,6 +87,43 @@ func (db *DB) Settings(ctx context.Context, id UserID, scope string) (map[string
 	return settings, nil
 }
 
+// AllSettings returns the settings of a scope by name, secret ones apart, in one question to the database. It fails where a stored secret does
+// not open.
+func (db *DB) AllSettings(ctx context.Context, id UserID, scope string) (plain map[string]string, secret map[string]Secret, err error) {
+	plain = map[string]string{}
+	err = db.query(ctx, func(rows *sql.Rows) error {
+		var name string
+		var value sql.NullString
+		var sealed []byte
+		if err := rows.Scan(&name, &value, &sealed); err != nil {
+			return err
+		}
+		if value.Valid {
+			plain[name] = value.String
+			return nil
+		}
+		opened, err := db.openSetting(id, scope, name, sealed)
+		if secret == nil {
+			secret = map[string]Secret{}
+		}
+		secret[name] = opened
+		return err
+	}, `SELECT name, value, sealed FROM settings WHERE domain = $1 AND jid = $2 AND scope = $3`, id.Domain, id.JID, scope)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read settings: %w", err)
+	}
+	return plain, secret, nil
+}
+
+// openSetting opens the value of a secret setting.
+func (db *DB) openSetting(id UserID, scope, name string, sealed []byte) (Secret, error) {
+	secret, err := db.box.open(sealed, "settings", "sealed", id.Domain, id.JID, scope, name)
+	if err != nil {
+		return "", fmt.Errorf("open the secret %q: %w", name, err)
+	}
+	return secret, nil
+}
+
 // SettingScopes returns the values of a plain setting that a user has in several scopes, by scope.
 func (db *DB) SettingScopes(ctx context.Context, id UserID, name string) (map[string]string, error) {
 	values, err := db.SettingsCalled(ctx, id, name)
@@ -96,26 +133,44 @@ func (db *DB) SettingScopes(ctx context.Context, id UserID, name string) (map[st
 	return values[name], nil
 }
 
-// SettingsCalled returns the values of plain settings that a user has in several scopes, by name and scope. Each name has a map.
+// SettingsCalled returns the values of plain settings that a user has in several scopes, by name and scope.
 func (db *DB) SettingsCalled(ctx context.Context, id UserID, names ...string) (map[string]map[string]string, error) {
-	values, args, in := make(map[string]map[string]string, len(names)), []any{id.Domain, id.JID}, ""
-	for _, name := range names {
-		values[name] = map[string]string{}
-		args = append(args, name)
-		in += fmt.Sprintf(", $%d", len(args))
-	}
+	values := make(map[string]map[string]string)
+	list, args := settingNames(id, names)
 	err := db.query(ctx, func(rows *sql.Rows) error {
 		var name, scope, value string
 		if err := rows.Scan(&name, &scope, &value); err != nil {
 			return err
 		}
-		values[name][scope] = value
+		put(values, name, scope, value)
 		return nil
-	}, `SELECT name, scope, value FROM settings WHERE domain = $1 AND jid = $2 AND name IN (`+strings.TrimPrefix(in, ", ")+`) AND value IS NOT NULL`, args...)
+	}, `SELECT name, scope, value FROM settings WHERE domain = $1 AND jid = $2 AND name IN `+list+` AND value IS NOT NULL`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the settings %q: %w", names, err)
 	}
 	return values, nil
+}
+
+// settingNames is a list of names for a statement, and the arguments of that: the user before them.
+func settingNames(id UserID, names []string) (list string, args []any) {
+	args = append(make([]any, 0, 2+len(names)), id.Domain, id.JID)
+	b := []byte("(")
+	for i, name := range names {
+		if i > 0 {
+			b = append(b, ", "...)
+		}
+		args = append(args, name)
+		b = strconv.AppendInt(append(b, '$'), int64(len(args)), 10)
+	}
+	return string(append(b, ')')), args
+}
+
+// put puts a value into a map of maps.
+func put(values map[string]map[string]string, name, scope, value string) {
+	if values[name] == nil {
+		values[name] = map[string]string{}
+	}
+	values[name][scope] = value
 }
 
 // SettingsOfUsers returns the values of a plain setting of the next users of a domain behind a JID who have it in any scope, by JID and scope.
@@ -158,11 +213,8 @@ func (db *DB) Secret(ctx context.Context, id UserID, scope, name string) (Secret
 	if sealed == nil {
 		return "", false, nil
 	}
-	secret, err := db.box.open(sealed, "settings", "sealed", id.Domain, id.JID, scope, name)
-	if err != nil {
-		return "", false, fmt.Errorf("open the secret %q: %w", name, err)
-	}
-	return secret, true, nil
+	secret, err := db.openSetting(id, scope, name, sealed)
+	return secret, err == nil, err
 }
 
 // UsersWith returns the next users behind a bare JID who have a setting in a scope, ordered by JID.

@@ -47,9 +47,13 @@ func (tx *Tx) addUser(id UserID) error {
 	if err := id.check(); err != nil {
 		return err
 	}
-	return tx.exec(`INSERT INTO users (domain, jid, first_seen, last_seen) VALUES ($1, $2, $3, $3)
-		ON CONFLICT (domain, jid) DO NOTHING`, id.Domain, id.JID, tx.now)
+	return tx.exec(insertUser, id.Domain, id.JID, tx.now)
 }
+
+const (
+	insertUser = `INSERT INTO users (domain, jid, first_seen, last_seen) VALUES ($1, $2, $3, $3) ON CONFLICT (domain, jid) DO NOTHING`
+	sawUser    = `UPDATE users SET last_seen = $3 WHERE domain = $1 AND jid = $2`
+)
 
 // RemoveUser removes everything of the user at that domain. Other tables follow by their foreign keys; his lines in the archive
 // are nobody's from now on and are deleted by CollectArchive.
@@ -71,7 +75,7 @@ func (tx *Tx) RemoveUser(id UserID) error {
 
 // SawUser notes that the user was seen now, if he is known: to be seen is no reason to be remembered.
 func (tx *Tx) SawUser(id UserID) error {
-	if err := tx.exec(`UPDATE users SET last_seen = $3 WHERE domain = $1 AND jid = $2`, id.Domain, id.JID, tx.now); err != nil {
+	if err := tx.exec(sawUser, id.Domain, id.JID, tx.now); err != nil {
 		return fmt.Errorf("note that a user was seen: %w", err)
 	}
 	return nil

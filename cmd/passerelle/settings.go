@@ -22,8 +22,8 @@ func (s settings) id(user transports.Address) store.UserID {
 }
 
 // Scopes implements ircbridge.Settings.
-func (s settings) Scopes(ctx context.Context, user transports.Address, name string) (map[string]string, error) {
-	return s.db.SettingScopes(ctx, s.id(user), name)
+func (s settings) Scopes(ctx context.Context, user transports.Address, names ...string) (map[string]map[string]string, error) {
+	return s.db.SettingsCalled(ctx, s.id(user), names...)
 }
 
 // Save implements ircbridge.Settings.
@@ -56,19 +56,12 @@ func (s settings) Save(ctx context.Context, user transports.Address, scope, mark
 
 // Load implements ircbridge.Settings.
 func (s settings) Load(ctx context.Context, user transports.Address, scope string) (map[string]string, error) {
-	id := s.id(user)
-	values, err := s.db.Settings(ctx, id, scope)
+	values, secrets, err := s.db.AllSettings(ctx, s.id(user), scope)
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range ircbridge.SecretSettings() {
-		secret, ok, err := s.db.Secret(ctx, id, scope, name)
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			values[name] = secret.Reveal()
-		}
+	for name, secret := range secrets {
+		values[name] = secret.Reveal()
 	}
 	return values, nil
 }
