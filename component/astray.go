@@ -21,7 +21,7 @@ func isWritten(root *stanza.Element) bool {
 func (u *user) astray(in *inbound, err error) {
 	root := in.root()
 	lang := root.Attr("xml:lang")
-	meant, unmeant := u.g.opt.Transport.Find(lang, unescape(in.to.Local), transports.TargetDomain)
+	meant, unmeant := u.g.opt.Transport.Find(lang, transports.Unescape(in.to.Local), transports.TargetDomain)
 	fault := *transports.AsError(err)
 	why := text.Say(lang, fault.Text)
 	fault.Text = why

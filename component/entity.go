@@ -41,7 +41,7 @@ func (g *Gateway) entity(a transports.Address) (entity, error) {
 	case botLocal:
 		return g.own(entityBot), nil
 	}
-	t, err := g.opt.Transport.Parse(unescape(a.Local))
+	t, err := g.opt.Transport.Parse(transports.Unescape(a.Local))
 	if err != nil {
 		return entity{}, err
 	}
@@ -93,4 +93,7 @@ func (g *Gateway) address(t transports.Target) transports.Address {
 
 // LocalPart is the local part of a JID, as a transport has formatted its target; the archive of a room is kept under it too. It is folded
 // as servers fold it: nicks are written in any case.
-func LocalPart(formatted string) string { return strings.ToLower(escape(formatted)) }
+func LocalPart(formatted string) string { return strings.ToLower(transports.Escape(formatted)) }
+
+// featureEscaping tells clients that they may escape (XEP-0106 §6): they take another way where it is not announced.
+const featureEscaping = `jid\20escaping`

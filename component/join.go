@@ -96,7 +96,7 @@ func (g *Gateway) ownAddress(word string) (transports.Target, bool) {
 	if err != nil || a.Domain != g.domain.Domain || a.Local == "" {
 		return transports.Target{}, false
 	}
-	t, err := g.opt.Transport.Parse(unescape(a.Local))
+	t, err := g.opt.Transport.Parse(transports.Unescape(a.Local))
 	return t, err == nil
 }
 

@@ -338,7 +338,7 @@ func (n *network) Whom(a transports.Address) (nick, mask string) {
 		}
 		return "", ""
 	}
-	mask, ok := strings.CutSuffix(unescape(a.Local), n.u.g.opt.Transport.Format(transports.Target{Kind: transports.TargetContact, Network: n.id}))
+	mask, ok := strings.CutSuffix(transports.Unescape(a.Local), n.u.g.opt.Transport.Format(transports.Target{Kind: transports.TargetContact, Network: n.id}))
 	if !ok {
 		return "", ""
 	}

@@ -1,9 +1,6 @@
-package component
+package transports
 
 import "strings"
-
-// featureEscaping tells clients that they may escape (XEP-0106 §6): they take another way where it is not announced.
-const featureEscaping = `jid\20escaping`
 
 // Escapes are those of XEP-0106 §3: characters that a local part may not have, as a backslash and two digits. The library's reader
 // gives garbage for some that do not stand in front.
@@ -22,8 +19,8 @@ func escapeAt(s string) (byte, bool) {
 	return 0, false
 }
 
-// unescape reads a local part (XEP-0106 §4.3). Folding has made its digits lower case.
-func unescape(local string) string {
+// Unescape reads a local part (XEP-0106 §4.3). Folding has made its digits lower case.
+func Unescape(local string) string {
 	if strings.IndexByte(local, '\\') < 0 {
 		return local
 	}
@@ -39,8 +36,8 @@ func unescape(local string) string {
 	return b.String()
 }
 
-// escape writes a local part (XEP-0106 §4.2). A backslash stays where nobody would take it for an escape.
-func escape(s string) string {
+// Escape writes a local part (XEP-0106 §4.2). A backslash stays where nobody would take it for an escape.
+func Escape(s string) string {
 	if !strings.ContainsAny(s, " \"&'/:<>@\\") {
 		return s
 	}

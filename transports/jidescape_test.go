@@ -1,4 +1,4 @@
-package component
+package transports
 
 import (
 	"strings"
@@ -12,11 +12,11 @@ func TestEscape(t *testing.T) {
 		`a b"c&d'e<f>g`: `a\20b\22c\26d\27e\3cf\3eg`, `a\b%n`: `a\b%n`, `c\40d`: `c\5c40d`, `\`: `\`, `\5c`: `\5c5c`,
 		"#café@x": `#café\40x`,
 	} {
-		if got := escape(plain); got != want {
-			t.Errorf("escape(%q) = %q, want %q", plain, got, want)
+		if got := Escape(plain); got != want {
+			t.Errorf("Escape(%q) = %q, want %q", plain, got, want)
 		}
-		if got := unescape(want); got != plain {
-			t.Errorf("unescape(%q) = %q, want %q", want, got, plain)
+		if got := Unescape(want); got != plain {
+			t.Errorf("Unescape(%q) = %q, want %q", want, got, plain)
 		}
 	}
 }
@@ -27,8 +27,8 @@ func FuzzEscape(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		e := escape(s)
-		if got := unescape(e); got != s {
+		e := Escape(s)
+		if got := Unescape(e); got != s {
 			t.Fatalf("%q was escaped as %q and read as %q", s, e, got)
 		}
 		if strings.ContainsAny(e, " \"&'/:<>@") {
