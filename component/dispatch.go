@@ -109,6 +109,8 @@ func (u *user) message(in *inbound, e entity, typ string) {
 	case typ == "groupchat":
 		// XEP-0045 §7.5: "a message of type groupchat to an occupant MUST be refused"; the same goes for what is no room.
 		u.refuse(in, transports.NewError(transports.BadRequest, "This address is not a room.", nil))
+	case u.g.takesLetters(root, e):
+		u.sendLetter(in, e)
 	case e.kind == entityRoom && root.Child(muc.NSUser, "x").Child(muc.NSUser, "invite") != nil:
 		u.invite(in, e)
 	case e.kind == entityRoom && root.Child(muc.NSUser, "x").Child(muc.NSUser, "decline") != nil:

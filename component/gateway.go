@@ -54,6 +54,7 @@ type Timing struct {
 	ComeBack    time.Duration // until somebody who lost rooms that he stays in is brought back
 	Slow        time.Duration // until somebody is told that he is being connected
 	IdleCheck   time.Duration // between two looks for who is idle
+	PostLinger  time.Duration // that a session of a Postal transport is kept without anything to do
 }
 
 func (t *Timing) setDefaults() {
@@ -71,13 +72,15 @@ func (t *Timing) setDefaults() {
 	set(&t.ComeBack, comeBackAfter)
 	set(&t.IdleCheck, idleCheck)
 	set(&t.Slow, slowAfter)
+	set(&t.PostLinger, postLinger)
 }
 
 // Gateway serves one virtual domain: its stream, its users, its transport. Safe to call from any goroutine.
 type Gateway struct {
 	opt         Options
 	domain      transports.Address
-	bot         string // JID of the help bot
+	bot         string            // JID of the help bot
+	postal      transports.Postal // Options.Transport where it is one; else nil
 	current     atomic.Pointer[ruleset]
 	changed     chan struct{} // what presences show is not what it was; capacity 1
 	access      *access
@@ -147,6 +150,7 @@ func New(opt Options) (*Gateway, error) {
 	if opt.Archive && opt.Store != nil {
 		g.archive = newArchiver(opt.Store, opt.Domain, g.log, g.metrics)
 	}
+	g.postal, _ = opt.Transport.(transports.Postal)
 	g.bot = g.botAddress().String()
 	g.pictures = newPictures(opt.Upload.HTTP, g.log)
 	g.uploads = newUploads(opt.Upload, func() []string { return g.rules().OwnDomains })

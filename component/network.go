@@ -45,6 +45,10 @@ type network struct {
 	talk []talkLine
 	// readTo are the private messages up to which the user's clients were told that he has read, by Target.ID.
 	readTo map[string]string
+	// posts are what clients sent that a Postal transport has not written down yet; lastUse is when something was sent.
+	posts   map[transports.Ref]posted
+	lastUse time.Time
+	resting bool // it is closed where nothing more is sent for a while
 	// buried are stanza ids of private messages that were taken back of late, of which the archive may not know yet.
 	buried []string
 }
@@ -93,14 +97,17 @@ func (u *user) network(id string) (*network, error) {
 	u.networks[id] = n
 	u.g.sessions.Add(1)
 	u.g.metrics.sessions.Inc()
-	n.watch(false, n.inList(known)...)
-	n.tellSlow()
+	if u.g.postal == nil { // its contacts are always there, and it is not connected to
+		n.watch(false, n.inList(known)...)
+		n.tellSlow()
+	}
 	return n, nil
 }
 
 // close ends a session that nothing needs any more.
 func (n *network) close(reason string) {
 	n.session.Close(reason)
+	n.failPosts(transports.NewError(transports.Busy, stoppingText, nil))
 	n.forget()
 }
 
@@ -118,7 +125,9 @@ func (n *network) forget() {
 }
 
 // idle reports whether nothing needs the session.
-func (n *network) idle() bool { return len(n.rooms) == 0 && len(n.questions) == 0 && n.lingering == 0 }
+func (n *network) idle() bool {
+	return len(n.rooms) == 0 && len(n.questions) == 0 && len(n.posts) == 0 && n.lingering == 0
+}
 
 // linger keeps a session for a while though nothing needs it: networks do not like who comes and goes.
 func (n *network) linger(d time.Duration) {
@@ -220,6 +229,9 @@ func (n *network) remove(room *muc.Room) {
 // event takes an event of a network.
 func (u *user) event(ev networkEvent) {
 	n := ev.n
+	if done, ok := ev.e.(transports.Done); ok && n.postDone(done) {
+		return // also where its session was closed meanwhile: what is written down is not to be sent again
+	}
 	if u.networks[n.id] != n {
 		return // of a session that was closed meanwhile
 	}
@@ -413,6 +425,7 @@ func (n *network) state(e transports.State) {
 		clear(n.private)
 		n.taken = nil
 		if over {
+			n.failPosts(err)
 			n.failQuestions(err)
 			n.session.Close("")
 			n.forget()

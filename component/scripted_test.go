@@ -91,6 +91,7 @@ type scriptedSession struct {
 	requests chan transports.Request
 	ctx      context.Context
 	cancel   context.CancelFunc
+	onClose  func() // may emit the last events
 }
 
 func (s *scriptedSession) Do(_ context.Context, r transports.Request) error {
@@ -108,7 +109,12 @@ func (s *scriptedSession) Do(_ context.Context, r transports.Request) error {
 
 func (s *scriptedSession) Features(transports.Target) transports.Features { return s.t.features }
 
-func (s *scriptedSession) Close(string) { s.cancel() }
+func (s *scriptedSession) Close(string) {
+	if s.onClose != nil {
+		s.onClose()
+	}
+	s.cancel()
+}
 
 func (s *scriptedSession) emit(t *testing.T, e transports.Event) {
 	t.Helper()

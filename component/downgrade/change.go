@@ -56,8 +56,13 @@ func Signs(r *stanza.Element) string {
 	return reaction(r, func(string) (Quoted, bool) { return Quoted{}, false }).Reacted
 }
 
-// retracted is the id of the message that another one takes back (XEP-0424 §3; before version 0.4 it was wrapped).
-func retracted(m *stanza.Element) (id string, ok bool) {
+// AllSigns are the signs of a reaction, for a network that carries them.
+func AllSigns(r *stanza.Element) []string {
+	return reaction(r, func(string) (Quoted, bool) { return Quoted{}, false }).Added
+}
+
+// Retracted is the id of the message that another one takes back (XEP-0424 §3; before version 0.4 it was wrapped).
+func Retracted(m *stanza.Element) (id string, ok bool) {
 	if r := m.Child(NSRetract, "retract"); r != nil {
 		return r.Attr("id"), true
 	}

@@ -89,7 +89,7 @@ func read(m *stanza.Element, lookup func(id string) (Quoted, bool)) Text {
 	if r := m.Child(NSReactions, "reactions"); r != nil {
 		return reaction(r, lookup)
 	}
-	if id, ok := retracted(m); ok {
+	if id, ok := Retracted(m); ok {
 		return retraction(id, lookup)
 	}
 	if isState(m) && body == "" {
@@ -97,7 +97,7 @@ func read(m *stanza.Element, lookup func(id string) (Quoted, bool)) Text {
 	}
 	replied, prefix := m.Child(NSReply, "reply"), ""
 	if replied != nil {
-		body = withoutFallback(m, body)
+		body = withoutFallback(m, body, isReply)
 	}
 	body, refused := withFiles(m, body)
 	if refused != nil {

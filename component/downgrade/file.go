@@ -48,7 +48,7 @@ func withFiles(m *stanza.Element, body string) (string, *transports.Error) {
 		case url == "" && secret:
 			return "", keyRefused() // XEP-0448: the message has the key, which says nothing to anybody without one
 		case url == "" && body == "":
-			return "", transports.NewError(transports.Unsupported, "People outside of XMPP cannot fetch this file. Upload it and send its link.", nil)
+			return "", notFetched()
 		case url == "":
 			// The body says what there is to say.
 		case strings.TrimSpace(body) == url:
@@ -71,8 +71,7 @@ func source(sources *stanza.Element) (url string, secret bool) {
 			secret = true
 		case s.Is(nsURLData, "url-data"): // XEP-0103 §2.1
 			target := oneWord(s.Attr("target"))
-			lower := strings.ToLower(target)
-			if strings.HasPrefix(lower, "https://") || strings.HasPrefix(lower, "http://") {
+			if isWeb(target) {
 				return target, false
 			}
 			secret = secret || hasKey(target)
@@ -83,13 +82,7 @@ func source(sources *stanza.Element) (url string, secret bool) {
 
 // describe says what a file is called and how large it is (XEP-0446 §3), with a space behind it; nothing where that is not known.
 func describe(file *stanza.Element) string {
-	name := strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
-			return -1
-		}
-		return r
-	}, file.Child(nsFile, "name").Text())
-	name = cut(strings.Join(strings.Fields(name), " "), maxFileName)
+	name := cut(words(file.Child(nsFile, "name").Text()), maxFileName)
 	if size, err := strconv.ParseInt(strings.TrimSpace(file.Child(nsFile, "size").Text()), 10, 64); err == nil && size >= 0 {
 		name = strings.TrimSpace(name + " (" + transports.FormatSize(size) + ")")
 	}
@@ -97,6 +90,21 @@ func describe(file *stanza.Element) string {
 		return ""
 	}
 	return name + " "
+}
+
+// words are what somebody wrote as a name, on one line and without characters that nobody sees.
+func words(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && !unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) {
+			return -1
+		}
+		return r
+	}, s)
+	return strings.Join(strings.Fields(s), " ")
+}
+
+func notFetched() *transports.Error {
+	return transports.NewError(transports.Unsupported, "People outside of XMPP cannot fetch this file. Upload it and send its link.", nil)
 }
 
 // oneWord is an address without what would make it several words.

@@ -43,18 +43,21 @@ func Unquoted(m *stanza.Element) string {
 	if m.Child(NSReply, "reply") == nil {
 		return body
 	}
-	return withoutFallback(m, body)
+	return withoutFallback(m, body, isReply)
 }
+
+func isReply(ns string) bool { return ns == NSReply }
 
 // span is a part of a body, in code points (XEP-0426 §2).
 type span struct{ from, to int }
 
-// withoutFallback is the body of a reply without the quotation that clients put there for others (XEP-0461 §3.1 with XEP-0428 §2.2).
-func withoutFallback(m *stanza.Element, body string) string {
+// withoutFallback is a body without what clients put there for others that do not know some namespaces (XEP-0428 §2.2), such as the quotation
+// of a reply (XEP-0461 §3.1).
+func withoutFallback(m *stanza.Element, body string, of func(ns string) bool) string {
 	var spans []span
 	runes := []rune(body)
 	for c := range m.Children() {
-		if !c.Is(NSFallback, "fallback") || c.Attr("for") != NSReply {
+		if !c.Is(NSFallback, "fallback") || !of(c.Attr("for")) {
 			continue
 		}
 		parts := 0

@@ -532,4 +532,10 @@ var french = map[string]string{
 	"Its fingerprint is still in your account there:":                                                                                                 "Son empreinte est encore dans votre compte là-bas :",
 	"By what is said to NickServ, where there is no SASL":                                                                                             "Par ce qui est dit à NickServ, là où il n'y a pas SASL",
 	"Go on where the login fails, without being logged in":                                                                                            "Continuer là où la connexion au compte échoue, sans compte",
+	"An id in this message is longer than can be kept.":                                                                                               "Un identifiant de ce message est trop long pour être gardé.",
+	"I invite you into a chat room: %s":                                                                                                               "Je vous invite dans un salon de discussion : %s",
+	"This message does not say which one it is about.":                                                                                                "Ce message ne dit pas duquel il parle.",
+	"A message may be for %d people at a time.":                                                                                                       "Un message peut être adressé à %d personnes à la fois.",
+	"This message has no address that it could be sent to.":                                                                                           "Ce message n'a aucune adresse à laquelle il pourrait être envoyé.",
+	"Nothing can be sent to “%s”.":                                                                                                                    "Rien ne peut être envoyé à « %s ».",
 }
