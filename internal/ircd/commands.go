@@ -59,7 +59,7 @@ func (s *Server) command(c *client, line string) (quit string) {
 		s.registeredCommand(c, name, params)
 		return ""
 	}
-	if !c.registered && !c.negotiating && c.user != "" && c.nick != "*" {
+	if c.ready() {
 		return s.register(c)
 	}
 	return ""
@@ -135,6 +135,10 @@ func (s *Server) registeredCommand(c *client, name string, params []string) {
 		s.invite(c, params[0], params[1])
 	case "CHATHISTORY":
 		s.chathistory(c, params)
+	case "HOLD":
+		s.hold(c, first(params))
+	case "RELEASE":
+		s.release(c, first(params))
 	case "TWIN":
 		s.becomeTwin(c, first(params))
 	case "MARKREAD":

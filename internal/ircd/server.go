@@ -46,6 +46,7 @@ type Server struct {
 	stopped  bool
 	refusals int
 	said     map[string]said // by id
+	held     map[string]bool // nicks, see hold.go
 	work     sync.WaitGroup
 }
 
