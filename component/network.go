@@ -282,6 +282,8 @@ func (u *user) event(ev networkEvent) {
 		n.missed(e)
 	case transports.Read:
 		n.read(e)
+	case transports.Moved:
+		n.moved(e)
 	case transports.Joined:
 		n.toRoom(e.Room, e)
 	case transports.Parted:

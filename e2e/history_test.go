@@ -10,7 +10,7 @@ import (
 func historyCaps() []string {
 	return []string{
 		"batch", "echo-message", "labeled-response", "message-tags", "multi-prefix", "server-time", "userhost-in-names", "draft/chathistory", "draft/event-playback",
-		"draft/read-marker", "draft/multiline=max-bytes=4096,max-lines=24",
+		"draft/read-marker", "draft/channel-rename", "draft/multiline=max-bytes=4096,max-lines=24",
 	}
 }
 

@@ -80,7 +80,7 @@ func online(t testing.TB) (*session, *conn) {
 	t.Helper()
 	s, c := deaf(t)
 	s.phase, c.registered, c.ready = phaseOnline, true, true
-	c.caps.on = 1<<capBatch | 1<<capTags | 1<<capServerTime | 1<<capChathistory | 1<<capMultiline | 1<<capReadMarker
+	c.caps.on = 1<<capBatch | 1<<capTags | 1<<capServerTime | 1<<capChathistory | 1<<capMultiline | 1<<capReadMarker | 1<<capRename
 	s.rooms = []*room{{target: roomOf("#test"), name: "#test", state: roomIn, entered: true}}
 	return s, c
 }
@@ -100,7 +100,7 @@ func saidIn(s *session) string {
 func FuzzBatches(f *testing.F) {
 	f.Add("BATCH +1 chathistory #test\n@batch=1;time=2020-01-01T00:00:00.000Z;msgid=a :bob!b@h PRIVMSG #test :x\n@batch=1 BATCH +2 draft/multiline #test\n@batch=2 :bob!b@h PRIVMSG #test :y\n@batch=2;draft/multiline-concat :bob!b@h PRIVMSG #test :z\n@batch=1 BATCH -2\nBATCH -1")
 	f.Add("BATCH +t draft/chathistory-targets\n@batch=t CHATHISTORY TARGETS bob 2020-01-01T00:00:00.000Z\n@batch=t CHATHISTORY TARGETS #test x\nBATCH -t\nBATCH +b chathistory bob\n@batch=b;time=2020-01-01T00:00:00.000Z :bob!b@h PRIVMSG alice :x\nBATCH -b\nFAIL CHATHISTORY X LATEST #test :no\nFAIL\nFAIL BATCH")
-	f.Add("BATCH +1 netsplit a.b c.d\n@batch=1 BATCH +1 netsplit\n@batch=1 :bob!b@h QUIT :x\nBATCH +2\nBATCH -\nBATCH -1\nMARKREAD #test timestamp=2020-01-01T00:00:00.000Z\nMARKREAD bob *\nMARKREAD")
+	f.Add("BATCH +1 netsplit a.b c.d\n@batch=1 BATCH +1 netsplit\n@batch=1 :bob!b@h QUIT :x\nBATCH +2\nBATCH -\nBATCH -1\nMARKREAD #test timestamp=2020-01-01T00:00:00.000Z\nMARKREAD bob *\nMARKREAD\n:b!b@h RENAME #test #other :x\nRENAME #other #TEST\nRENAME #test")
 	f.Add(strings.Repeat("BATCH +a draft/multiline #test\n@batch=a :b!b@h PRIVMSG #test :x\n", 50) + "@batch=a BATCH +b znc.in/playback #test\nBATCH -a\nBATCH -b")
 	f.Fuzz(func(t *testing.T, lines string) {
 		s, c := online(t)

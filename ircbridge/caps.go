@@ -32,6 +32,7 @@ const (
 	capRegistration
 	capRedaction
 	capReadMarker
+	capRename
 	capServerTime
 	capSetname
 	capStandardReplies
@@ -65,6 +66,7 @@ var capNames = [...]string{
 	capEventPlayback:    "event-playback",
 	capMultiline:        "multiline",
 	capReadMarker:       "read-marker",
+	capRename:           "channel-rename",
 }
 
 // valuedCaps are those whose value counts.

@@ -68,6 +68,9 @@ func (s *session) event(c *conn, e *girc.Event) {
 	case "MARKREAD":
 		s.readUpTo(c, e)
 		return
+	case "RENAME":
+		s.moved(c, e)
+		return
 	case "FAIL", "WARN", "NOTE":
 		if s.standardReply(c, e) {
 			return

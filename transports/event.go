@@ -147,6 +147,15 @@ type Parted struct {
 	Err    error // with PartLost, why
 }
 
+// Moved says that a room that the user is in has another name, and so is another room to the host. The user is in that, and the host leaves
+// it where nobody follows.
+type Moved struct {
+	Room, To Target
+	Name     string // as the network writes it
+	By       string
+	Reason   string
+}
+
 // Renamed says that somebody has another nick in every room of the network.
 type Renamed struct {
 	Ref      Ref
@@ -313,6 +322,7 @@ func (Missed) event()        {}
 func (Read) event()          {}
 func (Joined) event()        {}
 func (Parted) event()        {}
+func (Moved) event()         {}
 func (Renamed) event()       {}
 func (PersonChanged) event() {}
 func (Described) event()     {}

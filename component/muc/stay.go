@@ -71,6 +71,27 @@ func (r *Room) Leave(reason string, out *Out) {
 	r.leaveIfEmpty(reason, out)
 }
 
+// Moved tells the user's clients that the room goes on under another address (XEP-0045 §10.9), and takes them and him out of this one.
+func (r *Room) Moved(to transports.Address, why string, out *Out) {
+	r.failPending(transports.NewError(transports.Gone, why, nil), out)
+	for len(r.clients) > 0 {
+		c := r.clients[0]
+		if !c.in {
+			r.refuse(c.addr, c.want, c.join, transports.NewError(transports.Gone, why, nil), out)
+		} else {
+			b := r.startPresence(out, c.addr, r.nick, "unavailable", "")
+			b.StartNS("x", NSUser).Start("item").Attr("affiliation", "none").Attr("role", "none").End()
+			b.Start("destroy").JID("jid", to).Start("reason").Text(why).End().End()
+			b.Start("status").Int("code", statusSelf).End().End().End()
+		}
+		r.drop(c.addr, out)
+	}
+	if r.entered = false; r.stays {
+		r.stays = false
+		out.Changes = append(out.Changes, Change{Room: r})
+	}
+}
+
 // nickFor is the nick under which a client knows itself in the room.
 func (r *Room) nickFor(c *client) string {
 	if r.nick == "" || !c.in {

@@ -67,7 +67,7 @@ func (s *Server) command(c *client, line string) (quit string) {
 
 func (s *Server) registeredCommand(c *client, name string, params []string) {
 	needs := map[string]int{
-		"JOIN": 1, "PART": 1, "PRIVMSG": 2, "NOTICE": 2, "TOPIC": 1, "KICK": 2, "MODE": 1, "NAMES": 1, "INVITE": 2, "WHOIS": 1, "TAGMSG": 1, "REDACT": 2,
+		"JOIN": 1, "PART": 1, "PRIVMSG": 2, "NOTICE": 2, "TOPIC": 1, "KICK": 2, "MODE": 1, "NAMES": 1, "INVITE": 2, "WHOIS": 1, "TAGMSG": 1, "REDACT": 2, "RENAME": 2,
 	}
 	if len(params) < needs[name] {
 		c.numeric("461", name+" :Not enough parameters")
@@ -135,6 +135,8 @@ func (s *Server) registeredCommand(c *client, name string, params []string) {
 		s.invite(c, params[0], params[1])
 	case "CHATHISTORY":
 		s.chathistory(c, params)
+	case "RENAME":
+		s.rename(c, params)
 	case "HOLD":
 		s.hold(c, first(params))
 	case "RELEASE":

@@ -445,6 +445,7 @@ var french = map[string]string{
 	"entered, also while you are away":                                         "présent, aussi en votre absence",
 	"Leave a room for good":                                                    "Quitter un salon pour de bon",
 	"You are in no room.":                                                      "Vous n'êtes dans aucun salon.",
+	"This room is called %s now.":                                              "Ce salon s'appelle maintenant %s.",
 	"You have left for good: %s":                                               "Vous avez quitté pour de bon : %s",
 	"While you were away, %[2]s removed you from %[1]s.":                       "En votre absence, %[2]s vous a retiré de %[1]s.",
 	"While you were away, %[2]s banned you from %[1]s.":                        "En votre absence, %[2]s vous a banni de %[1]s.",
