@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
@@ -13,12 +14,13 @@ const (
 	lookEvery = time.Second
 
 	// busyBytes is what is allocated between two looks by a process that is busy: then it collects when the heap has grown by busyGrowth
-	// per cent, so that collecting does not take its time from the traffic. Otherwise it does when the heap has grown by quietGrowth. What
-	// users who come leave behind lies between what stays of them, and holes between it are all that a collection leaves: the less
-	// there was, the fewer.
+	// per cent, so that collecting does not take its time from the traffic. Otherwise it does when the heap has grown by quietGrowth, but not for
+	// less than quietBytes. What users who come leave behind lies between what stays of them, and holes between it are all that a collection
+	// leaves: the less there was, the fewer.
 	busyBytes   = 64 << 20
 	busyGrowth  = 100
 	quietGrowth = 25
+	quietBytes  = 4 << 20
 
 	// settleLooks is how many looks it takes to see whether the process has come to rest; restingBytes is what it may allocate in that
 	// time and count as resting.
@@ -33,20 +35,26 @@ const (
 func settle(ctx context.Context) error {
 	t := time.NewTicker(lookEvery)
 	defer t.Stop()
-	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
-	var last, lastSettle uint64
-	busy, settled := true, false
-	for looks := 1; ; looks++ {
-		metrics.Read(sample)
-		now := sample[0].Value.Uint64()
-		if is := now-last >= busyBytes; is != busy && os.Getenv("GOGC") == "" {
-			busy = is
-			debug.SetGCPercent(growth(busy))
+	over := make(chan struct{}, 1)
+	whenCollected(ctx, over)
+	h := newHeap()
+	var lastSettle uint64
+	settled := false
+	for looks := 0; ; {
+		select {
+		case <-over:
+			h.read()
+			h.adapt()
+			continue
+		case <-t.C:
+		case <-ctx.Done():
+			return nil
 		}
-		last = now
-		if looks%settleLooks == 0 {
-			resting := now-lastSettle < restingBytes
-			lastSettle = now
+		h.read()
+		h.look()
+		if looks++; looks%settleLooks == 0 {
+			resting := h.allocated()-lastSettle < restingBytes
+			lastSettle = h.allocated()
 			if resting && !settled {
 				for range collections {
 					debug.FreeOSMemory()
@@ -54,17 +62,64 @@ func settle(ctx context.Context) error {
 			}
 			settled = resting
 		}
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			return nil
-		}
 	}
 }
 
-func growth(busy bool) int {
+// heap says by how much it may grow until it is collected.
+type heap struct {
+	samples [2]metrics.Sample // what was allocated in all, and what the last collection left
+	last    uint64            // what was allocated at the last look
+	busy    bool
+	growth  int // per cent
+	fixed   bool
+}
+
+func newHeap() *heap {
+	h := &heap{busy: true, fixed: os.Getenv("GOGC") != ""}
+	h.samples[0].Name, h.samples[1].Name = "/gc/heap/allocs:bytes", "/gc/heap/live:bytes"
+	h.read()
+	return h
+}
+
+func (h *heap) read()             { metrics.Read(h.samples[:]) }
+func (h *heap) allocated() uint64 { return h.samples[0].Value.Uint64() }
+func (h *heap) live() uint64      { return h.samples[1].Value.Uint64() }
+
+// look decides whether the process is busy, by what was allocated since the last look.
+func (h *heap) look() {
+	h.busy = h.allocated()-h.last >= busyBytes
+	h.last = h.allocated()
+	h.adapt()
+}
+
+// adapt sets the growth after a collection. A process that becomes busy is so before the next look.
+func (h *heap) adapt() {
+	h.busy = h.busy || h.allocated()-h.last >= busyBytes
+	if g := growth(h.busy, h.live()); g != h.growth && !h.fixed {
+		h.growth = g
+		debug.SetGCPercent(g)
+	}
+}
+
+// growth is by how many per cent a heap may grow.
+func growth(busy bool, live uint64) int {
 	if busy {
 		return busyGrowth
 	}
-	return quietGrowth
+	return max(quietGrowth, min(busyGrowth, int(quietBytes*100/max(live, 1))))
+}
+
+// whenCollected tells of each collection until the end of ctx.
+func whenCollected(ctx context.Context, over chan<- struct{}) {
+	type garbage struct{ _ *garbage } // a pointer, since what has none may be put into one piece with others
+	runtime.AddCleanup(new(garbage), func(over chan<- struct{}) {
+		if ctx.Err() != nil {
+			return
+		}
+		select {
+		case over <- struct{}{}:
+		default: // the last one is not looked at yet
+		}
+		whenCollected(ctx, over)
+	}, over)
 }

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"runtime"
+	"testing"
+	"time"
+)
+
+func TestGrowth(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		busy bool
+		live uint64
+		want int
+	}{
+		{true, 500 << 20, busyGrowth},
+		{true, 0, busyGrowth},
+		{false, 0, busyGrowth}, // before the first collection
+		{false, 1 << 20, busyGrowth},
+		{false, 8 << 20, 50},
+		{false, 16 << 20, quietGrowth},
+		{false, 500 << 20, quietGrowth},
+	} {
+		if got := growth(c.busy, c.live); got != c.want {
+			t.Errorf("busy %t, %d bytes live: got %d %%, want %d %%", c.busy, c.live, got, c.want)
+		}
+	}
+}
+
+// TestCollectionsAreTold: each one, not the first alone.
+func TestCollectionsAreTold(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	over := make(chan struct{}, 1)
+	whenCollected(ctx, over)
+	for told := 0; told < 3; {
+		runtime.GC()
+		select {
+		case <-over:
+			told++
+		case <-ctx.Done():
+			t.Fatalf("told of %d collections", told)
+		default: // cleanups run in their own time
+			runtime.Gosched()
+		}
+	}
+}
