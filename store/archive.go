@@ -244,10 +244,12 @@ type manyInsert struct {
 	columns int
 }
 
-var lineInsert = manyInsert{`INSERT INTO archive_lines (line, id, time, who, outgoing, stanza, network_id) VALUES `, 7}
+var lineInsert = manyInsert{` INTO archive_lines (line, id, time, who, outgoing, stanza, network_id) VALUES `, 7}
 
 // sql is the statement that inserts n rows.
-func (m manyInsert) sql(d dialect, n int) string { return m.into + d.placeholders(n, m.columns) }
+func (m manyInsert) sql(d dialect, n int) string {
+	return d.insert + m.into + d.placeholders(n, m.columns)
+}
 
 // insertMany inserts rows, whose columns follow one another in args.
 func (tx *Tx) insertMany(m manyInsert, args []any) error {

@@ -380,14 +380,20 @@ func testArchiveEmpty(t *testing.T, db *DB, _ *testClock) {
 
 func testArchiveFailed(t *testing.T, db *DB, _ *testClock) {
 	before := appendRoom(t, db, "a")
-	err := db.Write(t.Context(), func(tx *Tx) error {
+	twice := func(tx *Tx) error {
 		_, err := tx.AppendRoomLines([]RoomLine{
 			{Domain: testDomain, Room: "#a", ID: "b"}, {Domain: testDomain, Room: "#a", ID: "a"},
 		})
 		return err
-	})
-	if err == nil {
+	}
+	if err := db.Write(t.Context(), twice); err == nil {
 		t.Error("an id was taken twice")
+	}
+	// With others in its commit it leaves nothing either.
+	other := func(tx *Tx) error { return tx.TouchUser(user(1)) }
+	batch := []*operation{{fn: other}, {fn: twice}, {fn: other}}
+	if err := db.commit(batch); err != nil || batch[0].err != nil || batch[1].err == nil || batch[2].err != nil {
+		t.Errorf("got %v, %v, %v and %v of a commit whose second part fails", err, batch[0].err, batch[1].err, batch[2].err)
 	}
 	after := appendRoom(t, db, "b")
 	if after[0] != before[0]+1 {

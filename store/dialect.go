@@ -17,6 +17,10 @@ type dialect struct {
 	reclaim   string // gives some free pages back; empty where that is not ours to do
 	remote    bool   // it is a server, which may not answer, see settle.go
 
+	// insert begins a statement that inserts many rows, which fails with all of its operation. So SQLite need not be able to undo some of the
+	// rows alone, for which it would copy each page that it changes to a file of its own first.
+	insert string
+
 	// maxInsert is how many lines of the archive one statement inserts. PostgreSQL is asked and waited for with each statement; SQLite is
 	// not, and compiles anew what has fewer.
 	maxInsert int
@@ -29,6 +33,7 @@ func sqliteDialect() dialect {
 		hasTable:  `SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = $1)`,
 		rowNumber: `INTEGER PRIMARY KEY`,
 		reclaim:   fmt.Sprintf(`PRAGMA incremental_vacuum(%d)`, reclaimPages),
+		insert:    `INSERT OR FAIL`,
 		maxInsert: 24,
 	}
 }
@@ -42,6 +47,7 @@ func postgresDialect() dialect {
 		lock:      `SELECT pg_advisory_xact_lock(8097880544449291628)`,
 		rowNumber: `BIGINT PRIMARY KEY`,
 		remote:    true,
+		insert:    `INSERT`,
 		maxInsert: 256,
 	}
 }
