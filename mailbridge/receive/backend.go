@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"passerelle/mailbridge/address"
+	"passerelle/mailbridge/judge"
 )
 
 // Backend is who mail is for. Its methods are called by many goroutines at a time. Their errors are *transports.Error, and each kind has its
@@ -57,7 +58,8 @@ type Incoming struct {
 	To        []Recipient
 	OneAnswer bool // there is one answer for all of To
 	Received  time.Time
-	Body      *Body // with the fields that were added on its top
+	Body      *Body         // with the fields that were added on its top
+	Verdict   judge.Verdict // whether it is from whom it says; the zero Verdict where nobody judges
 	// Suspect is why a filter wants the mail kept apart from others; empty where it does not.
 	Suspect string
 }

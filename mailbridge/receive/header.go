@@ -2,6 +2,7 @@ package receive
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 )
 
@@ -48,6 +49,8 @@ func fields(head []byte) []field {
 	return all
 }
 
+const resultsField = "Authentication-Results"
+
 // withoutResults is a header without the Authentication-Results that carry our name, which a stranger wrote (RFC 8601 §5).
 func withoutResults(head []byte, ours string) []byte {
 	if !bytes.Contains(bytes.ToLower(head), []byte("authentication-results")) {
@@ -57,12 +60,31 @@ func withoutResults(head []byte, ours string) []byte {
 	size := 0
 	for _, f := range fields(head) {
 		size += len(f)
-		if name, value, ok := f.split(); ok && strings.EqualFold(name, "Authentication-Results") && strings.EqualFold(serverOf(value), ours) {
+		if name, value, ok := f.split(); ok && strings.EqualFold(name, resultsField) && strings.EqualFold(serverOf(value), ours) {
 			continue
 		}
 		kept = append(kept, f...)
 	}
 	return append(kept, head[size:]...)
+}
+
+// results are the fields Authentication-Results that servers of these names wrote.
+func results(head []byte, servers []string) []string {
+	if len(servers) == 0 {
+		return nil
+	}
+	var all []string
+	for _, f := range fields(head) {
+		name, value, ok := f.split()
+		if !ok || !strings.EqualFold(name, resultsField) {
+			continue
+		}
+		server := serverOf(value)
+		if slices.ContainsFunc(servers, func(s string) bool { return strings.EqualFold(s, server) }) {
+			all = append(all, value)
+		}
+	}
+	return all
 }
 
 // serverOf is whose results a field Authentication-Results has (RFC 8601 §2.2): its first word, after comments and space.

@@ -17,6 +17,7 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"passerelle/mailbridge/address"
+	"passerelle/mailbridge/judge"
 )
 
 // Options are how a Server receives.
@@ -26,9 +27,13 @@ type Options struct {
 	Backend    Backend
 	TLS        *tls.Config    // nil for no STARTTLS
 	Trusted    []netip.Prefix // where servers of ours are
-	Limits     Limits
-	Spool      string // where large mails are while they come; the system's folder for temporary files if empty
-	Log        *slog.Logger
+	Judge      *judge.Judge   // nil for no judging
+	// Results are the names under which servers of ours write what they found (Authentication-Results). It counts where they hand the mail over
+	// themselves; they must take away what strangers wrote under that name.
+	Results []string
+	Limits  Limits
+	Spool   string // where large mails are while they come; the system's folder for temporary files if empty
+	Log     *slog.Logger
 }
 
 // Server receives mail. Its methods are safe to call from any goroutine.

@@ -3,11 +3,14 @@ package receive
 import (
 	"errors"
 	"io"
+	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/emersion/go-smtp"
 
 	"passerelle/mailbridge/address"
+	"passerelle/mailbridge/judge"
 )
 
 // session is the envelope that a peer is writing. The library calls it from one goroutine at a time.
@@ -166,8 +169,7 @@ func (s *session) take(r io.Reader, oneAnswer bool) (id string, refused []error,
 		Envelope: s.envelope, ID: newID(), To: s.to, OneAnswer: oneAnswer, Received: time.Now(), Body: c.body(),
 	}
 	m.Peer.extended = s.wire.peer.extended
-	head := withoutResults(m.Body.head, s.server.options.Hostname)
-	m.Body.head = append([]byte(receivedField(s.server.options.Hostname, m)), head...)
+	s.judge(m)
 	refused = s.server.options.Backend.Accept(s.server.ctx, m)
 	s.wire.taken()
 	s.wire.forward = forward{}
@@ -181,4 +183,28 @@ func (s *session) unread(err error) error {
 	}
 	s.server.log.Warn("a mail was not read to its end", "error", err)
 	return errSpool
+}
+
+// judge has the mail judged and writes on it where it came from and what was found.
+func (s *session) judge(m *Incoming) {
+	o, head := s.server.options, m.Body.head
+	trace := receivedField(o.Hostname, m)
+	if o.Judge != nil {
+		asked := judge.Mail{
+			Addr: m.Peer.Addr, Hello: m.Peer.Hello, Sender: m.From, Header: head,
+			Open: func() io.Reader { return m.Body.Open() },
+		}
+		if s.wire.peer.Trusted {
+			asked.Results = results(head, o.Results)
+			if !m.Peer.Forwarded {
+				asked.Addr = netip.Addr{} // its own address says nothing of the sender
+			}
+		}
+		m.Verdict = o.Judge.Judge(s.server.ctx, asked)
+		trace = m.Verdict.Field(o.Hostname) + trace
+	}
+	if !s.wire.peer.Trusted || !slices.Contains(o.Results, o.Hostname) {
+		head = withoutResults(head, o.Hostname)
+	}
+	m.Body = &Body{head: append([]byte(trace), head...), tail: m.Body.tail, sum: m.Body.sum}
 }
