@@ -241,6 +241,7 @@ func (s *session) capability(c *conn, params []string) {
 		if c.caps.listed {
 			s.offered(c, list)
 			s.askCaps(c)
+			s.loginAgain(c)
 		}
 	case "ACK", "NAK":
 		granted := command == "ACK"
@@ -260,8 +261,10 @@ func (s *session) capability(c *conn, params []string) {
 			if k, was := c.caps.withdrawn(name); was {
 				s.capWent(c, k)
 			}
-			if name == capSASL && c.login.early() {
-				s.loginMissing(c)
+			if name == capSASL && c.login != nil {
+				if c.login.offered = false; c.login.early() {
+					s.loginMissing(c)
+				}
 			}
 		}
 	}

@@ -116,6 +116,7 @@ func (s *session) giveUpLogin(c *conn, err *transports.Error, final bool) {
 		c.refuse(err, final)
 		return
 	}
+	l.later = !final
 	s.post(transports.Notice{Text: err.Text + " You are let in without being logged in, as you have set it."})
 	s.loginOver(c)
 }

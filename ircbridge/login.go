@@ -44,6 +44,8 @@ type login struct {
 	client     saslClient
 	answered   bool // a mechanism came as far as a response
 	done       bool
+	later      bool      // it is done without a login, which is tried when the network offers one again
+	again      int       // how often that was
 	by         time.Time // when it counts as failed; zero until it begins
 
 	identifying *identifying // by services; nil before it begins
@@ -122,6 +124,20 @@ func (s *session) refuseLogin(c *conn, final bool, format string, args ...any) {
 // distrust ends a connection to a network that may be somebody else, whatever the user has set.
 func (s *session) distrust(c *conn, format string, args ...any) {
 	c.refuse(refused(transports.NeedPassword, format, append([]any{s.net.Name}, args...)...), true)
+}
+
+// maxLaterLogins is how often a login is tried anew on one connection, where its network offers one again and again.
+const maxLaterLogins = 3
+
+// loginAgain logs in on a network that let the user in without, and offers a login by now.
+func (s *session) loginAgain(c *conn) {
+	l := c.login
+	if l == nil || !l.done || !l.later || !l.offered || c.account != "" || l.again == maxLaterLogins {
+		return
+	}
+	l.again++
+	l.done, l.later, l.asked, l.answered, l.challenged = false, false, false, false, false
+	s.startLogin(c)
 }
 
 // loginMissing ends a connection to a network that lets nobody log in. It may do so again once its services are back.
@@ -371,7 +387,10 @@ func (s *session) loggedIn(c *conn) {
 // loginOver goes on with the registration.
 func (s *session) loginOver(c *conn) {
 	l := c.login
-	l.done, l.client, l.password, l.identifying = true, nil, "", nil
+	l.done, l.client, l.identifying, l.by = true, nil, nil, time.Time{}
+	if !l.later {
+		l.password = ""
+	}
 	if c.registered && !c.ready && c.readyBy.IsZero() { // it is all that we have waited for
 		s.ready(c)
 		return
