@@ -1,0 +1,41 @@
+package relay
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A mail arrives as it is, and each recipient gets what the server says of him.
+func TestSend(t *testing.T) {
+	t.Parallel()
+	for _, offers := range []string{"PIPELINING;SIZE 1000000;DSN;8BITMIME;ENHANCEDSTATUSCODES", "SIZE"} {
+		p := listen(t, behave(offers, map[string]string{
+			"RCPT TO:<nobody@": "550 5.1.1 unknown", "RCPT TO:<busy@": "452 4.2.2 full\x07 \xff\u202e", "DOT": "250-2.0.0 thank\r\n250 2.0.0 you",
+		}))
+		r := start(t, plain(p.addr))
+		got := send(t, r, envelope(t, "bob@example.com", "nobody@example.com", "busy@example.com", `"odd one"@example.com`, "x@bücher.example"))
+		wantResults(t, got, "bob@example.com sent 250 2.0.0 thank you", "nobody@example.com never 550 5.1.1 unknown", "busy@example.com later 452 4.2.2 full \uFFFD",
+			`"\"odd one\""@example.com sent 250 2.0.0 thank you`, "x@bücher.example sent 250 2.0.0 thank you")
+		if got := p.got(); len(got) != 1 || got[0] != testMail {
+			t.Errorf("%s: the mail arrived as %q", offers, got)
+		}
+		if !slices.ContainsFunc(p.said(), func(s string) bool { return strings.HasPrefix(s, "RCPT TO:<x@xn--bcher-kva.example>") }) {
+			t.Errorf("the server heard %q", p.said())
+		}
+		r.Close()
+	}
+}
+
+// One connection carries mail after mail, and one that is over meanwhile costs none of them.
+func TestConnectionsAreUsedAgain(t *testing.T) {
+	t.Parallel()
+	p := listen(t, behave("PIPELINING", nil))
+	r := start(t, plain(p.addr))
+	for range maxPerConn + 1 {
+		wantResults(t, send(t, r, envelope(t, "bob@example.com")), "bob@example.com sent 250 2.0.0 queued as 1")
+	}
+	if n := p.connections(); n != 2 {
+		t.Errorf("%d mails took %d connections, want 2", maxPerConn+1, n)
+	}
+}
