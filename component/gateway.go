@@ -55,6 +55,7 @@ type Timing struct {
 	Slow        time.Duration // until somebody is told that he is being connected
 	IdleCheck   time.Duration // between two looks for who is idle
 	PostLinger  time.Duration // that a session of a Postal transport is kept without anything to do
+	Routed      time.Duration // until a server other than Prosody has stored what it has routed
 }
 
 func (t *Timing) setDefaults() {
@@ -73,6 +74,7 @@ func (t *Timing) setDefaults() {
 	set(&t.IdleCheck, idleCheck)
 	set(&t.Slow, slowAfter)
 	set(&t.PostLinger, postLinger)
+	set(&t.Routed, routedWait)
 }
 
 // Gateway serves one virtual domain: its stream, its users, its transport. Safe to call from any goroutine.
@@ -112,6 +114,8 @@ type Gateway struct {
 	downSince     atomic.Int64   // Unix nanoseconds; 0 while the stream is up or was never up
 	occupancy     chan *occupied // changes for the recorder
 	archive       *archiver      // nil where nothing is kept
+	people        *people
+	outbox        *outbox // nil where the network does not store and forward
 	spare         budget
 }
 
@@ -145,12 +149,15 @@ func New(opt Options) (*Gateway, error) {
 		users:       make(map[transports.Address]*user),
 		absent:      make(map[transports.Address]absence),
 		occupancy:   make(chan *occupied, occupancyQueue),
+		people:      newPeople(),
 		working:     workCount{zero: make(chan struct{}, 1)},
 	}
 	if opt.Archive && opt.Store != nil {
 		g.archive = newArchiver(opt.Store, opt.Domain, g.log, g.metrics)
 	}
-	g.postal, _ = opt.Transport.(transports.Postal)
+	if g.postal, _ = opt.Transport.(transports.Postal); g.postal != nil && opt.Store != nil {
+		g.outbox = newOutbox(g)
+	}
 	g.bot = g.botAddress().String()
 	g.pictures = newPictures(opt.Upload.HTTP, g.log)
 	g.uploads = newUploads(opt.Upload, func() []string { return g.rules().OwnDomains })
@@ -171,6 +178,11 @@ func (g *Gateway) Run(ctx context.Context) error {
 	if err := g.loadDenied(ctx); err != nil {
 		return err
 	}
+	if g.outbox != nil {
+		if err := g.outbox.begin(ctx); err != nil {
+			return err
+		}
+	}
 	// What users leave behind is written beyond the end of ctx, but a database that hangs does not hold up the end for long.
 	writing, endWriting := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer endWriting(nil)
@@ -179,6 +191,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 	recorder.Go(func() { g.recordOccupancy(writing, stopRecorder) })
 	if g.archive != nil {
 		recorder.Go(func() { g.archive.run(writing, stopRecorder) })
+	}
+	if g.outbox != nil {
+		recorder.Go(func() { g.outbox.clerk(writing, stopRecorder) })
 	}
 	recorder.Go(func() { g.watchIdle(ctx) })
 	wait := backoff{first: g.opt.Timing.FirstWait, max: g.opt.Timing.MaxWait, refused: g.opt.Timing.RefusedWait}
@@ -244,10 +259,18 @@ func (g *Gateway) serve(ctx context.Context, wait *backoff, up func(), tell func
 			end(err)
 		}
 	})
+	sent := make(chan struct{}) // nothing of the outbox is sent any more
+	wg.Go(func() {
+		defer close(sent)
+		if g.outbox != nil {
+			g.outbox.send(watch, ctx.Done())
+		}
+	})
 	wg.Go(func() {
 		select {
 		case <-ctx.Done():
 			g.shutdown()
+			<-sent
 			g.out.close()
 		case <-watch.Done():
 		}

@@ -12,6 +12,7 @@ type Metrics struct {
 	sessions   *prometheus.GaugeVec
 	events     *prometheus.CounterVec
 	archive    *prometheus.CounterVec
+	outbox     *prometheus.CounterVec
 }
 
 // NewMetrics makes and registers the figures.
@@ -33,7 +34,8 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		events:   counter("events_total", "Events received from networks."),
 		archive:  counter("archive_messages_total", "Messages for the archive: kept, or lost because it could not keep up.", "result"),
 	}
-	reg.MustRegister(m.up, m.reconnects, m.stanzas, m.sent, m.troubles, m.sessions, m.events, m.archive)
+	m.outbox = counter("outbox_total", "Stanzas of the outbox: sent for the first time, sent again (the XMPP server may have had them), returned by the XMPP server.", "what")
+	reg.MustRegister(m.outbox, m.up, m.reconnects, m.stanzas, m.sent, m.troubles, m.sessions, m.events, m.archive)
 	return m
 }
 
@@ -45,6 +47,7 @@ type domainMetrics struct {
 	malformed, refused, dropped prometheus.Counter
 	ignored, unasked, panics    prometheus.Counter
 	archived, archiveLost       prometheus.Counter
+	letters, again, returned    prometheus.Counter
 }
 
 func (m *Metrics) forDomain(domain string) *domainMetrics {
@@ -57,6 +60,15 @@ func (m *Metrics) forDomain(domain string) *domainMetrics {
 		malformed: trouble("malformed"), refused: trouble("refused"), dropped: trouble("dropped"),
 		ignored: trouble("ignored"), unasked: trouble("unasked"), panics: trouble("panic"),
 		archived: m.archive.WithLabelValues(domain, "kept"), archiveLost: m.archive.WithLabelValues(domain, "lost"),
+		letters: m.outbox.WithLabelValues(domain, "sent"), again: m.outbox.WithLabelValues(domain, "again"), returned: m.outbox.WithLabelValues(domain, "returned"),
+	}
+}
+
+func (m *domainMetrics) letter(again bool) {
+	if again {
+		m.again.Inc()
+	} else {
+		m.letters.Inc()
 	}
 }
 

@@ -14,6 +14,8 @@ type scriptedPostal struct {
 	*scripted
 	cards    map[string]transports.Card // by what is written
 	returned chan transports.Returned
+	// onReturned, where it is not nil, may fail.
+	onReturned func(transports.Returned) error
 }
 
 func (s *scriptedPostal) Describe() transports.Description {
@@ -38,8 +40,13 @@ func (s *scriptedPostal) Find(_, input string, _ transports.TargetKind) (transpo
 
 func (s *scriptedPostal) Format(t transports.Target) string { return t.ID }
 
-func (s *scriptedPostal) Returned(_ *store.Tx, _ transports.Address, e transports.Returned) error {
-	s.returned <- e
+func (s *scriptedPostal) Returned(tx *store.Tx, _ transports.Address, e transports.Returned) error {
+	if s.onReturned != nil {
+		if err := s.onReturned(e); err != nil {
+			return err
+		}
+	}
+	tx.OnCommit(func() { s.returned <- e })
 	return nil
 }
 
@@ -71,7 +78,7 @@ type postalWorld struct {
 
 func newPostalWorld(t *testing.T, change func(*Options)) *postalWorld {
 	t.Helper()
-	w := &postalWorld{postal: &scriptedPostal{cards: map[string]transports.Card{}, returned: make(chan transports.Returned, 64)}}
+	w := &postalWorld{postal: &scriptedPostal{cards: map[string]transports.Card{}, returned: make(chan transports.Returned, 4096)}}
 	w.world = newWorld(t, func(o *Options) {
 		w.postal.scripted = o.Transport.(*scripted)
 		o.Transport = w.postal

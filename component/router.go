@@ -65,6 +65,8 @@ func (g *Gateway) handle(st *stanza.Stanza) {
 		if !g.iqs.answer(iqKey{id: e.Attr("id"), to: from, from: to}, e) {
 			g.metrics.unasked.Inc()
 		}
+	case e.Name == "message" && e.AttrIs("type", "error") && g.outbox.bounced(from, e):
+	case e.Name == "message" && e.AttrIs("type", "error") && to == g.domain && g.people.refused(from, e):
 	case e.Name == "message" && to == g.domain && g.grants.take(from, e):
 		g.log.Info("the XMPP server grants privileges", "server", from.Domain)
 	default:

@@ -3,6 +3,7 @@ package component
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 )
@@ -20,6 +21,7 @@ const (
 var (
 	errQueueFull   = errors.New("the stream's queue is full")
 	errQueueClosed = errors.New("the stream is closed")
+	errNoStream    = errors.New("there is no stream")
 )
 
 // sendQueue holds the stanzas of one domain that wait for its stream: one buffer that is filled while the writer writes the
@@ -34,7 +36,11 @@ type sendQueue struct {
 	space  chan struct{} // closed when room was made; nil while nobody waits
 	wake   chan struct{} // tells the writer that there is something, capacity 1
 	turn   chan struct{} // is held by whoever pours, capacity 1
+	once   []span        // of buf: what goes with this stream or not at all
 }
+
+// span is the bytes from lo to hi.
+type span struct{ lo, hi int }
 
 func newSendQueue(limit int) *sendQueue {
 	return &sendQueue{limit: limit, wake: make(chan struct{}, 1), turn: make(chan struct{}, 1)}
@@ -60,9 +66,29 @@ func (q *sendQueue) pour(ctx context.Context, p []byte) error {
 	return q.put(ctx, p)
 }
 
+// pourOnce is pour for what its sender will send anew when the stream is lost: what is still queued then is dropped, so that it does not
+// overtake what was sent before and lost. Without a stream it is refused.
+func (q *sendQueue) pourOnce(ctx context.Context, p []byte) error {
+	select {
+	case q.turn <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	defer func() { <-q.turn }()
+	if err := q.queue(ctx, p, min(q.limit, pourBytes), pourWait, true); !errors.Is(err, errQueueFull) {
+		return err
+	}
+	return q.queue(ctx, p, q.limit, sendWait, true)
+}
+
 // putBelow queues whole stanzas once the queue has room for them below a limit, for which it waits while the stream is up. While it is
 // down the limit is the queue's.
 func (q *sendQueue) putBelow(ctx context.Context, p []byte, limit int, wait time.Duration) error {
+	return q.queue(ctx, p, limit, wait, false)
+}
+
+// queue is putBelow, or with once for what goes with this stream or not at all.
+func (q *sendQueue) queue(ctx context.Context, p []byte, limit int, wait time.Duration, once bool) error {
 	var timeout <-chan time.Time
 	for {
 		q.mu.Lock()
@@ -70,7 +96,14 @@ func (q *sendQueue) putBelow(ctx context.Context, p []byte, limit int, wait time
 			q.mu.Unlock()
 			return errQueueClosed
 		}
+		if once && !q.up {
+			q.mu.Unlock()
+			return errNoStream
+		}
 		if len(q.buf) == 0 || len(q.buf)+len(p) <= limit || !q.up && len(q.buf)+len(p) <= q.limit {
+			if once {
+				q.once = append(q.once, span{len(q.buf), len(q.buf) + len(p)})
+			}
 			q.add(p)
 			return nil
 		}
@@ -127,7 +160,7 @@ func (q *sendQueue) add(p []byte) {
 func (q *sendQueue) take(empty []byte) []byte {
 	q.mu.Lock()
 	full := q.buf
-	q.buf = empty[:0]
+	q.buf, q.once = empty[:0], q.once[:0]
 	q.freed()
 	q.mu.Unlock()
 	return full
@@ -145,6 +178,10 @@ func (q *sendQueue) freed() {
 func (q *sendQueue) setUp(up bool) {
 	q.mu.Lock()
 	q.up = up
+	for _, s := range slices.Backward(q.once) {
+		q.buf = slices.Delete(q.buf, s.lo, s.hi)
+	}
+	q.once = nil
 	q.freed()
 	q.mu.Unlock()
 }

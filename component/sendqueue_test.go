@@ -3,6 +3,7 @@ package component
 import (
 	"bytes"
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -69,6 +70,36 @@ func TestPourBesideTraffic(t *testing.T) {
 			t.Errorf("pour beside a queue that stays filled: got %v", err)
 		}
 	})
+}
+
+// TestPourOnce: what is sent anew after a stream is lost does not go out with the next one by itself.
+func TestPourOnce(t *testing.T) {
+	t.Parallel()
+	q := newSendQueue(sendQueueBytes)
+	ctx := t.Context()
+	if err := q.pourOnce(ctx, []byte("x")); !errors.Is(err, errNoStream) {
+		t.Errorf("without a stream: got %v, want %v", err, errNoStream)
+	}
+	q.setUp(true)
+	for _, step := range []error{
+		q.pourOnce(ctx, []byte("a")), q.put(ctx, []byte("b")), q.pourOnce(ctx, []byte("c")), q.pourOnce(ctx, []byte("d")), q.put(ctx, []byte("e")),
+	} {
+		if step != nil {
+			t.Fatal(step)
+		}
+	}
+	q.setUp(false)
+	q.setUp(true)
+	if got := string(q.take(nil)); got != "be" {
+		t.Errorf("the next stream gets %q, want %q", got, "be")
+	}
+	if err := q.pourOnce(ctx, []byte("f")); err != nil {
+		t.Fatal(err)
+	}
+	if got := string(q.take(nil)); got != "f" {
+		t.Errorf("a stream that stays gets %q, want %q", got, "f")
+	}
+	q.setUp(false)
 }
 
 // TestQueueRests has a queue become long. Its buffers are used again while there is something to write, and let go after that.

@@ -3,6 +3,7 @@ package component
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -78,6 +79,25 @@ func TestTraceTwoNetworks(t *testing.T) {
 	alice.expect(`<message type='groupchat' id='m' from='#go%other.example@irc.localhost/alice'/>`)
 	alice.ask(`<message type='groupchat' id='n' to='#go%irc.example@irc.localhost'><body>gone</body></message>`,
 		`<message type='error' id='n'><error><not-acceptable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>`)
+}
+
+// A letter for a user who has no session, and one for a user who does not exist.
+func TestTraceLetter(t *testing.T) {
+	t.Parallel()
+	w := newOutboxWorld(t, nil)
+	alice := w.connected().client("alice@localhost/phone")
+	w.deliver(outboxUser, letterTo("l1"))
+	w.deliver(transports.Address{Local: "nobody", Domain: "localhost"}, letterTo("l2"))
+	alice.expect(`<message type='chat' id='l1' from='bob\40mail.example@irc.localhost'><body>letter l1</body></message>`)
+	if got, want := w.returned(1), []string{"l2"}; !slices.Equal(got, want) {
+		t.Errorf("got %q back, want %q", got, want)
+	}
+	w.emptied()
+	select {
+	case s := <-w.postal.opened:
+		t.Errorf("a session was opened for %v", s.user)
+	default:
+	}
 }
 
 // A room list that takes long delays nothing else of the same user.

@@ -357,6 +357,8 @@ var french = map[string]string{
 	"%s has been invited to %s.":                                                                                          "%s a été invité dans %s.",
 	"The request has no form.":                                                                                            "La demande n'a pas de formulaire.",
 	"Nobody is here by this name.":                                                                                        "Personne ici ne porte ce nom.",
+	"The XMPP server cannot say at the moment whether there is such a user.":                                              "Le serveur XMPP ne peut pas dire en ce moment si cet utilisateur existe.",
+	"This is too large for XMPP.":                                                                                         "C'est trop volumineux pour XMPP.",
 	"Your XMPP server has no place for uploads.":                                                                          "Votre serveur XMPP n'a pas de dépôt de fichiers.",
 	"This address is not a room.":                                                                                         "Cette adresse n'est pas celle d'un salon.",
 	"You are not in this room. Join it first.":                                                                            "Vous n'êtes pas dans ce salon. Entrez-y d'abord.",

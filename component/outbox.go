@@ -1,0 +1,185 @@
+package component
+
+import (
+	"context"
+	"hash/maphash"
+	"sync"
+	"time"
+
+	"passerelle/component/stanza"
+	"passerelle/store"
+	"passerelle/transports"
+)
+
+// The outbox is what users are told by networks that store and forward: a network was told that a letter was taken, so it must reach the XMPP
+// server whatever happens to either process. Deliver writes the stanza down in the transaction that takes the letter; the sender
+// (outbox_send.go) sends what is written down in that order, and the clerk (outbox_clerk.go) forgets what the server has.
+//
+// XEP-0114 acknowledges nothing, but servers take the stanzas of a stream in their order. So a ping that follows some stanzas is a barrier: when
+// its answer comes they were routed, and those that could not be have come back as errors. What was sent and not answered for when the
+// stream is lost is sent again, under the same id.
+
+// Limits of the outbox.
+const (
+	barrierRows   = 200                    // stanzas that share a barrier, or fewer
+	barrierWait   = 250 * time.Millisecond // that a stanza waits for others to share one
+	maxBarriers   = 5                      // open at a time: what may be sent twice when a stream is lost
+	barrierAnswer = 30 * time.Second       // after which another one is set
+	// routedWait is how long a server other than Prosody has for what it has routed: ejabberd stores messages beside the traffic.
+	routedWait = 10 * time.Second
+	// maxReturnable bounds the letters of which an error is known to be for them: those that were sent last.
+	maxReturnable = 1 << 15
+	// maxReturned bounds the letters that came back and wait for the database. With more nothing is sent.
+	maxReturned = 1000
+	// maxRefusal is how much of a server's words an error has, in bytes.
+	maxRefusal = 512
+
+	outboxAgain    = time.Second // between tries of the database, doubling up to
+	maxOutboxAgain = time.Minute
+	returnTries    = 3 // of a transport that fails to take a letter back
+)
+
+// outbox is that of one gateway. It is safe to use from any goroutine.
+type outbox struct {
+	g    *Gateway
+	wake chan struct{} // something was committed; capacity 1
+	work chan struct{} // there is something for the clerk; capacity 1
+	seed maphash.Seed
+
+	mu       sync.Mutex
+	letters  map[uint64]store.OutgoingNumber // that were sent, by key
+	order    []uint64                        // keys of letters, a ring once it is full
+	oldest   int                             // in order
+	returned []returnedLetter
+	settled  []settled            // ascending
+	handed   store.OutgoingNumber // all up to it are the clerk's
+	maybe    store.OutgoingNumber // the last one that a server may have
+}
+
+// returnedLetter is a letter that came back.
+type returnedLetter struct {
+	number store.OutgoingNumber
+	user   transports.Address
+	transports.Returned
+	tries int // of the transport
+}
+
+// settled says that the server has all stanzas up to one at a time.
+type settled struct {
+	last store.OutgoingNumber
+	due  time.Time
+}
+
+func newOutbox(g *Gateway) *outbox {
+	return &outbox{
+		g: g, wake: make(chan struct{}, 1), work: make(chan struct{}, 1), seed: maphash.MakeSeed(),
+		letters: make(map[uint64]store.OutgoingNumber),
+	}
+}
+
+// begin finds out what an earlier process may have sent.
+func (o *outbox) begin(ctx context.Context) error {
+	last, err := o.g.opt.Store.LastOutgoing(ctx)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.maybe = last
+	return err
+}
+
+// poke tells somebody that there is something.
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // he knows
+	}
+}
+
+// expect notes that a letter is being sent, so that an error is known to be for it.
+func (o *outbox) expect(s *store.Outgoing) {
+	if s.Letter == "" {
+		return
+	}
+	k := o.key(s.JID, s.Letter)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.order) < maxReturnable {
+		o.order = append(o.order, k)
+	} else {
+		delete(o.letters, o.order[o.oldest])
+		o.order[o.oldest] = k
+		o.oldest = (o.oldest + 1) % maxReturnable
+	}
+	o.letters[k] = s.Number
+}
+
+// key is what an error brings of a letter: whom it was for, and its id.
+func (o *outbox) key(jid, letter string) uint64 {
+	var h maphash.Hash
+	h.SetSeed(o.seed)
+	_, _ = h.WriteString(jid)
+	_ = h.WriteByte(0)
+	_, _ = h.WriteString(letter)
+	return h.Sum64()
+}
+
+// bounced takes an error that came back, and reports whether it is for a letter. The server sends it in the user's name, from his bare
+// JID (RFC 6121 §8.5.2): what a client of his sends is none. It runs on the reader's goroutine.
+func (o *outbox) bounced(from transports.Address, e *stanza.Element) bool {
+	if o == nil || !from.IsBare() {
+		return false
+	}
+	id := e.Attr("id")
+	k := o.key(from.String(), id)
+	o.mu.Lock()
+	number, ok := o.letters[k]
+	if ok {
+		delete(o.letters, k)
+		o.returned = append(o.returned, returnedLetter{number: number, user: from, Returned: transports.Returned{ID: id, Err: readRefusal(e)}})
+	}
+	o.mu.Unlock()
+	if ok {
+		o.g.metrics.returned.Inc()
+		poke(o.work)
+	}
+	return ok
+}
+
+// settle notes that the server has all stanzas up to one, for sure once some time is over.
+func (o *outbox) settle(last store.OutgoingNumber, after time.Duration) {
+	o.mu.Lock()
+	o.settled = append(o.settled, settled{last, now().Add(after)})
+	o.mu.Unlock()
+	poke(o.work)
+}
+
+// lost notes that a stream was lost: a server that has ended may not have what it has routed but not stored. Last is what was sent last.
+func (o *outbox) lost(last store.OutgoingNumber) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	t := now()
+	for i, s := range o.settled {
+		if s.due.After(t) {
+			o.settled = o.settled[:i]
+			break
+		}
+	}
+	o.maybe = max(o.maybe, last)
+}
+
+// resume is where a new stream begins: behind a number, and up to which one stanzas may be there already.
+func (o *outbox) resume() (after, maybe store.OutgoingNumber) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	after = o.handed
+	if n := len(o.settled); n > 0 {
+		after = o.settled[n-1].last
+	}
+	return after, o.maybe
+}
+
+// full reports whether too much came back to send more.
+func (o *outbox) full() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.returned) >= maxReturned
+}
