@@ -41,6 +41,7 @@ type conn struct {
 	capsEnded  bool
 	after      []string // lines of the user's own that are sent once the greeting is over
 	told       []string // whom they said something
+	over       []string // labels of requests that were refused, see label.go
 	registered bool     // 001 came
 	ready      bool     // the greeting is over
 	greeting   []byte

@@ -96,10 +96,10 @@ func (s *session) change(p pending, lines []outLine) *transports.Error {
 	}
 	if !p.kicks && !c.bouncer {
 		p.fence = c.nextFence()
-		lines = append(lines, outLine{text: "PING :" + p.fence})
 	}
-	s.wait(p)
-	c.enqueue(lines...)
+	if s.askFor(p, lines...); p.fence != "" {
+		c.enqueue(outLine{text: "PING :" + p.fence})
+	}
 	s.startWriter(c)
 	return nil
 }
@@ -208,8 +208,7 @@ func (s *session) invite(q transports.Invite) *transports.Error {
 	if !validContact(q.Nick) {
 		return refused(transports.BadRequest, "%q is nobody on %s.", q.Nick, s.net.Name)
 	}
-	s.wait(pending{kind: requestInvite, ref: q.Ref, room: r, nick: q.Nick})
-	s.conn.enqueue(outLine{text: "INVITE " + q.Nick + " " + r.name})
+	s.askFor(pending{kind: requestInvite, ref: q.Ref, room: r, nick: q.Nick}, outLine{text: "INVITE " + q.Nick + " " + r.name})
 	s.startWriter(s.conn)
 	return nil
 }

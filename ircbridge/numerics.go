@@ -112,6 +112,9 @@ func (s *session) failure(c *conn, e *girc.Event) {
 	if r != nil && notThere && (r.state == roomLeaving || r.parts > 0) && s.leftAlready(c, r.name) {
 		return
 	}
+	if s.refusedByLabel(c, e) {
+		return
+	}
 	if r != nil && r.state == roomJoining {
 		if err := s.joinRefusal(c, e, r); err != nil {
 			s.refuse(r, err)

@@ -33,10 +33,11 @@ type pending struct {
 	nick string // whom it is about
 	by   time.Time
 
-	fence string // of changes: the PING behind them
-	kicks bool   // of changes: it is a KICK alone, which the network shows
-	bans  *transports.BanList
-	raw   *rawLine
+	labels []string // of its lines, where the network answers by them, see label.go
+	fence  string   // of changes: the PING behind them
+	kicks  bool     // of changes: it is a KICK alone, which the network shows
+	bans   *transports.BanList
+	raw    *rawLine
 
 	question transports.Question
 }
@@ -355,8 +356,7 @@ func (s *session) setSubject(q transports.SetSubject) *transports.Error {
 	if s.charsetTo(q.Room).size(topic) > limit {
 		return refused(transports.TooLarge, "The topic is too long for %s: %d bytes is the most.", s.net.Name, limit)
 	}
-	s.wait(pending{kind: requestTopic, ref: q.Ref, room: r})
-	s.conn.enqueue(outLine{text: "TOPIC " + r.name + " :" + topic})
+	s.askFor(pending{kind: requestTopic, ref: q.Ref, room: r}, outLine{text: "TOPIC " + r.name + " :" + topic})
 	s.startWriter(s.conn)
 	return nil
 }

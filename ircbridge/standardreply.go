@@ -63,11 +63,11 @@ func (s *session) failed(c *conn, e *girc.Event, command string) bool {
 	case girc.NICK:
 		return c.registered && s.nickFailed(refused(kind, "Your nick stays as it is: %s.", why))
 	case girc.TOPIC:
-		return s.pendingFailed(requestTopic, r, refused(kind, "The topic stays as it is: %s.", why))
+		return s.pendingFailed(c.label(e), requestTopic, r, refused(kind, "The topic stays as it is: %s.", why))
 	case girc.MODE, girc.KICK:
-		return s.pendingFailed(requestChange, r, refused(kind, "%s does not do this: %s.", s.net.Name, why))
+		return s.pendingFailed(c.label(e), requestChange, r, refused(kind, "%s does not do this: %s.", s.net.Name, why))
 	case girc.INVITE:
-		return s.pendingFailed(requestInvite, r, refused(kind, "%s does not do this: %s.", s.net.Name, why))
+		return s.pendingFailed(c.label(e), requestInvite, r, refused(kind, "%s does not do this: %s.", s.net.Name, why))
 	case girc.LIST:
 		waits := s.list != nil
 		s.listFailed(refused(kind, "%s does not list its channels: %s.", s.net.Name, why))
@@ -76,8 +76,15 @@ func (s *session) failed(c *conn, e *girc.Event, command string) bool {
 	return false
 }
 
-// pendingFailed ends the oldest request of a kind, in a room where one is named.
-func (s *session) pendingFailed(kind requestKind, r *room, err *transports.Error) bool {
+// pendingFailed ends the request with a label, or else the oldest of a kind, in a room where one is named.
+func (s *session) pendingFailed(label string, kind requestKind, r *room, err *transports.Error) bool {
+	if i := s.byLabel(label); i >= 0 {
+		s.endRefused(i, err)
+		return true
+	}
+	if s.conn.isOver(label) {
+		return true
+	}
 	ref, ok := s.answer(func(p *pending) bool { return p.kind == kind && (r == nil || p.room == r) })
 	if ok && ref != 0 {
 		s.post(transports.Done{Ref: ref, Err: err})

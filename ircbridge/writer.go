@@ -13,6 +13,7 @@ import (
 type outLine struct {
 	tags    string // client-only ones in front, without "@"
 	text    string
+	label   string       // by which it is answered, of a line that is no message
 	part    *sentPart    // of a message
 	more    []string     // lines behind it that nothing may come between
 	rooms   []*room      // of JOIN and NAMES: their time begins when the line is about to be written
@@ -151,7 +152,7 @@ func (s *session) appendLines(b []byte, lines []outLine) []byte {
 
 // appendTags writes the tags of a line with what stands around them (IRCv3 message-tags).
 func (l *outLine) appendTags(b []byte) []byte {
-	label := ""
+	label := l.label
 	if l.part != nil {
 		label = l.part.label
 	}
