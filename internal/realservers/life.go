@@ -39,6 +39,9 @@ type launch struct {
 	ready []string // what it has written once it listens
 	busy  string   // what it writes, in lower case, when a port is taken
 	addrs []string // where it listens then
+	// session has it begin a session of its own, rather than a group alone: for those that insist on it and change their user for a while, at
+	// which Linux forgets that they end with this process. Somebody else sees to that then.
+	session bool
 }
 
 // begin starts the server on ports that are free, in the folder or, if that is empty, in a temporary one. After an error nothing
@@ -86,11 +89,22 @@ func (l *life) start(ctx context.Context) error {
 	if err := l.runAs(s.cmd); err != nil {
 		return err
 	}
+	if s.session {
+		if s.cmd.SysProcAttr == nil {
+			s.cmd.SysProcAttr = &syscall.SysProcAttr{}
+		}
+		s.cmd.SysProcAttr.Setsid = true
+	}
 	process, err := start(ctx, s.cmd, l.log, s.ready, s.busy)
 	if err != nil {
 		return err
 	}
 	l.process = process
+	if s.session {
+		if err := guard(process); err != nil {
+			return err
+		}
+	}
 	for _, addr := range s.addrs {
 		if err := reach(ctx, addr); err != nil {
 			return err
@@ -182,4 +196,24 @@ func (l *life) write(name, text string) error {
 		return err
 	}
 	return os.WriteFile(path, []byte(text), 0o600)
+}
+
+// guard starts a shell that ends a server's group when this process is gone, which it knows by the end of its input.
+func guard(p *Process) error {
+	cmd := exec.Command("/bin/sh", "-c", "read -r _ || kill -s KILL -- -"+strconv.Itoa(p.Pid()))
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		return errors.Join(err, in.Close())
+	}
+	go func() {
+		<-p.Done()
+		_, _ = io.WriteString(in, "\n") // so it need not end anything
+		_ = in.Close()
+		_ = cmd.Wait()
+	}()
+	return nil
 }

@@ -60,6 +60,12 @@ func Atheme(t testing.TB, o realservers.AthemeOptions) *realservers.Atheme {
 	return start(t, realservers.StartAtheme, o)
 }
 
+// Postfix starts a mail server that stops at the end of the test.
+func Postfix(t testing.TB, o realservers.PostfixOptions) *realservers.Postfix {
+	t.Helper()
+	return start(t, realservers.StartPostfix, o)
+}
+
 func start[S interface{ Stop() error }, O any](t testing.TB, start func(context.Context, O) (S, error), options O) S {
 	t.Helper()
 	skipIfShort(t)

@@ -211,7 +211,8 @@ func TestDieWithParent(t *testing.T) {
 		e := realtest.Ejabberd(t, realservers.EjabberdOptions{})
 		n := realtest.Ngircd(t, realservers.NgircdOptions{})
 		i := realtest.Inspircd(t, realservers.InspircdOptions{})
-		if _, err := fmt.Println("ADDRS", p.C2SAddr, e.C2SAddr, n.Addr, i.Addr); err != nil {
+		m := realtest.Postfix(t, realservers.PostfixOptions{})
+		if _, err := fmt.Println("ADDRS", p.C2SAddr, e.C2SAddr, n.Addr, i.Addr, m.Addr); err != nil {
 			t.Fatal(err)
 		}
 		_, _ = io.Copy(io.Discard, os.Stdin)
