@@ -200,10 +200,19 @@ func (tx *Tx) number(rows []archiveRow, key archiveKey, count int64) error {
 	var archive int64
 	var last LineID
 	var lastTime int64
-	err := tx.query(func(r *sql.Rows) error { return r.Scan(&archive, &last, &lastTime) }, numberLines, key.kind, key.domain, key.name, count)
+	found := false
+	scan := func(r *sql.Rows) error {
+		found = true
+		return r.Scan(&archive, &last, &lastTime)
+	}
+	err := tx.query(scan, selectArchive, key.kind, key.domain, key.name)
+	if err == nil && !found {
+		err = tx.query(scan, insertArchive, key.kind, key.domain, key.name)
+	}
 	if err != nil {
 		return err
 	}
+	last += LineID(count)
 	if archive > maxArchives || int64(last-archiveBase(archive)) > maxArchive {
 		return errors.New("the archive is full")
 	}
@@ -218,15 +227,15 @@ func (tx *Tx) number(rows []archiveRow, key archiveKey, count int64) error {
 			rows[i].line, rows[i].time = line, lastTime
 		}
 	}
-	return tx.exec(touchArchive, archive, lastTime)
+	return tx.exec(growArchive, archive, int64(last), lastTime)
 }
 
 const (
-	numberLines = `INSERT INTO archives (archive, kind, domain, name, last, last_time)
-		SELECT n, $1, $2, $3, n * 549755813888 + $4, 0 FROM (SELECT coalesce(max(archive), 0) + 1 AS n FROM archives) AS next WHERE true
-		ON CONFLICT (kind, domain, name) DO UPDATE SET last = archives.last + $4
+	selectArchive = `SELECT archive, last, last_time FROM archives WHERE kind = $1 AND domain = $2 AND name = $3`
+	insertArchive = `INSERT INTO archives (archive, kind, domain, name, last, last_time)
+		SELECT n, $1, $2, $3, n * 549755813888, 0 FROM (SELECT coalesce(max(archive), 0) + 1 AS n FROM archives) AS next
 		RETURNING archive, last, last_time`
-	touchArchive = `UPDATE archives SET last_time = $2 WHERE archive = $1`
+	growArchive = `UPDATE archives SET last = $2, last_time = $3 WHERE archive = $1`
 )
 
 func (tx *Tx) insertLines(rows []archiveRow) error {
