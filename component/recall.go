@@ -12,7 +12,7 @@ import (
 	"passerelle/transports"
 )
 
-// A client that enters a room which none of the user's is in gets the history (XEP-0045 §7.2.14) from the archive: the last of what the
+// A client that enters a room gets the history (XEP-0045 §7.2.14) from the archive, as far as the room does not remember it: the last of what the
 // user heard there before. It has to be there when he is let in, so he is a little later for it.
 
 const (

@@ -36,7 +36,9 @@ func (r *Room) Presence(from transports.Address, nick string, p *stanza.Element,
 		c.join, c.want, c.asked = p.Attr("id"), nick, parseHistoryRequest(x)
 	case again:
 		c.join, c.want, c.asked = p.Attr("id"), nick, parseHistoryRequest(x)
-		r.welcome(c, out)
+		if c.in = !r.recalling; c.in { // else it waits for its history as others do
+			r.welcome(c, out)
+		}
 	case nick != r.nick:
 		// XEP-0045 §7.6. Libervia adds <x/> to a nick change as well.
 		r.ask(out, pending{kind: pendingNick, client: from, id: p.Attr("id"), nick: nick}, func(ref transports.Ref) transports.Request {

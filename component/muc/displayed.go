@@ -15,7 +15,7 @@ func (r *Room) markRead(m *stanza.Element, out *Out) {
 	if d == nil {
 		return
 	}
-	l := r.history.find(d.Attr("id"))
+	l := r.known(d.Attr("id"))
 	if l == nil || l.nick == "" || l.stanzaID == r.readTo {
 		return
 	}

@@ -421,6 +421,7 @@ func (r *Room) formatting() markup.Settings { return r.opt.Host.Formatting(r.opt
 // deliver sends a line to the clients that are in, and remembers it and what it makes of others.
 func (r *Room) deliver(l line, t downgrade.Text, out *Out) {
 	r.remember(l, t)
+	r.shedOlder()
 	for i := range r.clients {
 		if r.clients[i].in {
 			r.sendLine(&r.clients[i], l, false, out)
@@ -435,7 +436,7 @@ func (r *Room) remember(l line, t downgrade.Text) {
 	case len(r.clients) == 0 && r.stays && r.opt.Archive != nil && r.opt.Archive.Keeps():
 		r.forgot = true // whoever comes reads it there
 	default:
-		r.history.add(l, t)
+		r.add(l, t)
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 	"passerelle/component/stanza"
 )
 
-// KeepHistory is how many messages a room remembers for clients that join while another one is in; DefaultHistory is how many
+// KeepHistory is how many messages a room has for clients that join; DefaultHistory is how many
 // of them a client gets that does not ask for a number, where Options.History says nothing else.
 const (
 	KeepHistory    = 50
@@ -26,6 +26,10 @@ const maxHistoryBytes = 256 << 10
 // historySlack is how many messages a history has room for beyond those that it keeps: with the next one all of them are moved.
 const historySlack = 14
 
+// keepRecent is how many messages a room at work remembers of those that are in the archive: what people refer to. With twice as many the
+// older ones go.
+const keepRecent = 8
+
 // history is the last messages of a room, oldest first. A room in which nothing was said costs nothing.
 type history struct{ lines []line }
 
@@ -38,6 +42,7 @@ type line struct {
 	occupant   string // id of who said it
 	time       time.Time
 	own        bool     // the user said it
+	kept       bool     // the archive has it, or will
 	netIDs     []string // the network's ids of it, one for each part; nil where it gives none
 	since      *since   // nil where nothing became of it
 }
@@ -49,11 +54,11 @@ type since struct {
 }
 
 // add remembers a line with what the network got of it, and what that makes of earlier lines.
-func (h *history) add(l line, t downgrade.Text) {
-	if of := h.find(t.Corrects); of != nil && of.own {
+func (r *Room) add(l line, t downgrade.Text) {
+	if of := r.recent(t.Corrects); of != nil && of.own {
 		of.now().said = t.Said
 	}
-	if of := h.find(t.ReactsTo); of != nil {
+	if of := r.recent(t.ReactsTo); of != nil {
 		if p := of.reactor(cmp.Or(l.occupant, l.nick)); p != nil {
 			p.become(l.nick, t.Reacted, l.time)
 			p.told = true
@@ -62,7 +67,7 @@ func (h *history) add(l line, t downgrade.Text) {
 	if t.Said != l.body {
 		l.since = &since{said: t.Said}
 	}
-	h.push(l)
+	r.history.push(l)
 }
 
 // push puts a line behind the others, of which the oldest goes.
@@ -84,6 +89,30 @@ func (h *history) push(l line) {
 }
 
 func (l *line) size() int { return len(l.body) + len(l.payload) }
+
+// shedOlder leaves what was said before the last messages to the archive, as far as that has it: from there whoever comes gets it. What became
+// of those that go is remembered for a while, and what the user said himself: clients correct it by an id that the archive does not look for.
+func (r *Room) shedOlder() {
+	if len(r.history.lines) < 2*keepRecent || r.recalling || r.catching || r.opt.Archive == nil || slices.ContainsFunc(r.clients, func(c client) bool { return !c.in }) {
+		return
+	}
+	n := len(r.history.lines) - keepRecent
+	for i := range n {
+		if !r.history.lines[i].kept {
+			n = i // it is nowhere else
+			break
+		}
+	}
+	if n == 0 {
+		return
+	}
+	for _, l := range r.history.lines[:n] {
+		if l.since != nil || l.own {
+			r.recollected(&l)
+		}
+	}
+	r.history.lines, r.forgot = slices.Delete(r.history.lines, 0, n), true
+}
 
 // find finds the newest line with an id: its own, or the one that the room gave it.
 func (h *history) find(id string) *line {
@@ -195,7 +224,7 @@ type Past struct {
 }
 
 func (p *Past) line() line {
-	l := line{nick: p.Nick, id: p.ID, stanzaID: p.StanzaID, occupant: p.Occupant, body: p.Body, payload: p.Payload, time: p.Time}
+	l := line{nick: p.Nick, id: p.ID, stanzaID: p.StanzaID, occupant: p.Occupant, body: p.Body, payload: p.Payload, time: p.Time, kept: true}
 	if p.NetworkID != "" {
 		l.netIDs = []string{p.NetworkID}
 	}

@@ -84,6 +84,7 @@ func (r *Room) keep(how KeepHow, e *transports.Message, l *line) string {
 	if r.opt.Archive == nil {
 		return r.opt.NewID()
 	}
+	l.kept = how != KeepNot && r.opt.Archive.Keeps()
 	return r.keepIt(how, *e, *l)
 }
 

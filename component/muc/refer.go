@@ -23,21 +23,23 @@ func (r *Room) features() transports.Features { return r.opt.Host.Features(r.opt
 
 // known finds a line by its id here, of the message or of the room.
 func (r *Room) known(id string) *line {
-	if id == "" {
-		return nil
+	if l := r.recent(id); l != nil || id == "" || r.opt.Archive == nil {
+		return l
 	}
-	if l := r.history.find(id); l != nil {
+	return r.recollect(r.opt.Archive.Find(id, ""))
+}
+
+// recent is known for what the room remembers itself.
+func (r *Room) recent(id string) *line {
+	if l := r.history.find(id); l != nil || id == "" {
 		return l
 	}
 	for _, l := range r.older {
-		if l.stanzaID == id {
+		if l.stanzaID == id || l.own && l.id == id {
 			return l
 		}
 	}
-	if r.opt.Archive == nil {
-		return nil
-	}
-	return r.recollect(r.opt.Archive.Find(id, ""))
+	return nil
 }
 
 // byNetwork finds a line by the network's id.
@@ -67,11 +69,16 @@ func (r *Room) recollect(p Past, ok bool) *line {
 		return nil
 	}
 	l := p.line()
+	r.recollected(&l)
+	return &l
+}
+
+// recollected remembers a line from beyond the history, in place of the one that is longest there.
+func (r *Room) recollected(l *line) {
 	if len(r.older) == maxOlder {
 		r.older = slices.Delete(r.older, 0, 1)
 	}
-	r.older = append(r.older, &l)
-	return &l
+	r.older = append(r.older, l)
 }
 
 // refer takes what a client does with an earlier message, where the network can carry that: a reaction, a retraction. It reports whether

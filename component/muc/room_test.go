@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"passerelle/component/downgrade"
 	"passerelle/component/stanza"
 	"passerelle/transports"
 )
@@ -521,7 +520,7 @@ func TestHistoryRequests(t *testing.T) {
 	t.Parallel()
 	var h history
 	for i := range KeepHistory + 10 {
-		h.add(line{body: fmt.Sprintf("%05d", i), time: start.Add(time.Duration(i) * time.Second)}, downgrade.Text{})
+		h.push(line{body: fmt.Sprintf("%05d", i), time: start.Add(time.Duration(i) * time.Second)})
 	}
 	now := start.Add(60 * time.Second)
 	tests := []struct {
