@@ -3,7 +3,9 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"net"
 	"sync"
 )
 
@@ -45,20 +47,35 @@ func (r *reads) statement(ctx context.Context, pool *sql.DB, query string) (*sql
 // query calls scan for each row. It is for tables' own reading methods, which take all rows at once: a reader that dawdled would
 // keep a connection, and with it an old state of the database that no checkpoint may pass.
 func (db *DB) query(ctx context.Context, scan func(*sql.Rows) error, query string, args ...any) error {
+	for lost := 0; ; lost++ {
+		rows, err := db.rows(ctx, query, args)
+		switch {
+		case err == nil:
+			return scanRows(rows, scan)
+		case lost == maxLost || !isLost(err):
+			return err
+		}
+	}
+}
+
+func (db *DB) rows(ctx context.Context, query string, args []any) (*sql.Rows, error) {
 	stmt, err := db.reads.statement(ctx, db.pool.read, query)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var rows *sql.Rows
 	if stmt != nil {
-		rows, err = stmt.QueryContext(ctx, args...)
-	} else {
-		rows, err = db.pool.read.QueryContext(ctx, query, args...)
+		return stmt.QueryContext(ctx, args...)
 	}
-	if err != nil {
-		return err
-	}
-	return scanRows(rows, scan)
+	return db.pool.read.QueryContext(ctx, query, args...)
+}
+
+// maxLost is how many connections may be found to be gone before somebody is told: a server that was restarted has ended all.
+const maxLost = postgresReaders
+
+// isLost reports whether a question did not reach the server, since the connection that it was to go by is gone.
+func isLost(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "write"
 }
 
 // scanRows calls scan for each row and closes them.
