@@ -154,16 +154,21 @@ func TestArchiveOfTheYear1(t *testing.T) {
 	}
 }
 
-// While the database is away for a moment nothing of what is said is lost.
-func TestArchiveWaitsForTheDatabase(t *testing.T) {
-	t.Parallel()
-	server := realtest.Postgres(t, realservers.PostgresOptions{Fast: true})
-	db, err := store.Open(t.Context(), store.Options{URL: server.URL, Key: make([]byte, 32), Log: slog.New(slog.DiscardHandler)})
+func openPostgres(t *testing.T, url string) *store.DB {
+	t.Helper()
+	db, err := store.Open(t.Context(), store.Options{URL: url, Key: make([]byte, 32), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	w := archiveWorld(t, db)
+	return db
+}
+
+// While the database is away for a moment nothing of what is said is lost.
+func TestArchiveWaitsForTheDatabase(t *testing.T) {
+	t.Parallel()
+	server := realtest.Postgres(t, realservers.PostgresOptions{Fast: true})
+	w := archiveWorld(t, openPostgres(t, server.URL))
 	alice := w.client("alice@localhost/phone")
 	s := w.join(alice, "alice")
 	s.emit(t, roomLine("bob", "before"))
@@ -187,11 +192,7 @@ func TestNothingIsForgottenWhileTheDatabaseIsAway(t *testing.T) {
 	t.Parallel()
 	server := realtest.Postgres(t, realservers.PostgresOptions{Fast: true})
 	way := realtest.PostgresWay(t, server)
-	db, err := store.Open(t.Context(), store.Options{URL: way.URL, Key: make([]byte, 32), Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
+	db := openPostgres(t, way.URL)
 	w := archiveWorld(t, db)
 	alice := w.client("alice@localhost/phone")
 	s := w.join(alice, "alice")

@@ -32,18 +32,11 @@ const (
 func (t *Transport) certfpCommand() transports.Command {
 	return transports.Command{
 		Name: "certfp", Title: "Log in with a certificate in place of a password", For: []transports.TargetKind{transports.TargetNetwork},
-		Next: t.certfpForm, Run: t.certfpRun,
+		Next: t.form(certfpForm), Run: t.certfpRun,
 	}
 }
 
-func (t *Transport) certfpForm(ctx context.Context, call transports.Call) (*transports.Form, error) {
-	if call.Values != nil {
-		return nil, nil
-	}
-	set, err := t.opt.Settings.Load(ctx, call.User, Scope(call.On.Network))
-	if err != nil {
-		return nil, err
-	}
+func certfpForm(_ transports.Call, set map[string]string) *transports.Form {
 	f := &transports.Form{
 		Title:        "Log in with a certificate in place of a password",
 		Instructions: "A certificate is made and added to your account on the network. Once a login with it has worked the password is forgotten.",
@@ -60,7 +53,7 @@ func (t *Transport) certfpForm(ctx context.Context, call transports.Call) (*tran
 			transports.Field{Name: fieldAccount, Label: "Account", Values: []string{cmp.Or(set[SettingAccount], set[SettingNick])}},
 			transports.Field{Name: fieldPassword, Label: "Password of the account", Type: transports.FieldSecret})
 	}
-	return f, nil
+	return f
 }
 
 func (t *Transport) certfpRun(ctx context.Context, call transports.Call) (string, error) {

@@ -8,30 +8,8 @@ import (
 	"unicode/utf8"
 
 	"passerelle/transports"
+	"passerelle/transports/transporttest"
 )
-
-// show writes a styled text with its looks in front of its pieces: "{bi #ff0000/#000000}text{}".
-func show(text string, spans []transports.Span) string {
-	var b strings.Builder
-	at := 0
-	for _, s := range spans {
-		b.WriteString(text[at:s.From] + "{")
-		for i, letter := range "biusmr" {
-			if s.Look.Style.Has(styleCodes[i].style) {
-				b.WriteRune(letter)
-			}
-		}
-		if s.Look.Fore != 0 {
-			fmt.Fprintf(&b, "#%06x", s.Look.Fore.RGB())
-		}
-		if s.Look.Back != 0 {
-			fmt.Fprintf(&b, "/%06x", s.Look.Back.RGB())
-		}
-		b.WriteString("}" + text[s.From:s.To] + "{}")
-		at = s.To
-	}
-	return b.String() + text[at:]
-}
 
 func TestStyled(t *testing.T) {
 	t.Parallel()
@@ -59,7 +37,7 @@ func TestStyled(t *testing.T) {
 		"a\x02\x02b\x02":                   "ab",
 	} {
 		text, spans := styled(in)
-		if got := show(text, spans); got != want {
+		if got := transporttest.Looks(text, spans); got != want {
 			t.Errorf("styled(%q) = %q, want %q", in, got, want)
 		}
 		if text != plain(in) {
@@ -88,7 +66,7 @@ func TestWriteCodes(t *testing.T) {
 		text, spans := styled(in)
 		got := writeCodes(text, spans)
 		if again, s := styled(got); again != text || len(s) != len(spans) {
-			t.Errorf("%q became %q, which says %q", in, got, show(again, s))
+			t.Errorf("%q became %q, which says %q", in, got, transporttest.Looks(again, s))
 		}
 		if got != want {
 			t.Errorf("%q: got %q, want %q", in, got, want)
@@ -183,7 +161,7 @@ func FuzzCodes(f *testing.F) {
 			t.Errorf("%q: %q became %q", line, text, again)
 		}
 		if len(spans) < transports.MaxSpans && !slices.Equal(spansAgain, nearest(spans)) {
-			t.Errorf("%q: %q became %q by %q", line, show(text, spans), show(again, spansAgain), coded)
+			t.Errorf("%q: %q became %q by %q", line, transporttest.Looks(text, spans), transporttest.Looks(again, spansAgain), coded)
 		}
 		if len(coded) > len(text)+16*(2*len(spans)+1) {
 			t.Errorf("%q: %d bytes of text and %d spans make %d bytes", line, len(text), len(spans), len(coded))

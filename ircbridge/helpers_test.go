@@ -12,6 +12,7 @@ import (
 
 	"passerelle/internal/ircd"
 	"passerelle/transports"
+	"passerelle/transports/transporttest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -87,7 +88,7 @@ func describe(e transports.Event) string {
 		s := fmt.Sprintf("Message room=%q to=%q from=%s body=%q action=%t notice=%t ref=%d %d/%d time=%s",
 			e.Room.ID, e.To.ID, person(from), e.Body, e.Action, e.Notice, e.Ref, e.Part, e.Of, e.Time.UTC().Format(time.RFC3339Nano))
 		if e.Spans != nil {
-			s += fmt.Sprintf(" looks=%q", show(e.Body, e.Spans))
+			s += fmt.Sprintf(" looks=%q", transporttest.Looks(e.Body, e.Spans))
 		}
 		if e.ID != "" {
 			s += fmt.Sprintf(" id=%q", e.ID)

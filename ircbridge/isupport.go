@@ -59,7 +59,7 @@ func defaultISupport() isupport {
 		paramModes:  "k",
 		setModes:    "l",
 		nickLen:     30,
-		lineLen:     512, // RFC 2812 §2.3
+		lineLen:     defaultLineLen,
 		joinTargets: maxJoinTargets,
 		modes:       maxModeParams,
 	}
@@ -68,180 +68,195 @@ func defaultISupport() isupport {
 // maxJoinTargets is what networks take that do not say how many channels one JOIN may have; some drop the rest without a word.
 const maxJoinTargets = 10
 
+// defaultLineLen is how long a line may be with its ending (RFC 2812 §2.3).
+const defaultLineLen = 512
+
 // Bounds of values that are kept as strings: no honest one is longer.
 const (
 	maxToken    = 64
 	maxTokenURL = 400
 )
 
-// apply takes the tokens of one 005 line. What makes no sense is ignored: a value out of range must not make the bridge cut
-// text to nothing or wait for lines that never end. "-TOKEN" takes one back.
-func (s *isupport) apply(tokens []string) {
-	def := defaultISupport()
-	for _, token := range tokens {
-		key, value, _ := strings.Cut(token, "=")
-		if name, gone := strings.CutPrefix(key, "-"); gone {
-			s.withdraw(strings.TrimPrefix(name, "draft/"), &def)
-			continue
-		}
-		key = strings.TrimPrefix(key, "draft/")
-		switch key {
-		case "CHANMODES", "TARGMAX", "CLIENTTAGDENY", "ICON", "NETWORKICON":
-		default:
-			if len(value) > maxToken {
-				continue
-			}
-		}
-		switch key {
-		case "CASEMAPPING":
-			s.casemap = parseCasemap(value)
-		case "CHANTYPES":
-			if value != "" {
-				s.chanTypes = intern(value)
-			}
-		case "PREFIX":
-			// "(ohv)@%+"; an empty value means that the network has no ranks.
-			modes, chars, ok := strings.Cut(strings.TrimPrefix(value, "("), ")")
-			if value == "" || ok && len(modes) == len(chars) {
-				s.prefixModes, s.prefixChars = intern(modes), intern(chars)
-			}
-		case "STATUSMSG":
-			s.statusMsg = intern(value)
-		case "CHANMODES":
-			types := strings.Split(value, ",")
-			if len(types) >= 3 && len(value) <= 4*maxToken {
-				s.listModes, s.paramModes, s.setModes = intern(types[0]), intern(types[1]), intern(types[2])
-			}
-		case "EXCEPTS", "INVEX": // lists besides that of bans; without a value e and I
-			letter := cmp.Or(value, map[string]string{"EXCEPTS": "e", "INVEX": "I"}[key])
-			if len(letter) == 1 && !strings.Contains(s.listModes, letter) {
-				s.listModes = intern(s.listModes + letter)
-			}
-		case "NICKLEN", "MAXNICKLEN":
-			s.nickLen = bounded(value, 4, maxNickName, s.nickLen)
-		case "TOPICLEN":
-			s.topicLen = bounded(value, 1, 1<<16, s.topicLen)
-		case "CHANNELLEN":
-			s.channelLen = bounded(value, 10, 1<<10, s.channelLen)
-		case "KICKLEN":
-			s.kickLen = bounded(value, 10, maxSetting, s.kickLen)
-		case "AWAYLEN":
-			s.awayLen = bounded(value, 10, maxSetting, s.awayLen)
-		case "NAMELEN", "REALLEN":
-			s.nameLen = bounded(value, 10, maxSetting, s.nameLen)
-		case "USERLEN":
-			s.userLen = bounded(value, 5, 1<<8, s.userLen)
-		case "HOSTLEN":
-			s.hostLen = bounded(value, 10, 1<<8, s.hostLen)
-		case "LINELEN":
-			s.lineLen = bounded(value, def.lineLen, maxLine, s.lineLen)
-		case "MODES":
-			s.modes = bounded(value, 1, 20, s.modes)
-		case "MONITOR":
+// number is where the number of a token is kept, and between what it makes sense.
+type number struct {
+	at        func(*isupport) *int
+	low, high int
+}
+
+// numbers are the tokens that say one.
+var numbers = map[string]number{
+	"NICKLEN":    {func(s *isupport) *int { return &s.nickLen }, 4, maxNickName},
+	"MAXNICKLEN": {func(s *isupport) *int { return &s.nickLen }, 4, maxNickName},
+	"TOPICLEN":   {func(s *isupport) *int { return &s.topicLen }, 1, 1 << 16},
+	"CHANNELLEN": {func(s *isupport) *int { return &s.channelLen }, 10, 1 << 10},
+	"KICKLEN":    {func(s *isupport) *int { return &s.kickLen }, 10, maxSetting},
+	"AWAYLEN":    {func(s *isupport) *int { return &s.awayLen }, 10, maxSetting},
+	"NAMELEN":    {func(s *isupport) *int { return &s.nameLen }, 10, maxSetting},
+	"REALLEN":    {func(s *isupport) *int { return &s.nameLen }, 10, maxSetting},
+	"USERLEN":    {func(s *isupport) *int { return &s.userLen }, 5, 1 << 8},
+	"HOSTLEN":    {func(s *isupport) *int { return &s.hostLen }, 10, 1 << 8},
+	"LINELEN":    {func(s *isupport) *int { return &s.lineLen }, defaultLineLen, maxLine},
+	"MODES":      {func(s *isupport) *int { return &s.modes }, 1, 20},
+	"MAXTARGETS": {func(s *isupport) *int { return &s.joinTargets }, 1, maxJoinTargets},
+}
+
+// token is how another token is read, and what holds once it is taken back.
+type token struct {
+	read     func(s *isupport, value string)
+	withdraw func(s, def *isupport)
+	long     bool // its value may be longer than maxToken
+}
+
+// tokens are the others.
+var tokens = map[string]token{
+	"CASEMAPPING": {
+		read:     func(s *isupport, value string) { s.casemap = parseCasemap(value) },
+		withdraw: func(s, def *isupport) { s.casemap = def.casemap },
+	},
+	"CHANTYPES": {
+		read:     func(s *isupport, value string) { s.chanTypes = cmp.Or(intern(value), s.chanTypes) },
+		withdraw: func(s, def *isupport) { s.chanTypes = def.chanTypes },
+	},
+	"PREFIX":    {read: (*isupport).readPrefix, withdraw: func(s, def *isupport) { s.prefixModes, s.prefixChars = def.prefixModes, def.prefixChars }},
+	"STATUSMSG": {read: func(s *isupport, value string) { s.statusMsg = intern(value) }, withdraw: func(s, def *isupport) { s.statusMsg = def.statusMsg }},
+	"CHANMODES": {
+		long: true, read: (*isupport).readModes,
+		withdraw: func(s, def *isupport) {
+			s.listModes, s.paramModes, s.setModes = def.listModes, def.paramModes, def.setModes
+		},
+	},
+	// Lists besides that of bans; without a value e and I. What is no list any more is none that somebody asks for.
+	"EXCEPTS": {read: func(s *isupport, value string) { s.addList(cmp.Or(value, "e")) }},
+	"INVEX":   {read: func(s *isupport, value string) { s.addList(cmp.Or(value, "I")) }},
+	"MONITOR": {
+		read: func(s *isupport, value string) {
 			if s.monitor = maxWatched; value != "" { // without a value there is no limit
 				s.monitor = bounded(value, 1, maxWatched, 0)
 			}
-		case "CLIENTTAGDENY":
-			s.tagDeny = parseTagDeny(value)
-		case "BOT":
+		},
+		withdraw: func(s, def *isupport) { s.monitor = def.monitor },
+	},
+	"CLIENTTAGDENY": {
+		long: true, read: func(s *isupport, value string) { s.tagDeny = parseTagDeny(value) },
+		withdraw: func(s, def *isupport) { s.tagDeny = def.tagDeny },
+	},
+	"BOT": {
+		read: func(s *isupport, value string) {
 			if s.bot = 0; len(value) == 1 {
 				s.bot = value[0]
 			}
-		case "CHATHISTORY":
+		},
+		withdraw: func(s, def *isupport) { s.bot = def.bot },
+	},
+	"CHATHISTORY": {
+		read: func(s *isupport, value string) {
 			if n, err := strconv.Atoi(value); err == nil && n >= 0 {
 				s.history, s.historyTold = n, true
 			}
-		case "MSGREFTYPES":
-			s.historyNoID = !slices.Contains(strings.Split(value, ","), "msgid")
-		case "UTF8ONLY":
-			s.utf8Only = true
-		case "WHOX":
-			s.whox = true
-		case "SAFELIST":
-			s.safeList = true
-		case "ELIST":
+		},
+		withdraw: func(s, def *isupport) { s.history, s.historyTold = def.history, def.historyTold },
+	},
+	"MSGREFTYPES": {
+		read:     func(s *isupport, value string) { s.historyNoID = !slices.Contains(strings.Split(value, ","), "msgid") },
+		withdraw: func(s, def *isupport) { s.historyNoID = def.historyNoID },
+	},
+	"UTF8ONLY": {read: func(s *isupport, _ string) { s.utf8Only = true }, withdraw: func(s, def *isupport) { s.utf8Only = def.utf8Only }},
+	"WHOX":     {read: func(s *isupport, _ string) { s.whox = true }, withdraw: func(s, def *isupport) { s.whox = def.whox }},
+	"SAFELIST": {read: func(s *isupport, _ string) { s.safeList = true }, withdraw: func(s, def *isupport) { s.safeList = def.safeList }},
+	"ELIST": {
+		read: func(s *isupport, value string) {
 			s.listUsers, s.listMasks = strings.ContainsAny(value, "Uu"), strings.ContainsAny(value, "Mm")
-		case "EXTBAN": // "~,acR": the prefix, and the letters of kinds
+		},
+		withdraw: func(s, def *isupport) { s.listUsers, s.listMasks = def.listUsers, def.listMasks },
+	},
+	"EXTBAN": { // "~,acR": the prefix, and the letters of kinds
+		read: func(s *isupport, value string) {
 			prefix, _, ok := strings.Cut(value, ",")
 			if s.extBans = ok && len(prefix) <= 1; s.extBans {
 				s.extBan = intern(prefix)
 			}
-		case "ACCOUNTEXTBAN": // names of the kind, of which any will do
+		},
+		withdraw: func(s, def *isupport) { s.extBans, s.extBan = def.extBans, def.extBan },
+	},
+	"ACCOUNTEXTBAN": { // names of the kind, of which any will do
+		read: func(s *isupport, value string) {
 			name, _, _ := strings.Cut(value, ",")
 			if s.accountBan = ""; name != "" && printable(name) && !strings.ContainsAny(name, ":!@") {
 				s.accountBan = intern(name)
 			}
-		case "MAXTARGETS":
-			s.joinTargets = bounded(value, 1, maxJoinTargets, s.joinTargets)
-		case "TARGMAX": // "NAMES:1,JOIN:4,ACCEPT:"; a command without a number has no limit
+		},
+		withdraw: func(s, def *isupport) { s.accountBan = def.accountBan },
+	},
+	"TARGMAX": { // "NAMES:1,JOIN:4,ACCEPT:"; a command without a number has no limit
+		long: true,
+		read: func(s *isupport, value string) {
 			for limit := range strings.SplitSeq(value, ",") {
 				if n, ok := strings.CutPrefix(limit, "JOIN:"); ok {
 					s.joinTargets = bounded(n, 1, maxJoinTargets, s.joinTargets)
 				}
 			}
-		case "NETWORK":
-			s.network = intern(plain(unescapeToken(value)))
-		case "ICON", "NETWORKICON":
-			if len(value) <= maxTokenURL {
-				s.icon = intern(unescapeToken(value))
-			}
+		},
+		withdraw: func(s, def *isupport) { s.joinTargets = def.joinTargets },
+	},
+	"NETWORK":     {read: func(s *isupport, value string) { s.network = intern(plain(unescapeToken(value))) }, withdraw: func(s, def *isupport) { s.network = def.network }},
+	"ICON":        iconToken,
+	"NETWORKICON": iconToken,
+}
+
+var iconToken = token{
+	long: true,
+	read: func(s *isupport, value string) {
+		if len(value) <= maxTokenURL {
+			s.icon = intern(unescapeToken(value))
+		}
+	},
+	withdraw: func(s, def *isupport) { s.icon = def.icon },
+}
+
+// apply takes the tokens of one 005 line. What makes no sense is ignored: a value out of range must not make the bridge cut
+// text to nothing or wait for lines that never end. "-TOKEN" takes one back.
+func (s *isupport) apply(words []string) {
+	def := defaultISupport()
+	for _, word := range words {
+		key, value, _ := strings.Cut(word, "=")
+		key, gone := strings.CutPrefix(key, "-")
+		key = strings.TrimPrefix(key, "draft/")
+		n, isNumber := numbers[key]
+		t, known := tokens[key]
+		switch {
+		case isNumber && gone:
+			*n.at(s) = *n.at(&def)
+		case isNumber:
+			*n.at(s) = bounded(value, n.low, n.high, *n.at(s))
+		case !known || !t.long && len(value) > maxToken:
+		case !gone:
+			t.read(s, value)
+		case t.withdraw != nil:
+			t.withdraw(s, &def)
 		}
 	}
 }
 
-// withdraw takes a token back.
-func (s *isupport) withdraw(key string, def *isupport) {
-	switch key {
-	case "CASEMAPPING":
-		s.casemap = def.casemap
-	case "CHANTYPES":
-		s.chanTypes = def.chanTypes
-	case "PREFIX":
-		s.prefixModes, s.prefixChars = def.prefixModes, def.prefixChars
-	case "CHANMODES":
-		s.listModes, s.paramModes, s.setModes = def.listModes, def.paramModes, def.setModes
-	case "STATUSMSG":
-		s.statusMsg = def.statusMsg
-	case "NICKLEN", "MAXNICKLEN":
-		s.nickLen = def.nickLen
-	case "TOPICLEN":
-		s.topicLen = def.topicLen
-	case "CHANNELLEN":
-		s.channelLen = def.channelLen
-	case "KICKLEN":
-		s.kickLen = def.kickLen
-	case "AWAYLEN":
-		s.awayLen = def.awayLen
-	case "NAMELEN", "REALLEN":
-		s.nameLen = def.nameLen
-	case "LINELEN":
-		s.lineLen = def.lineLen
-	case "MODES":
-		s.modes = def.modes
-	case "MONITOR":
-		s.monitor = 0
-	case "CLIENTTAGDENY":
-		s.tagDeny = nil
-	case "BOT":
-		s.bot = 0
-	case "UTF8ONLY":
-		s.utf8Only = false
-	case "WHOX":
-		s.whox = false
-	case "SAFELIST":
-		s.safeList = false
-	case "ELIST":
-		s.listUsers, s.listMasks = false, false
-	case "EXTBAN":
-		s.extBans, s.extBan = false, ""
-	case "ACCOUNTEXTBAN":
-		s.accountBan = ""
-	case "MAXTARGETS", "TARGMAX":
-		s.joinTargets = def.joinTargets
-	case "NETWORK":
-		s.network = ""
-	case "ICON", "NETWORKICON":
-		s.icon = ""
+// readPrefix takes ranks, "(ohv)@%+"; an empty value means that the network has none.
+func (s *isupport) readPrefix(value string) {
+	modes, chars, ok := strings.Cut(strings.TrimPrefix(value, "("), ")")
+	if value == "" || ok && len(modes) == len(chars) {
+		s.prefixModes, s.prefixChars = intern(modes), intern(chars)
+	}
+}
+
+// readModes takes the kinds of modes.
+func (s *isupport) readModes(value string) {
+	types := strings.Split(value, ",")
+	if len(types) >= 3 && len(value) <= 4*maxToken {
+		s.listModes, s.paramModes, s.setModes = intern(types[0]), intern(types[1]), intern(types[2])
+	}
+}
+
+// addList takes the mode of a list.
+func (s *isupport) addList(letter string) {
+	if len(letter) == 1 && !strings.Contains(s.listModes, letter) {
+		s.listModes = intern(s.listModes + letter)
 	}
 }
 

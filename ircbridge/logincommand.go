@@ -26,17 +26,24 @@ func (t *Transport) Commands() []transports.Command {
 	return []transports.Command{t.loginCommand(), t.certfpCommand(), t.registerCommand(), t.verifyCommand()}
 }
 
+// form is the one form of a command, made of what the user has set on the network.
+func (t *Transport) form(show func(call transports.Call, set map[string]string) *transports.Form) func(context.Context, transports.Call) (*transports.Form, error) {
+	return func(ctx context.Context, call transports.Call) (*transports.Form, error) {
+		if call.Values != nil {
+			return nil, nil
+		}
+		set, err := t.opt.Settings.Load(ctx, call.User, Scope(call.On.Network))
+		if err != nil {
+			return nil, err
+		}
+		return show(call, set), nil
+	}
+}
+
 func (t *Transport) loginCommand() transports.Command {
 	return transports.Command{
 		Name: "login", Title: "Log in to your account on this network", For: []transports.TargetKind{transports.TargetNetwork},
-		Next: func(ctx context.Context, call transports.Call) (*transports.Form, error) {
-			if call.Values != nil {
-				return nil, nil
-			}
-			set, err := t.opt.Settings.Load(ctx, call.User, Scope(call.On.Network))
-			if err != nil {
-				return nil, err
-			}
+		Next: t.form(func(_ transports.Call, set map[string]string) *transports.Form {
 			return &transports.Form{
 				Title:        "Log in to your account on this network",
 				Instructions: "They are tried at once, and kept if they are right. To have no password kept, run certfp afterwards.",
@@ -44,8 +51,8 @@ func (t *Transport) loginCommand() transports.Command {
 					{Name: fieldAccount, Label: "Account", Values: []string{cmp.Or(set[SettingAccount], set[SettingNick])}, Required: true},
 					{Name: fieldPassword, Label: "Password of the account", Type: transports.FieldSecret, Required: true},
 				},
-			}, nil
-		},
+			}
+		}),
 		Run: func(ctx context.Context, call transports.Call) (string, error) {
 			account, password := strings.TrimSpace(call.Values.Get(fieldAccount)), call.Values.Get(fieldPassword)
 			if faults := t.checkLogin(call.Lang, account, password); len(faults) > 0 {

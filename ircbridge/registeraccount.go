@@ -30,14 +30,7 @@ type registration struct{ account, password, email string }
 func (t *Transport) registerCommand() transports.Command {
 	return transports.Command{
 		Name: "register-account", Title: "Register an account on this network", For: []transports.TargetKind{transports.TargetNetwork},
-		Next: func(ctx context.Context, call transports.Call) (*transports.Form, error) {
-			if call.Values != nil {
-				return nil, nil
-			}
-			set, err := t.opt.Settings.Load(ctx, call.User, Scope(call.On.Network))
-			if err != nil {
-				return nil, err
-			}
+		Next: t.form(func(call transports.Call, set map[string]string) *transports.Form {
 			return &transports.Form{
 				Title:        "Register an account on this network",
 				Instructions: "Most networks send a code to your address, which you then write with the command verify-account. The network keeps the address.",
@@ -46,8 +39,8 @@ func (t *Transport) registerCommand() transports.Command {
 					{Name: fieldPassword, Label: "Password for the account, used nowhere else", Type: transports.FieldSecret, Required: true},
 					{Name: fieldEmail, Label: "Your email address, if the network asks for one"},
 				},
-			}, nil
-		},
+			}
+		}),
 		Run: func(ctx context.Context, call transports.Call) (string, error) {
 			r := registration{strings.TrimSpace(call.Values.Get(fieldAccount)), call.Values.Get(fieldPassword), strings.TrimSpace(call.Values.Get(fieldEmail))}
 			faults := t.checkLogin(call.Lang, r.account, r.password)
@@ -82,15 +75,12 @@ func isEmail(s string) bool {
 func (t *Transport) verifyCommand() transports.Command {
 	return transports.Command{
 		Name: "verify-account", Title: "Write the code for your new account", For: []transports.TargetKind{transports.TargetNetwork},
-		Next: func(_ context.Context, call transports.Call) (*transports.Form, error) {
-			if call.Values != nil {
-				return nil, nil
-			}
+		Next: t.form(func(transports.Call, map[string]string) *transports.Form {
 			return &transports.Form{
 				Title:  "Write the code for your new account",
 				Fields: []transports.Field{{Name: fieldCode, Label: "Code that the network has sent you", Required: true}},
-			}, nil
-		},
+			}
+		}),
 		Run: func(ctx context.Context, call transports.Call) (string, error) {
 			set, err := t.opt.Settings.Load(ctx, call.User, Scope(call.On.Network))
 			if err != nil {

@@ -1,36 +1,18 @@
 package markup
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"passerelle/component/stanza"
 	"passerelle/transports"
+	"passerelle/transports/transporttest"
 )
 
 // show writes a text with the looks of its pieces in braces.
 func show(text string, spans []transports.Span) string {
-	var b strings.Builder
-	at := 0
-	for _, s := range spans {
-		b.WriteString(text[at:s.From] + "{")
-		for i, letter := range "biusmr" {
-			if s.Look.Style.Has(1 << i) {
-				b.WriteRune(letter)
-			}
-		}
-		if s.Look.Fore != 0 {
-			fmt.Fprintf(&b, "#%06x", s.Look.Fore.RGB())
-		}
-		if s.Look.Back != 0 {
-			fmt.Fprintf(&b, "/%06x", s.Look.Back.RGB())
-		}
-		b.WriteString("}" + text[s.From:s.To] + "{}")
-		at = s.To
-	}
-	return strings.ReplaceAll(b.String()+text[at:], "\n", "|")
+	return strings.ReplaceAll(transporttest.Looks(text, spans), "\n", "|")
 }
 
 // look reads a text that has looks of styles alone, as show writes them.
