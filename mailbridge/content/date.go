@@ -53,8 +53,16 @@ func readDate(s string) time.Time {
 			}
 			continue
 		}
-		if hours, ok := zones[strings.ToUpper(w)]; ok && hasClock {
+		name, sign := w, strings.IndexAny(w, "+-")
+		if sign > 0 { // GMT+0100
+			name = w[:sign]
+		}
+		if hours, ok := zones[strings.ToUpper(name)]; ok && hasClock {
 			offset += hours * 3600
+			if sign > 0 {
+				o, _ := readOffset(w[sign:])
+				offset += o
+			}
 			continue
 		}
 		if strings.EqualFold(w, "PM") && clock < 12*time.Hour {

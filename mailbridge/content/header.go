@@ -40,7 +40,7 @@ func readHeader(raw []byte, maxSize, maxFields int) (h header, body []byte, err 
 			h.extend(line)
 			rest = after
 			continue
-		case len(h) == 0 && first && (bytes.HasPrefix(line, []byte("From ")) || bytes.HasPrefix(line, []byte(">From "))):
+		case len(h) == 0 && first && !isField(line) && (bytes.HasPrefix(line, []byte("From ")) || bytes.HasPrefix(line, []byte(">From "))):
 			// An mbox that lost its way: the line above each of its messages.
 			rest, first = after, false
 			continue

@@ -82,6 +82,7 @@ type element struct {
 // element reads up to the next comma that no name has, or semicolon.
 func (p *peopleReader) element() (e element) {
 	var name, bare strings.Builder // bare is as name, without quotes taken away
+	angle := ""                    // what stood in the last brackets
 	s := p.s
 	i := 0
 	for i < len(s) {
@@ -120,8 +121,9 @@ func (p *peopleReader) element() (e element) {
 				continue
 			}
 			if e.angle { // "Name <x> <x@example.org>"
-				name.WriteString("<" + e.spec + ">")
+				name.WriteString("<" + angle + ">")
 			}
+			angle = inside
 			e.angle, e.spec = true, cleanSpec(inside)
 		case ':':
 			if at := strings.IndexByte(bare.String(), '@'); !e.angle && at < 0 && !strings.EqualFold(strings.TrimSpace(bare.String()), "mailto") {

@@ -292,36 +292,41 @@ func (c *cutting) split() (text, quote, sig []line, kept int) {
 	return take(blocks[0].from, blocks[len(blocks)-1].to), quote, sig, kept
 }
 
-// join makes a text of lines, with its looks, without blank lines around it.
+// join makes a text of lines, with its looks, without blank lines around it and with one where there are several.
 func (c *cutting) join(lines []line, spans []transports.Span) (text string, cut []transports.Span) {
-	for len(lines) > 0 && strings.TrimSpace(c.text[lines[0].from:lines[0].to]) == "" {
-		lines = lines[1:]
-	}
-	for len(lines) > 0 && strings.TrimSpace(c.text[lines[len(lines)-1].from:lines[len(lines)-1].to]) == "" {
-		lines = lines[:len(lines)-1]
-	}
 	var b strings.Builder
+	blank := true // a line without text is not needed here
+	last := 0     // where the last text ends
+	next := 0     // the first span that may be in what comes
 	for i := 0; i < len(lines); {
+		l := lines[i]
+		if strings.TrimSpace(c.text[l.from:l.to]) == "" {
+			if !blank {
+				b.WriteByte('\n')
+				blank = true
+			}
+			i++
+			continue
+		}
 		j := i // a run of lines that follow each other
-		for j+1 < len(lines) && lines[j+1].from == lines[j].to+1 {
+		for j+1 < len(lines) && lines[j+1].from == lines[j].to+1 && strings.TrimSpace(c.text[lines[j+1].from:lines[j+1].to]) != "" {
 			j++
 		}
 		if b.Len() > 0 {
 			b.WriteByte('\n')
 		}
-		from, to := lines[i].from, lines[j].to
-		if len(spans) > 0 && len(cut) < transports.MaxSpans {
-			for _, s := range transports.CutSpans(spans, from, to, b.Len()) {
-				cut = transports.AppendSpan(cut, s.From, s.To, s.Look)
-			}
+		from, to := l.from, lines[j].to
+		for next < len(spans) && spans[next].To <= from {
+			next++
+		}
+		for k := next; k < len(spans) && spans[k].From < to; k++ {
+			cut = transports.AppendSpan(cut, max(spans[k].From, from)-from+b.Len(), min(spans[k].To, to)-from+b.Len(), spans[k].Look)
 		}
 		b.WriteString(c.text[from:to])
+		last = b.Len()
+		blank = false
 		i = j + 1
 	}
-	text = b.String()
-	trimmed := strings.TrimRightFunc(text, unicode.IsSpace)
-	if len(trimmed) < len(text) {
-		cut = transports.CutSpans(cut, 0, len(trimmed), 0)
-	}
-	return trimmed, cut
+	text = strings.TrimRightFunc(b.String()[:last], unicode.IsSpace)
+	return text, transports.CutSpans(cut, 0, len(text), 0)
 }

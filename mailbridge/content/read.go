@@ -32,7 +32,7 @@ func (r *reader) read(root *part, raw []byte) {
 	if m.Text == "" && m.Quote == "" && len(m.Files) == 0 && m.Signature != "" && m.Subject == "" {
 		m.Text, m.Signature = m.Signature, ""
 	}
-	if m.Text == "" && len(m.Files) == 0 && m.Report == nil && len(m.Reactions) == 0 {
+	if m.Text == "" && len(m.Files) == 0 && m.Report == nil && len(m.Reactions) == 0 && m.Subject == "" {
 		m.odd(OddEmpty, "")
 	}
 }
@@ -213,7 +213,7 @@ func (r *reader) showText(p *part) {
 	case p.typ == "text/enriched" || p.typ == "text/richtext":
 		doc.Text = enriched(clean(text))
 	default:
-		text = clean(text)
+		text = unescapeFrom(clean(text))
 		if strings.EqualFold(p.params["format"], "flowed") {
 			text = unflow(text, strings.EqualFold(p.params["delsp"], "yes"))
 		}
@@ -288,6 +288,20 @@ func isReply(s string) bool {
 		}
 	}
 	return false
+}
+
+// unescapeFrom takes away the signs that mailboxes (mbox) put before lines which begin as their own do. In a quote they are one of it.
+func unescapeFrom(s string) string {
+	if !strings.Contains(s, ">From ") {
+		return s
+	}
+	lines := strings.Split(s, "\n")
+	for i, l := range lines {
+		if strings.HasPrefix(l, ">From ") && (i == 0 || !strings.HasPrefix(lines[i-1], ">")) && (i == len(lines)-1 || !strings.HasPrefix(lines[i+1], ">")) {
+			lines[i] = l[1:]
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 // armour deals with what OpenPGP does to text without MIME (RFC 4880 §6.2, §7): what is encrypted becomes a file, what is signed is read.

@@ -24,7 +24,7 @@ var blocks = map[atom.Atom]byte{
 	atom.Center: markBlock, atom.Section: markBlock, atom.Article: markBlock, atom.Header: markBlock, atom.Footer: markBlock, atom.Main: markBlock, atom.Nav: markBlock,
 	atom.Aside: markBlock, atom.Address: markBlock, atom.Fieldset: markBlock, atom.Form: markBlock, atom.Caption: markBlock, atom.Figcaption: markBlock,
 	atom.Thead: markBlock, atom.Tbody: markBlock, atom.Tfoot: markBlock, atom.Details: markBlock, atom.Summary: markBlock, atom.Legend: markBlock,
-	atom.P: markPara, atom.Blockquote: markBlock, atom.Pre: markPara, atom.Dl: markPara, atom.Figure: markPara, atom.Listing: markPara,
+	atom.P: markPara, atom.Blockquote: markPara, atom.Pre: markPara, atom.Dl: markPara, atom.Figure: markPara, atom.Listing: markPara,
 	atom.H1: markPara, atom.H2: markPara, atom.H3: markPara, atom.H4: markPara, atom.H5: markPara, atom.H6: markPara,
 }
 
