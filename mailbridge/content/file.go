@@ -72,7 +72,7 @@ func sniff(typ, name string, data []byte) string {
 		if t := typeOf(name); t != "" {
 			return t
 		}
-		if found == "text/xml" || found == "text/html" {
+		if found != "text/plain" && found != "application/zip" || path.Ext(name) != "" && path.Ext(name) != name {
 			return octets
 		}
 	}
@@ -97,7 +97,7 @@ func (r *reader) attach(p *part, related bool) {
 	picture := strings.HasPrefix(f.Type, "image/")
 	f.Inline = picture && p.disposition != "attachment" && (related || id != "") || p.disposition == "inline" && picture
 	switch {
-	case len(data) == 0 && p.name == "":
+	case len(data) == 0 && p.name == "", p.typ == "application/applefile": // what a Mac keeps beside a file (RFC 1740)
 		return
 	case f.Inline && (related || id != "") && len(data) < minInline:
 		return
@@ -111,8 +111,8 @@ func (r *reader) attach(p *part, related bool) {
 		}
 	case "message/rfc822", "message/global":
 		if f.Name == "" {
-			if h, _, err := readHeader(data, r.limits.Header, r.limits.Fields); err == nil {
-				f.Name = safeName(cut(decodeWords(h.get("Subject")), maxFileName-4))
+			if h, _, err := readHeader(data, r.limits.Header, r.limits.Fields, true); err == nil {
+				f.Name = safeName(cut(strings.NewReplacer("/", "-", `\`, "-").Replace(decodeWords(h.get("Subject"))), maxFileName-4))
 				if f.Name != "" {
 					f.Name += ".eml"
 				}

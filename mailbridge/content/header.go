@@ -16,10 +16,10 @@ type field struct {
 }
 
 // readHeader splits the header off, which an empty line ends. It does as mail servers do with what is no header: a line that cannot be a field
-// ends it, unless a field follows, since then a folded line has lost its space.
-func readHeader(raw []byte, maxSize, maxFields int) (h header, body []byte, err error) {
+// ends it, unless a field follows, since then a folded line has lost its space. Above a whole mail (top) there may be what does not belong there.
+func readHeader(raw []byte, maxSize, maxFields int, top bool) (h header, body []byte, err error) {
 	rest := raw
-	first := true
+	first := top
 	for len(rest) > 0 {
 		line, after := cutLine(rest)
 		if len(raw)-len(after) > maxSize {
@@ -28,7 +28,7 @@ func readHeader(raw []byte, maxSize, maxFields int) (h header, body []byte, err 
 		trimmed := bytes.TrimRight(line, "\r\n")
 		switch {
 		case len(trimmed) == 0:
-			if len(h) == 0 && first && isField(after) { // an empty line that does not belong there
+			if len(h) == 0 && first && isField(after) {
 				rest, first = after, false
 				continue
 			}

@@ -168,7 +168,7 @@ func Read(raw []byte, limits Limits) (*Message, error) {
 	if len(raw) > limits.Size {
 		return nil, fmt.Errorf("%w: %d bytes", ErrSize, len(raw))
 	}
-	h, body, err := readHeader(raw, limits.Header, limits.Fields)
+	h, body, err := readHeader(raw, limits.Header, limits.Fields, true)
 	if err != nil {
 		return nil, err
 	}

@@ -80,7 +80,7 @@ func (r *reader) parse(h header, body []byte, depth int, defaultType string) *pa
 			r.m.odd(OddParts, "")
 			break
 		}
-		ph, pbody, err := readHeader(piece, r.limits.Header, r.limits.Fields)
+		ph, pbody, err := readHeader(piece, r.limits.Header, r.limits.Fields, false)
 		if err != nil { // no person reads what has such a header
 			r.m.odd(OddParts, "")
 			continue

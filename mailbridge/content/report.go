@@ -111,7 +111,7 @@ func (r *reader) showReport(p *part) {
 
 // readOriginal reads what a report brings of the mail.
 func (r *reader) readOriginal(report *Report, data []byte) {
-	h, _, err := readHeader(trimStart(data), r.limits.Header, r.limits.Fields)
+	h, _, err := readHeader(trimStart(data), r.limits.Header, r.limits.Fields, true)
 	if err != nil {
 		return
 	}
@@ -137,7 +137,7 @@ func groups(data []byte) []header {
 	var all []header
 	data = trimStart(data)
 	for len(data) > 0 && len(all) <= maxReported {
-		h, rest, err := readHeader(data, 64<<10, 200)
+		h, rest, err := readHeader(data, 64<<10, 200, false)
 		if err != nil {
 			break
 		}

@@ -16,7 +16,7 @@ func decodeTransfer(encoding string, body []byte, text bool) (data []byte, whole
 	case "base64":
 		return decodeBase64(body, text)
 	case "quoted-printable":
-		return decodeQuoted(body)
+		return decodeQuoted(body), true
 	case "x-uuencode", "uuencode", "x-uue", "uue":
 		if files, _ := cutUU(body); len(files) > 0 {
 			return files[0].Data, true
@@ -37,15 +37,13 @@ func decodeBase64(body []byte, text bool) (data []byte, whole bool) {
 	for at := 0; at < len(body); {
 		line, rest := cutLine(body[at:])
 		trimmed := bytes.TrimSpace(line)
-		foreign := 0
-		for _, c := range trimmed {
-			if !isAlnum(c) && c != '+' && c != '/' && c != '=' && c != '-' && c != '_' {
-				foreign++
+		if n := foreign(trimmed); n > 0 {
+			if padded {
+				end = at
+				break
 			}
-		}
-		if foreign > 0 {
 			whole = false
-			if padded || foreign*4 > len(trimmed) {
+			if n*4 > len(trimmed) {
 				end = at
 				break
 			}
@@ -56,23 +54,26 @@ func decodeBase64(body []byte, text bool) (data []byte, whole bool) {
 	return appendBase64(make([]byte, 0, end*3/4), body[:end]), whole
 }
 
-// looksBase64 reports whether the first lines of a text can be base64.
+// looksBase64 reports whether the first line of a text can be base64, with a little dirt.
 func looksBase64(body []byte) bool {
-	body = bytes.TrimSpace(body)
-	line, _ := cutLine(body)
+	line, _ := cutLine(bytes.TrimSpace(body))
 	line = bytes.TrimSpace(line)
+	return foreign(line)*8 <= len(line)
+}
+
+// foreign counts the bytes of a line that base64 does not have.
+func foreign(line []byte) (n int) {
 	for _, c := range line {
-		if !isAlnum(c) && c != '+' && c != '/' && c != '=' && c != '-' && c != '_' {
-			return false
+		if !isAlnum(c) && c != '+' && c != '/' && c != '=' {
+			n++
 		}
 	}
-	return true
+	return n
 }
 
 // decodeQuoted reads quoted-printable (RFC 2045 §6.7). A sequence that is none stays as it is.
-func decodeQuoted(body []byte) (data []byte, whole bool) {
+func decodeQuoted(body []byte) []byte {
 	out := make([]byte, 0, len(body))
-	whole = true
 	for len(body) > 0 {
 		line, rest := cutLine(body)
 		body = rest
@@ -90,12 +91,11 @@ func decodeQuoted(body []byte) (data []byte, whole bool) {
 				end = nil
 			default:
 				out = append(out, c)
-				whole = false
 			}
 		}
 		out = append(out, end...)
 	}
-	return out, whole
+	return out
 }
 
 // Limits of uuencoded files in a text.

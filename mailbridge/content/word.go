@@ -134,10 +134,6 @@ func appendBase64(out, in []byte) []byte {
 	for _, c := range in {
 		switch {
 		case isAlnum(c) || c == '+' || c == '/':
-		case c == '-':
-			c = '+' // the alphabet of URLs, which somebody's program took (RFC 4648 §5)
-		case c == '_':
-			c = '/'
 		case c == '=':
 			flush()
 			continue
