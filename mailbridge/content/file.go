@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
-
-	"passerelle/transports"
 )
 
 // maxFileName bounds names of files, in bytes: file systems take 255.
@@ -220,8 +218,4 @@ func withHeader(p *part) []byte {
 	b.WriteString("\r\n")
 	b.Write(p.body)
 	return b.Bytes()
-}
-
-func appendSpan(spans []transports.Span, s transports.Span, at int) []transports.Span {
-	return transports.AppendSpan(spans, s.From+at, s.To+at, s.Look)
 }

@@ -33,7 +33,7 @@ func FuzzHTML(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		r := reader{limits: Limits{}.orDefault(), m: &Message{}}
 		doc := r.renderHTML([]byte(s))
-		r.addText(doc)
+		r.takeApart(doc)
 		checkMessage(t, "the page", r.m)
 	})
 }

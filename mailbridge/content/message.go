@@ -184,6 +184,8 @@ func Read(raw []byte, limits Limits) (*Message, error) {
 type reader struct {
 	limits  Limits
 	m       *Message
-	parts   int  // read so far
-	forward bool // it passes on another mail
+	parts   int                // read so far
+	forward bool               // it passes on another mail
+	reply   bool               // it answers another mail
+	seen    map[*part]*Message // texts that were read already
 }

@@ -92,6 +92,11 @@ func forwardSubject(s string) bool {
 	return false
 }
 
+// replyPrefixes stand before the subject of an answer.
+var replyPrefixes = []string{
+	"re:", "aw:", "antw:", "sv:", "vs:", "odp:", "ynt:", "re：", "回复:", "回复：", "答复:", "回覆:", "rép:", "re[", "ref:", "r:", "rif:", "res:", "отв:", "вiдп:",
+}
+
 // verbs are those by which programs say that somebody wrote what follows.
 var verbs = []string{
 	"wrote", "writes", "schrieb", "geschrieben", "a écrit", "écrivait", "a écris", "escribió", "escribio", "ha scritto", "scrisse", "escreveu", "schreef", "skrev", "napsal", "napísal", "napisał", "napisał(a)", "pisze",
@@ -105,6 +110,7 @@ var starters = []string{
 
 // endsIntroduction reports whether a line may be the end of one that introduces a quote.
 func endsIntroduction(s string) bool {
+	s = strings.TrimRight(s, "- ") // Zoho
 	return strings.HasSuffix(s, ":") || strings.HasSuffix(s, "：") || strings.HasSuffix(s, "wrote") || strings.HasSuffix(s, "写道")
 }
 
@@ -133,6 +139,15 @@ func introduces(s string, follows bool) bool {
 		return verb || digits >= 3 && at || starter && digits >= 5 && strings.Count(s, ":") > 1
 	}
 	return verb && digits >= 3 && (at || starter)
+}
+
+// introducesInLine reports whether a line introduces a quote and goes on with it.
+func introducesInLine(s string) bool {
+	if !startsIntroduction(s) {
+		return false
+	}
+	i := strings.Index(s, "> wrote:   ")
+	return i > 0 && introduces(s[:i+8], false)
 }
 
 // startsIntroduction reports whether a line is likely the first of one that introduces a quote.

@@ -57,6 +57,7 @@ func cutUp(doc rich, forward, reply bool) cutting {
 	c.passedOn()
 	c.separators()
 	c.introductions()
+	c.rules()
 	c.signatures()
 	return c
 }
@@ -150,7 +151,17 @@ func (c *cutting) headerBlock(i int) bool {
 // introductions makes the line above a quote, which says who wrote it when, a part of it.
 func (c *cutting) introductions() {
 	for i := 0; i < len(c.lines); i++ {
-		if c.lines[i].kind != own || c.lines[i].blank || !endsIntroduction(c.at(i)) {
+		if c.lines[i].kind != own || c.lines[i].blank {
+			continue
+		}
+		if c.reply && !c.forward && introducesInLine(c.at(i)) { // Yahoo on Android: the quote goes on in the line
+			for j := i; j < len(c.lines); j++ {
+				c.lines[j].kind = quoted
+			}
+			c.proven = true
+			return
+		}
+		if !endsIntroduction(c.at(i)) {
 			continue
 		}
 		next := i + 1
@@ -183,6 +194,24 @@ func (c *cutting) introductions() {
 			c.lines[j].kind = quoted
 		}
 		c.proven = true
+	}
+}
+
+// rules makes the rule above a quote a part of it.
+func (c *cutting) rules() {
+	for i := len(c.lines) - 1; i > 0; i-- {
+		if c.lines[i].kind != quoted || c.lines[i-1].kind == quoted {
+			continue
+		}
+		j := i - 1
+		for j >= 0 && c.lines[j].kind == own && c.lines[j].blank {
+			j--
+		}
+		if j >= 0 && c.lines[j].kind == own && strings.Trim(c.at(j), "_-—") == "" {
+			for ; j < i; j++ {
+				c.lines[j].kind = quoted
+			}
+		}
 	}
 }
 
@@ -220,7 +249,7 @@ func (c *cutting) signatures() {
 		}
 	}
 	for n := 0; last >= 0 && n < 2; n++ {
-		if phoneLine(c.at(last)) && (last == 0 || c.lines[last-1].blank || c.lines[last-1].kind != own) {
+		if phoneLine(c.at(last)) {
 			c.lines[last].kind = signature
 		}
 		// Above a quote that ends in text of one's own, too: look at what stands before it.

@@ -2,22 +2,27 @@ package content
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"strings"
 	"unicode"
 
 	"github.com/rivo/uniseg"
+
+	"passerelle/transports"
 )
 
 // Limits of what is shown.
 const (
 	minInline    = 4 << 10 // bytes of a picture within a text, below which it is decoration
 	maxReactions = 10
+	maxSameWords = 256 << 10 // bytes of an HTML that is compared with the text beside it
 )
 
 // read reads the parts of a mail: its text, and its files.
 func (r *reader) read(root *part, raw []byte) {
 	r.forward = forwardSubject(r.m.Subject)
+	r.reply = len(r.m.InReplyTo) > 0 || len(r.m.References) > 0 || isReply(r.m.Subject)
 	r.show(root)
 	if r.m.Signed != "" {
 		r.file(Part{Name: "message.eml", Type: "message/rfc822", Data: raw, Original: true})
@@ -115,7 +120,7 @@ func (r *reader) showBest(p *part) {
 	switch {
 	case plain == nil && html == nil:
 		best = other
-	case html != nil && (plain == nil || r.pointless(plain.leaf())):
+	case html != nil && (plain == nil || r.pointless(plain.leaf()) || r.sameWords(plain.leaf(), html.leaf())):
 		best = html
 	}
 	for _, c := range p.parts {
@@ -175,6 +180,64 @@ func (r *reader) attachFiles(p *part) {
 
 // showText shows a text.
 func (r *reader) showText(p *part) {
+	m := r.seen[p]
+	if m == nil {
+		m = r.readText(p)
+	}
+	r.addText(m)
+}
+
+// readText reads a part that is text, as if the mail had no other.
+func (r *reader) readText(p *part) *Message {
+	sub := reader{limits: r.limits, forward: r.forward, reply: r.reply, m: &Message{}}
+	sub.text(p)
+	return sub.m
+}
+
+// sameWords reports whether an HTML says the same as a plain text. Then it says it better: how it looks, where a paragraph ends, and what is a quote.
+func (r *reader) sameWords(plain, html *part) bool {
+	if len(html.body) > maxSameWords {
+		return false
+	}
+	p := r.readText(plain)
+	if len(p.Files) > 0 || p.Encrypted != "" || p.Signed != "" || p.Text == "" || p.Truncated {
+		return false
+	}
+	h := r.readText(html)
+	if words(p.Text) != words(h.Text) {
+		if r.seen == nil {
+			r.seen = make(map[*part]*Message)
+		}
+		r.seen[plain] = p
+		return false
+	}
+	if r.seen == nil {
+		r.seen = make(map[*part]*Message)
+	}
+	r.seen[html] = h
+	return true
+}
+
+// words are the letters and digits of a text. What Gmail writes for pictures is none of it.
+func words(s string) string {
+	for {
+		before, after, ok := strings.Cut(s, "[image: ")
+		if !ok {
+			break
+		}
+		_, after, _ = strings.Cut(after, "]")
+		s = before + after
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return r
+		}
+		return -1
+	}, s)
+}
+
+// text reads a text.
+func (r *reader) text(p *part) {
 	data := r.data(p)
 	if p.disposition == "reaction" || p.typ == googleReaction {
 		r.react(p, data)
@@ -191,7 +254,9 @@ func (r *reader) showText(p *part) {
 		var files []Part
 		files, shown = cutUU(data)
 		for _, f := range files {
-			f.Name = safeName(f.Name)
+			if f.Name = safeName(f.Name); f.Name == "" {
+				f.Name = defaultName(octets)
+			}
 			f.Type = sniff(f.Type, f.Name, f.Data)
 			r.file(f)
 		}
@@ -229,60 +294,80 @@ func (r *reader) showText(p *part) {
 		if isHTML {
 			name = "message.html"
 		}
-		r.file(Part{Name: name, Type: p.typ, Charset: p.params["charset"], Data: data})
+		r.file(Part{Name: name, Type: p.typ, Charset: cleanLine(cut(p.params["charset"], 60)), Data: data})
 	}
-	r.addText(doc)
+	r.takeApart(doc)
 }
 
-// addText takes a text apart and puts it behind what is there already, as the texts of a mail stand around its files.
-func (r *reader) addText(doc rich) {
+// takeApart makes the text, the quote and the signature of a text.
+func (r *reader) takeApart(doc rich) {
 	m := r.m
-	c := cutUp(doc, r.forward, len(m.InReplyTo) > 0 || len(m.References) > 0 || isReply(m.Subject))
+	c := cutUp(doc, r.forward, r.reply)
 	lines, quote, sig, kept := c.split()
-	text, spans := c.join(lines, doc.Spans)
-	if kept > 0 && m.Text == "" {
+	m.Text, m.Spans = c.join(lines, doc.Spans)
+	if kept > 0 {
 		quoted, _ := c.join(lines[:kept], nil)
 		m.Quoted = len(quoted)
-		for m.Quoted < len(text) && text[m.Quoted] == '\n' {
+		for m.Quoted < len(m.Text) && m.Text[m.Quoted] == '\n' {
 			m.Quoted++
 		}
 	}
-	if room := r.limits.Text - len(m.Text); len(text) > room {
-		text = cut(text, max(0, room-2))
-		m.Truncated = true
+	m.Quote, _ = c.join(quote, nil)
+	s, _ := c.join(sig, nil)
+	m.Signature = strings.TrimLeft(strings.TrimPrefix(strings.TrimPrefix(s, "--"), " "), "\n")
+}
+
+// addText puts what was read of a text behind what is there already, as the texts of a mail stand around its files.
+func (r *reader) addText(a *Message) {
+	m := r.m
+	if m.Text == "" {
+		m.Quoted = a.Quoted
 	}
-	if text != "" {
+	if a.Text != "" {
 		if m.Text != "" {
 			m.Text += "\n\n"
 		}
-		for _, s := range spans {
-			if s.To = min(s.To, len(text)); s.From < s.To {
-				m.Spans = appendSpan(m.Spans, s, len(m.Text))
-			}
+		room := r.limits.Text - len(m.Text)
+		if len(a.Text) > room {
+			a.Text = cut(a.Text, max(0, room))
+			m.Truncated = true
 		}
-		m.Text += text
+		for _, s := range transports.CutSpans(a.Spans, 0, len(a.Text), 0) {
+			m.Spans = transports.AppendSpan(m.Spans, s.From+len(m.Text), s.To+len(m.Text), s.Look)
+		}
+		m.Text = cut(m.Text+a.Text, r.limits.Text)
 	}
-	if q, _ := c.join(quote, nil); q != "" {
-		m.Quote = behind(m.Quote, cut(q, max(0, r.limits.Text-len(m.Quote))))
+	m.Quote = behind(m.Quote, a.Quote, r.limits.Text)
+	m.Signature = behind(m.Signature, a.Signature, r.limits.Text)
+	m.HTML = m.HTML || a.HTML
+	m.Truncated = m.Truncated || a.Truncated
+	m.Encrypted = cmp.Or(m.Encrypted, a.Encrypted)
+	m.Signed = cmp.Or(m.Signed, a.Signed)
+	for _, f := range a.Files {
+		r.file(f)
 	}
-	if s, _ := c.join(sig, nil); s != "" {
-		s = strings.TrimPrefix(strings.TrimPrefix(s, "--"), " ")
-		m.Signature = behind(m.Signature, strings.TrimLeft(cut(s, max(0, r.limits.Text-len(m.Signature))), "\n"))
+	for _, e := range a.Reactions {
+		if len(m.Reactions) < maxReactions {
+			m.Reactions = append(m.Reactions, e)
+		}
+	}
+	for _, o := range a.Odd {
+		m.odd(o.Kind, o.What)
 	}
 }
 
 // behind is two texts with a line between them.
-func behind(a, b string) string {
+func behind(a, b string, limit int) string {
 	if a == "" || b == "" {
 		return a + b
 	}
-	return a + "\n\n" + b
+	return cut(a+"\n\n"+b, limit)
 }
 
 // isReply reports whether a subject is that of an answer.
 func isReply(s string) bool {
 	s = strings.ToLower(s)
-	for _, p := range []string{"re:", "aw:", "antw:", "sv:", "vs:", "odp:", "ynt:", "re：", "回复:", "回复：", "答复:", "回覆:", "rép:", "re[", "ref:", "r:", "rif:", "res:", "отв:", "вiдп:"} {
+	for _, p := range replyPrefixes {
 		if strings.HasPrefix(s, p) {
 			return true
 		}
