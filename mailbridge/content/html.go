@@ -204,7 +204,7 @@ func (rd *renderer) start(z *html.Tokenizer, name []byte, more bool) {
 	e.set, e.clear = a.set|styles[tag], a.clear
 	e.style = (rd.style() | e.set) &^ e.clear
 	e.end = blocks[tag]
-	if e.end == markPara && a.tight {
+	if e.end == markPara && (a.tight || tag == atom.P && (rd.css.tight || rd.open[atom.Li] > 0)) {
 		e.end = markBlock
 	}
 	if rd.hidden > 0 || e.hidden {

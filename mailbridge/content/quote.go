@@ -82,6 +82,9 @@ func (c *cutting) at(i int) string {
 func (c *cutting) passedOn() {
 	for i := range c.lines {
 		if !c.lines[i].blank && forwardLine(c.at(i)) {
+			if c.lines[i].kind == quoted && c.reply && !c.forward && i > 0 && c.introduced(i-1) { // an answer to one that passed it on
+				return
+			}
 			for j := i; j < len(c.lines); j++ {
 				c.lines[j].kind = own
 			}
@@ -92,6 +95,14 @@ func (c *cutting) passedOn() {
 			return
 		}
 	}
+}
+
+// introduced reports whether the last line with text up to i introduces a quote.
+func (c *cutting) introduced(i int) bool {
+	for i > 0 && c.lines[i].blank {
+		i--
+	}
+	return endsIntroduction(c.at(i))
 }
 
 // separators finds the lines above the mail that is answered, as Outlook and others put them: all behind them is a quote.
@@ -174,8 +185,9 @@ func (c *cutting) introductions() {
 		joined := ""
 		for j := i; j >= 0 && j > i-4 && !c.lines[j].blank && c.lines[j].kind == own; j-- {
 			joined = strings.TrimSpace(c.at(j) + " " + joined)
-			if introduces(joined, follows) && (from < 0 || startsIntroduction(c.at(j))) {
-				if from = j; startsIntroduction(c.at(j)) {
+			first := startsIntroduction(c.at(j)) && strings.ContainsAny(c.at(j), "0123456789")
+			if introduces(joined, follows) && (from < 0 || first) {
+				if from = j; first {
 					break
 				}
 			}
@@ -264,7 +276,7 @@ func (c *cutting) signatures() {
 	}
 }
 
-// split takes a mail apart. Where nothing is left of it, or where answers stand between quotes, all of it stays.
+// split takes a mail apart. Where answers stand between quotes, all of it stays but the last quote.
 func (c *cutting) split() (text, quote, sig []line, kept int) {
 	// Blocks of own and quoted lines; blank lines belong to what stands before them.
 	var blocks []struct {
@@ -303,7 +315,7 @@ func (c *cutting) split() (text, quote, sig []line, kept int) {
 	if !c.reply && !c.proven { // somebody quotes something
 		return take(0, len(c.lines)), nil, sig, 0
 	}
-	if n := len(blocks); n > 1 && blocks[n-1].kind == quoted { // what stands below the last word
+	if n := len(blocks); n > 0 && blocks[n-1].kind == quoted { // what stands below the last word
 		quote = take(blocks[n-1].from, len(c.lines))
 		blocks = blocks[:n-1]
 	}

@@ -24,15 +24,15 @@ func (r *reader) read(root *part, raw []byte) {
 	r.forward = forwardSubject(r.m.Subject)
 	r.reply = len(r.m.InReplyTo) > 0 || len(r.m.References) > 0 || isReply(r.m.Subject)
 	r.show(root)
-	if r.m.Signed != "" {
-		r.file(Part{Name: "message.eml", Type: "message/rfc822", Data: raw, Original: true})
-	}
 	if r.m.Report == nil {
 		r.m.Report = r.readTextReport(root)
 	}
 	m := r.m
 	if m.Text == "" && m.Quote != "" && len(m.Files) == 0 { // all of it repeats: nobody sends that for nothing
 		m.Text, m.Quote = m.Quote, ""
+	}
+	if m.Signed != "" {
+		r.file(Part{Name: "message.eml", Type: "message/rfc822", Data: raw, Original: true})
 	}
 	if m.Text == "" && m.Quote == "" && len(m.Files) == 0 && m.Signature != "" && m.Subject == "" {
 		m.Text, m.Signature = m.Signature, ""

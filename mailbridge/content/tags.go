@@ -132,7 +132,7 @@ func (a *attributes) readID() {
 
 // readStyle reads what of an element's style matters: whether it is shown, and how its text looks.
 func (a *attributes) readStyle(s string) {
-	var font, height, width, overflow string
+	var font, height, width, overflow, above, below string
 	for d := range strings.SplitSeq(s, ";") {
 		name, value, ok := strings.Cut(d, ":")
 		if !ok {
@@ -180,10 +180,14 @@ func (a *attributes) readStyle(s string) {
 			if strings.Contains(value, "line-through") {
 				a.set |= transports.StyleStrike
 			}
-		case "margin", "margin-top":
-			if strings.HasPrefix(value, "0") {
-				a.tight = true
+		case "margin":
+			if sides := strings.Fields(value); len(sides) > 0 {
+				above, below = sides[0], sides[min(2, len(sides)-1)&^1]
 			}
+		case "margin-top", "margin-block-start":
+			above = value
+		case "margin-bottom", "margin-block-end":
+			below = value
 		case "border", "border-left":
 			if value == "none" || strings.HasPrefix(value, "none ") || zero(value) {
 				a.indent = true
@@ -193,6 +197,7 @@ func (a *attributes) readStyle(s string) {
 	if zero(font) || font == "1px" || overflow == "hidden" && (zero(height) || zero(width)) || zero(height) && zero(width) {
 		a.hidden = true
 	}
+	a.tight = a.tight || zero(above) && zero(below)
 	if small(height) && small(width) {
 		a.tiny = true
 	}
@@ -209,6 +214,7 @@ func small(s string) bool { return zero(s) || s == "1px" || s == "2px" }
 type hiding struct {
 	selectors map[string]bool // ".name" and "#name"
 	size      int             // bytes read
+	tight     bool            // paragraphs have no space around them
 }
 
 // Limits of style sheets.
@@ -272,15 +278,19 @@ func withoutComments(s string) string {
 }
 
 func (h *hiding) rule(selectors, declarations string) {
-	var a attributes
 	if !strings.Contains(declarations, "none") && !strings.Contains(declarations, "hid") && !strings.Contains(declarations, "0") {
 		return
 	}
-	if a.readStyle(cut(declarations, maxAttribute)); !a.hidden {
+	var a attributes
+	if a.readStyle(cut(declarations, maxAttribute)); !a.hidden && !a.tight {
 		return
 	}
 	for s := range strings.SplitSeq(cut(selectors, maxAttribute), ",") {
 		s = strings.TrimSpace(s)
+		if !a.hidden {
+			h.tight = h.tight || strings.EqualFold(s, "p") // as Outlook's Web has each line of a mail
+			continue
+		}
 		if i := strings.IndexAny(s, ".#"); i > 0 { // div.preview
 			s = s[i:]
 		}
