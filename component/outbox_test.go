@@ -24,7 +24,13 @@ type outboxWorld struct {
 
 func newOutboxWorld(t *testing.T, change func(*Options)) *outboxWorld {
 	t.Helper()
-	db := openStore(t, filepath.Join(t.TempDir(), "db"))
+	return newOutboxWorldAt(t, filepath.Join(t.TempDir(), "db"), change)
+}
+
+// newOutboxWorldAt has its database at a path.
+func newOutboxWorldAt(t *testing.T, path string, change func(*Options)) *outboxWorld {
+	t.Helper()
+	db := openStore(t, path)
 	return &outboxWorld{db: db, postalWorld: newPostalWorld(t, func(o *Options) {
 		o.Store, o.OwnDomains, o.Timing.Routed = db, []string{"localhost"}, time.Millisecond
 		if change != nil {
