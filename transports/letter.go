@@ -142,7 +142,8 @@ type Gateway interface {
 type Postal interface {
 	Transport
 	// Returned says that an event that was to be delivered to a user came back: his server refuses it (err, an *Error). It is called in the
-	// transaction that forgets the event, so it must be quick.
+	// transaction that forgets the event, so it must be quick. A server far away may say so only later, when the event is forgotten. Where it
+	// fails it is called again, and given up after some times.
 	Returned(tx *store.Tx, user Address, e Returned) error
 	// Card is what is known of a contact for a user. It may read the database.
 	Card(ctx context.Context, user Address, t Target) (Card, error)
