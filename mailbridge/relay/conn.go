@@ -107,6 +107,9 @@ func (c *conn) read(ctx context.Context, d time.Duration) (reply, error) {
 	}
 	got, err := readReply(c.r)
 	if err != nil {
+		if ctx.Err() != nil { // which ended the waiting
+			err = context.Cause(ctx)
+		}
 		return reply{}, c.died(err)
 	}
 	if got.code == 421 { // RFC 5321 §3.8

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"go.uber.org/goleak"
 
@@ -252,4 +254,20 @@ func send(t *testing.T, r *Relay, e Envelope) []Result {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	return r.Send(ctx, e, []byte(testMail))
+}
+
+// checkReply reads what a server may say: it ends, and what is kept of it is harmless.
+func checkReply(t *testing.T, s string) {
+	t.Helper()
+	got, err := readReply(bufio.NewReaderSize(strings.NewReader(s), maxReplyLine))
+	if err != nil {
+		return
+	}
+	enhanced, text := got.status()
+	if got.code < 200 || got.code > 599 || !isEnhanced(enhanced) && got.code/100 != 3 || len(got.lines) > maxReplyRows {
+		t.Errorf("%q is the reply %d %q of %d lines", s, got.code, enhanced, len(got.lines))
+	}
+	if len(text) > maxReplyText+len("…") || !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
+		t.Errorf("%q is kept as %q", s, text)
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"strings"
 	"time"
+	"unicode"
 
 	"passerelle/mailbridge/address"
 )
@@ -76,15 +77,19 @@ func (c *conn) commands(m *message, to []int) (left []int, lines []string) {
 	from := ""
 	if !m.From.IsZero() {
 		var err error
-		if from, err = m.From.SMTPString(utf8); err != nil {
-			m.say(to, failure{Permanent, 553, "5.6.7", err.Error()})
+		if from, err = smtpAddress(m.From, utf8); err != nil {
+			enhanced := "5.1.7"
+			if errors.Is(err, address.ErrNeedsUTF8) {
+				enhanced = "5.6.7"
+			}
+			m.say(to, failure{Permanent, 553, enhanced, err.Error()})
 			return nil, nil
 		}
 		needs = needs || !ascii(from)
 	}
 	var names []string
 	for _, i := range to {
-		name, err := m.To[i].SMTPString(utf8)
+		name, err := smtpAddress(m.To[i], utf8)
 		switch {
 		case errors.Is(err, address.ErrNeedsUTF8):
 			m.say([]int{i}, failure{Permanent, 553, "5.6.7", err.Error()})
@@ -101,6 +106,15 @@ func (c *conn) commands(m *message, to []int) (left []int, lines []string) {
 		lines = append(lines, c.rcptCommand(m, name))
 	}
 	return left, lines
+}
+
+// smtpAddress writes an address for a command. One that nobody has checked may be anything.
+func smtpAddress(m address.Mailbox, utf8 bool) (string, error) {
+	s, err := m.SMTPString(utf8)
+	if err == nil && strings.ContainsFunc(s, unicode.IsControl) {
+		err = address.ErrSyntax
+	}
+	return s, err
 }
 
 func ascii(s string) bool { return !hasEightBit([]byte(s)) }
@@ -252,7 +266,13 @@ func (c *conn) data(ctx context.Context, undo func() bool, m *message, to []int)
 		return
 	}
 	if err := c.body(ctx, m.data); err != nil {
+		// Some answer before they have all of it, and listen no more.
+		early, unread := c.early()
 		for _, i := range to {
+			if unread == nil && early.outcome() != Sent {
+				c.answer(m, i, early)
+				continue
+			}
 			m.results[i] = c.broke(m.To[i], err)
 			m.results[i].Away = false // it may be this mail
 		}
@@ -303,6 +323,14 @@ func (c *conn) body(ctx context.Context, mail []byte) error {
 		return c.died(err)
 	}
 	return c.died(c.w.Flush())
+}
+
+// early reads an answer that is there already, on a connection that cannot be written to any more.
+func (c *conn) early() (reply, error) {
+	if err := c.SetDeadline(time.Now().Add(c.times.quit)); err != nil {
+		return reply{}, err
+	}
+	return readReply(c.r)
 }
 
 // last reads the answer to the mail as a whole. The server may have it, so when everything else ends there is some time left for that.

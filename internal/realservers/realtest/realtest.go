@@ -66,6 +66,18 @@ func Postfix(t testing.TB, o realservers.PostfixOptions) *realservers.Postfix {
 	return start(t, realservers.StartPostfix, o)
 }
 
+// Dovecot starts a server with mailboxes that stops at the end of the test.
+func Dovecot(t testing.TB, o realservers.DovecotOptions) *realservers.Dovecot {
+	t.Helper()
+	return start(t, realservers.StartDovecot, o)
+}
+
+// Sink starts a mail server that forgets what it gets, and stops at the end of the test.
+func Sink(t testing.TB, o realservers.SinkOptions) *realservers.Sink {
+	t.Helper()
+	return start(t, realservers.StartSink, o)
+}
+
 func start[S interface{ Stop() error }, O any](t testing.TB, start func(context.Context, O) (S, error), options O) S {
 	t.Helper()
 	skipIfShort(t)
