@@ -47,18 +47,15 @@ func (b *Body) Bytes() ([]byte, error) {
 }
 
 // ReadAt implements io.ReaderAt.
-func (b *Body) ReadAt(p []byte, off int64) (int, error) { return joined(b.head, &b.tail, p, off) }
-
-// joined reads from a piece in memory and what follows it.
-func joined(head []byte, tail io.ReaderAt, p []byte, off int64) (int, error) {
+func (b *Body) ReadAt(p []byte, off int64) (int, error) {
 	n := 0
-	if off < int64(len(head)) {
-		n = copy(p, head[off:])
+	if off < int64(len(b.head)) {
+		n = copy(p, b.head[off:])
 	}
 	if n == len(p) {
 		return n, nil
 	}
-	m, err := tail.ReadAt(p[n:], off+int64(n)-int64(len(head)))
+	m, err := b.tail.ReadAt(p[n:], off+int64(n)-int64(len(b.head)))
 	return n + m, err
 }
 

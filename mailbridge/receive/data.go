@@ -21,8 +21,17 @@ const overdue = 2
 
 var errFlood = errors.New("the peer goes on sending a message that is too large")
 
-// readData hands over what is there of the mail, and nothing of what is behind it.
+// readData hands over what is there of the mail, and nothing of what is behind it. After an error there is nothing more on the connection.
 func (w *wire) readData(b []byte) (int, error) {
+	if w.broken != nil {
+		return 0, w.broken
+	}
+	n, err := w.readBlock(b)
+	w.broken = err
+	return n, err
+}
+
+func (w *wire) readBlock(b []byte) (int, error) {
 	if len(b) == 0 {
 		return 0, nil
 	}

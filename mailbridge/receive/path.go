@@ -40,6 +40,8 @@ scan:
 		return m, true, errPath
 	case end >= 0 && bracket != (s[end] == '>'):
 		return m, true, errPath
+	case bracket && end+1 < len(s) && s[end+1] != ' ':
+		return m, true, errPath // a parameter has a space before it
 	case end >= 0:
 		s = s[:end]
 	}

@@ -31,6 +31,7 @@ type Options struct {
 	// Results are the names under which servers of ours write what they found (Authentication-Results). It counts where they hand the mail over
 	// themselves; they must take away what strangers wrote under that name.
 	Results []string
+	Milter  *Milter // nil for none
 	Limits  Limits
 	Spool   string // where large mails are while they come; the system's folder for temporary files if empty
 	Log     *slog.Logger

@@ -169,7 +169,9 @@ func (s *session) take(r io.Reader, oneAnswer bool) (id string, refused []error,
 		Envelope: s.envelope, ID: newID(), To: s.to, OneAnswer: oneAnswer, Received: time.Now(), Body: c.body(),
 	}
 	m.Peer.extended = s.wire.peer.extended
-	s.judge(m)
+	if err := s.examine(m); err != nil {
+		return "", nil, err
+	}
 	refused = s.server.options.Backend.Accept(s.server.ctx, m)
 	s.wire.taken()
 	s.wire.forward = forward{}
@@ -185,26 +187,36 @@ func (s *session) unread(err error) error {
 	return errSpool
 }
 
-// judge has the mail judged and writes on it where it came from and what was found.
-func (s *session) judge(m *Incoming) {
+// examine has the mail judged and filtered, and writes on it where it came from and what was found. Its error is an *smtp.SMTPError.
+func (s *session) examine(m *Incoming) error {
 	o, head := s.server.options, m.Body.head
 	trace := receivedField(o.Hostname, m)
 	if o.Judge != nil {
-		asked := judge.Mail{
-			Addr: m.Peer.Addr, Hello: m.Peer.Hello, Sender: m.From, Header: head,
-			Open: func() io.Reader { return m.Body.Open() },
-		}
-		if s.wire.peer.Trusted {
-			asked.Results = results(head, o.Results)
-			if !m.Peer.Forwarded {
-				asked.Addr = netip.Addr{} // its own address says nothing of the sender
-			}
-		}
-		m.Verdict = o.Judge.Judge(s.server.ctx, asked)
+		m.Verdict = o.Judge.Judge(s.server.ctx, s.asked(m))
 		trace = m.Verdict.Field(o.Hostname) + trace
 	}
 	if !s.wire.peer.Trusted || !slices.Contains(o.Results, o.Hostname) {
 		head = withoutResults(head, o.Hostname)
 	}
+	head, err := s.filter(m, head)
+	if err != nil {
+		return err
+	}
 	m.Body = &Body{head: append([]byte(trace), head...), tail: m.Body.tail, sum: m.Body.sum}
+	return nil
+}
+
+// asked is what a judge is asked about a mail.
+func (s *session) asked(m *Incoming) judge.Mail {
+	asked := judge.Mail{
+		Addr: m.Peer.Addr, Hello: m.Peer.Hello, Sender: m.From, Header: m.Body.head,
+		Open: func() io.Reader { return m.Body.Open() },
+	}
+	if s.wire.peer.Trusted {
+		asked.Results = results(m.Body.head, s.server.options.Results)
+		if !m.Peer.Forwarded {
+			asked.Addr = netip.Addr{} // its own address says nothing of the sender
+		}
+	}
+	return asked
 }

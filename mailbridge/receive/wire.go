@@ -49,6 +49,7 @@ type wire struct {
 	state    dataState
 	received int64 // bytes of the mail that is coming
 	begun    time.Time
+	broken   error     // what ended the mail that was coming, and the connection with it
 	progress time.Time // when a mail was taken, or the connection made
 	commands int
 
@@ -62,6 +63,8 @@ type wire struct {
 	closed  bool
 	given   bool // the socket has gone to the wire that speaks TLS
 }
+
+const goingDown = "421 4.3.2 The server is going down, try again later\r\n"
 
 func newWire(s *Server, conn net.Conn, p Peer) *wire {
 	return &wire{Conn: conn, server: s, in: bufio.NewReaderSize(conn, 2*maxCommand), peer: p, progress: time.Now()}
@@ -125,12 +128,12 @@ func (w *wire) readLine() ([]byte, error) {
 	if limit := w.progress.Add(progressTime); limit.Before(until) {
 		until = limit
 	}
-	if !w.wait(until) {
-		return nil, w.end("421 4.3.2 The server is going down, try again later\r\n")
+	if err := w.wait(until); err != nil {
+		return nil, err
 	}
 	line, err := w.in.ReadSlice('\n')
 	if !w.waited() {
-		return nil, w.end("421 4.3.2 The server is going down, try again later\r\n")
+		return nil, w.end(goingDown)
 	}
 	switch {
 	case errors.Is(err, bufio.ErrBufferFull) || len(line) > maxCommand:
@@ -147,19 +150,22 @@ func (w *wire) readLine() ([]byte, error) {
 	return bytes.Clone(line), nil
 }
 
-// wait begins to wait for a command, and flushes what was answered. It is false when the server ends.
-func (w *wire) wait(until time.Time) bool {
+// wait begins to wait for a command, and flushes what was answered.
+func (w *wire) wait(until time.Time) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.in.Buffered() == 0 {
 		w.flush()
 	}
-	if w.stopped {
-		return false
+	switch {
+	case w.bye:
+		return io.EOF
+	case w.stopped:
+		w.say([]byte(goingDown))
+		return io.EOF
 	}
 	w.waiting = true
-	_ = w.Conn.SetReadDeadline(until) // fails on a closed connection, and so does Read
-	return true
+	return w.Conn.SetReadDeadline(until)
 }
 
 func (w *wire) waited() bool {
