@@ -19,7 +19,7 @@ var jobContract = []behaviour{
 func testClaim() JobClaim {
 	return JobClaim{
 		Own: 10, Free: 10, PerSite: 2, Sites: map[string]int{}, Trying: func(string) bool { return false },
-		After: func(n int) time.Duration { return time.Duration(n) * time.Minute }, SiteAfter: func(n int) time.Duration { return time.Duration(n) * time.Hour },
+		After: func(_ string, n int) time.Duration { return time.Duration(n) * time.Minute }, SiteAfter: func(n int) time.Duration { return time.Duration(n) * time.Hour },
 	}
 }
 

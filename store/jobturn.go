@@ -36,7 +36,7 @@ type JobClaim struct {
 	// Trying reports whether a lane is being tried.
 	Trying func(lane string) bool
 	// After is when a job is tried again that was tried so often, SiteAfter when a site is that was found away so often.
-	After     func(attempts int) time.Duration
+	After     func(site string, attempts int) time.Duration
 	SiteAfter func(failures int) time.Duration
 }
 
@@ -146,7 +146,7 @@ func (tx *Tx) endJob(e *JobEnd, c *JobClaim, touched map[string]bool) error {
 			return err
 		}
 		if next.IsZero() {
-			next = tx.Now().Add(c.After(j.Attempts))
+			next = tx.Now().Add(c.After(j.Site, j.Attempts))
 		}
 		if expires := j.Expires; tx.Now().Before(expires) && expires.Before(next) {
 			next = expires // for the last time
@@ -278,7 +278,7 @@ func (tx *Tx) claimLanes(site string, limit int, c JobClaim, touched map[string]
 	for _, j := range due {
 		touched[site] = true
 		if c.Trying(j.Lane) { // for longer than its next attempt should have taken to come
-			if err := tx.exec(delayLane, j.Lane, tx.now+c.After(1).Milliseconds()); err != nil {
+			if err := tx.exec(delayLane, j.Lane, tx.now+c.After(j.Site, 1).Milliseconds()); err != nil {
 				return nil, err
 			}
 			continue
@@ -287,7 +287,7 @@ func (tx *Tx) claimLanes(site string, limit int, c JobClaim, touched map[string]
 			continue
 		}
 		j.Attempts++
-		if err := tx.exec(claimLane, j.Lane, tx.now+c.After(j.Attempts).Milliseconds()); err != nil {
+		if err := tx.exec(claimLane, j.Lane, tx.now+c.After(j.Site, j.Attempts).Milliseconds()); err != nil {
 			return nil, err
 		}
 		taken = append(taken, j)
