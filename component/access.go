@@ -16,6 +16,14 @@ type Access struct {
 	Allow, Deny []string
 }
 
+// Admits reports whether the lists let somebody in.
+func (a Access) Admits(jid transports.Address) bool {
+	return !matches(setOf(a.Deny), jid.Bare()) && (len(a.Allow) == 0 || matches(setOf(a.Allow), jid.Bare()))
+}
+
+// Admits reports whether somebody may use the gateway. Safe to call from any goroutine.
+func (g *Gateway) Admits(jid transports.Address) bool { return g.access.admits(jid) }
+
 // access answers who may use the gateway. Safe to call from any goroutine.
 type access struct {
 	mu                  sync.Mutex
@@ -31,16 +39,17 @@ func newAccess(rules *Rules) *access {
 
 // change replaces the operator's lists.
 func (a *access) change(rules *Rules) {
-	set := func(list []string) map[string]struct{} {
-		m := make(map[string]struct{}, len(list))
-		for _, s := range list {
-			m[s] = struct{}{}
-		}
-		return m
-	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.admins, a.allow, a.deny = set(rules.Admins), set(rules.Access.Allow), set(rules.Access.Deny)
+	a.admins, a.allow, a.deny = setOf(rules.Admins), setOf(rules.Access.Allow), setOf(rules.Access.Deny)
+}
+
+func setOf(list []string) map[string]struct{} {
+	m := make(map[string]struct{}, len(list))
+	for _, s := range list {
+		m[s] = struct{}{}
+	}
+	return m
 }
 
 // admits reports whether somebody may use the gateway.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/x509"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -10,35 +11,39 @@ import (
 // Mail is a gateway to email.
 type Mail struct {
 	Component
-	Name     string       `toml:"name" doc:"What people see as the name of the gateway."`
-	Hostname string       `toml:"hostname" restart:"yes" sample:"mx.example.org" doc:"What passerelle calls itself to other mail servers. The default is the first of the mail domains below."`
-	Listen   string       `toml:"listen" restart:"yes" sample:"0.0.0.0:25" doc:"Where mail servers of the internet bring mail (SMTP), if passerelle shall be the MX itself. It relays for nobody."`
-	LMTP     string       `toml:"lmtp" restart:"yes" sample:"127.0.0.1:2424" doc:"Where your own mail server hands over mail (LMTP): host and port, or unix:/run/passerelle/lmtp.sock. Whoever reaches it is believed what he says of where mail came from, so others must not."`
-	CertFile string       `toml:"cert_file" sample:"/etc/passerelle/mx.pem" doc:"The certificate of listen, in PEM. Without it mail comes unencrypted."`
-	KeyFile  string       `toml:"key_file" sample:"/etc/passerelle/mx.key" doc:"Its key."`
-	Trusted  []string     `toml:"trusted" sample:"192.0.2.25/32" doc:"Networks of your own mail servers in CIDR notation: how much they bring in a minute is not limited at listen."`
-	Smart    string       `toml:"smarthost" restart:"yes" sample:"smtp.example.org:587" doc:"The server that sends mail on: host and port. Without it, and without direct, nobody can send."`
-	SmartTLS string       `toml:"smarthost_tls" restart:"yes" enum:"starttls tls none" doc:"How it is spoken to: TLS from the first byte is tls, as on port 465. The certificate is checked. With none everybody on the way reads along, and no password is sent but to this machine itself."`
-	SmartCA  string       `toml:"smarthost_ca_file" restart:"yes" sample:"smarthost-ca.pem" doc:"Certificate authorities (PEM) to trust for it besides those of the system."`
-	User     string       `toml:"smarthost_user" restart:"yes" sample:"passerelle" doc:"The name to log in there with; without it there is no login."`
-	PassFile string       `toml:"smarthost_password_file" restart:"yes" sample:"smarthost.password" doc:"A file with the password, with mode 0600."`
-	Direct   bool         `toml:"direct" restart:"yes" doc:"Whether mail goes straight to the servers of its recipients (MX) in place of a smarthost: encrypted where they can, and always where they say so (MTA-STS). Many of them take nothing from an address that is not known to send mail."`
-	Resolver string       `toml:"resolver" restart:"yes" sample:"127.0.0.1:53" doc:"The DNS server to ask for MX, SPF, DKIM and DMARC. The default is that of the system."`
-	Selector string       `toml:"dkim_selector" restart:"yes" doc:"Under which names the keys stand in the DNS that mail is signed with (DKIM): this with -rsa and -ed behind it. passerelle mail dns prints what to publish."`
-	MaxSize  int          `toml:"max_size" doc:"How large a mail may be, in MiB."`
-	Milter   string       `toml:"milter" restart:"yes" sample:"127.0.0.1:11332" doc:"A mail filter to ask about each mail that comes, such as rspamd: host and port, or unix:/run/rspamd/milter.sock."`
-	MilterBy string       `toml:"milter_down" enum:"wait accept" doc:"What happens while the filter does not answer: mail waits at its sender's server, or is taken unfiltered."`
-	Rate     int          `toml:"messages_per_minute" doc:"How many mails a user may send in a minute. 0 means no limit."`
-	Daily    int          `toml:"messages_per_day" doc:"The same for a day."`
-	NewRate  int          `toml:"new_recipients_per_minute" doc:"To how many people in a minute to whom he has not written before. 0 means no limit."`
-	Senders  []string     `toml:"allow_senders" sample:"*.example.org" doc:"Who of those that may use the gateway may send mail, written as allow_users. Without it all of them. Only who has an address in a domain below can."`
-	Separate string       `toml:"subaddress" sample:"+" doc:"What begins the part of an address that is not part of the name: romeo+books is romeo. Empty for nothing."`
-	Default  string       `toml:"strangers" enum:"ask pass refuse" doc:"What becomes of mail from somebody whom a user does not know, until he chooses himself: it waits until he was asked, it comes, or it is refused."`
-	Aliases  []MailAlias  `toml:"alias" doc:"An address that is that of others. postmaster and abuse are those of the admins. Write this table once for each."`
-	Domains  []MailDomain `toml:"addresses" doc:"A domain of email addresses, and whose they are. At least one is needed; write this table once for each."`
+	Name      string       `toml:"name" doc:"What people see as the name of the gateway."`
+	Hostname  string       `toml:"hostname" restart:"yes" sample:"mx.example.org" doc:"What passerelle calls itself to other mail servers. The default is the first of the mail domains below."`
+	Listen    string       `toml:"listen" restart:"yes" sample:"0.0.0.0:25" doc:"Where mail servers of the internet bring mail (SMTP), if passerelle shall be the MX itself. It relays for nobody."`
+	LMTP      string       `toml:"lmtp" restart:"yes" sample:"127.0.0.1:2424" doc:"Where your own mail server hands over mail (LMTP): host and port, or unix:/run/passerelle/lmtp.sock. Whoever reaches it is believed what he says of where mail came from, so others must not."`
+	CertFile  string       `toml:"cert_file" sample:"/etc/passerelle/mx.pem" doc:"The certificate of listen, in PEM. Without it mail comes unencrypted."`
+	KeyFile   string       `toml:"key_file" sample:"/etc/passerelle/mx.key" doc:"Its key."`
+	Trusted   []string     `toml:"trusted" sample:"192.0.2.25/32" doc:"Networks of your own mail servers in CIDR notation: how much they bring in a minute is not limited at listen."`
+	ResultsOf []string     `toml:"results_of" restart:"yes" sample:"mx.example.org" doc:"Names under which your own mail servers write what they found of a sender (Authentication-Results). It is believed of mail that they hand over themselves; they must remove what strangers wrote under these names."`
+	Smart     string       `toml:"smarthost" restart:"yes" sample:"smtp.example.org:587" doc:"The server that sends mail on: host and port. Without it, and without direct, nobody can send."`
+	SmartTLS  string       `toml:"smarthost_tls" restart:"yes" enum:"starttls tls none" doc:"How it is spoken to: TLS from the first byte is tls, as on port 465. The certificate is checked. With none everybody on the way reads along, and no password is sent but to this machine itself."`
+	SmartCA   string       `toml:"smarthost_ca_file" restart:"yes" sample:"smarthost-ca.pem" doc:"Certificate authorities (PEM) to trust for it besides those of the system."`
+	User      string       `toml:"smarthost_user" restart:"yes" sample:"passerelle" doc:"The name to log in there with; without it there is no login."`
+	PassFile  string       `toml:"smarthost_password_file" restart:"yes" sample:"smarthost.password" doc:"A file with the password, with mode 0600."`
+	Direct    bool         `toml:"direct" restart:"yes" doc:"Whether mail goes straight to the servers of its recipients (MX) in place of a smarthost: encrypted where they can, and always where they say so (MTA-STS). Many of them take nothing from an address that is not known to send mail."`
+	Resolver  string       `toml:"resolver" restart:"yes" sample:"127.0.0.1:53" doc:"The DNS server to ask for MX, SPF, DKIM and DMARC. The default is that of the system."`
+	Selector  string       `toml:"dkim_selector" restart:"yes" doc:"Under which names the keys stand in the DNS that mail is signed with (DKIM): this with -rsa and -ed behind it. passerelle mail dns prints what to publish."`
+	MaxSize   int          `toml:"max_size" doc:"How large a mail may be, in MiB."`
+	Milter    string       `toml:"milter" restart:"yes" sample:"127.0.0.1:11332" doc:"A mail filter to ask about each mail that comes, such as rspamd: host and port, or unix:/run/rspamd/milter.sock."`
+	MilterBy  string       `toml:"milter_down" enum:"wait accept" doc:"What happens while the filter does not answer: mail waits at its sender's server, or is taken unfiltered."`
+	Rate      int          `toml:"messages_per_minute" doc:"How many mails a user may send in a minute. 0 means no limit."`
+	Daily     int          `toml:"messages_per_day" doc:"The same for a day."`
+	NewRate   int          `toml:"new_recipients_per_minute" doc:"To how many people in a minute to whom he has not written before. 0 means no limit."`
+	Senders   []string     `toml:"allow_senders" sample:"*.example.org" doc:"Who of those that may use the gateway may send mail, written as allow_users. Without it all of them. Only who has an address in a domain below can."`
+	Separate  string       `toml:"subaddress" sample:"+" doc:"What begins the part of an address that is not part of the name: romeo+books is romeo. Empty for nothing."`
+	Default   string       `toml:"strangers" enum:"ask pass refuse" doc:"What becomes of mail from somebody whom a user does not know, until he chooses himself: it waits until he was asked, it comes, or it is refused."`
+	FileHosts []string     `toml:"file_hosts" sample:"upload.example.org" doc:"Hosts, or host:port, whose files are attached to mails though they are not at public addresses, or without TLS: the upload service of your XMPP server, where it is reached so from here. Of all others files are fetched over https from public addresses alone, and what cannot be fetched goes out as a link."`
+	Aliases   []MailAlias  `toml:"alias" doc:"An address that is that of others. postmaster and abuse are those of the admins. Write this table once for each."`
+	Domains   []MailDomain `toml:"addresses" doc:"A domain of email addresses, and whose they are. At least one is needed; write this table once for each."`
 
 	// TrustedPeers are Trusted.
 	TrustedPeers []netip.Prefix `toml:"-" of:"trusted"`
+	// SmartRoots are those of SmartCA and of the system; nil without.
+	SmartRoots *x509.CertPool `toml:"-" of:"smarthost_ca_file"`
 	// Password was read from PassFile.
 	Password Secret `toml:"-" of:"smarthost_password_file"`
 }
@@ -126,6 +131,14 @@ func (v validator) mail(at string, m *Mail) {
 	if key := child(at, "subaddress"); v.ok(key) && len(m.Separate) > 1 {
 		v.add(key, fmt.Sprintf("%q is more than one character", m.Separate), `write "+" or "-", or "" for none`)
 	}
+	for i, host := range m.FileHosts {
+		if key := element(child(at, "file_hosts"), i); v.ok(key) {
+			if host == "" || strings.ContainsAny(host, "/@ ") {
+				v.add(key, fmt.Sprintf("%q is no host", host), "write a host, such as upload.example.org, or host:port")
+			}
+			m.FileHosts[i] = strings.ToLower(host)
+		}
+	}
 	v.mailDomains(at, m)
 }
 
@@ -178,6 +191,9 @@ func (r resolver) mail(at string, m *Mail) {
 	m.CertFile, m.KeyFile, m.SmartCA = r.path(m.CertFile), r.path(m.KeyFile), r.path(m.SmartCA)
 	if m.CertFile != "" && m.KeyFile != "" {
 		r.pair(at, m.CertFile, m.KeyFile)
+	}
+	if key := child(at, "smarthost_ca_file"); r.ok(key) && m.SmartCA != "" {
+		m.SmartRoots = r.roots(key, m.SmartCA)
 	}
 	if key := child(at, "smarthost_password_file"); r.ok(key) && m.PassFile != "" {
 		m.PassFile = r.path(m.PassFile)

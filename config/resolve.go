@@ -209,17 +209,23 @@ func (r resolver) network(at string, n *Network) {
 		return // Without TLS the line itself is a fault, see validator.network.
 	}
 	n.CAFile = r.path(n.CAFile)
-	data, _, err := readFile(n.CAFile, maxCAFile)
+	n.Roots = r.roots(key, n.CAFile)
+}
+
+// roots are the certificate authorities of the system and those of a file.
+func (r resolver) roots(key, file string) *x509.CertPool {
+	data, _, err := readFile(file, maxCAFile)
 	if err != nil {
-		r.add(key, fmt.Sprintf("%q cannot be read: %s", n.CAFile, reason(err)), "name a file of certificates in PEM, or remove the line")
-		return
+		r.add(key, fmt.Sprintf("%q cannot be read: %s", file, reason(err)), "name a file of certificates in PEM, or remove the line")
+		return nil
 	}
-	n.Roots, err = x509.SystemCertPool()
+	roots, err := x509.SystemCertPool()
 	if err != nil {
 		// A container may have none; the file's own authorities are what counts here.
-		n.Roots = x509.NewCertPool()
+		roots = x509.NewCertPool()
 	}
-	if !n.Roots.AppendCertsFromPEM(data) {
-		r.add(key, fmt.Sprintf("%q has no certificate in it", n.CAFile), "name a file of certificates in PEM (BEGIN CERTIFICATE)")
+	if !roots.AppendCertsFromPEM(data) {
+		r.add(key, fmt.Sprintf("%q has no certificate in it", file), "name a file of certificates in PEM (BEGIN CERTIFICATE)")
 	}
+	return roots
 }

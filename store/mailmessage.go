@@ -110,6 +110,16 @@ func (db *DB) MailMessage(ctx context.Context, id UserID, key MailKey) (m MailMe
 	return m, ok, nil
 }
 
+// LastMailFrom returns the last letter that somebody wrote to a user, and whether there is one.
+func (db *DB) LastMailFrom(ctx context.Context, id UserID, contact string) (m MailMessage, ok bool, err error) {
+	err = db.query(ctx, scanMailMessage(&m, &ok), `SELECT `+mailMessageColumns+` FROM mail_messages
+		WHERE domain = $1 AND jid = $2 AND contact = $3 AND outward = 0 ORDER BY id DESC LIMIT 1`, id.Domain, id.JID, contact)
+	if err != nil {
+		return MailMessage{}, false, fmt.Errorf("look for a letter: %w", err)
+	}
+	return m, ok, nil
+}
+
 // HasMailMessage reports whether a user has got what came before: the same Message-ID with the same content, since a time.
 func (tx *Tx) HasMailMessage(id UserID, messageID, hash string, since time.Time) (has bool, err error) {
 	if err := tx.query(func(r *sql.Rows) error { has = true; return r.Scan(new(int)) }, `SELECT 1 FROM mail_messages

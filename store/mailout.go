@@ -121,6 +121,15 @@ func (db *DB) MailOut(ctx context.Context, id int64) (m MailOut, ok bool, err er
 	return m, ok, nil
 }
 
+// MailOut returns a mail of a user, and whether it is known.
+func (tx *Tx) MailOut(id int64) (m MailOut, ok bool, err error) {
+	err = tx.query(func(r *sql.Rows) error { ok = true; m, err = scanMailOut(r); return err }, `SELECT `+mailOutColumns+` FROM mail_out WHERE id = $1`, id)
+	if err != nil {
+		return MailOut{}, false, fmt.Errorf("read a mail of a user: %w", err)
+	}
+	return m, ok, nil
+}
+
 // AddMailLine puts a line behind those of a mail.
 func (tx *Tx) AddMailLine(l MailLine) error {
 	err := checkFields(field{"id", l.XMPPID, maxPart}, field{"client", l.Client, maxJID + maxPart + 1}, field{"letter", l.Letter, 4 * maxStanza})

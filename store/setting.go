@@ -61,6 +61,15 @@ func (tx *Tx) IsSet(id UserID, scope, name string) (set bool, err error) {
 	return set, nil
 }
 
+// Setting returns a plain setting of a user; it is empty where it is not set.
+func (tx *Tx) Setting(id UserID, scope, name string) (value string, err error) {
+	if err := tx.query(func(r *sql.Rows) error { return r.Scan(&value) },
+		`SELECT value FROM settings WHERE domain = $1 AND jid = $2 AND scope = $3 AND name = $4 AND value IS NOT NULL`, id.Domain, id.JID, scope, name); err != nil {
+		return "", fmt.Errorf("read the setting %q: %w", name, err)
+	}
+	return value, nil
+}
+
 // UnsetBelow removes a plain setting from all users and scopes of a domain where its value is smaller, as text.
 func (tx *Tx) UnsetBelow(domain, name, value string) error {
 	if err := tx.exec(`DELETE FROM settings WHERE domain = $1 AND name = $2 AND value < $3`, domain, name, value); err != nil {

@@ -9,6 +9,7 @@ import (
 const (
 	forOccupants  = "occupant-id" // the opaque names of people in rooms
 	forIdentities = "identity"    // the tokens that networks know users by
+	forMail       = "mail"        // addresses for reports
 )
 
 // derivedKey is a key of a domain for one purpose: it stays the same over restarts, and tells nothing of the key that seals credentials.

@@ -3,11 +3,41 @@ package main
 import (
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"passerelle/component"
 	"passerelle/config"
 	"passerelle/internal/files"
 	"passerelle/ircbridge"
 )
+
+// ircGateway is a gateway with what it is made of.
+type ircGateway struct {
+	*component.Gateway
+	transport *ircbridge.Transport
+	identity  ircbridge.Identity
+}
+
+// addIRC makes the IRC gateway of a table of the configuration.
+func (p *process) addIRC(cfg *config.Config, c *config.IRC, w *wiring) error {
+	identity := ircbridge.Identity{Key: derivedKey(w.key, forIdentities, c.Domain), Domain: c.Domain}
+	if cfg.Identd.Listen != "" {
+		identity.Ident = w.idents
+	}
+	opt := ircOptions(c, identity)
+	opt.Settings, opt.Log = settings{db: w.db, domain: c.Domain}, p.log.With("domain", c.Domain)
+	opt.Metrics = prometheus.WrapRegistererWith(prometheus.Labels{"domain": c.Domain}, w.registry)
+	t, err := ircbridge.New(opt)
+	if err != nil {
+		return err
+	}
+	g, err := component.New(w.options(cfg, &c.Component, t, rulesOf(cfg, c)))
+	if err != nil {
+		return err
+	}
+	p.irc = append(p.irc, ircGateway{Gateway: g, transport: t, identity: identity})
+	return nil
+}
 
 // rulesOf are the rules of an IRC gateway.
 func rulesOf(cfg *config.Config, c *config.IRC) component.Rules {

@@ -15,6 +15,7 @@ import (
 	"passerelle/internal/files"
 	"passerelle/internal/logging"
 	"passerelle/ircbridge"
+	"passerelle/mailbridge"
 )
 
 // process is what runs, as far as a configuration that is read again changes it.
@@ -26,16 +27,10 @@ type process struct {
 	keeper     *files.Keeper // nil where no files are kept
 	tidy       tidying
 	irc        []ircGateway
+	mail       []mailGateway
 
 	changing sync.Mutex                    // one at a time
 	current  atomic.Pointer[config.Config] // what it runs with
-}
-
-// ircGateway is a gateway with what it is made of.
-type ircGateway struct {
-	*component.Gateway
-	transport *ircbridge.Transport
-	identity  ircbridge.Identity
 }
 
 // config is what the process runs with at the moment.
@@ -45,6 +40,9 @@ func (p *process) config() *config.Config { return p.current.Load() }
 func (p *process) gateways() []*component.Gateway {
 	var all []*component.Gateway
 	for _, g := range p.irc {
+		all = append(all, g.Gateway)
+	}
+	for _, g := range p.mail {
 		all = append(all, g.Gateway)
 	}
 	return all
@@ -94,6 +92,13 @@ func (p *process) change(next *config.Config) (done component.Reconfigured, err 
 			return done, fmt.Errorf("irc gateway %s: %w", g.Domain(), err)
 		}
 	}
+	rules := make([]mailbridge.Rules, len(p.mail))
+	for i, g := range p.mail {
+		rules[i] = mailRules(&running.Mail[i], g.Admits)
+		if err := rules[i].Check(); err != nil {
+			return done, fmt.Errorf("mail gateway %s: %w", g.Domain(), err)
+		}
+	}
 	// From here on nothing fails.
 	p.level.Set(level)
 	p.identities.Show(running.Log.Identities)
@@ -103,6 +108,10 @@ func (p *process) change(next *config.Config) (done component.Reconfigured, err 
 	for i, g := range p.irc {
 		g.transport.Reload(options[i])
 		g.Reload(rulesOf(running, &running.IRC[i]))
+	}
+	for i, g := range p.mail {
+		g.transport.Reload(rules[i])
+		g.Reload(mailRulesOf(running, &running.Mail[i]))
 	}
 	if last := p.current.Swap(running); last.Archive != running.Archive {
 		p.tidy.ask()

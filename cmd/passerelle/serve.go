@@ -26,8 +26,8 @@ import (
 	"passerelle/internal/operator"
 	"passerelle/internal/safehttp"
 	"passerelle/internal/web"
-	"passerelle/ircbridge"
 	"passerelle/store"
+	"passerelle/transports"
 )
 
 func serveCommand() command {
@@ -99,36 +99,26 @@ func (p *process) serve(ctx context.Context, hangup <-chan os.Signal) (err error
 		return err
 	}
 	checks := []web.Check{{Name: "database", Run: db.Ready}}
-	metrics := component.NewMetrics(registry)
-	idents := identd.NewTable()
+	w := &wiring{
+		process: p, db: db, key: key, registry: registry, metrics: component.NewMetrics(registry), idents: identd.NewTable(),
+		http: safehttp.Options{UserAgent: "passerelle/" + versionString()},
+	}
 	p.tidy = make(tidying, 1)
 	var pages []web.Page // of the public listener
 	if p.keeper != nil {
 		pages = append(pages, web.Page{Pattern: files.Pattern, Handler: p.keeper})
 	}
 	for i := range cfg.IRC {
-		c := &cfg.IRC[i]
-		identity := ircbridge.Identity{Key: derivedKey(key, forIdentities, c.Domain), Domain: c.Domain}
-		if cfg.Identd.Listen != "" {
-			identity.Ident = idents
+		if err := p.addIRC(cfg, &cfg.IRC[i], w); err != nil {
+			return fmt.Errorf("irc gateway %s: %w", cfg.IRC[i].Domain, err)
 		}
-		opt := ircOptions(c, identity)
-		opt.Settings, opt.Log = settings{db: db, domain: c.Domain}, log.With("domain", c.Domain)
-		opt.Metrics = prometheus.WrapRegistererWith(prometheus.Labels{"domain": c.Domain}, registry)
-		t, err := ircbridge.New(opt)
-		if err != nil {
-			return fmt.Errorf("irc gateway %s: %w", c.Domain, err)
+	}
+	for i := range cfg.Mail {
+		if err := p.addMail(cfg, &cfg.Mail[i], w); err != nil {
+			return fmt.Errorf("mail gateway %s: %w", cfg.Mail[i].Domain, err)
 		}
-		g, err := component.New(component.Options{
-			Domain: c.Domain, Secret: c.Secret.Reveal(), Server: c.Server, Version: versionString(), Transport: t, Store: db,
-			Archive: cfg.Archive.Enabled, Tidy: p.tidy.ask, Rules: rulesOf(cfg, c), LinkURL: linkURL(cfg), Scratch: filepath.Dir(cfg.Store.Path), Reconfigure: p.reload,
-			Log: log, Metrics: metrics, Identity: p.identities.User, OccupantKey: derivedKey(key, forOccupants, c.Domain),
-			Upload: component.UploadOptions{Files: p.keeper, HTTP: safehttp.Options{UserAgent: "passerelle/" + versionString()}},
-		})
-		if err != nil {
-			return fmt.Errorf("irc gateway %s: %w", c.Domain, err)
-		}
-		p.irc = append(p.irc, ircGateway{Gateway: g, transport: t, identity: identity})
+	}
+	for _, g := range p.gateways() {
 		checks = append(checks, web.Check{Name: g.Domain(), Run: func(context.Context) error {
 			if !g.Connected() {
 				return errors.New("not connected to the XMPP server")
@@ -177,7 +167,7 @@ func (p *process) serve(ctx context.Context, hangup <-chan os.Signal) (err error
 		start(public.Serve)
 	}
 	if cfg.Identd.Listen != "" {
-		ident, err := identd.Listen(ctx, identd.Options{Listen: cfg.Identd.Listen, Table: idents, Log: log})
+		ident, err := identd.Listen(ctx, identd.Options{Listen: cfg.Identd.Listen, Table: w.idents, Log: log})
 		if err != nil {
 			return fmt.Errorf("[identd] listen = %q: %w", cfg.Identd.Listen, err)
 		}
@@ -190,7 +180,10 @@ func (p *process) serve(ctx context.Context, hangup <-chan os.Signal) (err error
 	start(settle)
 	start(func(ctx context.Context) error { tidyArchive(ctx, p.tidy, db, p.gateways(), p.config, log); return nil })
 	start(func(ctx context.Context) error { return p.reloadOn(ctx, hangup) })
-	for _, g := range p.irc {
+	if err := p.startMail(ctx, cfg, db, start); err != nil {
+		return err
+	}
+	for _, g := range p.gateways() {
 		start(g.Run)
 	}
 	running.Wait()
@@ -201,11 +194,33 @@ func (p *process) serve(ctx context.Context, hangup <-chan os.Signal) (err error
 	return errors.Join(err, p.shutdownIRC())
 }
 
+// wiring is what gateways are made of in common.
+type wiring struct {
+	process  *process
+	db       *store.DB
+	key      []byte // of the database
+	registry *prometheus.Registry
+	metrics  *component.Metrics
+	idents   *identd.Table
+	http     safehttp.Options // towards servers of strangers
+}
+
+// options are those of a gateway on the side of XMPP.
+func (w *wiring) options(cfg *config.Config, c *config.Component, t transports.Transport, rules component.Rules) component.Options {
+	p := w.process
+	return component.Options{
+		Domain: c.Domain, Secret: c.Secret.Reveal(), Server: c.Server, Version: versionString(), Transport: t, Store: w.db,
+		Archive: cfg.Archive.Enabled, Tidy: p.tidy.ask, Rules: rules, LinkURL: linkURL(cfg), Scratch: filepath.Dir(cfg.Store.Path), Reconfigure: p.reload,
+		Log: p.log, Metrics: w.metrics, Identity: p.identities.User, OccupantKey: derivedKey(w.key, forOccupants, c.Domain),
+		Upload: component.UploadOptions{Files: p.keeper, HTTP: w.http},
+	}
+}
+
 // operatorPages are what the operator's command line talks to.
 func (p *process) operatorPages() http.Handler {
-	all := make([]operator.Gateway, len(p.irc))
-	for i, g := range p.irc {
-		all[i] = g
+	var all []operator.Gateway
+	for _, g := range p.gateways() {
+		all = append(all, g)
 	}
 	return operator.NewHandler(all, p.log)
 }
@@ -220,9 +235,9 @@ func linkURL(cfg *config.Config) string {
 
 // linkPages are those of one-time links.
 func (p *process) linkPages(db *store.DB) []web.Page {
-	all := make([]onetime.Gateway, len(p.irc))
-	for i, g := range p.irc {
-		all[i] = g
+	var all []onetime.Gateway
+	for _, g := range p.gateways() {
+		all = append(all, g)
 	}
 	h := onetime.NewHandler(db, p.log, all...)
 	const path = onetime.Path + "{token}"

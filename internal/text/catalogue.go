@@ -6,6 +6,7 @@ package text
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 )
 
@@ -28,6 +29,17 @@ func Known(lang string) string {
 		return "fr"
 	}
 	return "en"
+}
+
+// french is the catalogue's French.
+var french = joined(frenchTexts, frenchMail)
+
+func joined(parts ...map[string]string) map[string]string {
+	all := make(map[string]string)
+	for _, p := range parts {
+		maps.Copy(all, p)
+	}
+	return all
 }
 
 func catalogue(lang string) map[string]string {

@@ -1,7 +1,7 @@
 package text
 
-// french is the catalogue's French.
-var french = map[string]string{
+// frenchTexts is the French of most of the catalogue.
+var frenchTexts = map[string]string{
 	"Write a channel and its network, for instance “#linux libera”.": "Écrivez un canal et son réseau, par exemple « #linux libera ».",
 	"Write a channel, for instance “#linux”.":                        "Écrivez un canal, par exemple « #linux ».",
 	"Join a channel":      "Rejoindre un canal",

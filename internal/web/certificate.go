@@ -24,6 +24,15 @@ type certificate struct {
 	looked  time.Time
 }
 
+// Certificate reads a certificate for tls.Config.GetCertificate, and reads it again when its files change.
+func Certificate(certFile, keyFile string, log *slog.Logger) (func(*tls.ClientHelloInfo) (*tls.Certificate, error), error) {
+	c, err := loadCertificate(certFile, keyFile, log)
+	if err != nil {
+		return nil, err
+	}
+	return c.get, nil
+}
+
 func loadCertificate(certFile, keyFile string, log *slog.Logger) (*certificate, error) {
 	c := &certificate{certFile: certFile, keyFile: keyFile, log: log}
 	if err := c.load(time.Now()); err != nil {
@@ -38,7 +47,7 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	defer c.mu.Unlock()
 	if now := time.Now(); now.Sub(c.looked) >= recheck {
 		if err := c.load(now); err != nil {
-			c.log.Error("the certificate of the public listener cannot be renewed; the one before stays", "error", err)
+			c.log.Error("a certificate cannot be renewed; the one before stays", "file", c.certFile, "error", err)
 		}
 	}
 	return c.current, nil

@@ -45,11 +45,11 @@ type Page struct {
 func ListenPublic(ctx context.Context, o PublicOptions) (*Server, error) {
 	var certificates *tls.Config
 	if o.CertFile != "" {
-		c, err := loadCertificate(o.CertFile, o.KeyFile, o.Log)
+		get, err := Certificate(o.CertFile, o.KeyFile, o.Log)
 		if err != nil {
 			return nil, fmt.Errorf("open public listener: %w", err)
 		}
-		certificates = &tls.Config{GetCertificate: c.get, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
+		certificates = &tls.Config{GetCertificate: get, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
 	}
 	l, err := listen(ctx, o.Listen)
 	if err != nil {

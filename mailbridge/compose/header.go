@@ -36,7 +36,7 @@ func (w *writer) header(name, value string) {
 func (w *writer) people(name string, who []Person) error {
 	var list []string
 	for _, p := range who {
-		// RFC 6532: without SMTPUTF8 such an address cannot stand in a header at all; NeedsUTF8 says so beforehand.
+		// RFC 6532: such an address needs SMTPUTF8, which is for who sends the mail to see.
 		mailbox, err := p.Mailbox.SMTPString(true)
 		if err != nil {
 			return err

@@ -71,21 +71,6 @@ const (
 	maxReferences = 20  // the first, and those at the end
 )
 
-// NeedsUTF8 reports whether the header of a mail has addresses that only SMTPUTF8 carries (RFC 6532).
-func NeedsUTF8(out *Outgoing) bool {
-	for _, p := range out.people() {
-		if !p.Mailbox.ASCII() {
-			return true
-		}
-	}
-	return false
-}
-
-func (out *Outgoing) people() []Person {
-	all := append([]Person{out.From}, out.ReplyTo...)
-	return append(append(all, out.To...), out.Cc...)
-}
-
 // Message writes the mail, its lines ended by CRLF.
 func Message(out *Outgoing) ([]byte, error) {
 	if out.From.Mailbox.Domain == "" || out.MessageID == "" || out.Date.IsZero() {

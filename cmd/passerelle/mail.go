@@ -1,0 +1,247 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"passerelle/component"
+	"passerelle/config"
+	"passerelle/internal/jobs"
+	"passerelle/internal/safehttp"
+	"passerelle/internal/web"
+	"passerelle/mailbridge"
+	"passerelle/mailbridge/address"
+	"passerelle/mailbridge/judge"
+	"passerelle/mailbridge/receive"
+	"passerelle/mailbridge/relay"
+	"passerelle/mailbridge/sign"
+	"passerelle/store"
+	"passerelle/transports"
+)
+
+// mailGateway is a gateway with what it is made of.
+type mailGateway struct {
+	*component.Gateway
+	transport *mailbridge.Transport
+	relay     *relay.Relay // nil where nobody can send
+	receiver  *receive.Server
+}
+
+// addMail makes the mail gateway of a table of the configuration. Listen makes it take mail.
+func (p *process) addMail(cfg *config.Config, c *config.Mail, w *wiring) error {
+	log := p.log.With("domain", c.Domain)
+	m := mailGateway{}
+	opt := mailbridge.Options{
+		Domain: c.Domain, Hostname: c.Hostname, Store: w.db, Tokens: address.NewTokens(derivedKey(w.key, forMail, c.Domain)), Log: log,
+		Files: safehttp.New(w.http), OwnFiles: safehttp.New(everywhere(w.http)),
+		// What component admits is asked of it once it is there.
+		Rules: mailRules(c, func(user transports.Address) bool { return m.Gateway.Admits(user) }),
+	}
+	if c.Smart != "" || c.Direct {
+		var err error
+		if m.relay, err = relay.New(relayOptions(c, w, log)); err != nil {
+			return err
+		}
+		opt.Relay = m.relay
+		keys, err := dkimKeys(cfg, c, log)
+		if err != nil {
+			return err
+		}
+		opt.Signer = sign.New(keys, c.Selector)
+	}
+	var err error
+	if m.transport, err = mailbridge.New(opt); err != nil {
+		return err
+	}
+	if m.Gateway, err = component.New(w.options(cfg, &c.Component, m.transport, mailRulesOf(cfg, c))); err != nil {
+		return err
+	}
+	m.transport.Serve(m.Gateway)
+	ro := receive.Options{
+		Hostname: c.Hostname, Backend: m.transport, Trusted: c.TrustedPeers, Spool: filepath.Dir(cfg.Store.Path), Log: log,
+		Postmaster: address.Mailbox{Local: "postmaster", Domain: c.Domains[0].Name}, Limits: receive.Limits{Size: int64(c.MaxSize) << 20},
+	}
+	names := judge.Resolver(net.DefaultResolver)
+	if r := resolver(c.Resolver); r != nil {
+		names = r
+	}
+	ro.Judge, ro.Results = judge.New(judge.Options{Resolver: names, Log: log}), c.ResultsOf
+	if c.CertFile != "" {
+		get, err := web.Certificate(c.CertFile, c.KeyFile, log)
+		if err != nil {
+			return err
+		}
+		ro.TLS = &tls.Config{GetCertificate: get, MinVersion: tls.VersionTLS12}
+	}
+	if m.receiver, err = receive.New(ro); err != nil {
+		return err
+	}
+	p.mail = append(p.mail, m)
+	return nil
+}
+
+// startMail has the mail gateways take mail and do what waits.
+func (p *process) startMail(ctx context.Context, cfg *config.Config, db *store.DB, start func(func(context.Context) error)) error {
+	if len(p.mail) == 0 {
+		return nil
+	}
+	var all []*mailbridge.Transport
+	var listen []func(context.Context) error
+	for i := range p.mail {
+		m := &p.mail[i]
+		run, err := m.listen(ctx, &cfg.Mail[i], p.log.With("domain", m.Domain()))
+		if err != nil {
+			return err
+		}
+		listen = append(listen, run)
+		all = append(all, m.transport)
+	}
+	d := &jobs.Dispatcher{Store: db, Kinds: mailbridge.Kinds(all...), Log: p.log}
+	start(func(ctx context.Context) error {
+		d.Run(ctx)
+		for i := range p.mail {
+			if r := p.mail[i].relay; r != nil {
+				r.Close()
+			}
+		}
+		return nil
+	})
+	for i, run := range listen {
+		start(run)
+		start(all[i].Tidy)
+	}
+	return nil
+}
+
+// everywhere lets a client connect to any address, as to the operator's own servers.
+func everywhere(o safehttp.Options) safehttp.Options {
+	o.Permit = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
+	return o
+}
+
+// relayOptions are how mail is sent on.
+func relayOptions(c *config.Mail, w *wiring, log *slog.Logger) relay.Options {
+	o := relay.Options{Hostname: c.Hostname, Resolver: resolver(c.Resolver), Log: log}
+	if c.Direct {
+		o.Policies = safehttp.New(w.http)
+		return o
+	}
+	o.Smarthost = &relay.Smarthost{Addr: c.Smart, TLS: relay.TLSStart, User: c.User, Password: c.Password.Reveal()}
+	switch c.SmartTLS {
+	case "tls":
+		o.Smarthost.TLS = relay.TLSImplicit
+	case "none":
+		o.Smarthost.TLS = relay.TLSNone
+	}
+	o.RootCAs = c.SmartRoots
+	return o
+}
+
+// resolver asks one DNS server; nil for that of the system.
+func resolver(server string) *net.Resolver {
+	if server == "" {
+		return nil
+	}
+	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, server)
+	}}
+}
+
+// mailRules are the rules of a mail gateway's transport.
+func mailRules(c *config.Mail, admits func(transports.Address) bool) mailbridge.Rules {
+	r := mailbridge.Rules{
+		Name: c.Name, Aliases: make(map[string][]transports.Address), Separate: c.Separate, Strangers: c.Default, MaxSize: int64(c.MaxSize) << 20,
+		PerMinute: c.Rate, PerDay: c.Daily, NewPerMinute: c.NewRate, FileHosts: c.FileHosts, MayReceive: admits,
+	}
+	senders := component.Access{Allow: c.Senders}
+	r.MaySend = func(user transports.Address) bool { return admits(user) && senders.Admits(user) }
+	for _, d := range c.Domains {
+		r.Domains = append(r.Domains, mailbridge.Domain{Name: d.Name, Users: d.Users})
+	}
+	for _, a := range c.Aliases {
+		r.Aliases[a.Address] = addresses(a.To)
+	}
+	r.Admins = addresses(c.Admins)
+	return r
+}
+
+// addresses are JIDs that the configuration has checked.
+func addresses(jids []string) []transports.Address {
+	var all []transports.Address
+	for _, s := range jids {
+		if a, err := transports.ParseAddress(s); err == nil {
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
+// mailRulesOf are the rules of a mail gateway's component.
+func mailRulesOf(cfg *config.Config, c *config.Mail) component.Rules {
+	return component.Rules{
+		Admins: c.Admins, Access: component.Access{Allow: c.AllowUsers, Deny: c.DenyUsers}, ArchiveDays: cfg.Archive.Days, OwnDomains: cfg.OwnDomains(c.Domain),
+	}
+}
+
+// listen takes mail where the configuration says so, until ctx ends and what is being received is through.
+func (m *mailGateway) listen(ctx context.Context, c *config.Mail, log *slog.Logger) (run func(context.Context) error, err error) {
+	var serving []func() error
+	var open []net.Listener
+	for _, l := range []struct {
+		key, address string
+		serve        func(net.Listener) error
+	}{{"listen", c.Listen, m.receiver.ServeSMTP}, {"lmtp", c.LMTP, m.receiver.ServeLMTP}} {
+		if l.address == "" {
+			continue
+		}
+		listener, err := listenAt(ctx, l.address)
+		if err != nil {
+			for _, o := range open {
+				err = errors.Join(err, o.Close())
+			}
+			return nil, fmt.Errorf("[[mail]] %s = %q: %w", l.key, l.address, err)
+		}
+		open = append(open, listener)
+		log.Info("taking mail", "by", l.key, "address", listener.Addr())
+		serving = append(serving, func() error { return l.serve(listener) })
+	}
+	return func(ctx context.Context) error {
+		var running sync.WaitGroup
+		failed := make(chan error, len(serving))
+		for _, serve := range serving {
+			running.Go(func() { failed <- serve() })
+		}
+		var err error
+		select {
+		case <-ctx.Done():
+		case err = <-failed:
+		}
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		err = errors.Join(err, m.receiver.Close(last))
+		running.Wait()
+		return err
+	}, nil
+}
+
+// listenAt listens at host and port, or at a socket of this machine ("unix:/run/x.sock").
+func listenAt(ctx context.Context, address string) (net.Listener, error) {
+	if path, ok := strings.CutPrefix(address, "unix:"); ok {
+		// What is left of a process that was killed would be in the way; what is in use belongs to nobody else, since the database is locked.
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, err
+		}
+		return new(net.ListenConfig).Listen(ctx, "unix", path)
+	}
+	return new(net.ListenConfig).Listen(ctx, "tcp", address)
+}

@@ -1,0 +1,291 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-smtp"
+
+	"passerelle/internal/realservers"
+	"passerelle/internal/realservers/freeport"
+	"passerelle/internal/realservers/realtest"
+	"passerelle/internal/xmpptest"
+)
+
+// mailTime is how long a step of mail takes at most.
+const mailTime = 30 * time.Second
+
+// mailGateway is a gateway to email between an XMPP server and smtp-sink (of Postfix), which takes what goes out.
+type mailGateway struct {
+	*gateway
+	t    testing.TB
+	s    *servers
+	sink string // the folder of what came to it
+}
+
+// newMailGateway writes the configuration of a gateway to email, with more lines in its table.
+func newMailGateway(t testing.TB, program string, s *servers, lines string) *mailGateway {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "e2e-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &mailGateway{gateway: &gateway{program: program, dir: dir}, t: t, s: s, sink: filepath.Join(dir, "sink")}
+	t.Cleanup(func() {
+		if m.process != nil {
+			m.process.Kill()
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			t.Logf("the gateway's log:\n%s", m.log.String())
+		}
+	})
+	config := fmt.Sprintf(`
+[[mail]]
+domain = %q
+secret = %q
+server = %q
+admins = ["carol@localhost"]
+lmtp = %q
+smarthost = %q
+smarthost_tls = "none"
+%s
+
+[[mail.addresses]]
+domain = "example.org"
+users = "localhost"
+
+[store]
+path = %q
+
+[admin]
+listen = %q
+
+[log]
+level = "debug"
+identities = true
+`, gatewayDomain, gatewaySecret, s.componentAddr, "unix:"+m.lmtp(), m.startSink(), lines, m.database(), "unix:"+m.gateway.socket())
+	if err := os.WriteFile(m.config(), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func (m *mailGateway) lmtp() string { return filepath.Join(m.dir, "lmtp.sock") }
+
+// startSink starts smtp-sink and returns its address.
+func (m *mailGateway) startSink() string {
+	m.t.Helper()
+	path, err := exec.LookPath("smtp-sink")
+	if err != nil {
+		path = "/usr/sbin/smtp-sink"
+		if _, err := os.Stat(path); err != nil {
+			realtest.Missing(m.t, err)
+		}
+	}
+	if err := errors.Join(os.Mkdir(m.sink, 0o777), os.Chmod(m.sink, 0o777), os.Chmod(m.dir, 0o755)); err != nil {
+		m.t.Fatal(err)
+	}
+	port, err := freeport.Choose()
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	addr := freeport.Address(port)
+	args := []string{"-d", filepath.Join(m.sink, "%M.")}
+	if os.Getuid() == 0 {
+		args = append(args, "-u", "nobody")
+	}
+	p, err := realservers.Spawn(exec.Command(path, append(args, addr, "100")...), &m.log)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	m.t.Cleanup(p.Kill)
+	if err := poll(m.t.Context(), func() error {
+		c, err := net.Dial("tcp", addr)
+		if err == nil {
+			err = c.Close()
+		}
+		return err
+	}); err != nil {
+		m.t.Fatalf("smtp-sink: %v", err)
+	}
+	return addr
+}
+
+// mails are those that have come to the sink.
+func (m *mailGateway) mails() []string {
+	m.t.Helper()
+	entries, err := os.ReadDir(m.sink)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	var all []string
+	for _, e := range entries {
+		b, err := os.ReadFile(filepath.Join(m.sink, e.Name()))
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		if text := strings.ReplaceAll(string(b), "\r\n", "\n"); strings.Contains(text, "\n\n") && strings.HasSuffix(text, "\n\n") {
+			all = append(all, text)
+		}
+	}
+	return all
+}
+
+// awaitMail waits for a mail in the sink that has some text.
+func (m *mailGateway) awaitMail(has string) string {
+	m.t.Helper()
+	ctx, cancel := context.WithTimeoutCause(m.t.Context(), mailTime, fmt.Errorf("no mail has %q", has))
+	defer cancel()
+	var found string
+	if err := poll(ctx, func() error {
+		for _, mail := range m.mails() {
+			if strings.Contains(mail, has) {
+				found = mail
+				return nil
+			}
+		}
+		return errors.New("not yet")
+	}); err != nil {
+		m.t.Fatalf("%v; there are %q", err, m.mails())
+	}
+	return found
+}
+
+// bring hands over a mail by LMTP, as Postfix does.
+func (m *mailGateway) bring(from, to, text string) {
+	m.t.Helper()
+	conn, err := net.Dial("unix", m.lmtp())
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	c := smtp.NewClientLMTP(conn)
+	defer c.Close()
+	err = errors.Join(c.Hello("mx.example.org"), c.Mail(from, nil), c.Rcpt(to, nil))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	w, err := c.Data()
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	if _, err := io.WriteString(w, strings.ReplaceAll(text, "\n", "\r\n")); err != nil {
+		m.t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+func (m *mailGateway) start() {
+	m.t.Helper()
+	if err := m.Restart(m.t.Context()); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+func (m *mailGateway) client(name string) xmppClient {
+	m.t.Helper()
+	c, err := m.s.login(m.t.Context(), name, "desk")
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	m.t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+func sendStanza(t testing.TB, c xmppClient, stanza string) {
+	t.Helper()
+	if err := c.Send(t.Context(), stanza); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// await is the next stanza that fits.
+func await(t testing.TB, c xmppClient, what string, fits func(*xmpptest.Element) bool) *xmpptest.Element {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), mailTime)
+	defer cancel()
+	for {
+		e, err := c.Receive(ctx)
+		if err != nil {
+			t.Fatalf("%s did not come: %v", what, err)
+		}
+		if fits(e) {
+			return e
+		}
+	}
+}
+
+// body is the body of a message, empty of anything else.
+func body(e *xmpptest.Element) string {
+	for _, c := range e.Elements() {
+		if c.Name.Local == "body" {
+			return c.Text()
+		}
+	}
+	return ""
+}
+
+func has(e *xmpptest.Element, local string) bool {
+	for _, c := range e.Elements() {
+		if c.Name.Local == local {
+			return true
+		}
+	}
+	return false
+}
+
+const julietAtGateway = `juliet\40example.com@` + gatewayDomain
+
+// TestMail: a mail is a chat, the answer is a mail in its thread; and what was taken by either side outlives a gateway that is killed.
+func TestMail(t *testing.T) {
+	t.Parallel()
+	program := build(t)
+	for _, xmpp := range []string{"prosody", "ejabberd"} {
+		t.Run(xmpp, func(t *testing.T) {
+			t.Parallel()
+			s := xmppServer(t, xmpp, false)
+			m := newMailGateway(t, program, s, `strangers = "pass"`)
+			m.start()
+			alice := m.client("alice")
+			m.bring("juliet@example.com", "alice@example.org", "From: Juliet <juliet@example.com>\nTo: alice@example.org\nSubject: Tonight\nMessage-ID: <m1@example.com>\n\nCome to the balcony.\n")
+			e := await(t, alice, "the letter", func(e *xmpptest.Element) bool { return body(e) == "Come to the balcony." })
+			if from := e.Get("from"); from != julietAtGateway || !has(e, "subject") || !has(e, "thread") {
+				t.Errorf("the letter is %s", e)
+			}
+			sendStanza(t, alice, `<message type='chat' id='a1' to='`+julietAtGateway+`'><body>I come.</body><request xmlns='urn:xmpp:receipts'/></message>`)
+			sendStanza(t, alice, `<message type='chat' id='a2' to='`+julietAtGateway+`'><body>/send</body></message>`)
+			await(t, alice, "the answer to /send", func(e *xmpptest.Element) bool { return strings.Contains(body(e), "It goes out now") })
+			await(t, alice, "the receipt", func(e *xmpptest.Element) bool { return has(e, "received") })
+			if mail := m.awaitMail("I come."); !strings.Contains(mail, "\nIn-Reply-To: <m1@example.com>\n") || !strings.Contains(mail, "\nSubject: Re: Tonight\n") {
+				t.Errorf("the mail is %s", mail)
+			}
+
+			// What was answered with 250 comes, and what was not sent yet goes out, after a crash.
+			sendStanza(t, alice, `<message type='chat' id='a3' to='`+julietAtGateway+`'><body>And now?</body></message>`)
+			sendStanza(t, alice, `<message type='chat' id='a4' to='`+julietAtGateway+`'><body>/help</body></message>`)
+			await(t, alice, "the answer to /help", func(e *xmpptest.Element) bool { return strings.Contains(body(e), "/original") })
+			m.bring("juliet@example.com", "alice@example.org", "From: juliet@example.com\nMessage-ID: <m2@example.com>\n\nHurry.\n")
+			m.Kill()
+			m.start()
+			await(t, alice, "the letter after the crash", func(e *xmpptest.Element) bool { return body(e) == "Hurry." })
+			sendStanza(t, alice, `<message type='chat' id='a5' to='`+julietAtGateway+`'><body>/send</body></message>`)
+			m.awaitMail("And now?")
+			if n := len(m.mails()); n != 2 {
+				t.Errorf("%d mails went out", n)
+			}
+		})
+	}
+}

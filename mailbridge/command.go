@@ -1,0 +1,171 @@
+package mailbridge
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"passerelle/internal/text"
+	"passerelle/store"
+	"passerelle/transports"
+)
+
+func numeral(n int) string { return strconv.Itoa(n) }
+
+// Commands implements transports.Transport.
+func (t *Transport) Commands() []transports.Command {
+	who := func(form transports.Form) func(context.Context, transports.Call) (*transports.Form, error) {
+		return func(_ context.Context, call transports.Call) (*transports.Form, error) {
+			if call.Values != nil || call.On.ID != "" {
+				return nil, nil
+			}
+			form.Fields = []transports.Field{{Name: "who", Label: "Number or email address", Required: true}}
+			return &form, nil
+		}
+	}
+	both := []transports.TargetKind{transports.TargetDomain, transports.TargetContact}
+	return []transports.Command{
+		{
+			Name: "accept", Title: "Accept mail of somebody", For: both, Run: t.runAccept,
+			Next: who(transports.Form{Title: "Accept mail of somebody", Instructions: "Whose mail do you want? What waits of him comes, and what he writes from now on."}),
+		},
+		{
+			Name: "block", Title: "Block mail of somebody", For: both, Run: t.runBlock,
+			Next: who(transports.Form{Title: "Block mail of somebody", Instructions: "From whom do you want nothing? What waits of him is thrown away, and what he writes is refused."}),
+		},
+		{Name: "queue", Title: "What waits", List: t.listQueue},
+		{Name: "contacts", Title: "People you know by mail", List: t.listContacts},
+		{Name: "send", Title: "Send what you have written", For: both, Run: t.runSend},
+		{Name: "original", Title: "The last mail as it came", For: []transports.TargetKind{transports.TargetContact}, Run: t.runOriginal},
+	}
+}
+
+func (t *Transport) whoOf(ctx context.Context, call *transports.Call) (store.UserID, store.MailContact, error) {
+	said := call.Values.Get("who")
+	if call.On.ID != "" {
+		said = call.On.ID
+	}
+	id := t.userID(call.User)
+	if call.On.ID != "" {
+		if c, ok, err := t.opt.Store.MailContact(ctx, id, call.On.ID); err == nil && ok {
+			return id, c, nil
+		}
+	}
+	c, err := t.named(ctx, call.Lang, id, said)
+	return id, c, err
+}
+
+func (t *Transport) runAccept(ctx context.Context, call transports.Call) (string, error) {
+	id, c, err := t.whoOf(ctx, &call)
+	if err != nil {
+		return "", err
+	}
+	err = t.write(ctx, func(tx *store.Tx) error {
+		if err := tx.MeetMailContact(c); err != nil {
+			return err
+		}
+		return t.becomesKnown(tx, id, c.Contact)
+	})
+	if err != nil {
+		return "", err
+	}
+	return text.Say(call.Lang, "What %s writes comes to you from now on.", c.Mailbox), nil
+}
+
+func (t *Transport) runBlock(ctx context.Context, call transports.Call) (string, error) {
+	id, c, err := t.whoOf(ctx, &call)
+	if err != nil {
+		return "", err
+	}
+	if err := t.write(ctx, func(tx *store.Tx) error { return t.block(tx, id, c) }); err != nil {
+		return "", err
+	}
+	return text.Say(call.Lang, "What %s writes is refused from now on. “accept %s” takes that back.", c.Mailbox, c.Mailbox), nil
+}
+
+func (t *Transport) runSend(ctx context.Context, call transports.Call) (string, error) {
+	n, err := t.flush(ctx, call.User, call.On.ID)
+	if err != nil {
+		return "", err
+	}
+	return sayFlushed(call.Lang, n), nil
+}
+
+func sayFlushed(lang string, n int) string {
+	switch n {
+	case 0:
+		return text.Say(lang, "Nothing waits to be sent: all that you wrote is on its way.")
+	case 1:
+		return text.Say(lang, "It goes out now.")
+	}
+	return text.Say(lang, "%d mails go out now.", n)
+}
+
+func (t *Transport) runOriginal(ctx context.Context, call transports.Call) (string, error) {
+	return t.original(ctx, call.Lang, call.User, store.MailKey{Contact: call.On.ID})
+}
+
+// listQueue is what waits for a user and of his.
+func (t *Transport) listQueue(ctx context.Context, call transports.Call, page transports.Page) (*transports.Table, error) {
+	id := t.userID(call.User)
+	table := &transports.Table{Title: "What waits", Empty: "Nothing waits.", Columns: []transports.Column{
+		{Name: "who", Label: "Who"}, {Name: "what", Label: "What"}, {Name: "since", Label: "Since"},
+	}}
+	waiting, err := t.opt.Store.MailWaitingOf(ctx, id, "", maxWaiting)
+	if err != nil {
+		return nil, busy(err)
+	}
+	for _, w := range waiting {
+		c, _, err := t.opt.Store.MailContact(ctx, id, w.Contact)
+		if err != nil {
+			return nil, busy(err)
+		}
+		table.Rows = append(table.Rows, transports.Row{
+			Key: fmt.Sprintf("in %019d", w.Mail), Pick: "accept " + c.Mailbox,
+			Cells: []string{c.Mailbox, text.Say(call.Lang, "from somebody unknown: “%s”", cutText(w.Subject, 100)), sayTime(w.ReceivedAt)},
+		})
+	}
+	pending, err := t.opt.Store.PendingMail(ctx, id, maxWaiting)
+	if err != nil {
+		return nil, busy(err)
+	}
+	for _, m := range pending {
+		h, err := fromJSON[head](m.Head)
+		if err != nil {
+			return nil, err
+		}
+		var to []string
+		for _, r := range h.recipients() {
+			to = append(to, r.String())
+		}
+		state := text.Say(call.Lang, "on its way: “%s”", cutText(h.Subject, 100))
+		if !m.Composed {
+			state = text.Say(call.Lang, "being written: “%s”", cutText(h.Subject, 100))
+		}
+		table.Rows = append(table.Rows, transports.Row{Key: fmt.Sprintf("out %019d", m.ID), Cells: []string{strings.Join(to, ", "), state, sayTime(m.BegunAt)}})
+	}
+	return table.Cut(page), nil
+}
+
+// listContacts are those whom a user knows, and those whom he has blocked.
+func (t *Transport) listContacts(ctx context.Context, call transports.Call, page transports.Page) (*transports.Table, error) {
+	id := t.userID(call.User)
+	table := &transports.Table{Title: "People you know by mail", Empty: "You know nobody by mail yet.", Columns: []transports.Column{
+		{Name: "who", Label: "Email address"}, {Name: "name", Label: "Name"}, {Name: "state", Label: "State"},
+	}}
+	for _, list := range []struct {
+		state store.MailContactState
+		said  string
+	}{{store.MailBlocked, text.Say(call.Lang, "blocked")}, {store.MailKnown, text.Say(call.Lang, "known")}} {
+		all, err := t.opt.Store.MailContacts(ctx, id, list.state, maxWaiting)
+		if err != nil {
+			return nil, busy(err)
+		}
+		for _, c := range all {
+			table.Rows = append(table.Rows, transports.Row{Key: c.Contact, Cells: []string{c.Mailbox, c.Name, list.said}})
+		}
+	}
+	sortRows(table)
+	return table.Cut(page), nil
+}

@@ -1,0 +1,271 @@
+package mailbridge
+
+import (
+	"context"
+	"encoding/hex"
+	"slices"
+	"strings"
+	"time"
+
+	"passerelle/mailbridge/address"
+	"passerelle/mailbridge/content"
+	"passerelle/mailbridge/receive"
+	"passerelle/store"
+	"passerelle/transports"
+)
+
+// keepOriginals is for how long a mail is kept as it came, for who wants to see the whole.
+const keepOriginals = 30 * 24 * time.Hour
+
+// loopField marks mail that has been here (X-Loop): what comes back with it goes in circles.
+const loopField = "X-Loop"
+
+var _ receive.Backend = (*Transport)(nil)
+
+// came is what is known of a mail that came beside its bytes, as the database has it.
+type came struct {
+	ID      string // in Received
+	From    string // of its envelope; empty for what nobody is to answer
+	Hash    string // of the mail as it came, the same each time that it comes
+	Suspect string `json:",omitempty"` // why a filter wants it kept apart
+	Doubt   string `json:",omitempty"` // what a user is to know of who sent it; a text of the catalogue
+	Whose   string `json:",omitempty"` // its argument
+	Proven  bool   `json:",omitempty"` // it is from whom it says
+}
+
+// Rcpt implements receive.Backend.
+func (t *Transport) Rcpt(ctx context.Context, _ receive.Envelope, to address.Mailbox) error {
+	_, err := t.destinationOf(ctx, to)
+	return err
+}
+
+// delivery is a mail for one user, by the address that it came to.
+type delivery struct {
+	user      transports.Address
+	recipient address.Mailbox
+}
+
+// Accept implements receive.Backend: the mail is written down with a job for each user who gets it.
+func (t *Transport) Accept(ctx context.Context, in *receive.Incoming) []error {
+	refused := make([]error, len(in.To))
+	all := func(err error) []error {
+		for i := range refused {
+			refused[i] = err
+		}
+		return refused
+	}
+	// Of a mail there are its bytes and, for a moment, what is made of them.
+	weight := min(2*in.Body.Size(), maxMemory)
+	if err := t.memory.Acquire(ctx, weight); err != nil {
+		return all(transports.NewError(transports.Busy, "There is no room for the message now", err))
+	}
+	defer t.memory.Release(weight)
+	raw, err := in.Body.Bytes()
+	if err != nil {
+		return all(transports.NewError(transports.Busy, "There is no room for the message now", err))
+	}
+	m, err := content.Read(raw, content.Limits{Size: len(raw)})
+	if err != nil {
+		return all(transports.NewError(transports.TooLarge, "The header of the message is too large", err))
+	}
+	if t.wasHere(m) {
+		return all(transports.NewError(transports.Policy, "The message goes in circles: it has been here before", nil)) // 5.4.6
+	}
+	sum := in.Body.Sum()
+	what := came{ID: in.ID, From: in.From.String(), Hash: hex.EncodeToString(sum[:16]), Suspect: in.Suspect}
+	what.judged(&in.Verdict)
+	var deliveries []delivery
+	var bounces []int64
+	for i, to := range in.To {
+		d, err := t.destinationOf(ctx, to.Mailbox)
+		if err == nil && d.bounced == 0 {
+			d.users, err = t.welcome(ctx, d.users, in, m)
+		}
+		switch {
+		case err != nil:
+			refused[i] = err
+		case d.bounced != 0:
+			bounces = append(bounces, d.bounced)
+		default:
+			for _, u := range d.users {
+				deliveries = append(deliveries, delivery{u, to.Mailbox})
+			}
+		}
+	}
+	if in.OneAnswer {
+		if err := oneAnswer(refused); err != nil {
+			return all(err)
+		}
+		clear(refused)
+	}
+	if len(deliveries)+len(bounces) == 0 {
+		return refused
+	}
+	err = t.opt.Store.Write(ctx, func(tx *store.Tx) error { return t.keep(tx, raw, what, deliveries, bounces) })
+	if err != nil {
+		t.log.Error("a mail was not written down", "error", err)
+		err = transports.NewError(transports.Busy, "The message could not be written down, try again later", err)
+		for i := range refused {
+			if refused[i] == nil {
+				refused[i] = err
+			}
+		}
+	}
+	return refused
+}
+
+// oneAnswer is the answer for all recipients where there can be only one (RFC 5321 §4.2.5): a mail that somebody takes is taken, and who does not want
+// it does not get it; unless it is not known yet who does.
+func oneAnswer(refused []error) (first error) {
+	taken := false
+	for _, err := range refused {
+		switch {
+		case err == nil:
+			taken = true
+		case transports.AsError(err).Kind.Temporary():
+			return err
+		case first == nil:
+			first = err
+		}
+	}
+	if taken {
+		return nil
+	}
+	return first
+}
+
+// keep writes a mail down with what is to be done with it.
+func (t *Transport) keep(tx *store.Tx, raw []byte, what came, deliveries []delivery, bounces []int64) error {
+	in := store.MailIn{Domain: t.opt.Domain, Envelope: toJSON(what), Raw: raw, Open: len(deliveries) + len(bounces), KeepUntil: t.opt.Now().Add(keepOriginals)}
+	id, err := tx.AddMailIn(in)
+	if err != nil {
+		return err
+	}
+	for _, d := range deliveries {
+		jid := d.user.Bare().String()
+		if _, err := t.enqueue(tx, kindIn, jid, "", time.Time{}, task{Mail: id, User: jid, Recipient: d.recipient.String()}); err != nil {
+			return err
+		}
+	}
+	for _, row := range bounces {
+		if _, err := t.enqueue(tx, kindIn, "bounces", "", time.Time{}, task{Mail: id, Bounced: row}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wasHere reports whether a mail carries a mark of ours.
+func (t *Transport) wasHere(m *content.Message) bool {
+	for _, l := range m.Loops {
+		if strings.EqualFold(strings.TrimSpace(l), t.loopMark()) {
+			return true
+		}
+	}
+	return false
+}
+
+// loopMark is what this gateway marks mail with that it sends for programs.
+func (t *Transport) loopMark() string { return t.opt.Domain }
+
+// welcome are those of some users who take a mail. It is an error where none of them does.
+func (t *Transport) welcome(ctx context.Context, users []transports.Address, in *receive.Incoming, m *content.Message) ([]transports.Address, error) {
+	if in.From.IsZero() && m.Report != nil && m.Report.Kind == content.ReportDelivery {
+		// What we send has an address of its own for reports: this one is about mail that somebody else sent in a user's name.
+		return nil, transports.NewError(transports.Policy, "No mail was sent from this address that a report could be about", nil)
+	}
+	var take []transports.Address
+	var refusal error
+	for _, u := range users {
+		err := t.takes(ctx, u, m)
+		switch {
+		case err == nil:
+			take = append(take, u)
+		case refusal == nil || !transports.AsError(err).Kind.Temporary():
+			refusal = err
+		}
+		if err != nil && transports.AsError(err).Kind.Temporary() {
+			return nil, err
+		}
+	}
+	if len(take) == 0 {
+		return nil, refusal
+	}
+	return take, nil
+}
+
+// takes says why a user does not take a mail.
+func (t *Transport) takes(ctx context.Context, user transports.Address, m *content.Message) error {
+	refusal := transports.NewError(transports.Denied, "The recipient does not take mail from you", nil)
+	id := t.userID(user)
+	who := gateOf(m)
+	c, known, err := t.opt.Store.MailContact(ctx, id, who.ID)
+	if err != nil {
+		return busy(err)
+	}
+	if known && c.State == store.MailBlocked {
+		return refusal
+	}
+	blocked, err := t.blocks(ctx, id, m)
+	switch {
+	case err != nil:
+		return busy(err)
+	case blocked:
+		return refusal
+	case t.limits.circles(id.JID, who.ID, m.Subject+"\x00"+m.Text):
+		// Two programs that answer each other; a person does not say the same so often.
+		return transports.NewError(transports.Policy, "You have sent this message too often", nil)
+	}
+	if known && c.State == store.MailKnown {
+		return nil
+	}
+	prefs, err := t.preferences(ctx, user)
+	switch {
+	case err != nil:
+		return busy(err)
+	case prefs.Strangers == StrangersRefuse:
+		answers, err := t.answers(ctx, id, m)
+		if err != nil {
+			return busy(err)
+		}
+		if !answers {
+			return refusal
+		}
+	}
+	return nil
+}
+
+// blocks reports whether a user has blocked who wrote a mail, with his client (XEP-0191).
+func (t *Transport) blocks(ctx context.Context, id store.UserID, m *content.Message) (bool, error) {
+	list, err := t.opt.Store.Blocks(ctx, id)
+	if err != nil || len(list) == 0 {
+		return false, err
+	}
+	for _, p := range m.From {
+		if p.Mailbox.IsZero() {
+			continue
+		}
+		jid := transports.Address{Local: transports.Escape(contactOf(p.Mailbox).ID), Domain: t.opt.Domain}
+		if slices.Contains(list, jid.String()) || slices.Contains(list, t.opt.Domain) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// answers reports whether a mail answers one that a user wrote: its sender has got it, or was shown it.
+func (t *Transport) answers(ctx context.Context, id store.UserID, m *content.Message) (bool, error) {
+	for _, ref := range append(append([]string{}, m.InReplyTo...), m.References...) {
+		if ref == "" || len(ref) > 998 {
+			continue
+		}
+		old, ok, err := t.opt.Store.MailMessage(ctx, id, store.MailKey{MessageID: ref})
+		if err != nil {
+			return false, err
+		}
+		if ok && old.Outward {
+			return true, nil
+		}
+	}
+	return false, nil
+}
