@@ -1,6 +1,7 @@
 package component
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"passerelle/component/markup"
 	"passerelle/component/muc"
 	"passerelle/component/stanza"
+	"passerelle/store"
 	"passerelle/transports"
 )
 
@@ -32,7 +34,7 @@ func (u *user) sendPrivate(in *inbound, e entity) {
 	case n != nil && (text.Body == "" || text.ReactsTo != "" || text.Retracts != "") && u.sendAside(in, n, e, text):
 		return
 	case text.Body == "":
-		n.markRead(e.target, in.root())
+		u.markRead(in, n, e)
 		return // chat states, receipts and markers: nothing to carry, and nothing to complain about (XEP-0085 §5.1, XEP-0333 §4)
 	case n == nil:
 		u.toUnconnected(in, e)
@@ -102,13 +104,29 @@ func isTyped(body string) bool {
 const keepTaken = 16
 
 // markRead tells the network what the user has read of a conversation, for other clients of his there (XEP-0333).
-func (n *network) markRead(in transports.Target, m *stanza.Element) {
-	d := m.Child(nsMarkers, "displayed")
-	if d == nil {
+func (u *user) markRead(in *inbound, n *network, e entity) {
+	id := in.root().Child(nsMarkers, "displayed").Attr("id")
+	if id == "" || n == nil {
 		return
 	}
-	if l := n.said(d.Attr("id")); l != nil && !l.at.IsZero() && in.Kind == transports.TargetContact {
-		_ = n.session.Do(n.u.ctx, transports.MarkRead{In: in, Time: l.at}) // nothing depends on it
+	to, _, err := u.privateTarget(in, n, e)
+	if err != nil || !n.session.Features(to).Marks {
+		return
+	}
+	var at time.Time
+	if l := n.said(id); l != nil {
+		at = l.at
+	}
+	if at.IsZero() {
+		with := u.g.address(to)
+		if l, ok := u.find(func(ctx context.Context) (store.Line, error) {
+			return u.g.opt.Store.PrivateLine(ctx, u.g.userID(u.jid), store.LineKey{ID: id})
+		}); ok && l.Who == with.Local && !u.tooOld(with, l.Time) {
+			at = l.Time
+		}
+	}
+	if !at.IsZero() {
+		_ = n.session.Do(u.ctx, transports.MarkRead{In: to, Time: at}) // nothing depends on it
 	}
 }
 
