@@ -67,7 +67,7 @@ func settle(ctx context.Context) error {
 
 // heap says by how much it may grow until it is collected.
 type heap struct {
-	samples [2]metrics.Sample // what was allocated in all, and what the last collection left
+	samples [4]metrics.Sample // what was allocated in all; what the last collection left, and the stacks and globals that it looked at
 	last    uint64            // what was allocated at the last look
 	busy    bool
 	growth  int // per cent
@@ -76,14 +76,23 @@ type heap struct {
 
 func newHeap() *heap {
 	h := &heap{busy: true, fixed: os.Getenv("GOGC") != ""}
-	h.samples[0].Name, h.samples[1].Name = "/gc/heap/allocs:bytes", "/gc/heap/live:bytes"
+	for i, name := range []string{"/gc/heap/allocs:bytes", "/gc/heap/live:bytes", "/gc/scan/stack:bytes", "/gc/scan/globals:bytes"} {
+		h.samples[i].Name = name
+	}
 	h.read()
 	return h
 }
 
 func (h *heap) read()             { metrics.Read(h.samples[:]) }
 func (h *heap) allocated() uint64 { return h.samples[0].Value.Uint64() }
-func (h *heap) live() uint64      { return h.samples[1].Value.Uint64() }
+
+// base is what growth is per cent of.
+func (h *heap) base() (n uint64) {
+	for _, s := range h.samples[1:] {
+		n += s.Value.Uint64()
+	}
+	return n
+}
 
 // look decides whether the process is busy, by what was allocated since the last look.
 func (h *heap) look() {
@@ -95,18 +104,18 @@ func (h *heap) look() {
 // adapt sets the growth after a collection. A process that becomes busy is so before the next look.
 func (h *heap) adapt() {
 	h.busy = h.busy || h.allocated()-h.last >= busyBytes
-	if g := growth(h.busy, h.live()); g != h.growth && !h.fixed {
+	if g := growth(h.busy, h.base()); g != h.growth && !h.fixed {
 		h.growth = g
 		debug.SetGCPercent(g)
 	}
 }
 
 // growth is by how many per cent a heap may grow.
-func growth(busy bool, live uint64) int {
+func growth(busy bool, base uint64) int {
 	if busy {
 		return busyGrowth
 	}
-	return max(quietGrowth, min(busyGrowth, int(quietBytes*100/max(live, 1))))
+	return max(quietGrowth, min(busyGrowth, int(quietBytes*100/max(base, 1))))
 }
 
 // whenCollected tells of each collection until the end of ctx.

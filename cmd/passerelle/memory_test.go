@@ -11,7 +11,7 @@ func TestGrowth(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		busy bool
-		live uint64
+		base uint64
 		want int
 	}{
 		{true, 500 << 20, busyGrowth},
@@ -22,8 +22,8 @@ func TestGrowth(t *testing.T) {
 		{false, 16 << 20, quietGrowth},
 		{false, 500 << 20, quietGrowth},
 	} {
-		if got := growth(c.busy, c.live); got != c.want {
-			t.Errorf("busy %t, %d bytes live: got %d %%, want %d %%", c.busy, c.live, got, c.want)
+		if got := growth(c.busy, c.base); got != c.want {
+			t.Errorf("busy %t, %d bytes: got %d %%, want %d %%", c.busy, c.base, got, c.want)
 		}
 	}
 }
