@@ -114,8 +114,8 @@ func TestGolden(t *testing.T) {
 // TestCorpus counts: fewer mails than this are no corpus.
 func TestCorpus(t *testing.T) {
 	t.Parallel()
-	if n := len(mails(t)); n < 4 {
-		t.Errorf("testdata has %d mails, want 4 or more", n)
+	if n := len(mails(t)); n < 200 {
+		t.Errorf("testdata has %d mails, want 200 or more", n)
 	}
 }
 

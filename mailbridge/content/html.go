@@ -89,7 +89,7 @@ type renderer struct {
 func (r *reader) renderHTML(src []byte) rich {
 	rd := renderer{open: make(map[atom.Atom]int), r: r, out: make([]byte, 0, len(src)/4+64)}
 	z := html.NewTokenizer(bytes.NewReader(src))
-	for !rd.full {
+	for !rd.full && len(rd.out) <= maxStream {
 		switch z.Next() {
 		case html.ErrorToken:
 			rd.closeAll()

@@ -68,8 +68,8 @@ func readList(h header) *List {
 			l.ID = cleanLine(cut(v, 255))
 		}
 	}
-	if posts := readURLs(h.get("List-Post"), 1); len(posts) > 0 {
-		if to, ok := strings.CutPrefix(posts[0], "mailto:"); ok {
+	for _, u := range readURLs(h.get("List-Post"), 3) {
+		if to, ok := strings.CutPrefix(u, "mailto:"); ok && l.Post == "" {
 			l.Post, _, _ = strings.Cut(to, "?")
 		}
 	}

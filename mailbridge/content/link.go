@@ -118,7 +118,9 @@ func cleanURL(s string) string {
 		}
 		return r
 	}, strings.ToValidUTF8(strings.TrimSpace(s), ""))
-	s = strings.NewReplacer(" ", "%20", "<", "%3C", ">", "%3E").Replace(s)
+	if strings.ContainsAny(s, " <>") {
+		s = strings.NewReplacer(" ", "%20", "<", "%3C", ">", "%3E").Replace(s)
+	}
 	if len(s) > maxURL {
 		return ""
 	}

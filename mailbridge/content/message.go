@@ -187,5 +187,6 @@ type reader struct {
 	parts   int                // read so far
 	forward bool               // it passes on another mail
 	reply   bool               // it answers another mail
+	later   bool               // of one part: another text stands before it
 	seen    map[*part]*Message // texts that were read already
 }

@@ -8,8 +8,9 @@ import (
 
 // Limits of lists of addresses.
 const (
-	maxPeople = 500 // of one field; who stands behind them is left out
-	maxName   = 200 // bytes
+	maxPeople = 500  // of one field; who stands behind them is left out
+	maxName   = 200  // bytes
+	maxQuoted = 1000 // bytes of a quoted string or a comment; where it does not end before, it is none
 )
 
 // readPeople reads a list of addresses (RFC 5322 §3.4) as people's programs write it: groups give their members, names may have commas
@@ -222,6 +223,7 @@ func cleanSpec(s string) string {
 
 // cutQuoted reads a quoted string at the beginning of s: its text, and how many bytes it is; 0 where it does not end.
 func cutQuoted(s string) (string, int) {
+	s = s[:min(len(s), maxQuoted)]
 	var b strings.Builder
 	for i := 1; i < len(s); i++ {
 		switch s[i] {
@@ -239,6 +241,7 @@ func cutQuoted(s string) (string, int) {
 
 // cutComment reads a comment, which may have others in it, as cutQuoted does.
 func cutComment(s string) (string, int) {
+	s = s[:min(len(s), maxQuoted)]
 	var b strings.Builder
 	depth := 0
 	for i := 0; i < len(s); i++ {

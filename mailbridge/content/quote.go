@@ -32,12 +32,13 @@ type cutting struct {
 	lines   []line
 	forward bool // the mail passes on another one, which is what its reader wants
 	reply   bool // it answers another one
+	later   bool // another text stands before it
 	proven  bool // a program says so in the text
 }
 
 // cutUp finds out what of a text its sender wrote himself.
-func cutUp(doc rich, forward, reply bool) cutting {
-	c := cutting{text: doc.Text, forward: forward, reply: reply}
+func (r *reader) cutUp(doc rich) cutting {
+	c := cutting{text: doc.Text, forward: r.forward, reply: r.reply, later: r.later}
 	at := 0
 	for l := range strings.SplitSeq(doc.Text, "\n") {
 		ln := line{from: at, to: at + len(l), blank: strings.TrimLeft(l, " \t\u00a0>") == ""}
@@ -227,6 +228,18 @@ func (c *cutting) rules() {
 	}
 }
 
+// maxSignature is how many lines a signature has that is not marked as one, or not quite.
+const maxSignature = 12
+
+// ownUntil is where the lines of one's own end that begin at i. It looks at no more than limit lines and one.
+func (c *cutting) ownUntil(i, limit int) int {
+	end := i + 1
+	for end < len(c.lines) && end-i <= limit && c.lines[end].kind == own {
+		end++
+	}
+	return end
+}
+
 // signatures finds what stands below the text: behind "-- " (RFC 3676 §4.3), and the advertisement of a phone.
 func (c *cutting) signatures() {
 	for i := range c.lines {
@@ -235,13 +248,18 @@ func (c *cutting) signatures() {
 			continue
 		}
 		raw := c.text[l.from:l.to]
-		end := i + 1
-		for end < len(c.lines) && c.lines[end].kind == own {
-			end++
-		}
+		var end int
 		switch {
-		case raw == "-- " || raw == "--" && end-i <= 10:
-		case listFooter(raw) && end == len(c.lines) && end-i <= 12 && i > 0:
+		case raw == "-- ":
+			end = c.ownUntil(i, len(c.lines))
+		case raw == "--":
+			if end = c.ownUntil(i, maxSignature); end-i > maxSignature {
+				continue
+			}
+		case listFooter(raw) && (i > 0 || c.later):
+			if end = c.ownUntil(i, maxSignature); end != len(c.lines) || end-i > maxSignature {
+				continue
+			}
 		default:
 			continue
 		}

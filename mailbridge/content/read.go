@@ -189,7 +189,7 @@ func (r *reader) showText(p *part) {
 
 // readText reads a part that is text, as if the mail had no other.
 func (r *reader) readText(p *part) *Message {
-	sub := reader{limits: r.limits, forward: r.forward, reply: r.reply, m: &Message{}}
+	sub := reader{limits: r.limits, forward: r.forward, reply: r.reply, later: r.m.Text != "", m: &Message{}}
 	sub.text(p)
 	return sub.m
 }
@@ -302,7 +302,7 @@ func (r *reader) text(p *part) {
 // takeApart makes the text, the quote and the signature of a text.
 func (r *reader) takeApart(doc rich) {
 	m := r.m
-	c := cutUp(doc, r.forward, r.reply)
+	c := r.cutUp(doc)
 	lines, quote, sig, kept := c.split()
 	m.Text, m.Spans = c.join(lines, doc.Spans)
 	if kept > 0 {
@@ -314,7 +314,10 @@ func (r *reader) takeApart(doc rich) {
 	}
 	m.Quote, _ = c.join(quote, nil)
 	s, _ := c.join(sig, nil)
-	m.Signature = strings.TrimLeft(strings.TrimPrefix(strings.TrimPrefix(s, "--"), " "), "\n")
+	if rule, below, _ := strings.Cut(s, "\n"); strings.Trim(rule, "-_ ") == "" { // what says that it is one
+		s = below
+	}
+	m.Signature = strings.TrimLeft(s, "\n")
 }
 
 // addText puts what was read of a text behind what is there already, as the texts of a mail stand around its files.

@@ -99,10 +99,11 @@ func (r *reader) showReport(p *part) {
 	r.m.Report = report
 	r.m.Auto = true
 	r.m.Quiet = true
-	for i, c := range p.parts {
-		if i == 0 && c != original {
-			r.show(c)
-		}
+	r.m.Reply = false
+	if len(p.parts) > 0 && p.parts[0] != original {
+		files := r.m.Files
+		r.show(p.parts[0])
+		r.m.Files = files // its pictures are not for those who know what happened
 	}
 	if original != nil {
 		r.readOriginal(report, r.data(original))

@@ -61,7 +61,7 @@ func (r *reader) readTextReport(root *part) *Report {
 			break
 		}
 	}
-	r.m.Auto, r.m.Quiet = true, true
+	r.m.Auto, r.m.Reply, r.m.Quiet = true, false, true
 	return report
 }
 
