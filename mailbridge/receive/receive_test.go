@@ -342,11 +342,7 @@ func TestSTARTTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pair, err := tls.X509KeyPair([]byte(cert), []byte(key))
-	if err != nil {
-		t.Fatal(err)
-	}
-	o.TLS = &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &pair, nil }}
+	o.TLS = pairOf(t, cert, key)
 	_, addr := serve(t, o, false)
 	begin := func() *client {
 		c := dial(t, addr)
