@@ -48,6 +48,7 @@ func commands() []command {
 		configCommand(),
 		userCommand(),
 		commandCommand(),
+		mailCommand(),
 		inviteCommand(),
 		importBiboumiCommand(),
 		versionCommand(),
