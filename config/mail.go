@@ -14,10 +14,10 @@ type Mail struct {
 	Name      string       `toml:"name" doc:"What people see as the name of the gateway."`
 	Hostname  string       `toml:"hostname" restart:"yes" sample:"mx.example.org" doc:"What passerelle calls itself to other mail servers. The default is the first of the mail domains below."`
 	Listen    string       `toml:"listen" restart:"yes" sample:"0.0.0.0:25" doc:"Where mail servers of the internet bring mail (SMTP), if passerelle shall be the MX itself. It relays for nobody."`
-	LMTP      string       `toml:"lmtp" restart:"yes" sample:"127.0.0.1:2424" doc:"Where your own mail server hands over mail (LMTP): host and port, or unix:/run/passerelle/lmtp.sock. Whoever reaches it is believed what he says of where mail came from, so others must not."`
+	LMTP      string       `toml:"lmtp" restart:"yes" sample:"127.0.0.1:2424" doc:"Where your own mail server hands over mail (LMTP): host and port, or unix:/run/passerelle/lmtp.sock. Nobody is let in but this machine and the networks of trusted: they are believed what they say of where mail came from."`
 	CertFile  string       `toml:"cert_file" sample:"/etc/passerelle/mx.pem" doc:"The certificate of listen, in PEM. Without it mail comes unencrypted."`
 	KeyFile   string       `toml:"key_file" sample:"/etc/passerelle/mx.key" doc:"Its key."`
-	Trusted   []string     `toml:"trusted" sample:"192.0.2.25/32" doc:"Networks of your own mail servers in CIDR notation: how much they bring in a minute is not limited at listen."`
+	Trusted   []string     `toml:"trusted" sample:"192.0.2.25/32" doc:"Networks of your own mail servers in CIDR notation: what they bring is not limited at listen, and they are let in at lmtp."`
 	ResultsOf []string     `toml:"results_of" restart:"yes" sample:"mx.example.org" doc:"Names under which your own mail servers write what they found of a sender (Authentication-Results). It is believed of mail that they hand over themselves; they must remove what strangers wrote under these names."`
 	Smart     string       `toml:"smarthost" restart:"yes" sample:"smtp.example.org:587" doc:"The server that sends mail on: host and port. Without it, and without direct, nobody can send."`
 	SmartTLS  string       `toml:"smarthost_tls" restart:"yes" enum:"starttls tls none" doc:"How it is spoken to: TLS from the first byte is tls, as on port 465. The certificate is checked. With none everybody on the way reads along, and no password is sent but to this machine itself."`

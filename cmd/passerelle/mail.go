@@ -76,6 +76,7 @@ func (p *process) addMail(cfg *config.Config, c *config.Mail, w *wiring) error {
 		names = r
 	}
 	ro.Judge, ro.Results = judge.New(judge.Options{Resolver: names, Log: log}), c.ResultsOf
+	ro.Milter = milter(c)
 	if c.CertFile != "" {
 		get, err := web.Certificate(c.CertFile, c.KeyFile, log)
 		if err != nil {
@@ -155,6 +156,18 @@ func resolver(server string) *net.Resolver {
 	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, server)
 	}}
+}
+
+// milter is the mail filter that is asked, nil for none.
+func milter(c *config.Mail) *receive.Milter {
+	if c.Milter == "" {
+		return nil
+	}
+	m := &receive.Milter{Network: "tcp", Addr: c.Milter, Optional: c.MilterBy == "accept"}
+	if path, ok := strings.CutPrefix(c.Milter, "unix:"); ok {
+		m.Network, m.Addr = "unix", path
+	}
+	return m
 }
 
 // mailRules are the rules of a mail gateway's transport.

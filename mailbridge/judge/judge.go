@@ -130,7 +130,7 @@ func (j *Judge) Judge(ctx context.Context, m Mail) Verdict {
 	v, signatures, p := <-spfDone, <-dkimDone, <-dmarcDone
 	v.From, v.DKIM = from, signatures
 	v.take(m.Results)
-	v.decide(p, ok)
+	v.decide(p, ok, !m.Addr.IsValid() && v.SPF == None)
 	return v
 }
 
@@ -145,8 +145,9 @@ func (j *Judge) run(what string, check, broken func()) {
 	check()
 }
 
-// decide is DMARC (RFC 7489 §6.6.2): something that passed is of the domain in From, as exactly as that wants.
-func (v *Verdict) decide(p policy, oneFrom bool) {
+// decide is DMARC (RFC 7489 §6.6.2): something that passed is of the domain in From, as exactly as that wants. Blind says that nobody knows which
+// server the mail came from: then SPF could have passed.
+func (v *Verdict) decide(p policy, oneFrom, blind bool) {
 	v.Policy = p.wants
 	v.SPFAligned = v.SPFDomain != "" && p.aligns(v.SPFDomain, v.From, p.strictSPF)
 	for i := range v.DKIM {
@@ -161,7 +162,7 @@ func (v *Verdict) decide(p policy, oneFrom bool) {
 		v.DMARC = p.result
 	case v.aligned():
 		v.DMARC = Pass
-	case v.unsure():
+	case blind || v.unsure():
 		v.DMARC = TempError
 	default:
 		v.DMARC = Fail

@@ -139,7 +139,7 @@ func TestJudge(t *testing.T) {
 		{name: "two addresses", mail: "From: a@good.example, b@plain.example\r\n\r\n", spf: Pass, dmarc: PermError, says: "does not say clearly"},
 		{name: "no From", mail: "To: a@good.example\r\n\r\n", spf: Pass, dmarc: PermError, says: "does not say clearly"},
 		{name: "a name without quotes", mail: "from : Bob @ work: x\r\n <bob@good.example>\r\n\r\n", spf: Pass, dmarc: Pass, policy: "reject", proven: true},
-		{name: "no address known", mail: from("good.example"), addr: "none", spf: None, dmarc: Fail, policy: "reject", says: "Probably forged"},
+		{name: "no address known", mail: from("good.example"), addr: "none", spf: None, dmarc: TempError, policy: "reject", says: "could not be verified"},
 		{
 			name: "by a server of ours", mail: from("good.example"), addr: "none", spf: Pass, dmarc: Pass, policy: "reject", proven: true,
 			results: []string{" mx.ours.example (a server) 1; spf=pass (x; y) smtp.mailfrom=bob@good.example;\r\n\tiprev=pass"},

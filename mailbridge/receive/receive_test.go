@@ -329,9 +329,30 @@ func TestLMTP(t *testing.T) {
 	if m := h.last(t); m.in.Peer.Forwarded {
 		t.Errorf("what was said of one mail is taken for another: %+v", m.in.Peer)
 	}
-	o.Trusted = stranger
+	o.Trusted = nil
 	_, addr = serve(t, o, true)
-	dial(t, addr).want("554 5.7.1")
+	dial(t, addr).want("220 ") // this machine needs no mention
+}
+
+// TestLMTPOfStrangers: nobody but servers of ours is let in.
+func TestLMTPOfStrangers(t *testing.T) {
+	t.Parallel()
+	s, err := New(options(&house{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := make(pipes)
+	served := make(chan error, 1)
+	go func() { served <- s.ServeLMTP(l) }()
+	server, conn := net.Pipe()
+	l <- server
+	c := &client{t, conn, bufio.NewReader(conn)}
+	c.want("554 5.7.1")
+	c.ended()
+	close(l)
+	if err := errors.Join(s.Close(t.Context()), <-served); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestSTARTTLS(t *testing.T) {

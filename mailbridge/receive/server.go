@@ -76,7 +76,7 @@ func New(o Options) (*Server, error) {
 // ServeSMTP takes mail of everybody who connects to the listener, until Close. It returns nil then.
 func (s *Server) ServeSMTP(l net.Listener) error { return s.serve(l, false) }
 
-// ServeLMTP takes mail of servers of ours (RFC 2033), until Close; who is not trusted is sent away.
+// ServeLMTP takes mail of servers of ours (RFC 2033), until Close: of this machine, and those that are trusted. Others are sent away.
 func (s *Server) ServeLMTP(l net.Listener) error { return s.serve(l, true) }
 
 func (s *Server) serve(l net.Listener, lmtp bool) error {
@@ -225,10 +225,13 @@ const acceptPause = 100 * time.Millisecond
 
 func (d *door) let(conn net.Conn) {
 	addr := remote(conn)
-	w := newWire(d.server, conn, Peer{Addr: addr, Trusted: d.server.trusted(addr), LMTP: d.lmtp})
+	// LMTP is spoken by servers of ours alone, and this machine is one.
+	trusted := d.server.trusted(addr) || d.lmtp && addr.IsLoopback()
+	w := newWire(d.server, conn, Peer{Addr: addr, Trusted: trusted, LMTP: d.lmtp})
 	w.door = d
 	said := "421 4.7.0 Too many connections, try again later\r\n"
 	if d.lmtp && !w.peer.Trusted {
+		d.server.log.Warn("a server that is not trusted was sent away from LMTP", "address", addr)
 		said = "554 5.7.1 This is not for you\r\n"
 	} else if d.server.enter(w) {
 		if !d.hand(w) {
