@@ -15,10 +15,10 @@ type Mail struct {
 	Hostname  string       `toml:"hostname" restart:"yes" sample:"mx.example.org" doc:"What passerelle calls itself to other mail servers. The default is the first of the mail domains below."`
 	Listen    string       `toml:"listen" restart:"yes" sample:"0.0.0.0:25" doc:"Where mail servers of the internet bring mail (SMTP), if passerelle shall be the MX itself. It relays for nobody."`
 	LMTP      string       `toml:"lmtp" restart:"yes" sample:"127.0.0.1:2424" doc:"Where your own mail server hands over mail (LMTP): host and port, or unix:/run/passerelle/lmtp.sock. Nobody is let in but this machine and the networks of trusted: they are believed what they say of where mail came from."`
-	CertFile  string       `toml:"cert_file" sample:"/etc/passerelle/mx.pem" doc:"The certificate of listen, in PEM. Without it mail comes unencrypted."`
-	KeyFile   string       `toml:"key_file" sample:"/etc/passerelle/mx.key" doc:"Its key."`
+	CertFile  string       `toml:"cert_file" restart:"yes" sample:"/etc/passerelle/mx.pem" doc:"The certificate of listen, in PEM. Without it mail comes unencrypted."`
+	KeyFile   string       `toml:"key_file" restart:"yes" sample:"/etc/passerelle/mx.key" doc:"Its key."`
 	Trusted   []string     `toml:"trusted" sample:"192.0.2.25/32" doc:"Networks of your own mail servers in CIDR notation: what they bring is not limited at listen, and they are let in at lmtp."`
-	ResultsOf []string     `toml:"results_of" restart:"yes" sample:"mx.example.org" doc:"Names under which your own mail servers write what they found of a sender (Authentication-Results). It is believed of mail that they hand over themselves; they must remove what strangers wrote under these names."`
+	ResultsOf []string     `toml:"results_of" sample:"mx.example.org" doc:"Names under which your own mail servers write what they found of a sender (Authentication-Results). It is believed of mail that they hand over themselves; they must remove what strangers wrote under these names."`
 	Smart     string       `toml:"smarthost" restart:"yes" sample:"smtp.example.org:587" doc:"The server that sends mail on: host and port. Without it, and without direct, nobody can send."`
 	SmartTLS  string       `toml:"smarthost_tls" restart:"yes" enum:"starttls tls none" doc:"How it is spoken to: TLS from the first byte is tls, as on port 465. The certificate is checked. With none everybody on the way reads along, and no password is sent but to this machine itself."`
 	SmartCA   string       `toml:"smarthost_ca_file" restart:"yes" sample:"smarthost-ca.pem" doc:"Certificate authorities (PEM) to trust for it besides those of the system."`
@@ -28,7 +28,7 @@ type Mail struct {
 	Resolver  string       `toml:"resolver" restart:"yes" sample:"127.0.0.1:53" doc:"The DNS server to ask for MX, SPF, DKIM and DMARC. The default is that of the system."`
 	Selector  string       `toml:"dkim_selector" restart:"yes" doc:"Under which names the keys stand in the DNS that mail is signed with (DKIM): this with -rsa and -ed behind it. passerelle mail dns prints what to publish."`
 	MaxSize   int          `toml:"max_size" doc:"How large a mail may be, in MiB."`
-	Milter    string       `toml:"milter" restart:"yes" sample:"127.0.0.1:11332" doc:"A mail filter to ask about each mail that comes, such as rspamd: host and port, or unix:/run/rspamd/milter.sock."`
+	Milter    string       `toml:"milter" sample:"127.0.0.1:11332" doc:"A mail filter to ask about each mail that comes, such as rspamd: host and port, or unix:/run/rspamd/milter.sock."`
 	MilterBy  string       `toml:"milter_down" enum:"wait accept" doc:"What happens while the filter does not answer: mail waits at its sender's server, or is taken unfiltered."`
 	Rate      int          `toml:"messages_per_minute" doc:"How many mails a user may send in a minute. 0 means no limit."`
 	Daily     int          `toml:"messages_per_day" doc:"The same for a day."`

@@ -72,8 +72,10 @@ func TestNoRelay(t *testing.T) {
 func (r *rig) smtp() string {
 	r.t.Helper()
 	server, err := receive.New(receive.Options{
-		Hostname: "mx.example", Backend: r.mail, Postmaster: address.Mailbox{Local: "postmaster", Domain: "example.org"}, Spool: r.t.TempDir(),
-		Log: slog.New(slog.DiscardHandler), Limits: receive.Limits{PerMinute: 10_000, PerPeer: 1000, Connections: 1000},
+		Hostname: "mx.example", Backend: r.mail, Spool: r.t.TempDir(), Log: slog.New(slog.DiscardHandler),
+		Rules: receive.Rules{
+			Postmaster: address.Mailbox{Local: "postmaster", Domain: "example.org"}, Limits: receive.Limits{PerMinute: 10_000, PerPeer: 1000, Connections: 1000},
+		},
 	})
 	if err != nil {
 		r.t.Fatal(err)

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/netip"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -185,7 +184,7 @@ func rigWith(t *testing.T, change func(*Options)) *rig {
 	var running sync.WaitGroup
 	running.Go(func() { d.Run(ctx) })
 	server, err := receive.New(receive.Options{
-		Hostname: "mx.example", Backend: r.mail, Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Spool: t.TempDir(), Log: log,
+		Hostname: "mx.example", Backend: r.mail, Spool: t.TempDir(), Log: log,
 	})
 	if err != nil {
 		t.Fatal(err)

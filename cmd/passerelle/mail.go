@@ -68,15 +68,13 @@ func (p *process) addMail(cfg *config.Config, c *config.Mail, w *wiring) error {
 	}
 	m.transport.Serve(m.Gateway)
 	ro := receive.Options{
-		Hostname: c.Hostname, Backend: m.transport, Trusted: c.TrustedPeers, Spool: filepath.Dir(cfg.Store.Path), Log: log,
-		Postmaster: address.Mailbox{Local: "postmaster", Domain: c.Domains[0].Name}, Limits: receive.Limits{Size: int64(c.MaxSize) << 20},
+		Hostname: c.Hostname, Backend: m.transport, Spool: filepath.Dir(cfg.Store.Path), Log: log, Rules: receiveRules(c),
 	}
 	names := judge.Resolver(net.DefaultResolver)
 	if r := resolver(c.Resolver); r != nil {
 		names = r
 	}
-	ro.Judge, ro.Results = judge.New(judge.Options{Resolver: names, Log: log}), c.ResultsOf
-	ro.Milter = milter(c)
+	ro.Judge = judge.New(judge.Options{Resolver: names, Log: log})
 	if c.CertFile != "" {
 		get, err := web.Certificate(c.CertFile, c.KeyFile, log)
 		if err != nil {
@@ -156,6 +154,14 @@ func resolver(server string) *net.Resolver {
 	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, server)
 	}}
+}
+
+// receiveRules are the rules by which mail is taken.
+func receiveRules(c *config.Mail) receive.Rules {
+	return receive.Rules{
+		Postmaster: address.Mailbox{Local: "postmaster", Domain: c.Domains[0].Name}, Trusted: c.TrustedPeers, Results: c.ResultsOf, Milter: milter(c),
+		Limits: receive.Limits{Size: int64(c.MaxSize) << 20},
+	}
 }
 
 // milter is the mail filter that is asked, nil for none.

@@ -111,6 +111,7 @@ func (p *process) change(next *config.Config) (done component.Reconfigured, err 
 	}
 	for i, g := range p.mail {
 		g.transport.Reload(rules[i])
+		g.receiver.Reload(receiveRules(&running.Mail[i]))
 		g.Reload(mailRulesOf(running, &running.Mail[i]))
 	}
 	if last := p.current.Swap(running); last.Archive != running.Archive {

@@ -91,7 +91,7 @@ func BenchmarkReceive(b *testing.B) {
 		for _, sessions := range []int{1, 10} {
 			b.Run(fmt.Sprintf("%s/%d", map[bool]string{false: "SMTP", true: "LMTP"}[lmtp], sessions), func(b *testing.B) {
 				o := options(newJournal(b))
-				o.Trusted = ours
+				o.Rules.Trusted = ours
 				_, addr := serve(b, o, lmtp)
 				var clients []*client
 				for range sessions {

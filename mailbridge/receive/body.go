@@ -114,6 +114,8 @@ type collector struct {
 	// its telling somebody who may have nothing to do with it.
 	forgiving bool
 
+	limit    int64 // bytes of the mail
+	size     int64 // so far
 	out      []byte
 	cr       bool // the last byte was one
 	line     int  // bytes of the line so far
@@ -123,12 +125,15 @@ type collector struct {
 	inBody   bool
 }
 
-func newCollector(dir string, forgiving bool) *collector {
-	return &collector{tail: tail{dir: dir}, hash: sha256.New(), forgiving: forgiving}
+func newCollector(dir string, limit int64, forgiving bool) *collector {
+	return &collector{tail: tail{dir: dir}, hash: sha256.New(), limit: limit, forgiving: forgiving}
 }
 
 // Write takes the next bytes. Its error is an *smtp.SMTPError, or of the disk.
 func (c *collector) Write(p []byte) (int, error) {
+	if c.size += int64(len(p)); c.size > c.limit {
+		return 0, errLarge
+	}
 	c.out = c.out[:0]
 	for _, b := range p {
 		if c.cr {

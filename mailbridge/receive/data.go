@@ -66,7 +66,7 @@ func (w *wire) readBlock(b []byte) (int, error) {
 	if _, err := w.in.Discard(n); err != nil {
 		return 0, err
 	}
-	if w.received += int64(n); w.received > overdue*w.server.limits.Size+maxHeader {
+	if w.received += int64(n); w.received > overdue*w.server.rules.Load().Limits.Size+maxHeader {
 		return 0, errFlood
 	}
 	return n, nil

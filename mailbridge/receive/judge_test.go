@@ -38,7 +38,7 @@ func TestJudged(t *testing.T) {
 	}
 
 	// Of a server of ours its own address says nothing, what it found does, and whom it says the mail comes from.
-	o.Trusted, o.Results = ours, []string{"mx.example.net"}
+	o.Rules.Trusted, o.Rules.Results = ours, []string{"mx.example.net"}
 	_, addr = serve(t, o, true)
 	c = dial(t, addr)
 	c.want("220 ")

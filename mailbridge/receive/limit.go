@@ -49,6 +49,12 @@ func newGate(l Limits, now func() time.Time) *gate {
 	return &gate{limits: l, now: now, open: make(map[netip.Prefix]int), mails: make(map[netip.Prefix]int)}
 }
 
+func (g *gate) set(l Limits) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.limits = l
+}
+
 // network is what counts as one peer: an address of IPv4, a /64 of IPv6, of which everybody has as many addresses as he likes.
 func network(a netip.Addr) netip.Prefix {
 	a = a.Unmap().WithZone("")

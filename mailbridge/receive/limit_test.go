@@ -25,7 +25,7 @@ func greeted(t *testing.T, addr string) *client {
 func TestConnections(t *testing.T) {
 	t.Parallel()
 	o := options(&house{})
-	o.Limits = Limits{Connections: 3, PerPeer: 2}
+	o.Rules.Limits = Limits{Connections: 3, PerPeer: 2}
 	s, addr := serve(t, o, false)
 	first, second := greeted(t, addr), greeted(t, addr)
 	third := dial(t, addr)
@@ -43,7 +43,7 @@ func TestConnections(t *testing.T) {
 	}
 	s.gate.leave(other)
 	second.say("NOOP", "250")
-	o.Trusted = ours
+	o.Rules.Trusted = ours
 	_, addr = serve(t, o, false)
 	for range 5 {
 		greeted(t, addr)
@@ -83,7 +83,7 @@ func TestPerMinute(t *testing.T) {
 		t.Errorf("%d addresses are remembered", len(g.mails))
 	}
 	o := options(&house{})
-	o.Limits.PerMinute = 1
+	o.Rules.Limits.PerMinute = 1
 	_, addr := serve(t, o, false)
 	c := greeted(t, addr)
 	c.say("MAIL FROM:<a@b.example>", "250")
@@ -95,7 +95,7 @@ func TestMailLimits(t *testing.T) {
 	t.Parallel()
 	h := &house{}
 	o := options(h)
-	o.Limits = Limits{Size: 1 << 20, Recipients: 3, PerMinute: 1000}
+	o.Rules.Limits = Limits{Size: 1 << 20, Recipients: 3, PerMinute: 1000}
 	o.Spool = t.TempDir()
 	_, addr := serve(t, o, false)
 	c := greeted(t, addr)
@@ -223,7 +223,7 @@ func TestMischief(t *testing.T) {
 	c.say("\x00", "500")
 
 	// Whoever goes on and on with a mail that is too large is cut off.
-	o.Limits.Size = 1 << 20
+	o.Rules.Limits.Size = 1 << 20
 	_, addr = serve(t, o, false)
 	c = greeted(t, addr)
 	c.say("MAIL FROM:<bob@example.com>", "250")
@@ -312,5 +312,33 @@ func TestSlow(t *testing.T) {
 				<-served
 			})
 		})
+	}
+}
+
+// TestReload: other rules hold at once, on connections that are open too.
+func TestReload(t *testing.T) {
+	t.Parallel()
+	o := options(&house{})
+	s, addr := serve(t, o, false)
+	c := greeted(t, addr)
+	o.Rules.Limits = Limits{Size: 100, Recipients: 1, PerPeer: 1}
+	o.Rules.Postmaster.Domain = "other.test"
+	s.Reload(o.Rules)
+	if got := c.say("EHLO there.example", "250"); !strings.Contains(got, "SIZE 100") {
+		t.Errorf("it offers %q", got)
+	}
+	c.say("MAIL FROM:<bob@example.com> SIZE=101", "552 5.3.4")
+	c.say("MAIL FROM:<bob@example.com> SIZE=100", "250")
+	c.say("RCPT TO:<postmaster>", "550 5.7.1") // of another domain
+	c.say("RCPT TO:<alice@xmpp.test>", "250")
+	c.say("RCPT TO:<carol@xmpp.test>", "452 4.5.3")
+	c.say("DATA", "354")
+	c.write("A: b\r\n\r\n" + strings.Repeat("x", 200) + "\r\n.\r\n")
+	c.want("552 5.3.4")
+	dial(t, addr).want("421 4.7.0")
+	o.Rules.Trusted = ours
+	s.Reload(o.Rules)
+	if got := greeted(t, addr).say("EHLO there.example", "250"); !strings.Contains(got, "XFORWARD") {
+		t.Errorf("a server that is trusted now is offered %q", got)
 	}
 }

@@ -38,7 +38,7 @@ var (
 // filter asks the filter about a mail, of which head is the header as it came. The header that it returns is what the filter made of that. Its
 // error is an *smtp.SMTPError: the mail is refused.
 func (s *session) filter(m *Incoming, head []byte) ([]byte, error) {
-	o := s.server.options.Milter
+	o := s.server.rules.Load().Milter
 	if o == nil {
 		return head, nil
 	}

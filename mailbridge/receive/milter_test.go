@@ -127,7 +127,7 @@ func TestMilter(t *testing.T) {
 	h := &house{}
 	o := options(h)
 	at, heard := filter(t)
-	o.Milter = &Milter{Network: "tcp", Addr: at}
+	o.Rules.Milter = &Milter{Network: "tcp", Addr: at}
 	_, addr := serve(t, o, false)
 	c := dial(t, addr)
 	c.want("220 ")
@@ -206,7 +206,7 @@ func TestMilterAway(t *testing.T) {
 			for _, optional := range []bool{false, true} {
 				h := &house{}
 				o := options(h)
-				o.Milter = &Milter{Network: "tcp", Addr: at, Optional: optional}
+				o.Rules.Milter = &Milter{Network: "tcp", Addr: at, Optional: optional}
 				_, addr := serve(t, o, false)
 				c := dial(t, addr)
 				c.want("220 ")
@@ -271,7 +271,9 @@ func FuzzMilter(f *testing.F) {
 			_, _ = io.Copy(io.Discard, conn)
 			_ = conn.Close()
 		})
-		s := &session{server: &Server{ctx: t.Context(), log: slog.New(slog.DiscardHandler), options: Options{Milter: &Milter{Network: "tcp", Addr: l.Addr().String()}}}}
+		server := &Server{ctx: t.Context(), log: slog.New(slog.DiscardHandler)}
+		server.rules.Store(&Rules{Milter: &Milter{Network: "tcp", Addr: l.Addr().String()}})
+		s := &session{server: server}
 		head := []byte("Subject: x\r\nTo: a@b.example\r\n\r\n")
 		got, err := s.filter(&Incoming{Body: &Body{head: head}}, head)
 		_ = l.Close()

@@ -103,8 +103,8 @@ var ours = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 
 func options(b Backend) Options {
 	return Options{
-		Hostname: "mx.xmpp.test", Postmaster: address.Mailbox{Local: "postmaster", Domain: "xmpp.test"}, Backend: b,
-		Trusted: stranger, Log: slog.New(slog.DiscardHandler),
+		Hostname: "mx.xmpp.test", Backend: b, Log: slog.New(slog.DiscardHandler),
+		Rules: Rules{Postmaster: address.Mailbox{Local: "postmaster", Domain: "xmpp.test"}, Trusted: stranger},
 	}
 }
 
@@ -296,7 +296,7 @@ func TestLMTP(t *testing.T) {
 	t.Parallel()
 	h := &house{}
 	o := options(h)
-	o.Trusted = ours
+	o.Rules.Trusted = ours
 	_, addr := serve(t, o, true)
 	c := dial(t, addr)
 	c.want("220 ")
@@ -329,7 +329,7 @@ func TestLMTP(t *testing.T) {
 	if m := h.last(t); m.in.Peer.Forwarded {
 		t.Errorf("what was said of one mail is taken for another: %+v", m.in.Peer)
 	}
-	o.Trusted = nil
+	o.Rules.Trusted = nil
 	_, addr = serve(t, o, true)
 	dial(t, addr).want("220 ") // this machine needs no mention
 }

@@ -34,12 +34,12 @@ func TestNoRelay(t *testing.T) {
 					t.Parallel()
 					h := &house{}
 					o := options(h)
-					o.Limits = Limits{PerMinute: 10_000, PerPeer: 1000, Connections: 1000}
+					o.Rules.Limits = Limits{PerMinute: 10_000, PerPeer: 1000, Connections: 1000}
 					if trusted {
-						o.Trusted = ours
+						o.Rules.Trusted = ours
 					}
 					if !postmaster {
-						o.Postmaster.Local, o.Postmaster.Domain = "", ""
+						o.Rules.Postmaster.Local, o.Rules.Postmaster.Domain = "", ""
 					}
 					_, addr := serve(t, o, lmtp)
 					for i, to := range relays {
@@ -133,9 +133,8 @@ func FuzzSession(f *testing.F) {
 		run := s.ServeSMTP
 		if lmtp {
 			run = s.ServeLMTP
-			o.Trusted = nil
-			s.options.Trusted = append(ours, s.options.Trusted...)
-			s.options.Trusted = append(s.options.Trusted, network(remote(stranded{})))
+			o.Rules.Trusted = append(o.Rules.Trusted, network(remote(stranded{})))
+			s.Reload(o.Rules)
 		}
 		go func() { served <- run(l) }()
 		server, peer := net.Pipe()

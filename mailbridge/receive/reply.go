@@ -23,6 +23,8 @@ var (
 	errRecipient = reply(501, 5, 1, 3, "The address of the recipient is none")
 	errNeedsUTF8 = reply(553, 5, 6, 7, "An address of another script needs SMTPUTF8")
 	errRate      = reply(450, 4, 7, 1, "Too many messages in a minute, try again later")
+	errLarge     = reply(552, 5, 3, 4, "The message is too large")
+	errMany      = reply(452, 4, 5, 3, "Too many recipients, send the message again for the others")
 	errHeader    = reply(552, 5, 3, 4, "The header is too long or has too many fields")
 	errLine      = reply(554, 5, 6, 0, "A line of the message is too long")
 	errBytes     = reply(554, 5, 6, 0, "The message has a NUL, or a CR without LF")

@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/emersion/go-smtp"
@@ -22,29 +23,33 @@ import (
 
 // Options are how a Server receives.
 type Options struct {
-	Hostname   string          // what it calls itself: to peers, in Received, and as whose results it writes (RFC 8601)
+	Hostname string // what it calls itself: to peers, in Received, and as whose results it writes (RFC 8601)
+	Backend  Backend
+	TLS      *tls.Config  // nil for no STARTTLS
+	Judge    *judge.Judge // nil for no judging
+	Spool    string       // where large mails are while they come; the system's folder for temporary files if empty
+	Log      *slog.Logger
+	Rules    Rules
+}
+
+// Rules are what may change while a Server runs.
+type Rules struct {
 	Postmaster address.Mailbox // who RCPT TO:<postmaster> is; the zero Mailbox has it refused
-	Backend    Backend
-	TLS        *tls.Config    // nil for no STARTTLS
-	Trusted    []netip.Prefix // where servers of ours are
-	Judge      *judge.Judge   // nil for no judging
+	Trusted    []netip.Prefix  // where servers of ours are
 	// Results are the names under which servers of ours write what they found (Authentication-Results). It counts where they hand the mail over
 	// themselves; they must take away what strangers wrote under that name.
 	Results []string
 	Milter  *Milter // nil for none
 	Limits  Limits
-	Spool   string // where large mails are while they come; the system's folder for temporary files if empty
-	Log     *slog.Logger
 }
 
 // Server receives mail. Its methods are safe to call from any goroutine.
 type Server struct {
-	options    Options
-	limits     Limits
-	postmaster address.Mailbox
-	gate       *gate
-	log        *slog.Logger
-	buffers    sync.Pool // of *[]byte, to read mails
+	options Options // but for what Rules has
+	rules   atomic.Pointer[Rules]
+	gate    *gate
+	log     *slog.Logger
+	buffers sync.Pool // of *[]byte, to read mails
 
 	ctx    context.Context // ends when what is being done has no more time
 	cancel context.CancelFunc
@@ -65,12 +70,20 @@ func New(o Options) (*Server, error) {
 		o.TLS.MinVersion = max(o.TLS.MinVersion, tls.VersionTLS12)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	limits := o.Limits.filled()
-	return &Server{
-		options: o, limits: limits, postmaster: o.Postmaster, log: o.Log, gate: newGate(limits, time.Now),
+	s := &Server{
+		options: o, log: o.Log, gate: newGate(Limits{}, time.Now),
 		ctx: ctx, cancel: cancel, wires: make(map[*wire]bool),
 		buffers: sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }},
-	}, nil
+	}
+	s.Reload(o.Rules)
+	return s, nil
+}
+
+// Reload has other rules hold from the next connection, mail or recipient on.
+func (s *Server) Reload(r Rules) {
+	r.Limits = r.Limits.filled()
+	s.rules.Store(&r)
+	s.gate.set(r.Limits)
 }
 
 // ServeSMTP takes mail of everybody who connects to the listener, until Close. It returns nil then.
@@ -84,9 +97,8 @@ func (s *Server) serve(l net.Listener, lmtp bool) error {
 	d.smtp = smtp.NewServer(s)
 	d.smtp.LMTP = lmtp
 	d.smtp.Domain = s.options.Hostname
-	d.smtp.MaxMessageBytes = s.limits.Size
-	d.smtp.MaxRecipients = s.limits.Recipients
-	d.smtp.MaxLineLength = 0 // wire bounds commands, collector the lines of a mail
+	// What may change while connections are open is not told to the library: the sessions have the limits, and wire those of commands.
+	d.smtp.MaxMessageBytes, d.smtp.MaxRecipients, d.smtp.MaxLineLength = 0, 0, 0
 	d.smtp.EnableSMTPUTF8 = true
 	d.smtp.EnableDSN = true
 	d.smtp.ErrorLog = quiet{s.log}
@@ -176,7 +188,7 @@ func (s *Server) trusted(a netip.Addr) bool {
 	if !a.IsValid() {
 		return true // a socket of this machine
 	}
-	return slices.ContainsFunc(s.options.Trusted, func(p netip.Prefix) bool { return p.Contains(a) })
+	return slices.ContainsFunc(s.rules.Load().Trusted, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
 // quiet has the library write to our log, where what peers do is no error.

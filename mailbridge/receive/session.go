@@ -62,6 +62,9 @@ func (s *session) Mail(_ string, o *smtp.MailOptions) error {
 	if !ascii && !o.UTF8 {
 		return errNeedsUTF8
 	}
+	if o.Size > s.server.rules.Load().Limits.Size {
+		return errLarge // RFC 1870 §6.1
+	}
 	if s.server.gate.mail(s.wire.peer) {
 		return errRate
 	}
@@ -78,6 +81,9 @@ func (s *session) Rcpt(name string, o *smtp.RcptOptions) error {
 	}
 	if !ascii && !s.envelope.UTF8 {
 		return errNeedsUTF8
+	}
+	if len(s.to) >= s.server.rules.Load().Limits.Recipients {
+		return errMany // RFC 5321 §4.5.3.1.10
 	}
 	if err := s.server.options.Backend.Rcpt(s.server.ctx, s.envelope, to); err != nil {
 		return s.refuse("recipient", err)
@@ -155,7 +161,7 @@ func (s *session) refuse(what string, err error) *smtp.SMTPError {
 
 // take reads a mail and hands it to the Backend. Err is an *smtp.SMTPError, or what ended the connection.
 func (s *session) take(r io.Reader, oneAnswer bool) (id string, refused []error, err error) {
-	c := newCollector(s.server.options.Spool, s.wire.peer.Trusted)
+	c := newCollector(s.server.options.Spool, s.server.rules.Load().Limits.Size, s.wire.peer.Trusted)
 	defer func() { _ = c.tail.close() }()   // it has no name any more
 	buf := s.server.buffers.Get().(*[]byte) // nothing else is in it
 	defer s.server.buffers.Put(buf)
@@ -189,13 +195,13 @@ func (s *session) unread(err error) error {
 
 // examine has the mail judged and filtered, and writes on it where it came from and what was found. Its error is an *smtp.SMTPError.
 func (s *session) examine(m *Incoming) error {
-	o, head := s.server.options, m.Body.head
+	o, r, head := s.server.options, s.server.rules.Load(), m.Body.head
 	trace := receivedField(o.Hostname, m)
 	if o.Judge != nil {
 		m.Verdict = o.Judge.Judge(s.server.ctx, s.asked(m))
 		trace = m.Verdict.Field(o.Hostname) + trace
 	}
-	if !s.wire.peer.Trusted || !slices.Contains(o.Results, o.Hostname) {
+	if !s.wire.peer.Trusted || !slices.Contains(r.Results, o.Hostname) {
 		head = withoutResults(head, o.Hostname)
 	}
 	head, err := s.filter(m, head)
@@ -213,7 +219,7 @@ func (s *session) asked(m *Incoming) judge.Mail {
 		Open: func() io.Reader { return m.Body.Open() },
 	}
 	if s.wire.peer.Trusted {
-		asked.Results = results(m.Body.head, s.server.options.Results)
+		asked.Results = results(m.Body.head, s.server.rules.Load().Results)
 		if !m.Peer.Forwarded {
 			asked.Addr = netip.Addr{} // its own address says nothing of the sender
 		}

@@ -47,7 +47,7 @@ func TestSwaks(t *testing.T) {
 	}
 	o.TLS = pairOf(t, cert, key)
 	_, smtp := serve(t, o, false)
-	o.Trusted = ours
+	o.Rules.Trusted = ours
 	_, lmtp := serve(t, o, true)
 	for _, tt := range []struct {
 		args string
@@ -82,7 +82,7 @@ func TestSMTPSource(t *testing.T) {
 	t.Parallel()
 	h := &house{}
 	o := options(h)
-	o.Trusted = ours
+	o.Rules.Trusted = ours
 	_, smtp := serve(t, o, false)
 	_, lmtp := serve(t, o, true)
 	for _, args := range []string{"-m 200 -s 10 -l 4096 -d " + smtp, "-m 50 -s 5 -l 200000 " + smtp, "-m 200 -s 10 -l 4096 -r 5 -L " + lmtp} {
@@ -105,7 +105,7 @@ func TestPostfix(t *testing.T) {
 	t.Parallel()
 	h := &house{}
 	o := options(h)
-	o.Trusted = ours
+	o.Rules.Trusted = ours
 	_, lmtp := serve(t, o, true)
 	host, port, _ := strings.Cut(lmtp, ":")
 	sender := &house{} // who gets what Postfix says to the sender
@@ -147,7 +147,7 @@ func TestPostfix(t *testing.T) {
 // senders are options of a server for the users of x.test.
 func senders(h *house) Options {
 	o := options(everybody{h})
-	o.Trusted = ours
+	o.Rules.Trusted = ours
 	return o
 }
 

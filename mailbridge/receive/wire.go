@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -114,7 +115,7 @@ func (w *wire) command() error {
 		case "HELO":
 			w.peer.extended = false
 		case "RCPT":
-			line = withDomain(line, w.server.postmaster)
+			line = withDomain(line, w.server.rules.Load().Postmaster)
 		}
 		w.line, w.rest = line, append(line, '\r', '\n')
 		return nil
@@ -269,6 +270,8 @@ func (w *wire) say(b []byte) {
 				w.out = append(w.out, "250-XFORWARD NAME ADDR PORT PROTO HELO SOURCE\r\n"...)
 			}
 			continue
+		case string(line) == "250 SIZE\r\n": // the library knows no limit
+			line = fmt.Appendf(nil, "250 SIZE %d\r\n", w.server.rules.Load().Limits.Size)
 		case bytes.HasPrefix(line, []byte("354 ")):
 			w.inData, w.state, w.received, w.begun = true, beginLine, 0, time.Now()
 		case bytes.HasPrefix(line, []byte("421 ")):
