@@ -30,6 +30,7 @@ type mailGateway struct {
 	t    testing.TB
 	s    *servers
 	sink string // the folder of what came to it
+	at   string // where that is
 }
 
 // newMailGateway writes the configuration of a gateway to email, with more lines in its table.
@@ -51,6 +52,7 @@ func newMailGateway(t testing.TB, program string, s *servers, lines string) *mai
 			t.Logf("the gateway's log:\n%s", m.log.String())
 		}
 	})
+	m.at = m.startSink()
 	config := fmt.Sprintf(`
 [[mail]]
 domain = %q
@@ -75,7 +77,7 @@ listen = %q
 [log]
 level = "debug"
 identities = true
-`, gatewayDomain, gatewaySecret, s.componentAddr, "unix:"+m.lmtp(), m.startSink(), lines, m.database(), "unix:"+m.gateway.socket())
+`, gatewayDomain, gatewaySecret, s.componentAddr, "unix:"+m.lmtp(), m.at, lines, m.database(), "unix:"+m.gateway.socket())
 	if err := os.WriteFile(m.config(), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -83,6 +85,22 @@ identities = true
 }
 
 func (m *mailGateway) lmtp() string { return filepath.Join(m.dir, "lmtp.sock") }
+
+// smarthost is where mail goes out.
+func (m *mailGateway) smarthost() string { return m.at }
+
+// setSmarthost has it go out another way, from the next start on.
+func (m *mailGateway) setSmarthost(addr string) {
+	m.t.Helper()
+	text, err := os.ReadFile(m.config())
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	changed := strings.Replace(string(text), fmt.Sprintf("smarthost = %q", m.at), fmt.Sprintf("smarthost = %q", addr), 1)
+	if err := os.WriteFile(m.config(), []byte(changed), 0o600); err != nil {
+		m.t.Fatal(err)
+	}
+}
 
 // startSink starts smtp-sink and returns its address.
 func (m *mailGateway) startSink() string {

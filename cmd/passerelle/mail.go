@@ -260,7 +260,15 @@ func listenAt(ctx context.Context, address string) (net.Listener, error) {
 		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return nil, err
 		}
-		return new(net.ListenConfig).Listen(ctx, "unix", path)
+		l, err := new(net.ListenConfig).Listen(ctx, "unix", path)
+		if err != nil {
+			return nil, err
+		}
+		// A mail server is another user, as it is at a port of this machine. Who may reach the socket is up to the folder that it is in.
+		if err := os.Chmod(path, 0o666); err != nil {
+			return nil, errors.Join(err, l.Close())
+		}
+		return l, nil
 	}
 	return new(net.ListenConfig).Listen(ctx, "tcp", address)
 }
