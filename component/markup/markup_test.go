@@ -125,6 +125,18 @@ func TestWriteStyling(t *testing.T) {
 		"> {b}x{} {i}y{}":           "> *x* _y_",
 		"{b}> x{}":                  "> *x*",
 		"{b}snake_case{} {i}a_b{} ": "*snake_case* a_b ",
+
+		// Signs are of a line; lines that are preformatted are a block.
+		"{b}Title{}\n\nso {i}it{} is":     "*Title*\n\nso _it_ is",
+		"{b}one\ntwo{} three\n":           "*one*\n*two* three\n",
+		"> {i}a{}\n> b\n{s}c{}":           "> _a_\n> b\n~c~",
+		"run:\n{m}go get\n  go run{}\nso": "run:\n```\ngo get\n  go run\n```\nso",
+		"{m}a\nb\n{}c":                    "```\na\nb\n```\nc",
+		"{m}a\nb\nc{} d":                  "```\na\nb\n```\n`c` d",
+		"x {m}a\nb{}":                     "x `a`\n`b`",
+		"{m}a{}\n{m}b{}":                  "`a`\n`b`",
+		"{m}*a*\n> b{}":                   "```\n*a*\n> b\n```",
+		"{m}a\nb{}\n```":                  "a\nb\n```",
 	} {
 		text, spans := look(in)
 		if got := writeStyling(text, spans); got != want {
@@ -251,7 +263,7 @@ func TestRestyle(t *testing.T) {
 
 // FuzzStyling checks that signs say what they are meant to, and nothing that they are not.
 func FuzzStyling(f *testing.F) {
-	for _, seed := range []string{"a *b* _c_", "> ```\n> x\n*y*", "*_~`x`~_*", "** ** *a*b* `c*d` _", "漢 *字*\u00a0_x_", strings.Repeat(" *a", 400), strings.Repeat(">", 40) + "*x*"} {
+	for _, seed := range []string{"a *b* _c_", "a\nb\n\nc d\ne\n", "\n\n", "> ```\n> x\n*y*", "*_~`x`~_*", "** ** *a*b* `c*d` _", "漢 *字*\u00a0_x_", strings.Repeat(" *a", 400), strings.Repeat(">", 40) + "*x*"} {
 		f.Add(seed, []byte{0, 1, 3, 4, 9, 16, 7})
 	}
 	f.Fuzz(func(t *testing.T, text string, looks []byte) {
@@ -264,7 +276,8 @@ func FuzzStyling(f *testing.F) {
 		spans := paint(text, looks)
 		check(t, text, spans)
 		said := writeStyling(text, spans)
-		if len(said) > len(text)+2*maxSigned || !utf8.ValidString(said) {
+		lines := strings.Count(text, "\n") + 1
+		if len(said) > len(text)+(2*maxSigned+8)*lines || !utf8.ValidString(said) {
 			t.Errorf("%q became %q", text, said)
 		}
 		if strings.ContainsAny(said, "\n`") { // what is preformatted hides others

@@ -10,10 +10,77 @@ import (
 )
 
 // writeStyling gives a text the signs of XEP-0393 for those of its spans that they can say, so that readers see these and none that nobody meant.
-// The others stay without.
+// The others stay without. Signs are of one line each; several lines that are preformatted become a block.
 func writeStyling(text string, spans []transports.Span) string {
-	if strings.Contains(text, fence) || strings.ContainsRune(text, '\n') {
-		return text // a block, perhaps; what networks send are single lines
+	if len(spans) == 0 || strings.Contains(text, fence) {
+		return text // it has a block, perhaps
+	}
+	if !strings.ContainsRune(text, '\n') {
+		return signLine(text, spans)
+	}
+	var b strings.Builder
+	b.Grow(len(text) + 4*len(spans))
+	for from, next := 0, 0; from < len(text); from = next {
+		if next = blockEnd(text, from, spans); next > from {
+			b.WriteString(fence + "\n" + text[from:next])
+			if text[next-1] != '\n' {
+				b.WriteByte('\n')
+			}
+			b.WriteString(fence)
+			if next < len(text) {
+				b.WriteByte('\n')
+			}
+			continue
+		}
+		end := len(text)
+		if next = end; strings.ContainsRune(text[from:], '\n') {
+			end = from + strings.IndexByte(text[from:], '\n')
+			next = end + 1
+		}
+		for len(spans) > 0 && spans[0].To <= from {
+			spans = spans[1:] // lines and spans are gone through together
+		}
+		b.WriteString(signLine(text[from:end], transports.CutSpans(until(spans, end), from, end, 0)))
+		b.WriteString(text[end:next])
+	}
+	return b.String()
+}
+
+// until are the spans that begin in front of a byte.
+func until(spans []transports.Span, end int) []transports.Span {
+	n := 0
+	for n < len(spans) && spans[n].From < end {
+		n++
+	}
+	return spans[:n]
+}
+
+// blockEnd is where a block ends that begins at a line: two lines or more of which all is preformatted and nothing else. It is from where
+// none begins.
+func blockEnd(text string, from int, spans []transports.Span) int {
+	mono := transports.Look{Style: transports.StyleMono}
+	for _, s := range spans {
+		if s.Look != mono || s.From > from || s.To <= from {
+			continue
+		}
+		end := min(s.To, len(text))
+		if end < len(text) && text[end] != '\n' && text[end-1] != '\n' {
+			end = from + strings.LastIndexByte(text[from:end], '\n') + 1 // the last line goes on otherwise
+		} else if end < len(text) && text[end] == '\n' {
+			end++
+		}
+		if block := strings.TrimRight(text[from:max(from, end)], "\n"); !strings.ContainsRune(block, '\n') {
+			return from
+		}
+		return end
+	}
+	return from
+}
+
+// signLine is writeStyling for one line.
+func signLine(text string, spans []transports.Span) string {
+	if len(spans) == 0 {
+		return text
 	}
 	lo, _ := quoted(text, maxQuotes)
 	before := readMarks(nil, text, lo, len(text), 0)
