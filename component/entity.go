@@ -85,7 +85,7 @@ func (k entityKind) first() entityKind { return k & -k }
 
 // address is the bare JID of a target.
 func (g *Gateway) address(t transports.Target) transports.Address {
-	if t.Kind == transports.TargetNetwork && t.Network == g.about().Fixed {
+	if t.Kind == transports.TargetDomain || t.Kind == transports.TargetNetwork && t.Network == g.about().Fixed {
 		return g.domain
 	}
 	return transports.Address{Local: LocalPart(g.opt.Transport.Format(t)), Domain: g.domain.Domain}

@@ -74,7 +74,7 @@ func (u *user) readPost(in *inbound, e entity) (transports.Request, *transports.
 		if e.kind != entityContact {
 			return nil, nil // the domain writes no letters
 		}
-		return transports.React{To: e.target, On: r.Attr("id"), Add: downgrade.AllSigns(r)}, checkID(lang, r.Attr("id"))
+		return transports.React{To: e.target, On: letterID(r.Attr("id")), Add: downgrade.AllSigns(r)}, checkID(lang, r.Attr("id"))
 	}
 	if id, ok := downgrade.Retracted(root); ok { // XEP-0424 §3
 		return transports.Redact{To: e.with(), Messages: []string{id}}, checkID(lang, id)
@@ -95,7 +95,7 @@ func (u *user) readPost(in *inbound, e entity) (transports.Request, *transports.
 // readAcknowledge reads that a client has a letter (XEP-0184 §5.3), or that the user has read it (XEP-0333 §4); nil for neither.
 func readAcknowledge(m *stanza.Element, e entity) transports.Request {
 	for c := range m.Children() {
-		id := c.Attr("id")
+		id := letterID(c.Attr("id"))
 		if id == "" || len(id) > maxLetterID || e.kind != entityContact {
 			continue
 		}
@@ -151,7 +151,7 @@ func (u *user) readLetter(in *inbound, e entity) (*transports.Letter, *transport
 		Nick:     clip(root.Child(nsNick, "nick").Text(), maxNick), // XEP-0172 §4.2
 		Subject:  root.Child(stanza.NSComponent, "subject").Text(),
 		Thread:   root.Child(stanza.NSComponent, "thread").Text(),
-		ReplyTo:  root.Child(downgrade.NSReply, "reply").Attr("id"),
+		ReplyTo:  letterID(root.Child(downgrade.NSReply, "reply").Attr("id")),
 		Replaces: root.Child(downgrade.NSCorrect, "replace").Attr("id"),
 		Body:     body,
 		Files:    files,

@@ -23,6 +23,8 @@ type Letter struct {
 	Subject string
 	Thread  string // the same for all letters of a thread
 	ReplyTo string // the ID of the letter that it answers, where it answers one
+	// Continues says of a letter to the user that the one which it answers came from the contact as well.
+	Continues bool
 	// Replaces is the ID of a letter of the user's that this one corrects. Letters to him correct nothing.
 	Replaces string
 	Body     string
@@ -37,9 +39,8 @@ type Letter struct {
 	Formal  bool      // it stands for itself (type normal), and is no line of a conversation
 	Time    time.Time // when it came; the zero Time for now
 
-	// Of one that the user wrote: the client, which errors go to, and whether it waits for a receipt.
-	Client  Address
-	Receipt bool
+	Receipt bool    // who wrote it waits to hear that it has arrived
+	Client  Address // of one that the user wrote, which errors go to
 }
 
 // Attachment is a file that everybody who has the URL can get.

@@ -20,10 +20,10 @@ func Said(m *stanza.Element) string {
 		switch ns {
 		case NSReply:
 			return m.Child(NSReply, "reply") != nil
-		case nsSharing:
-			return m.Child(nsSharing, "file-sharing") != nil
-		case nsOOB:
-			return m.Child(nsOOB, "x") != nil
+		case NSSharing:
+			return m.Child(NSSharing, "file-sharing") != nil
+		case NSOOB:
+			return m.Child(NSOOB, "x") != nil
 		}
 		return false
 	})
@@ -46,18 +46,18 @@ func Attached(m *stanza.Element, said string) (rest string, files []transports.A
 	rest = said
 	for e := range m.Children() {
 		switch {
-		case e.Is(nsSharing, "file-sharing"): // XEP-0447 §3.1
-			link, secret := source(e.Child(nsSharing, "sources"))
+		case e.Is(NSSharing, "file-sharing"): // XEP-0447 §3.1
+			link, secret := source(e.Child(NSSharing, "sources"))
 			switch {
 			case link == "" && secret:
 				return "", nil, keyRefused()
 			case link != "":
-				add(attachment(link, e.Child(nsFile, "file")))
+				add(attachment(link, e.Child(NSFile, "file")))
 			case strings.TrimSpace(said) == "":
 				return "", nil, notFetched()
 			}
-		case e.Is(nsOOB, "x"): // XEP-0066 §3
-			link, desc := oneWord(e.Child(nsOOB, "url").Text()), words(e.Child(nsOOB, "desc").Text())
+		case e.Is(NSOOB, "x"): // XEP-0066 §3
+			link, desc := oneWord(e.Child(NSOOB, "url").Text()), words(e.Child(NSOOB, "desc").Text())
 			switch {
 			case link == "":
 			case isWeb(link):
@@ -82,8 +82,8 @@ func Attached(m *stanza.Element, said string) (rest string, files []transports.A
 
 // attachment is a file as a message describes it (XEP-0446 §3); file may be nil.
 func attachment(link string, file *stanza.Element) transports.Attachment {
-	a := transports.Attachment{URL: link, Description: words(file.Child(nsFile, "desc").Text())}
-	a.Name = cut(words(file.Child(nsFile, "name").Text()), maxFileName)
+	a := transports.Attachment{URL: link, Description: words(file.Child(NSFile, "desc").Text())}
+	a.Name = cut(words(file.Child(NSFile, "name").Text()), maxFileName)
 	if a.Name == "" {
 		if u, err := url.Parse(link); err == nil {
 			if base := path.Base(u.Path); base != "." && base != "/" {
@@ -91,10 +91,10 @@ func attachment(link string, file *stanza.Element) transports.Attachment {
 			}
 		}
 	}
-	if typ := oneWord(file.Child(nsFile, "media-type").Text()); len(typ) <= maxFileName {
+	if typ := oneWord(file.Child(NSFile, "media-type").Text()); len(typ) <= maxFileName {
 		a.Type = typ
 	}
-	if size, err := strconv.ParseInt(oneWord(file.Child(nsFile, "size").Text()), 10, 64); err == nil && size > 0 {
+	if size, err := strconv.ParseInt(oneWord(file.Child(NSFile, "size").Text()), 10, 64); err == nil && size > 0 {
 		a.Size = size
 	}
 	return a

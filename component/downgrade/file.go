@@ -12,10 +12,10 @@ import (
 
 // Namespaces of what refers to files.
 const (
-	nsOOB      = "jabber:x:oob"
-	nsSharing  = "urn:xmpp:sfs:0"
-	nsFile     = "urn:xmpp:file:metadata:0"
-	nsURLData  = "http://jabber.org/protocol/url-data"
+	NSOOB      = "jabber:x:oob"
+	NSSharing  = "urn:xmpp:sfs:0"
+	NSFile     = "urn:xmpp:file:metadata:0"
+	NSURLData  = "http://jabber.org/protocol/url-data"
 	nsKeyedSFS = "urn:xmpp:esfs:0"
 )
 
@@ -36,11 +36,11 @@ func hasKey(s string) bool { return strings.Contains(s, "://") && keyed.MatchStr
 func withFiles(m *stanza.Element, body string) (string, *transports.Error) {
 	files := 0
 	for share := range m.Children() {
-		if !share.Is(nsSharing, "file-sharing") { // XEP-0447 §3.1
+		if !share.Is(NSSharing, "file-sharing") { // XEP-0447 §3.1
 			continue
 		}
-		url, secret := source(share.Child(nsSharing, "sources"))
-		line := describe(share.Child(nsFile, "file"))
+		url, secret := source(share.Child(NSSharing, "sources"))
+		line := describe(share.Child(NSFile, "file"))
 		if files++; files > maxFiles {
 			break
 		}
@@ -57,7 +57,7 @@ func withFiles(m *stanza.Element, body string) (string, *transports.Error) {
 			body = strings.TrimSpace(body + "\n" + line + url)
 		}
 	}
-	if url := oneWord(m.Child(nsOOB, "x").Child(nsOOB, "url").Text()); url != "" && !strings.Contains(body, url) {
+	if url := oneWord(m.Child(NSOOB, "x").Child(NSOOB, "url").Text()); url != "" && !strings.Contains(body, url) {
 		body = strings.TrimSpace(body + "\n" + url)
 	}
 	return body, nil
@@ -69,7 +69,7 @@ func source(sources *stanza.Element) (url string, secret bool) {
 		switch {
 		case s.Is(nsKeyedSFS, "encrypted"):
 			secret = true
-		case s.Is(nsURLData, "url-data"): // XEP-0103 §2.1
+		case s.Is(NSURLData, "url-data"): // XEP-0103 §2.1
 			target := oneWord(s.Attr("target"))
 			if isWeb(target) {
 				return target, false
@@ -82,8 +82,8 @@ func source(sources *stanza.Element) (url string, secret bool) {
 
 // describe says what a file is called and how large it is (XEP-0446 §3), with a space behind it; nothing where that is not known.
 func describe(file *stanza.Element) string {
-	name := cut(words(file.Child(nsFile, "name").Text()), maxFileName)
-	if size, err := strconv.ParseInt(strings.TrimSpace(file.Child(nsFile, "size").Text()), 10, 64); err == nil && size >= 0 {
+	name := cut(words(file.Child(NSFile, "name").Text()), maxFileName)
+	if size, err := strconv.ParseInt(strings.TrimSpace(file.Child(NSFile, "size").Text()), 10, 64); err == nil && size >= 0 {
 		name = strings.TrimSpace(name + " (" + transports.FormatSize(size) + ")")
 	}
 	if name == "" {

@@ -61,10 +61,10 @@ func FuzzFiles(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body, name, size, target, url string) {
 		var b stanza.Builder
 		b.Start("message").Start("body").Text(body).End()
-		b.StartNS("file-sharing", nsSharing)
-		b.StartNS("file", nsFile).Start("name").Text(name).End().Start("size").Text(size).End().End()
-		b.Start("sources").StartNS("url-data", nsURLData).Attr("target", target).End().End().End()
-		b.StartNS("x", nsOOB).Start("url").Text(url).End().End().End()
+		b.StartNS("file-sharing", NSSharing)
+		b.StartNS("file", NSFile).Start("name").Text(name).End().Start("size").Text(size).End().End()
+		b.Start("sources").StartNS("url-data", NSURLData).Attr("target", target).End().End().End()
+		b.StartNS("x", NSOOB).Start("url").Text(url).End().End().End()
 		st, err := stanza.Parse(b.Bytes(), stanza.NSComponent, stanza.Limits{})
 		if err != nil {
 			return
