@@ -134,7 +134,7 @@ func (g *Gateway) tellGoing() {
 	var b stanza.Builder
 	err := g.eachAudience(ctx, func(to transports.Address, contacts []string) {
 		for _, local := range contacts {
-			if local == "" || local == botLocal {
+			if local == "" || local == botLocal || g.postal != nil { // whose contacts are there as long as it is
 				b.Start("presence").JID("from", transports.Address{Local: local, Domain: g.domain.Domain}).JID("to", to).Attr("type", "unavailable").End()
 			}
 		}

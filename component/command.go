@@ -62,10 +62,12 @@ func (g *Gateway) commandsOf(t transports.Transport) []transports.Command {
 	if g.configurable() {
 		all = append(all, g.configureCommands(t.Describe().Fixed != "")...)
 	}
-	all = append(all, g.statusCommand(), g.joinCommand(), g.channelsCommand(), g.leaveCommand(), g.forgetCommand(), g.exportCommand(), g.forgetMeCommand(),
-		g.usersCommand(), g.userCommand(), g.sessionsCommand(), g.removeUserCommand(),
-		g.denyUserCommand(), g.allowUserCommand(), g.deniedUsersCommand(),
-		g.forgetRoomCommand())
+	if g.postal == nil { // else nobody is connected or in a room, and what was said is archived where the user is at home
+		all = append(all, g.statusCommand(), g.joinCommand(), g.channelsCommand(), g.leaveCommand(), g.forgetCommand(), g.sessionsCommand(), g.forgetRoomCommand())
+	}
+	all = append(all, g.exportCommand(), g.forgetMeCommand(),
+		g.usersCommand(), g.userCommand(), g.removeUserCommand(),
+		g.denyUserCommand(), g.allowUserCommand(), g.deniedUsersCommand())
 	if w, ok := t.(witness); ok {
 		all = append(all, g.findUserCommand(w))
 	}

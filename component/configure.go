@@ -57,10 +57,22 @@ func (g *Gateway) configurable() bool {
 	return ok && g.opt.Store != nil
 }
 
+// configured is the transport where it has settings on a target: on its networks and their rooms, and on the domain where it has only that.
+func (g *Gateway) configured(on transports.Target) configurable {
+	c, ok := g.opt.Transport.(configurable)
+	if !ok || on.Kind == transports.TargetDomain && g.postal == nil {
+		return nil
+	}
+	return c
+}
+
 // configureCommands are "configure" and, where the domain is a network as well, what biboumi calls it there.
 func (g *Gateway) configureCommands(fixed bool) []transports.Command {
 	next, run := g.configureForm, g.configureRun
 	all := transports.Command{Name: "configure", Title: "Your settings", Next: next, Run: run}
+	if g.postal != nil {
+		return []transports.Command{all}
+	}
 	if !fixed {
 		all.For = []transports.TargetKind{transports.TargetDomain, transports.TargetNetwork, transports.TargetRoom}
 		return []transports.Command{all}
@@ -79,10 +91,13 @@ const serverConfigure = "server-configure"
 // settingsOn are all settings on a target: those of the network, and the gateway's.
 func (g *Gateway) settingsOn(on transports.Target) []transports.Setting {
 	var all []transports.Setting
-	if c, ok := g.opt.Transport.(configurable); ok && on.Kind != transports.TargetDomain {
+	if c := g.configured(on); c != nil {
 		all = c.Settings(on)
 	}
 	own := ownSettings(on.Kind, g.rules().AlwaysOn.Policy == StayDefault)
+	if g.postal != nil {
+		own = postalSettings()
+	}
 	for _, f := range append(own, formattingFields(on.Kind != transports.TargetDomain)...) {
 		archived := f.Name == fieldRecord || f.Name == SettingDays
 		if archived && g.archive == nil || f.Name == SettingPersistent && g.rules().AlwaysOn.Policy == StayNever {
@@ -137,13 +152,15 @@ func (g *Gateway) configureForm(ctx context.Context, call transports.Call) (*tra
 		Title:        "Your settings for all networks",
 		Instructions: "Each network has settings of its own besides, such as your nick and your password there.",
 	}
-	switch call.On.Kind {
-	case transports.TargetNetwork:
+	switch {
+	case g.postal != nil:
+		form = transports.Form{Title: "Your settings"}
+	case call.On.Kind == transports.TargetNetwork:
 		form = transports.Form{
 			Title:        "Your settings on this network",
 			Instructions: "Most take effect when you connect the next time, encodings and the limit of lines at once. An empty password leaves the one that is set. With an account you are never connected without being logged in.",
 		}
-	case transports.TargetRoom:
+	case call.On.Kind == transports.TargetRoom:
 		form = transports.Form{Title: "Your settings for this room"}
 	}
 	form.Fields = g.settingFields(call.On, set)
@@ -296,7 +313,7 @@ func (g *Gateway) settingChanges(lang string, on transports.Target, set map[stri
 			changes = append(changes, settingChange{name, value, s.Field.Sealed()})
 		}
 	}
-	if c, ok := g.opt.Transport.(configurable); ok && on.Kind != transports.TargetDomain {
+	if c := g.configured(on); c != nil {
 		faults = append(faults, newFaults(c.CheckSettings(lang, on, would), c.CheckSettings(lang, on, set), changes)...)
 	}
 	return changes, faults
@@ -363,8 +380,8 @@ func (u *user) saveSettings(on transports.Target, changes []settingChange, done 
 		if err == nil {
 			u.settingsSaved(scope, prefs, changes)
 		}
-		c, ok := u.g.opt.Transport.(configurable)
-		if !ok || err != nil || on.Kind == transports.TargetDomain {
+		c := u.g.configured(on)
+		if c == nil || err != nil {
 			done(err)
 			return
 		}

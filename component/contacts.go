@@ -137,6 +137,10 @@ func (u *user) showTo(e entity, from, to transports.Address) {
 	case entityNetwork:
 		online = n != nil && n.online
 	case entityContact:
+		if u.g.postal != nil {
+			p.Text = u.statusOfContacts()
+			break
+		}
 		if n == nil {
 			online = false
 			break
@@ -258,6 +262,14 @@ func (u *user) shownContacts() map[transports.Address]entity {
 		if a := u.g.address(e.target); e.kind&entityGateway == 0 && u.inContacts(a) && !u.blocks(a) {
 			shown[a] = e
 		}
+	}
+	if u.g.postal != nil && u.relations != nil {
+		for local := range u.relations.contacts {
+			if e, err := u.g.entity(transports.Address{Local: local, Domain: u.g.domain.Domain}); err == nil && e.kind == entityContact {
+				note(e)
+			}
+		}
+		return shown
 	}
 	for _, n := range u.networks {
 		if n.online {

@@ -140,6 +140,9 @@ func (n *network) movedOn(from, to string) {
 
 // avatarOf is the picture of an entity, nil where it has none. What the operator chose goes before what a network says of itself.
 func (u *user) avatarOf(e entity, nick string) *avatar {
+	if u.g.postal != nil && e.kind == entityContact {
+		return u.g.icons.of(e.target)
+	}
 	avatars := &u.g.rules().avatars
 	n := u.networks[e.target.Network]
 	if n == nil {

@@ -12,7 +12,7 @@ const (
 )
 
 // choiceSettings are the names of settings that traffic depends on and that are words.
-var choiceSettings = [...]string{SettingShowFormatting, SettingSendFormatting, SettingTyping}
+var choiceSettings = [...]string{SettingShowFormatting, SettingSendFormatting, SettingTyping, SettingEnlist}
 
 // Values of those settings, the first one being the default.
 var (

@@ -27,7 +27,7 @@ type Options struct {
 	// LinkURL is where the pages of one-time links stand, without the token; empty where there are none.
 	LinkURL string
 	Store   *store.DB // remembers who was in which room; nil remembers nothing
-	Archive bool      // keep what is said in Store, for users to read later
+	Archive bool      // keep what is said in Store, for users to read later; of letters their servers do
 	Tidy    func()    // is told that something of the archive waits to be deleted; nil for nobody
 	Log     *slog.Logger
 	Metrics *Metrics
@@ -99,6 +99,8 @@ type Gateway struct {
 	exports  exports
 	forgets  exports // of more than a command has time for, bounded in the same way
 	grants   grants
+	icons    identicons
+	offered  offers
 	addr     addressCache // of the reader goroutine alone
 
 	mu       sync.Mutex
@@ -152,10 +154,11 @@ func New(opt Options) (*Gateway, error) {
 		people:      newPeople(),
 		working:     workCount{zero: make(chan struct{}, 1)},
 	}
-	if opt.Archive && opt.Store != nil {
+	g.postal, _ = opt.Transport.(transports.Postal)
+	if opt.Archive && opt.Store != nil && g.postal == nil {
 		g.archive = newArchiver(opt.Store, opt.Domain, g.log, g.metrics)
 	}
-	if g.postal, _ = opt.Transport.(transports.Postal); g.postal != nil && opt.Store != nil {
+	if g.postal != nil && opt.Store != nil {
 		g.outbox = newOutbox(g)
 	}
 	g.bot = g.botAddress().String()

@@ -34,8 +34,15 @@ const (
 
 // menu is the bot's menu.
 func (g *Gateway) menu(lang string) []choice {
-	all := []choice{{text.Say(lang, g.about().Prompt.Room.Title), "join"}}
-	if g.configurable() {
+	var all []choice
+	if g.about().Rooms {
+		all = append(all, choice{text.Say(lang, g.about().Prompt.Room.Title), "join"})
+	}
+	switch {
+	case !g.configurable():
+	case g.postal != nil:
+		all = append(all, choice{text.Say(lang, "My settings"), "configure"})
+	default:
 		settings := "configure"
 		if g.about().Fixed != "" {
 			settings = "global-configure"

@@ -16,13 +16,14 @@ const (
 func (u *user) pepItems(in *inbound, e entity) {
 	items := in.root().Child(nsPubSub, "pubsub").Child(nsPubSub, "items")
 	node, id := items.Attr("node"), items.Child(nsPubSub, "item").Attr("id")
-	c, ok := u.card(in, e)
-	if !ok {
-		u.refuse(in, transports.NewError(transports.NotFound, "Nobody is here by this name.", nil))
-		return
-	}
+	u.showCard(in, e, func(r reply, c *card) { u.showItems(r, c, node, id) })
+}
+
+// showItems answers with the items of a node of somebody.
+func (u *user) showItems(r reply, c *card, node, id string) {
+	ok := true
 	mark := u.out.Stanzas.Len()
-	b := u.result(in).StartNS("pubsub", nsPubSub).Start("items").Attr("node", node)
+	b := u.resultTo(r).StartNS("pubsub", nsPubSub).Start("items").Attr("node", node)
 	switch node {
 	case nodeVCard4:
 		b.Start("item").Attr("id", "current")
@@ -39,7 +40,7 @@ func (u *user) pepItems(in *inbound, e entity) {
 	}
 	if !ok {
 		b.Truncate(mark)
-		u.refuse(in, transports.NewError(transports.NotFound, "There is no such node, or nothing in it.", nil))
+		u.answerIQ(r.from, r.to, r.id, transports.NewError(transports.NotFound, "There is no such node, or nothing in it.", nil))
 		return
 	}
 	b.End().End().End()

@@ -26,6 +26,7 @@ const (
 type posted struct {
 	from, to transports.Address
 	id       string
+	with     transports.Target // whom a letter is for; the zero Target where it is for several, or no letter
 }
 
 // sendLetter takes a message to a contact or, with a list of addresses, to the domain.
@@ -202,9 +203,10 @@ func (u *user) hand(in *inbound, r transports.Request) {
 		n.rest()
 	}
 	ref := u.nextRef()
+	var with transports.Target
 	switch q := r.(type) {
 	case transports.Post:
-		q.Ref = ref
+		q.Ref, with = ref, q.Letter.With
 		r = q
 	case transports.React:
 		q.Ref = ref
@@ -227,7 +229,7 @@ func (u *user) hand(in *inbound, r transports.Request) {
 	if n.posts == nil {
 		n.posts = make(map[transports.Ref]posted)
 	}
-	n.posts[ref] = posted{from: in.from, to: in.to, id: in.root().Attr("id")}
+	n.posts[ref] = posted{from: in.from, to: in.to, id: in.root().Attr("id"), with: with}
 }
 
 // postDone takes what became of something that a client sent, and reports whether it was that. Of what is written down nothing is said: a
@@ -241,7 +243,9 @@ func (n *network) postDone(e transports.Done) bool {
 	if err := transports.AsError(e.Err); err != nil {
 		n.u.out.Stanzas.Start("message").JID("from", p.to).JID("to", p.from).Attr("type", "error").Attr("id", p.id).
 			Error(n.u.inWords("", err)).End()
+		return true
 	}
+	n.u.enlistContact(p.from, p.with)
 	return true
 }
 

@@ -85,7 +85,7 @@ func (u *user) register(in *inbound, _ entity) {
 func (u *user) enlist(client transports.Address) func(context.Context) func() {
 	return func(ctx context.Context) func() {
 		if u.g.addContacts(ctx, u.jid, u.g.suggestions()) == nil {
-			return u.listSuggestions
+			return func() { u.listSuggestions(u.g.suggestions()) }
 		}
 		if u.g.suggest(ctx, client, u.g.suggestions()) == nil {
 			return func() {}
@@ -98,14 +98,14 @@ func (u *user) enlist(client transports.Address) func(context.Context) func() {
 	}
 }
 
-// listSuggestions notes that the gateway and its bot are in the user's contact list, and shows the bot.
-func (u *user) listSuggestions() {
+// listSuggestions notes that addresses of ours are in the user's contact list, and shows those that he has not been shown.
+func (u *user) listSuggestions(listed []suggestion) {
 	known, err := u.related()
 	if err != nil {
 		u.g.log.Error("a contact could not be written", u.logID(), "error", err)
 		return // his server asks about it
 	}
-	for _, s := range u.g.suggestions() {
+	for _, s := range listed {
 		e, err := u.g.entity(s.jid)
 		if err != nil {
 			continue
@@ -115,13 +115,18 @@ func (u *user) listSuggestions() {
 				u.g.log.Error("a contact could not be written", u.logID(), "error", err)
 			}
 		})
+		if e.kind&entityGateway == 0 {
+			u.showTo(e, s.jid, u.jid)
+		}
 	}
-	u.showTo(u.g.own(entityBot), u.g.botAddress(), u.jid)
 }
 
 // registerForm answers a get with the form and, for clients that know no forms, the fields beside it (XEP-0077 §3.1.1).
 func (u *user) registerForm(r reply, lang string, registered bool) {
 	instructions := text.Say(lang, "Register to have this gateway in your contact list. You can join rooms without.")
+	if !u.g.about().Rooms {
+		instructions = text.Say(lang, "Register to have this gateway in your contact list. You can write to people without.")
+	}
 	b := u.out.Stanzas.Start("iq").JID("from", r.to).JID("to", r.from).Attr("type", "result").Attr("id", r.id).StartNS("query", nsRegister)
 	if registered {
 		b.Start("registered").End()

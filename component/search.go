@@ -28,7 +28,9 @@ func (u *user) search(in *inbound, e entity) {
 			Title: u.g.about().Name, Instructions: prompt.Description,
 			Fields: []transports.Field{{Name: searchName, Label: prompt.Label}},
 		}
-		f.Fields = append(f.Fields, u.g.searchFields(e.target.Network == "")...)
+		if u.g.about().Rooms {
+			f.Fields = append(f.Fields, u.g.searchFields(e.target.Network == "")...)
+		}
 		appendForm(b, lang, nsSearch, f)
 		b.End().End()
 		return
@@ -43,10 +45,14 @@ func (u *user) search(in *inbound, e entity) {
 			return
 		}
 		wanted = values.Get(searchName)
-		if wanted == "" && cmp.Or(values.Get(findWord), values.Get(findTopic), values.Get(findPeople)) != "" {
+		if u.g.postal == nil && wanted == "" && cmp.Or(values.Get(findWord), values.Get(findTopic), values.Get(findPeople)) != "" {
 			u.searchForRooms(reply{from: in.from, to: in.to, id: root.Attr("id")}, e, lang, values)
 			return
 		}
+	}
+	if u.g.postal != nil {
+		u.searchCards(reply{from: in.from, to: in.to, id: root.Attr("id")}, lang, clip(wanted, maxRecipientName), form != nil)
+		return
 	}
 	t, err := u.g.opt.Transport.Find(lang, wanted, transports.TargetDomain)
 	if err != nil {

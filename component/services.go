@@ -23,6 +23,7 @@ const (
 	nsSID        = "urn:xmpp:sid:0"
 	nsReceipts   = "urn:xmpp:receipts"       // XEP-0184
 	nsMarkers    = "urn:xmpp:chat-markers:0" // XEP-0333
+	nsStableID   = "http://jabber.org/protocol/muc#stable_id"
 )
 
 // service is something that entities answer or support. Discovery lists exactly what this table has, so that nothing is announced
@@ -62,13 +63,16 @@ func serviceTable() []service {
 		{feature: featureEscaping, at: entityGateway | entityNetwork},
 		{feature: nsHints, at: entityRoom | entityOccupant | entityContact},
 		{feature: nsConference, at: entityContact},
+		{feature: nsMarkers, at: entityContact},
+		{feature: downgrade.NSOOB, at: entityContact},
+		{feature: downgrade.NSSharing, at: entityContact},
 		{feature: nsMAM, at: entityArchive, iq: "query", both: true, slow: true, answer: (*user).mamQuery},
 		{feature: nsMAM, at: entityArchive, iq: "metadata", slow: true, answer: (*user).mamMetadata},
 		{feature: nsMAM, at: entityArchive, iq: "prefs", both: true, slow: true, answer: (*user).archivePrefsIQ},
 		{feature: nsMAMExtended, at: entityArchive},
 		{feature: muc.NSTombstone, at: entityArchive},
 		{feature: muc.NSOccupantID, at: entityRoom | entityGateway},
-		{feature: "http://jabber.org/protocol/muc#stable_id", at: entityRoom | entityGateway | entityNetwork},
+		{feature: nsStableID, at: entityRoom | entityGateway | entityNetwork},
 		{feature: "http://jabber.org/protocol/muc#self-ping-optimization", at: entityRoom},
 		{feature: nsSID, at: entityRoom},
 		{feature: markup.NSXHTMLIM, at: entityRoom | entityOccupant | entityContact},
@@ -89,8 +93,10 @@ func (g *Gateway) serves(s *service, k entityKind) bool {
 		return false
 	}
 	switch s.feature {
-	case muc.NS: // the domain is a MUC service only where its transport has rooms
+	case muc.NS, muc.NSOccupantID, muc.NSHats, nsStableID: // the domain is a MUC service only where its transport has rooms
 		return g.opt.Transport.Describe().Rooms
+	case downgrade.NSOOB, downgrade.NSSharing, nsMarkers: // elsewhere they end in words
+		return g.postal != nil
 	case nsMAM, nsMAMExtended, muc.NSTombstone:
 		return g.archive != nil
 	}
@@ -126,12 +132,16 @@ func (u *user) iq(in *inbound, e entity) {
 
 // result starts the answer to a request; the caller adds the payload and ends it.
 func (u *user) result(in *inbound) *stanza.Builder {
-	return u.out.Stanzas.Start("iq").JID("from", in.to).JID("to", in.from).Attr("type", "result").Attr("id", in.root().Attr("id"))
+	return u.resultTo(reply{from: in.from, to: in.to, id: in.root().Attr("id")})
+}
+
+func (u *user) resultTo(r reply) *stanza.Builder {
+	return u.out.Stanzas.Start("iq").JID("from", r.to).JID("to", r.from).Attr("type", "result").Attr("id", r.id)
 }
 
 // pong answers a ping (XEP-0199 §4.2). A ping to an occupant asks whether the client is still in the room (XEP-0410 §3.2).
 func (u *user) pong(in *inbound, e entity) {
-	if e.kind&(entityContact|entityOccupant) != 0 && !u.isOwn(in, e) {
+	if e.kind&(entityContact|entityOccupant) != 0 && u.g.postal == nil && !u.isOwn(in, e) {
 		u.enquire(in, e, transports.AskPing)
 		return
 	}
@@ -149,7 +159,7 @@ func (u *user) isOwn(in *inbound, e entity) bool {
 
 // version answers XEP-0092 §3.
 func (u *user) version(in *inbound, e entity) {
-	if e.kind&(entityContact|entityOccupant) != 0 && !u.isOwn(in, e) {
+	if e.kind&(entityContact|entityOccupant) != 0 && u.g.postal == nil && !u.isOwn(in, e) {
 		u.enquire(in, e, transports.AskVersion)
 		return
 	}

@@ -68,7 +68,9 @@ type user struct {
 	quiet         chan struct{}                      // closed once there is none; nil while nobody waits
 	removing      int                                // removals of his on their way
 	blockWatchers map[transports.Address]*time.Timer // clients that have the list of blocked addresses, and for how long
-	forgets       int                                // how often he forgot something
+	cards         []cardRequest                      // that wait, see postalcard.go
+	readingCards  bool
+	forgets       int // how often he forgot something
 	idleness      idleness
 	shows         map[string]show // of his clients that are away, by resource
 	invited       quota

@@ -14,12 +14,11 @@ const (
 // card is what is known of an entity, for its vCard. It is answered at once and from memory: some clients ask for the card of
 // everybody in a room.
 type card struct {
-	name string // as people say it
-	nick string // empty for what is no person
-	note string
-	// homepage is a URL.
-	homepage string
-	jid      transports.Address
+	name            string // as people say it
+	nick            string // empty for what is no person
+	note            string
+	email, homepage string // an address and a URL
+	jid             transports.Address
 	// avatar is nil where there is none.
 	avatar *avatar
 }
@@ -93,12 +92,14 @@ func (c *card) person(p *transports.Person) {
 
 // vcardTemp answers XEP-0054 §3.1.
 func (u *user) vcardTemp(in *inbound, e entity) {
-	c, ok := u.card(in, e)
-	if !ok {
-		u.refuse(in, transports.NewError(transports.NotFound, "Nobody is here by this name.", nil))
-		return
-	}
-	b := u.result(in).StartNS("vCard", nsVCardTemp)
+	u.showCard(in, e, func(r reply, c *card) {
+		c.appendVCardTemp(u.resultTo(r))
+		u.out.Stanzas.End()
+	})
+}
+
+func (c *card) appendVCardTemp(b *stanza.Builder) {
+	b.StartNS("vCard", nsVCardTemp)
 	field := func(name, value string) {
 		if value != "" {
 			b.Start(name).Text(value).End()
@@ -106,24 +107,24 @@ func (u *user) vcardTemp(in *inbound, e entity) {
 	}
 	field("FN", c.name)
 	field("NICKNAME", c.nick)
+	if c.email != "" {
+		b.Start("EMAIL").Start("INTERNET").End().Start("PREF").End().Start("USERID").Text(c.email).End().End()
+	}
 	field("JABBERID", c.jid.String())
 	field("DESC", c.note)
 	field("URL", c.homepage)
 	if c.avatar != nil {
 		b.Raw(c.avatar.photo)
 	}
-	b.End().End()
+	b.End()
 }
 
 // vcard4 answers the direct request of XEP-0292 §4.
 func (u *user) vcard4(in *inbound, e entity) {
-	c, ok := u.card(in, e)
-	if !ok {
-		u.refuse(in, transports.NewError(transports.NotFound, "Nobody is here by this name.", nil))
-		return
-	}
-	c.appendVCard4(u.result(in))
-	u.out.Stanzas.End()
+	u.showCard(in, e, func(r reply, c *card) {
+		c.appendVCard4(u.resultTo(r))
+		u.out.Stanzas.End()
+	})
 }
 
 func (c *card) appendVCard4(b *stanza.Builder) {
@@ -135,6 +136,7 @@ func (c *card) appendVCard4(b *stanza.Builder) {
 	}
 	field("fn", "text", c.name)
 	field("nickname", "text", c.nick)
+	field("email", "text", c.email)
 	field("impp", "uri", "xmpp:"+c.jid.String())
 	field("note", "text", c.note)
 	field("url", "uri", c.homepage)

@@ -60,7 +60,8 @@ func List() []Extension {
 			Scenarios: []string{"vcard"},
 		},
 		{
-			Number: 55, Version: "1.3", Status: Complete, Note: "One writes a room or a person as the network does and gets the JID.",
+			Number: 55, Version: "1.3", Status: Complete,
+			Note:      "One writes a room or a person as the network does and gets the JID; of email also those whom one knows, by a part of the name.",
 			Features:  []string{"jabber:iq:search"},
 			Scenarios: []string{"search", "channels"},
 		},
@@ -75,7 +76,8 @@ func List() []Extension {
 			Scenarios: []string{"vcard"},
 		},
 		{
-			Number: 66, Version: "1.5", Status: Partial, Note: "The address of a file is part of the text that the network gets.",
+			Number: 66, Version: "1.5", Status: Partial, Note: "Email carries files; on other networks the address of a file is part of the text.",
+			Features:  []string{"jabber:x:oob"},
 			Scenarios: []string{"rich-messages", "file-sharing"},
 		},
 		{
@@ -89,7 +91,7 @@ func List() []Extension {
 			Scenarios: []string{"register"},
 		},
 		{
-			Number: 84, Version: "1.1.4", Status: Partial, Note: "The gateway and networks have pictures, people have none; pictures are answered and not pushed.",
+			Number: 84, Version: "1.1.4", Status: Partial, Note: "The gateway and networks have pictures, people of email a pattern; pictures are answered and not pushed.",
 			Scenarios: []string{"avatars"},
 		},
 		{
@@ -125,7 +127,7 @@ func List() []Extension {
 			Scenarios: []string{"room-info"},
 		},
 		{
-			Number: 144, Version: "1.0", Status: Partial, Note: "Sent after registration, to a client that takes it.",
+			Number: 144, Version: "1.0", Status: Partial, Note: "Sent after registration and, of those to whom one writes email, when one wants that, to a client that takes it.",
 			Scenarios: []string{"roster-exchange"},
 		},
 		{
@@ -202,7 +204,7 @@ func List() []Extension {
 			Scenarios: []string{"bots", "hats"},
 		},
 		{
-			Number: 333, Version: "0.4.1", Status: Partial, Note: "The network has none: the user's own clients see what he read elsewhere, in private conversations where his server grants messages in his name (XEP-0356).",
+			Number: 333, Version: "0.4.1", Status: Partial, Features: []string{"urn:xmpp:chat-markers:0"}, Note: "The network has none: the user's own clients see what he read elsewhere, in private conversations where his server grants messages in his name (XEP-0356).",
 			Scenarios: []string{"states"},
 		},
 		{
@@ -274,7 +276,8 @@ func List() []Extension {
 			Scenarios: []string{"file-sharing"},
 		},
 		{
-			Number: 447, Version: "0.2.0", Status: Partial, Note: "A network that carries text gets the name, size and address of a file.",
+			Number: 447, Version: "0.2.0", Status: Partial, Note: "Email carries files; a network that carries text alone gets the name, size and address of one.",
+			Features:  []string{"urn:xmpp:sfs:0"},
 			Scenarios: []string{"file-sharing"},
 		},
 		{

@@ -541,4 +541,8 @@ var frenchTexts = map[string]string{
 	"A message may be for %d people at a time.":                                                                                                       "Un message peut être adressé à %d personnes à la fois.",
 	"This message has no address that it could be sent to.":                                                                                           "Ce message n'a aucune adresse à laquelle il pourrait être envoyé.",
 	"Nothing can be sent to “%s”.":                                                                                                                    "Rien ne peut être envoyé à « %s ».",
+	"Put people to whom you write into your contact list":                                                                                             "Mettre dans votre liste de contacts les personnes à qui vous écrivez",
+	"Register to have this gateway in your contact list. You can write to people without.":                                                            "Inscrivez-vous pour avoir cette passerelle dans votre liste de contacts. Vous pouvez écrire sans cela.",
+	"Email address": "Adresse électronique",
+	"email":         "courriel",
 }
