@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 
+	"passerelle/component/markup"
 	"passerelle/component/stanza"
 	"passerelle/store"
 	"passerelle/transports"
@@ -22,12 +23,7 @@ func (g *Gateway) Deliver(tx *store.Tx, user transports.Address, e transports.Ev
 	var b stanza.Builder
 	switch e := e.(type) {
 	case transports.Letter:
-		e.ID = cmp.Or(e.ID, newID())
-		if !e.Time.IsZero() {
-			o.Time = e.Time
-		}
-		o.Letter = e.ID
-		g.renderLetter(&b, user, &e)
+		return g.deliverLetter(tx, user, &e)
 	case transports.Remark:
 		e.ID = cmp.Or(e.ID, newID())
 		o.Letter = e.ID
@@ -39,14 +35,50 @@ func (g *Gateway) Deliver(tx *store.Tx, user transports.Address, e transports.Ev
 	default:
 		return transports.NewError(transports.Unsupported, "", nil)
 	}
-	if b.Len() > store.MaxOutgoing {
+	o.Stanza = string(b.Bytes())
+	return g.sendLater(tx, o)
+}
+
+// sendLater has a stanza sent once it is committed.
+func (g *Gateway) sendLater(tx *store.Tx, o store.Outgoing) error {
+	if len(o.Stanza) > store.MaxOutgoing {
 		return transports.NewError(transports.TooLarge, "This is too large for XMPP.", nil)
 	}
-	o.Stanza = string(b.Bytes())
 	if err := tx.Send(o); err != nil {
 		return err
 	}
 	tx.OnCommit(func() { poke(g.outbox.wake) })
+	return nil
+}
+
+// deliverLetter has a letter sent in the messages that it is. One from somebody whom the user has blocked is dropped without a word
+// (XEP-0191 §3.2): he has asked for that, and who wrote it is not to know.
+func (g *Gateway) deliverLetter(tx *store.Tx, user transports.Address, l *transports.Letter) error {
+	id := g.userID(user)
+	blocked, err := tx.Blocks(id, g.address(l.With).String(), g.opt.Domain)
+	if blocked || err != nil {
+		return err
+	}
+	show := markup.ShowStyling
+	if len(l.Spans) > 0 {
+		value, err := tx.Setting(id, g.scope(transports.Target{}), SettingShowFormatting)
+		if err != nil {
+			return err
+		}
+		show = showNamed(value)
+	}
+	l.ID = cmp.Or(l.ID, newID())
+	o := store.Outgoing{UserID: id, Letter: l.ID, Time: now()}
+	if !l.Time.IsZero() {
+		o.Time = l.Time
+	}
+	for _, p := range g.renderLetter(user, l, show) {
+		o.Stanza = p.xml
+		if err := g.sendLater(tx, o); err != nil {
+			return err
+		}
+		o.Letter = "" // the first one stands for all of them
+	}
 	return nil
 }
 

@@ -87,6 +87,16 @@ func (u *user) formatting(in transports.Target) markup.Settings {
 	}
 }
 
+// showNamed is what a value of the setting means.
+func showNamed(value string) markup.Show {
+	for i := range showFormatting {
+		if showFormatting[i].Value == value {
+			return markup.Show(i)
+		}
+	}
+	return markup.ShowStyling
+}
+
 // formattingAt is formatting for what is archived there.
 func (u *user) formattingAt(a transports.Address) func() markup.Settings {
 	return func() markup.Settings {

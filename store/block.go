@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 )
@@ -46,6 +47,16 @@ func (tx *Tx) UnblockAll(id UserID) error {
 	}
 	return nil
 }
+
+// Blocks reports whether a user has blocked one of two addresses: a contact, or the domain that it is at.
+func (tx *Tx) Blocks(id UserID, contact, domain string) (blocked bool, err error) {
+	if err := tx.query(func(r *sql.Rows) error { blocked = true; return r.Scan(new(int)) }, selectBlocked, id.Domain, id.JID, contact, domain); err != nil {
+		return false, fmt.Errorf("look whether an address is blocked: %w", err)
+	}
+	return blocked, nil
+}
+
+const selectBlocked = `SELECT 1 FROM blocks WHERE domain = $1 AND jid = $2 AND blocked IN ($3, $4)`
 
 // Blocks returns what a user has blocked, sorted.
 func (db *DB) Blocks(ctx context.Context, id UserID) ([]string, error) {

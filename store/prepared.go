@@ -9,7 +9,7 @@ import (
 // hotStatements are those that every message costs, and everybody who comes or goes. They are compiled once and not each time, which would
 // cost as much as running them.
 func (d dialect) hotStatements() []string {
-	hot := []string{lineInsert.sql(d, 1), lineInsert.sql(d, d.maxInsert), seenInsert.sql(d, 1), seenInsert.sql(d, d.maxInsert), selectArchive, growArchive, growSeen, insertOutgoing, deleteOutgoing}
+	hot := []string{lineInsert.sql(d, 1), lineInsert.sql(d, d.maxInsert), seenInsert.sql(d, 1), seenInsert.sql(d, d.maxInsert), selectArchive, growArchive, growSeen, insertOutgoing, deleteOutgoing, selectBlocked}
 	hot = append(hot, jobStatements...)
 	hot = append(hot, insertUser, sawUser, occupy, vacate)
 	if d.remote {
