@@ -63,6 +63,7 @@ func serviceTable() []service {
 		{feature: featureEscaping, at: entityGateway | entityNetwork},
 		{feature: nsHints, at: entityRoom | entityOccupant | entityContact},
 		{feature: nsConference, at: entityContact},
+		{feature: nsAddress, at: entityGateway},
 		{feature: nsMarkers, at: entityContact},
 		{feature: downgrade.NSOOB, at: entityContact},
 		{feature: downgrade.NSSharing, at: entityContact},
@@ -95,7 +96,7 @@ func (g *Gateway) serves(s *service, k entityKind) bool {
 	switch s.feature {
 	case muc.NS, muc.NSOccupantID, muc.NSHats, nsStableID: // the domain is a MUC service only where its transport has rooms
 		return g.opt.Transport.Describe().Rooms
-	case downgrade.NSOOB, downgrade.NSSharing, nsMarkers: // elsewhere they end in words
+	case downgrade.NSOOB, downgrade.NSSharing, nsMarkers, nsAddress: // elsewhere they end in words
 		return g.postal != nil
 	case nsMAM, nsMAMExtended, muc.NSTombstone:
 		return g.archive != nil

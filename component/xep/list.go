@@ -9,8 +9,9 @@ type Extension struct {
 	Note string
 	// Features are those of service discovery that it accounts for.
 	Features []string
-	// Scenarios are files of e2e/scenarios that show it at work; their comments name it.
-	Scenarios []string
+	// Scenarios are files of e2e/scenarios that show it at work; their comments name it. Tests are those of package e2e that do so, where
+	// scenarios do not.
+	Scenarios, Tests []string
 }
 
 // Status is how much of an extension is there (XEP-0453 §4.2).
@@ -34,6 +35,11 @@ func List() []Extension {
 			Number: 30, Version: "2.5rc3", Status: Complete,
 			Features:  []string{"http://jabber.org/protocol/disco#info", "http://jabber.org/protocol/disco#items"},
 			Scenarios: []string{"disco-info", "disco-items"},
+		},
+		{
+			Number: 33, Version: "1.2.1", Status: Partial, Note: "The gateway to email sends to all whom a message names and says who else got a mail. Addresses of other kinds than JIDs and email are refused.",
+			Features: []string{"http://jabber.org/protocol/address"},
+			Tests:    []string{"TestMailLetters"},
 		},
 		{
 			Number: 45, Version: "1.34.5", Status: Partial,
@@ -125,6 +131,10 @@ func List() []Extension {
 		{
 			Number: 128, Version: "1.0.1", Status: Complete,
 			Scenarios: []string{"room-info"},
+		},
+		{
+			Number: 131, Version: "1.2", Status: Partial, Note: "What stands above a mail, to users; what they set is not sent.",
+			Tests: []string{"TestMailLetters"},
 		},
 		{
 			Number: 144, Version: "1.0", Status: Partial, Note: "Sent after registration and, of those to whom one writes email, when one wants that, to a client that takes it.",

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/xml"
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -63,8 +64,8 @@ func TestListIsOrderly(t *testing.T) {
 		if e.Version == "" || !slices.Contains([]Status{Complete, Partial, Wontfix}, e.Status) {
 			t.Errorf("XEP-%04d has version %q and status %q", e.Number, e.Version, e.Status)
 		}
-		if len(e.Scenarios) == 0 {
-			t.Errorf("XEP-%04d has no scenario that shows it", e.Number)
+		if len(e.Scenarios)+len(e.Tests) == 0 {
+			t.Errorf("XEP-%04d has no scenario that shows it, and no test", e.Number)
 		}
 		for _, f := range e.Features {
 			if other, ok := features[f]; ok {
@@ -95,6 +96,32 @@ func TestScenariosShowWhatIsListed(t *testing.T) {
 		for _, n := range numbers {
 			if !listed[n] {
 				t.Errorf("the scenario %s names XEP-%04d, which is not in the list", s, n)
+			}
+		}
+	}
+}
+
+// The tests of the list are there, and name what they show.
+func TestTestsShowWhatIsListed(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../../e2e/*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := map[string]string{}
+	for _, file := range files {
+		src, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`(?m)^func (Test\w+)\(`).FindAllSubmatch(src, -1) {
+			shown[string(m[1])] = string(src)
+		}
+	}
+	for _, e := range List() {
+		for _, name := range e.Tests {
+			if !strings.Contains(shown[name], fmt.Sprintf("XEP-%04d", e.Number)) {
+				t.Errorf("XEP-%04d: there is no test %s that names it", e.Number, name)
 			}
 		}
 	}
