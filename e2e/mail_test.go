@@ -307,3 +307,79 @@ func TestMail(t *testing.T) {
 		})
 	}
 }
+
+// TestMailOfStrangers: mail of somebody unknown waits until its user, who is asked in his chat, answers there.
+func TestMailOfStrangers(t *testing.T) {
+	t.Parallel()
+	s := xmppServer(t, "prosody", false)
+	m := newMailGateway(t, build(t), s, "")
+	m.start()
+	alice := m.client("alice")
+	m.bring("eve@example.com", "alice@example.org", "From: Eve <eve@example.com>\nSubject: Buy\nMessage-ID: <1@x>\n\nnow\n")
+	m.bring("bob@example.com", "alice@example.org", "From: Bob <bob@example.com>\nSubject: Remember\nMessage-ID: <2@x>\n\nme?\n")
+	await(t, alice, "the question", func(e *xmpptest.Element) bool {
+		return e.Get("from") == gatewayDomain && strings.Contains(body(e), "1. Eve <eve@example.com>: “Buy”") && strings.Contains(body(e), "2. Bob")
+	})
+	sendStanza(t, alice, `<message type='chat' id='a1' to='`+gatewayDomain+`'><body>accept 2</body></message>`)
+	await(t, alice, "the letter", func(e *xmpptest.Element) bool { return body(e) == "me?" })
+	sendStanza(t, alice, `<message type='chat' id='a2' to='`+gatewayDomain+`'><body>block 1</body></message>`)
+	await(t, alice, "the answer", func(e *xmpptest.Element) bool { return strings.Contains(body(e), "eve@example.com writes is refused") })
+	sendStanza(t, alice, `<message type='chat' id='a3' to='`+gatewayDomain+`'><body>contacts</body></message>`)
+	await(t, alice, "the contacts", func(e *xmpptest.Element) bool {
+		return strings.Contains(body(e), "bob@example.com") && strings.Contains(body(e), "eve@example.com")
+	})
+	sendStanza(t, alice, `<message type='chat' id='a4' to='`+gatewayDomain+`'><body>configure strangers=pass</body></message>`)
+	await(t, alice, "what is set", func(e *xmpptest.Element) bool { return e.Get("from") == gatewayDomain && body(e) != "" })
+	m.bring("zoe@example.com", "alice@example.org", "From: zoe@example.com\nMessage-ID: <4@x>\n\nI am new here.\n")
+	await(t, alice, "the letter of somebody new", func(e *xmpptest.Element) bool { return body(e) == "I am new here." })
+}
+
+// TestMailFiles: a file of a mail is uploaded to the user's server, and a file that he has uploaded there goes out in a mail.
+func TestMailFiles(t *testing.T) {
+	t.Parallel()
+	s := xmppServer(t, "prosody", false)
+	host, ok := s.xmpp.(*realservers.Prosody)
+	if !ok {
+		t.Fatal("it has no web server")
+	}
+	m := newMailGateway(t, build(t), s, fmt.Sprintf("strangers = \"pass\"\nfile_hosts = [%q, \"localhost\"]", host.HTTPAddr))
+	m.start()
+	alice := m.client("alice")
+	m.bring("juliet@example.com", "alice@example.org", "From: juliet@example.com\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nSee this.\n"+
+		"--b\nContent-Type: text/plain; name=list.txt\nContent-Disposition: attachment; filename=list.txt\n\nmilk, bread\n--b--\n")
+	await(t, alice, "the letter", func(e *xmpptest.Element) bool { return body(e) == "See this." })
+	link := body(await(t, alice, "the file", func(e *xmpptest.Element) bool { return strings.Contains(body(e), "list.txt") }))
+	sendStanza(t, alice, `<message type='chat' id='a1' to='`+julietAtGateway+`'><body>`+link+`</body><x xmlns='jabber:x:oob'><url>`+link+`</url></x></message>`)
+	sendStanza(t, alice, `<message type='chat' id='a2' to='`+julietAtGateway+`'><body>/send</body></message>`)
+	mail := m.awaitMail("list.txt")
+	if !strings.Contains(mail, "bWlsaywgYnJlYWQK") && !strings.Contains(mail, "bWlsaywgYnJlYWQ") { // "milk, bread"
+		t.Errorf("the file is not in the mail:\n%s", mail)
+	}
+}
+
+// TestMailWaitsForXMPP: while the XMPP server is away what was taken waits, and comes in its order.
+func TestMailWaitsForXMPP(t *testing.T) {
+	t.Parallel()
+	s := xmppServer(t, "prosody", false)
+	m := newMailGateway(t, build(t), s, `strangers = "pass"`)
+	m.start()
+	m.bring("juliet@example.com", "alice@example.org", "From: juliet@example.com\nMessage-ID: <0@x>\n\nbefore\n") // whether she exists is known now
+	s.xmpp.Kill()
+	const n = 50
+	for i := range n {
+		m.bring("juliet@example.com", "alice@example.org", fmt.Sprintf("From: juliet@example.com\nMessage-ID: <w%d@x>\n\nwaiting %d\n", i, i))
+	}
+	if err := s.xmpp.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	alice := m.client("alice")
+	next := 0
+	await(t, alice, "what waited", func(e *xmpptest.Element) bool {
+		if body(e) == fmt.Sprintf("waiting %d", next) {
+			next++
+		} else if strings.HasPrefix(body(e), "waiting ") && body(e) != fmt.Sprintf("waiting %d", next-1) {
+			t.Errorf("%q came when %d was next", body(e), next)
+		}
+		return next == n
+	})
+}

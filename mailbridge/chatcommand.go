@@ -190,6 +190,3 @@ func sayTime(at time.Time) string { return at.UTC().Format("2006-01-02 15:04 MST
 func sortRows(table *transports.Table) {
 	slices.SortFunc(table.Rows, func(a, b transports.Row) int { return strings.Compare(a.Key, b.Key) })
 }
-
-// acknowledged hears that a client of the user's has a letter.
-func (t *Transport) acknowledged(context.Context, transports.Address, transports.Acknowledge) {}

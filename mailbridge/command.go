@@ -37,6 +37,7 @@ func (t *Transport) Commands() []transports.Command {
 		{Name: "queue", Title: "What waits", List: t.listQueue},
 		{Name: "contacts", Title: "People you know by mail", List: t.listContacts},
 		{Name: "send", Title: "Send what you have written", For: both, Run: t.runSend},
+		{Name: "mail-queue", Title: "Mail that other servers have not taken", Admin: true, List: t.listSites},
 		{Name: "original", Title: "The last mail as it came", For: []transports.TargetKind{transports.TargetContact}, Run: t.runOriginal},
 	}
 }
@@ -167,5 +168,29 @@ func (t *Transport) listContacts(ctx context.Context, call transports.Call, page
 		}
 	}
 	sortRows(table)
+	return table.Cut(page), nil
+}
+
+// maxSites is how many lanes an administrator is shown.
+const maxSites = 1000
+
+// listSites is what an administrator sees of mail that waits: where it is to go, why it has not, and how much there is. Of whom it is he is not told.
+func (t *Transport) listSites(ctx context.Context, _ transports.Call, page transports.Page) (*transports.Table, error) {
+	table := &transports.Table{Title: "Mail that other servers have not taken", Empty: "Nothing waits.", Columns: []transports.Column{
+		{Name: "site", Label: "Where to"}, {Name: "mails", Label: "Mails"}, {Name: "attempts", Label: "Attempts"}, {Name: "next", Label: "Next attempt"}, {Name: "error", Label: "Last answer"},
+	}}
+	waiting, err := t.opt.Store.WaitingJobs(ctx, kindSend, maxSites)
+	if err != nil {
+		return nil, busy(err)
+	}
+	for _, j := range waiting {
+		what, err := fromJSON[task](string(j.Payload))
+		if err != nil || what.Domain != t.opt.Domain {
+			continue
+		}
+		table.Rows = append(table.Rows, transports.Row{
+			Key: fmt.Sprintf("%019d", j.ID), Cells: []string{j.Site, fmt.Sprint(j.Behind + 1), fmt.Sprint(j.Attempts), sayTime(j.Next), oneLine(j.Error)},
+		})
+	}
 	return table.Cut(page), nil
 }

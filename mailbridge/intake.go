@@ -27,6 +27,7 @@ type came struct {
 	ID      string // in Received
 	From    string // of its envelope; empty for what nobody is to answer
 	Hash    string // of the mail as it came, the same each time that it comes
+	EnvID   string `json:",omitempty"` // how its sender calls it in reports
 	Suspect string `json:",omitempty"` // why a filter wants it kept apart
 	Doubt   string `json:",omitempty"` // what a user is to know of who sent it; a text of the catalogue
 	Whose   string `json:",omitempty"` // its argument
@@ -43,10 +44,26 @@ func (t *Transport) Rcpt(ctx context.Context, _ receive.Envelope, to address.Mai
 type delivery struct {
 	user      transports.Address
 	recipient address.Mailbox
+	notify    bool // its sender wants to hear that it has arrived
 }
 
 // Accept implements receive.Backend: the mail is written down with a job for each user who gets it.
 func (t *Transport) Accept(ctx context.Context, in *receive.Incoming) []error {
+	refused := t.accept(ctx, in)
+	for i := range in.To {
+		switch {
+		case refused[i] == nil:
+			count(t.metrics.in, inTaken)
+		case transports.AsError(refused[i]).Kind.Temporary():
+			count(t.metrics.in, inDelayed)
+		default:
+			count(t.metrics.in, inRefused)
+		}
+	}
+	return refused
+}
+
+func (t *Transport) accept(ctx context.Context, in *receive.Incoming) []error {
 	refused := make([]error, len(in.To))
 	all := func(err error) []error {
 		for i := range refused {
@@ -72,7 +89,7 @@ func (t *Transport) Accept(ctx context.Context, in *receive.Incoming) []error {
 		return all(transports.NewError(transports.Policy, "The message goes in circles: it has been here before", nil)) // 5.4.6
 	}
 	sum := in.Body.Sum()
-	what := came{ID: in.ID, From: in.From.String(), Hash: hex.EncodeToString(sum[:16]), Suspect: in.Suspect}
+	what := came{ID: in.ID, From: in.From.String(), Hash: hex.EncodeToString(sum[:16]), Suspect: in.Suspect, EnvID: in.EnvID}
 	what.judged(&in.Verdict)
 	var deliveries []delivery
 	var bounces []int64
@@ -88,7 +105,7 @@ func (t *Transport) Accept(ctx context.Context, in *receive.Incoming) []error {
 			bounces = append(bounces, d.bounced)
 		default:
 			for _, u := range d.users {
-				deliveries = append(deliveries, delivery{u, to.Mailbox})
+				deliveries = append(deliveries, delivery{u, to.Mailbox, to.NotifySuccess && len(d.users) == 1})
 			}
 		}
 	}
@@ -143,7 +160,7 @@ func (t *Transport) keep(tx *store.Tx, raw []byte, what came, deliveries []deliv
 	}
 	for _, d := range deliveries {
 		jid := d.user.Bare().String()
-		if _, err := t.enqueue(tx, kindIn, jid, "", time.Time{}, task{Mail: id, User: jid, Recipient: d.recipient.String()}); err != nil {
+		if _, err := t.enqueue(tx, kindIn, jid, "", time.Time{}, task{Mail: id, User: jid, Recipient: d.recipient.String(), Notify: d.notify}); err != nil {
 			return err
 		}
 	}
@@ -220,19 +237,32 @@ func (t *Transport) takes(ctx context.Context, user transports.Address, m *conte
 		return nil
 	}
 	prefs, err := t.preferences(ctx, user)
-	switch {
-	case err != nil:
+	if err != nil {
 		return busy(err)
-	case prefs.Strangers == StrangersRefuse:
-		answers, err := t.answers(ctx, id, m)
-		if err != nil {
-			return busy(err)
-		}
-		if !answers {
-			return refusal
-		}
 	}
-	return nil
+	if prefs.Strangers == StrangersPass {
+		return nil
+	}
+	answers, err := t.answers(ctx, id, m)
+	if err != nil || answers {
+		return busyOr(err)
+	}
+	if prefs.Strangers == StrangersRefuse {
+		return refusal
+	}
+	n, err := t.opt.Store.CountMailWaiting(ctx, id)
+	if err == nil && n >= maxWaiting {
+		err = transports.NewError(transports.Full, "Too much mail waits for the recipient", nil)
+	}
+	return busyOr(err)
+}
+
+// busyOr is busy of an error, nil without one.
+func busyOr(err error) error {
+	if err == nil {
+		return nil
+	}
+	return busy(err)
 }
 
 // blocks reports whether a user has blocked who wrote a mail, with his client (XEP-0191).

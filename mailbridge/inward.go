@@ -111,9 +111,12 @@ func (t *Transport) deliver(tx *store.Tx, a *arrival, l *transports.Letter) erro
 			return err
 		}
 	}
-	if seen, err := tx.HasMailMessage(a.id, a.m.MessageID, a.came.Hash, t.opt.Now().Add(-seenFor)); err != nil || seen {
+	seen, err := tx.HasMailMessage(a.id, a.m.MessageID, a.came.Hash, t.opt.Now().Add(-seenFor))
+	if err != nil || seen {
+		tx.OnCommit(func() { count(t.metrics.in, inDuplicate) })
 		return err
 	}
+	tx.OnCommit(func() { count(t.metrics.in, inDelivered) })
 	// A Message-ID is its sender's, who may use it again for something else: that is a letter of its own.
 	if _, taken, err := tx.MailMessage(a.id, store.MailKey{XMPPID: l.ID}); err != nil {
 		return err
@@ -123,9 +126,19 @@ func (t *Transport) deliver(tx *store.Tx, a *arrival, l *transports.Letter) erro
 	if err := tx.MeetMailContact(store.MailContact{UserID: a.id, Contact: l.With.ID, Mailbox: a.from.Mailbox.String(), Name: l.Nick}); err != nil {
 		return err
 	}
+	o := t.othersOf(a)
+	if a.what.Notify {
+		// RFC 3461 §5.2.2: until a client says that it has the letter it is relayed, to where nobody may ever look.
+		o.Report, err = t.enqueue(tx, kindReport, l.ID, "", t.opt.Now().Add(relayedAfter), task{
+			Mail: a.in.ID, User: a.id.JID, Recipient: a.what.Recipient, Action: "relayed", Status: "2.0.0",
+		})
+		if err != nil {
+			return err
+		}
+	}
 	message := store.MailMessage{
 		UserID: a.id, Contact: l.With.ID, XMPPID: l.ID, MessageID: a.m.MessageID, Thread: l.Thread, Subject: cutText(a.m.Subject, maxKeptSubject),
-		Refs: strings.Join(refsOf(a.m), " "), Others: toJSON(t.othersOf(a)), Hash: a.came.Hash, Mail: a.in.ID,
+		Refs: strings.Join(refsOf(a.m), " "), Others: toJSON(o), Hash: a.came.Hash, Mail: a.in.ID,
 	}
 	if len(message.MessageID) > 998 {
 		message.MessageID = ""
@@ -182,7 +195,8 @@ func (t *Transport) othersOf(a *arrival) others {
 func (t *Transport) letter(ctx context.Context, a *arrival) (*transports.Letter, error) {
 	l := &transports.Letter{
 		ID: a.letterID, With: contactOf(a.from.Mailbox), Nick: nickOf(a), Time: a.in.ReceivedAt,
-		Formal: a.prefs.Type == typeNormal || a.m.List != nil || a.m.Bulk,
+		Receipt: a.what.Notify,
+		Formal:  a.prefs.Type == typeNormal || a.m.List != nil || a.m.Bulk,
 	}
 	if err := t.place(ctx, a, l); err != nil {
 		return nil, err
@@ -200,6 +214,14 @@ func (t *Transport) letter(ctx context.Context, a *arrival) (*transports.Letter,
 	}
 	if a.m.MessageID != "" {
 		l.Headers = append(l.Headers, transports.Header{Name: "Message-ID", Value: "<" + a.m.MessageID + ">"})
+	}
+	if list := a.m.List; list != nil {
+		if list.ID != "" {
+			l.Headers = append(l.Headers, transports.Header{Name: "List-Id", Value: "<" + list.ID + ">"})
+		}
+		if len(list.Unsubscribe) > 0 {
+			l.Headers = append(l.Headers, transports.Header{Name: "List-Unsubscribe", Value: "<" + list.Unsubscribe[0] + ">"})
+		}
 	}
 	if err := t.fill(ctx, a, l); err != nil {
 		return nil, err
@@ -226,7 +248,7 @@ func (t *Transport) place(ctx context.Context, a *arrival, l *transports.Letter)
 			return err
 		}
 		if ok {
-			l.ReplyTo, above = m.XMPPID, &m
+			l.ReplyTo, l.Continues, above = m.XMPPID, !m.Outward, &m
 		}
 	}
 	for i := len(refs) - 1; i >= 0 && above == nil; i-- {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"passerelle/mailbridge/address"
 	"passerelle/store"
 	"passerelle/transports"
 )
@@ -99,6 +100,8 @@ func TestStrangersWait(t *testing.T) {
 	}
 	waits(2)
 	r.clock.advance(askAfter)
+	r.posted(transports.Letter{ID: "0", With: contact("zoe@example.com"), Formal: true, Subject: "x", Body: "x"}) // whose job has others looked at
+	r.sent()
 	remark, ok := r.next().(transports.Remark)
 	if !ok || !strings.Contains(remark.Text, "1. Eve <eve@example.com>: “Buy”\n2. Bob <bob@example.com>: “Old friend”\n") {
 		t.Fatalf("got %+v", remark)
@@ -283,5 +286,39 @@ func TestReturned(t *testing.T) {
 	case m := <-r.relay.mails:
 		t.Errorf("a second one went out:\n%s", m.Body)
 	default:
+	}
+}
+
+// Who asks for it hears that his mail has arrived, once a client says so; else after a day that it was handed on.
+func TestNotified(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	bring := func(id string) transports.Letter {
+		t.Helper()
+		raw := strings.ReplaceAll(plainMail(fromJuliet+"Message-ID: <"+id+">\n", "x"), "\n", "\r\n")
+		err := r.db.Write(t.Context(), func(tx *store.Tx) error {
+			to := delivery{user: romeo, recipient: address.Mailbox{Local: "romeo", Domain: "example.org"}, notify: true}
+			return r.mail.keep(tx, []byte(raw), came{ID: id, From: "juliet@example.com", Hash: id, Proven: true, EnvID: "env-" + id}, []delivery{to}, nil)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.letter()
+	}
+	l := bring("1@x")
+	if !l.Receipt {
+		t.Errorf("no receipt is asked for: %+v", l)
+	}
+	r.mail.acknowledged(t.Context(), romeo, transports.Acknowledge{With: juliet, ID: l.ID})
+	r.mail.acknowledged(t.Context(), romeo, transports.Acknowledge{With: juliet, ID: l.ID}) // another client
+	m := r.sent()
+	if body := string(m.Body); !strings.Contains(body, "Action: delivered") || !strings.Contains(body, "Original-Envelope-Id: env-1@x") || field(m, "To") != "juliet@example.com" {
+		t.Errorf("the report is\n%s", body)
+	}
+	bring("2@x")
+	r.clock.advance(relayedAfter)
+	bring("3@x") // whose job has others looked at
+	if body := string(r.sent().Body); !strings.Contains(body, "Action: relayed") || !strings.Contains(body, "env-2@x") {
+		t.Errorf("the report is\n%s", body)
 	}
 }

@@ -26,6 +26,8 @@ type others struct {
 	To, Cc []person `json:",omitempty"`
 	// Reply is who gets an answer in place of who wrote it.
 	Reply []person `json:",omitempty"`
+	// Report is the job that tells its sender that it has arrived, if he wants to hear that.
+	Report int64 `json:",omitempty"`
 }
 
 // head is what stands above a mail of a user, as the database has it.

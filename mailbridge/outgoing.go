@@ -101,6 +101,8 @@ func (t *Transport) render(ctx context.Context, a *author, m *store.MailOut, h *
 		if err != nil {
 			return nil, err
 		}
+		a.called(&l)
+		out.From.Name = a.prefs.Name
 		said, files, err := t.attach(ctx, &l, len(out.Files), &budget)
 		if err != nil {
 			return nil, err

@@ -33,6 +33,13 @@ func (t *Transport) author(ctx context.Context, user transports.Address) (author
 	return author{user: user, id: t.userID(user), from: from, prefs: prefs}, err
 }
 
+// called has an author who has set no name be called as his client says (XEP-0172).
+func (a *author) called(l *transports.Letter) {
+	if l.Nick != "" && !a.prefs.Named {
+		a.prefs.Name = cutText(l.Nick, maxName)
+	}
+}
+
 // busy is what a user is told where the database does not take what he wrote.
 func busy(err error) error {
 	if e, ok := errors.AsType[*transports.Error](err); ok {
@@ -53,6 +60,7 @@ func (t *Transport) post(ctx context.Context, user transports.Address, l transpo
 	if err := checkLetter(a.prefs.Lang, &l); err != nil {
 		return err
 	}
+	a.called(&l)
 	messageID := newMessageID(a.from.Domain)
 	return t.write(ctx, func(tx *store.Tx) error {
 		if l.Replaces != "" {
@@ -138,6 +146,7 @@ func (t *Transport) gather(tx *store.Tx, a *author, l *transports.Letter, messag
 	if err := t.enqueueCompose(tx, a, &m, &h); err != nil {
 		return err
 	}
+	tx.OnCommit(func() { count(t.metrics.out, outWritten) })
 	for _, p := range append(append([]person{}, h.To...), h.Cc...) {
 		c := contactOf(p.Mailbox).ID
 		if err := tx.MeetMailContact(store.MailContact{UserID: a.id, Contact: c, Mailbox: p.Mailbox.String(), Name: p.Name, State: store.MailKnown}); err != nil {

@@ -15,8 +15,11 @@ import (
 	"passerelle/transports"
 )
 
-// What the XMPP server of a user refuses after his mail was taken is reported to who sent it (RFC 3464), but only where it is proven that it was him:
-// else somebody whose address was used would get it.
+// What the XMPP server of a user refuses after his mail was taken is reported to who sent it (RFC 3464), and what has arrived if he wants that; but only
+// where it is proven that it was him: else somebody whose address was used would get it.
+
+// relayedAfter is how long it is waited for a client to say that it has a letter.
+const relayedAfter = 24 * time.Hour
 
 // Returned implements transports.Postal.
 func (t *Transport) Returned(tx *store.Tx, user transports.Address, r transports.Returned) error {
@@ -28,8 +31,32 @@ func (t *Transport) Returned(tx *store.Tx, user transports.Address, r transports
 	if !ok || m.Outward {
 		return nil // a remark of ours
 	}
-	_, err = t.enqueue(tx, kindReport, r.ID, "", time.Time{}, task{Mail: m.Mail, User: m.JID, Status: statusOf(r.Err.Kind)})
+	_, err = t.enqueue(tx, kindReport, r.ID, "", time.Time{}, task{Mail: m.Mail, User: m.JID, Action: "failed", Status: statusOf(r.Err.Kind)})
 	return err
+}
+
+// acknowledged hears that a client of a user has a letter.
+func (t *Transport) acknowledged(ctx context.Context, user transports.Address, r transports.Acknowledge) {
+	id := t.userID(user)
+	err := t.opt.Store.Write(ctx, func(tx *store.Tx) error {
+		m, ok, err := tx.MailMessage(id, store.MailKey{XMPPID: r.ID})
+		if err != nil || !ok || m.Outward {
+			return err
+		}
+		o, err := fromJSON[others](m.Others)
+		if err != nil || o.Report == 0 {
+			return err
+		}
+		waited, err := tx.DropJob(o.Report)
+		if err != nil || !waited {
+			return err // it was told already
+		}
+		_, err = t.enqueue(tx, kindReport, r.ID, "", time.Time{}, task{Mail: m.Mail, User: m.JID, Action: "delivered", Status: "2.0.0"})
+		return err
+	})
+	if err != nil {
+		t.log.Warn("it is not noted that a letter has arrived", "error", err)
+	}
 }
 
 // statusOf is what an error is in a report (RFC 3463).
@@ -51,6 +78,13 @@ func statusOf(k transports.Kind) string {
 		return "5.4.1"
 	}
 	return "5.0.0"
+}
+
+// reports are what people read of a report, by its action.
+var reports = map[string]struct{ subject, text string }{
+	"failed":    {"Undelivered mail", "Your mail to %s did not arrive: the recipient's server does not take it."},
+	"delivered": {"Mail has arrived", "Your mail to %s has arrived."},
+	"relayed":   {"Mail was handed on", "Your mail to %s was handed to the recipient's server, which does not say whether anybody looks there."},
 }
 
 // maxReportedHeader is how much of a mail's header goes into a report, in bytes.
@@ -93,13 +127,13 @@ func (t *Transport) report(ctx context.Context, what task) jobs.Outcome {
 	}
 	out := compose.Outgoing{
 		From: compose.Person{Name: "Mail Delivery System", Mailbox: address.Mailbox{Local: "postmaster", Domain: own.Domain}},
-		To:   []compose.Person{{Mailbox: to}}, Subject: "Undelivered mail", Date: t.opt.Now().UTC(),
+		To:   []compose.Person{{Mailbox: to}}, Subject: reports[what.Action].subject, Date: t.opt.Now().UTC(),
 		MessageID: digest("report", came.ID, what.User) + "@" + own.Domain, Auto: "auto-replied", // RFC 3834 §5
 		Extra: []compose.Header{{Name: loopField, Value: t.loopMark()}},
-		Text:  fmt.Sprintf("Your mail to %s did not arrive: the recipient's server does not take it.", own),
+		Text:  fmt.Sprintf(reports[what.Action].text, own),
 		Report: &compose.Report{
-			MTA: t.opt.Hostname, Arrived: in.ReceivedAt, Original: []byte(head),
-			Failed: []compose.Failed{{Mailbox: own, Action: "failed", Status: what.Status}},
+			MTA: t.opt.Hostname, Arrived: in.ReceivedAt, Envelope: came.EnvID, Original: []byte(head),
+			Failed: []compose.Failed{{Mailbox: own, Action: what.Action, Status: what.Status}},
 		},
 	}
 	if m.MessageID != "" {

@@ -143,13 +143,20 @@ func (t *Transport) settle(tx *store.Tx, m *store.MailOut, user transports.Addre
 		state = store.MailFailed
 	}
 	news, err := tx.SetMailRecipient(m.ID, to.String(), state, f.text)
+	if f.kind == fateTemporary {
+		tx.OnCommit(func() { count(t.metrics.out, outAgain) })
+	}
 	if err != nil || !news {
 		return err
 	}
 	switch state {
 	case store.MailFailed:
+		tx.OnCommit(func() { count(t.metrics.out, outFailed) })
 		return t.failed(tx, m, user, prefs, to, f)
 	case store.MailSent, store.MailDelivered:
+		if state == store.MailSent {
+			tx.OnCommit(func() { count(t.metrics.out, outSent) })
+		}
 		if prefs.Receipts == receiptsQueued || prefs.Receipts == receiptsDelivered && state == store.MailSent && f.willTell {
 			return nil
 		}

@@ -58,6 +58,7 @@ type preferences struct {
 	Lang, Name, Signature     string
 	Quiet                     time.Duration
 	Strangers, Receipts, Type string
+	Named                     bool // Name was set by him
 	HTML, Reactions, Origin   bool
 }
 
@@ -88,7 +89,7 @@ func (t *Transport) preferences(ctx context.Context, user transports.Address) (p
 	if n, err := strconv.Atoi(set[SettingCoalesce]); err == nil {
 		p.Quiet = time.Duration(n) * time.Second
 	}
-	if p.Name == "" {
+	if p.Named = p.Name != ""; !p.Named {
 		p.Name = defaultName(user)
 	}
 	return p, nil

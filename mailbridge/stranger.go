@@ -77,6 +77,7 @@ func (t *Transport) gate(ctx context.Context, a *arrival) (gate, error) {
 
 // waits has a mail wait, and its user asked.
 func (t *Transport) waits(tx *store.Tx, a *arrival) error {
+	tx.OnCommit(func() { count(t.metrics.in, inWaits) })
 	who := gateOf(a.m)
 	if who.ID == "" {
 		who = contactOf(a.from.Mailbox)

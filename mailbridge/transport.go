@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/semaphore"
 
 	"passerelle/internal/safehttp"
@@ -30,7 +31,8 @@ type Options struct {
 	// Files fetches what users attach, from public addresses alone; OwnFiles does from FileHosts, which may be at others.
 	Files, OwnFiles *safehttp.Client
 	Log             *slog.Logger
-	Now             func() time.Time // nil for time.Now
+	Metrics         prometheus.Registerer // nil for nobody
+	Now             func() time.Time      // nil for time.Now
 }
 
 // Rules are what the operator may change while the gateway runs.
@@ -72,6 +74,7 @@ type Transport struct {
 	rules   atomic.Pointer[Rules]
 	gateway transports.Gateway
 	limits  *limits
+	metrics *metrics
 	memory  *semaphore.Weighted // bytes of mails that are being read
 }
 
@@ -88,7 +91,11 @@ func New(opt Options) (*Transport, error) {
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
-	t := &Transport{opt: opt, log: opt.Log, limits: newLimits(opt.Now), memory: semaphore.NewWeighted(maxMemory)}
+	m, err := newMetrics(opt.Metrics)
+	if err != nil {
+		return nil, err
+	}
+	t := &Transport{opt: opt, metrics: m, log: opt.Log, limits: newLimits(opt.Now), memory: semaphore.NewWeighted(maxMemory)}
 	t.rules.Store(&opt.Rules)
 	return t, nil
 }

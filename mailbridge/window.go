@@ -40,8 +40,10 @@ type task struct {
 	Wanted    bool   `json:",omitempty"`
 	// Bounced is the row of the mail that a report is about.
 	Bounced int64 `json:",omitempty"`
-	// Status is what a report says (RFC 3463).
+	// Action and Status are what a report says (RFC 3464 §2.3.3, RFC 3463).
+	Action string `json:",omitempty"`
 	Status string `json:",omitempty"`
+	Notify bool   `json:",omitempty"` // who sent it wants to hear that it has arrived
 
 	attempts int // of the job, with this one
 }

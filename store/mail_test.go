@@ -294,8 +294,12 @@ func testMailContacts(t *testing.T, db *DB, clock *testClock) {
 		if err != nil || !ok || c.State != MailBlocked {
 			t.Errorf("got %+v, %v, %v", c, ok, err)
 		}
-		return nil
+		_, err = tx.CollectMail(clock.now) // strangers are forgotten, and nobody else
+		return err
 	})
+	if n := count(t, db, "mail_contacts"); n != 2 {
+		t.Errorf("there are %d contacts", n)
+	}
 }
 
 func testMailWaiting(t *testing.T, db *DB, clock *testClock) {
@@ -303,6 +307,9 @@ func testMailWaiting(t *testing.T, db *DB, clock *testClock) {
 	write(t, db, func(tx *Tx) error {
 		return errors.Join(tx.MeetMailContact(MailContact{UserID: user(1), Contact: "eve@x", Mailbox: "eve@x"}), tx.AddMailWaiting(w), tx.AddMailWaiting(w))
 	})
+	if n, err := db.CountMailWaiting(t.Context(), user(1)); n != 1 || err != nil {
+		t.Errorf("counted %d, %v", n, err)
+	}
 	write(t, db, func(tx *Tx) error {
 		for contact, want := range map[string][]MailWaiting{"eve@x": {w}, "": {w}, "bob@x": nil} {
 			if got, err := tx.MailWaiting(user(1), contact, 10); err != nil || !cmp.Equal(got, want) {

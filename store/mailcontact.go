@@ -179,6 +179,14 @@ func (db *DB) MailWaitingOf(ctx context.Context, id UserID, contact string, limi
 	return all, nil
 }
 
+// CountMailWaiting counts the mails that wait for a user.
+func (db *DB) CountMailWaiting(ctx context.Context, id UserID) (n int, err error) {
+	if err := db.query(ctx, func(r *sql.Rows) error { return r.Scan(&n) }, `SELECT COUNT(*) FROM mail_waiting WHERE domain = $1 AND jid = $2`, id.Domain, id.JID); err != nil {
+		return 0, fmt.Errorf("count the mails that wait: %w", err)
+	}
+	return n, nil
+}
+
 // DropMailWaiting has a mail wait no more.
 func (tx *Tx) DropMailWaiting(id UserID, mail int64) error {
 	if err := tx.exec(`DELETE FROM mail_waiting WHERE domain = $1 AND jid = $2 AND mail = $3`, id.Domain, id.JID, mail); err != nil {

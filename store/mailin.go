@@ -84,8 +84,8 @@ const collectMail = 100
 // forgottenMail is how long after its time a mail is deleted that somebody has never got, in milliseconds.
 const forgottenMail = 30 * 24 * 60 * 60 * 1000
 
-// CollectMail deletes mails whose time is over and that everybody has got, and what is known of mails before older; it reports whether there
-// may be more.
+// CollectMail deletes mails whose time is over and that everybody has got, and what is known of mails and of strangers before older; it reports
+// whether there may be more.
 func (tx *Tx) CollectMail(older time.Time) (more bool, err error) {
 	for _, q := range []struct {
 		text string
@@ -95,6 +95,8 @@ func (tx *Tx) CollectMail(older time.Time) (more bool, err error) {
 		// By then nobody tries any more: its user was removed while it waited.
 		{`DELETE FROM mail_in WHERE id IN (SELECT id FROM mail_in WHERE keep_until <= $1 ORDER BY keep_until LIMIT $2)`, tx.now - forgottenMail},
 		{`DELETE FROM mail_messages WHERE id IN (SELECT id FROM mail_messages WHERE at <= $1 ORDER BY at LIMIT $2)`, millis(older)},
+		{`DELETE FROM mail_contacts WHERE (domain, jid, contact) IN (SELECT domain, jid, contact FROM mail_contacts WHERE state = 0 AND seen_at <= $1
+			ORDER BY seen_at LIMIT $2)`, millis(older)},
 	} {
 		n, err := tx.count(q.text, q.time, collectMail)
 		if err != nil {

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"passerelle/component"
 	"passerelle/config"
 	"passerelle/internal/jobs"
@@ -43,7 +45,8 @@ func (p *process) addMail(cfg *config.Config, c *config.Mail, w *wiring) error {
 	m := mailGateway{}
 	opt := mailbridge.Options{
 		Domain: c.Domain, Hostname: c.Hostname, Store: w.db, Tokens: address.NewTokens(derivedKey(w.key, forMail, c.Domain)), Log: log,
-		Files: safehttp.New(w.http), OwnFiles: safehttp.New(everywhere(w.http)),
+		Metrics: prometheus.WrapRegistererWith(prometheus.Labels{"domain": c.Domain}, w.registry),
+		Files:   safehttp.New(w.http), OwnFiles: safehttp.New(everywhere(w.http)),
 		// What component admits is asked of it once it is there.
 		Rules: mailRules(c, func(user transports.Address) bool { return m.Gateway.Admits(user) }),
 	}

@@ -90,6 +90,7 @@ CREATE TABLE mail_contacts (
 	FOREIGN KEY (domain, jid) REFERENCES users (domain, jid) ON DELETE CASCADE
 );
 CREATE INDEX mail_contacts_state ON mail_contacts (domain, jid, state, number);
+CREATE INDEX mail_contacts_seen ON mail_contacts (seen_at) WHERE state = 0;
 
 -- Mail of those who wait.
 CREATE TABLE mail_waiting (
