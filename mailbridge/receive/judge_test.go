@@ -63,3 +63,23 @@ func TestJudged(t *testing.T) {
 		}
 	}
 }
+
+// FuzzWithoutResults: no field with our name is left, whatever it is written like, and nothing else goes.
+func FuzzWithoutResults(f *testing.F) {
+	for _, s := range []string{
+		"Authentication-Results: mx.xmpp.test; spf=pass\r\nA: b\r\n\r\n", "authentication-results :\r\n (c \\) (d)) \"MX.xmpp.test\" 1; none\r\n\r\n", "A\r\n b\r\n", "\r\n",
+		"Authentication-Results: (mx\r\n", "Authentication-Results: mx.xmpp.test.evil\r\n\r\n",
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, head []byte) {
+		const name = "mx.xmpp.test"
+		left := withoutResults(head, name)
+		if got := results(left, []string{name}); len(got) > 0 {
+			t.Errorf("of %q %q is left", head, got)
+		}
+		if len(results(head, []string{name})) == 0 && string(left) != string(head) {
+			t.Errorf("%q became %q", head, left)
+		}
+	})
+}

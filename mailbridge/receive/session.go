@@ -35,8 +35,11 @@ func (s *Server) NewSession(c *smtp.Conn) (smtp.Session, error) {
 	return &session{server: s, wire: w}, nil
 }
 
-// Reset implements smtp.Session.
-func (s *session) Reset() { s.started, s.envelope, s.to, s.names = false, Envelope{}, nil, nil }
+// Reset implements smtp.Session. What a server said of its own peer was about that mail.
+func (s *session) Reset() {
+	s.started, s.envelope, s.to, s.names = false, Envelope{}, nil, nil
+	s.wire.forward = forward{}
+}
 
 // Logout implements smtp.Session.
 func (s *session) Logout() error { return nil }
@@ -180,7 +183,6 @@ func (s *session) take(r io.Reader, oneAnswer bool) (id string, refused []error,
 	}
 	refused = s.server.options.Backend.Accept(s.server.ctx, m)
 	s.wire.taken()
-	s.wire.forward = forward{}
 	return m.ID, refused, nil
 }
 
