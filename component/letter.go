@@ -87,7 +87,7 @@ func (g *Gateway) endLetter(b *stanza.Builder, user transports.Address, l *trans
 		appendNick(b, l.Nick)
 	}
 	if first {
-		if l.ReplyTo != "" { // XEP-0461 §3
+		if l.ReplyTo != "" && len(l.Reactions) == 0 { // XEP-0461 §3
 			author := user.Bare()
 			if l.Continues {
 				author = g.address(l.With)
@@ -123,6 +123,14 @@ func (g *Gateway) appendSaid(b *stanza.Builder, user transports.Address, l *tran
 		b.StartNS("fallback", downgrade.NSFallback).Attr("for", downgrade.NSReply)
 		b.Start("body").Int("start", 0).Int("end", utf8.RuneCountInString(l.Body[:quoted])).End()
 		b.End()
+	}
+	if len(l.Reactions) > 0 && l.ReplyTo != "" { // XEP-0444 §2.2
+		b.StartNS("reactions", downgrade.NSReactions).Attr("id", l.ReplyTo)
+		for _, sign := range l.Reactions[:min(len(l.Reactions), downgrade.MaxSigns)] {
+			b.Start("reaction").Text(sign).End()
+		}
+		b.End()
+		b.StartNS("fallback", downgrade.NSFallback).Attr("for", downgrade.NSReactions).Start("body").End().End()
 	}
 	g.endLetter(b, user, l, l.ID, true)
 }

@@ -57,6 +57,11 @@ func TestLettersBecomeMessages(t *testing.T) {
 				`<fallback xmlns='urn:xmpp:fallback:0' for='urn:xmpp:reply:0'><body start='0' end='7'/></fallback>`+
 				`<reply xmlns='urn:xmpp:reply:0' to='bob\40example.com@irc.localhost' id='l0'/>`)},
 		},
+		"a reaction": {
+			transports.Letter{Body: "👍", ReplyTo: "m1", Reactions: []string{"👍"}},
+			[]string{message("chat", "l1", `<body>👍</body><reactions xmlns='urn:xmpp:reactions:0' id='m1'><reaction>👍</reaction></reactions>`+
+				`<fallback xmlns='urn:xmpp:fallback:0' for='urn:xmpp:reactions:0'><body/></fallback>`)},
+		},
 		"a quotation of nothing": {transports.Letter{Body: "> x\nyes", Quoted: 900}, []string{message("chat", "l1", "<body>&gt; x\nyes</body>")}},
 		"to others": {
 			transports.Letter{Body: "yes", Others: []transports.Recipient{

@@ -328,7 +328,7 @@ func TestMailOfStrangers(t *testing.T) {
 	await(t, alice, "the contacts", func(e *xmpptest.Element) bool {
 		return strings.Contains(body(e), "bob@example.com") && strings.Contains(body(e), "eve@example.com")
 	})
-	sendStanza(t, alice, `<message type='chat' id='a4' to='`+gatewayDomain+`'><body>configure strangers=pass</body></message>`)
+	sendStanza(t, alice, `<message type='chat' id='a4' to='`+gatewayDomain+`'><body>configure strangers=pass language=fr</body></message>`)
 	await(t, alice, "what is set", func(e *xmpptest.Element) bool { return e.Get("from") == gatewayDomain && body(e) != "" })
 	m.bring("zoe@example.com", "alice@example.org", "From: zoe@example.com\nMessage-ID: <4@x>\n\nI am new here.\n")
 	await(t, alice, "the letter of somebody new", func(e *xmpptest.Element) bool { return body(e) == "I am new here." })

@@ -27,8 +27,8 @@ func (t *Transport) fill(ctx context.Context, a *arrival, l *transports.Letter) 
 	}
 	l.Body, l.Spans = prefixed(strings.Join(above, "\n"), l.Body, l.Spans)
 	said, spans, quoted := a.m.Text, a.m.Spans, a.m.Quoted
-	if len(a.m.Reactions) > 0 && said == "" {
-		said, spans, quoted = strings.Join(a.m.Reactions, " "), nil, 0
+	if l.Reactions = a.m.Reactions; len(l.Reactions) > 0 && said == "" {
+		said, spans, quoted = strings.Join(l.Reactions, " "), nil, 0
 	}
 	whole := said
 	if room := maxBody - len(l.Body) - 200; len(said) > room {

@@ -322,3 +322,16 @@ func TestNotified(t *testing.T) {
 		t.Errorf("the report is\n%s", body)
 	}
 }
+
+func TestReactionComes(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.say("1", "Shall I come?")
+	r.flush()
+	id := field(r.sent(), "Message-ID")
+	r.accepted("juliet@example.com", fromJuliet+"Message-ID: <m1@example.com>\nIn-Reply-To: "+id+"\nMIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n"+
+		"Content-Disposition: reaction\n\n👍\n", "romeo@example.org")
+	if l := r.letter(); l.ReplyTo != "1" || len(l.Reactions) != 1 || l.Reactions[0] != "👍" || l.Body != "👍" || l.Subject != "" {
+		t.Errorf("got %+v", l)
+	}
+}

@@ -31,7 +31,9 @@ type Letter struct {
 	Spans    []Span // how pieces of Body look; nil for plain text
 	// Quoted is how many bytes at the beginning of Body repeat what ReplyTo says.
 	Quoted int
-	Files  []Attachment
+	// Reactions are signs that a letter to the user puts to the one that it answers; Body says them for clients that show none.
+	Reactions []string
+	Files     []Attachment
 	// Others are who gets it beside the user and the contact, or is to get an answer in place of the contact.
 	Others []Recipient
 	// Headers are what else stands above it and a client may show (XEP-0131), such as Message-ID.
