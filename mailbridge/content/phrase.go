@@ -32,7 +32,10 @@ var fieldNames = map[string]int{
 // fieldOf is the field that a line begins with.
 func fieldOf(s string) int {
 	s = strings.Trim(cut(s, 60), "*_ ")
-	i := strings.IndexAny(s, ":：")
+	i := strings.IndexByte(s, ':')
+	if wide := strings.Index(s, "："); wide >= 0 && (i < 0 || wide < i) {
+		i = wide
+	}
 	if i <= 0 {
 		return fieldNone
 	}
@@ -69,10 +72,11 @@ var forwards = []string{
 
 // forwardLine reports whether a line says that a mail follows which is passed on.
 func forwardLine(s string) bool {
-	if len(s) > 150 {
+	inner := strings.Trim(s, "-–*_:： \u00a0")
+	if len(s) > 150 || len(inner) > 80 || len(inner) == len(s) && len(s) > 60 {
 		return false
 	}
-	inner := strings.ToLower(strings.Trim(s, "-–*_:： \u00a0"))
+	inner = strings.ToLower(inner)
 	if i := strings.Index(inner, "forwarded by "); i == 0 && strings.HasPrefix(s, "--") {
 		return true
 	}
@@ -143,11 +147,8 @@ func introduces(s string, follows bool) bool {
 
 // introducesInLine reports whether a line introduces a quote and goes on with it.
 func introducesInLine(s string) bool {
-	if !startsIntroduction(s) {
-		return false
-	}
 	i := strings.Index(s, "> wrote:   ")
-	return i > 0 && introduces(s[:i+8], false)
+	return i > 0 && startsIntroduction(s) && introduces(s[:i+8], false)
 }
 
 // startsIntroduction reports whether a line is likely the first of one that introduces a quote.
