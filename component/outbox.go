@@ -22,7 +22,7 @@ import (
 // Limits of the outbox.
 const (
 	barrierRows   = 200                    // stanzas that share a barrier, or fewer
-	barrierWait   = 250 * time.Millisecond // that a stanza waits for others to share one
+	barrierWait   = 250 * time.Millisecond // that a stanza waits for others to share one, while another one is open
 	maxBarriers   = 5                      // open at a time: what may be sent twice when a stream is lost
 	barrierAnswer = 30 * time.Second       // after which another one is set
 	// routedWait is how long a server other than Prosody has for what it has routed: ejabberd stores messages beside the traffic.
@@ -34,7 +34,8 @@ const (
 	// maxRefusal is how much of a server's words an error has, in bytes.
 	maxRefusal = 512
 
-	outboxAgain    = time.Second // between tries of the database, doubling up to
+	clerkWait      = 20 * time.Millisecond // between two writes of the clerk, beside others' who wait for the disk as well
+	outboxAgain    = time.Second           // between tries of the database, doubling up to
 	maxOutboxAgain = time.Minute
 	returnTries    = 3 // of a transport that fails to take a letter back
 )
@@ -148,6 +149,23 @@ func (o *outbox) bounced(from transports.Address, e *stanza.Element) bool {
 func (o *outbox) settle(last store.OutgoingNumber, after time.Duration) {
 	o.mu.Lock()
 	o.settled = append(o.settled, settled{last, now().Add(after)})
+	o.mu.Unlock()
+	poke(o.work)
+}
+
+// waits reports whether the server has routed something and is given time to store it.
+func (o *outbox) waits() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.settled) > 0
+}
+
+// hasten gives it no more time.
+func (o *outbox) hasten() {
+	o.mu.Lock()
+	for i := range o.settled {
+		o.settled[i].due = now()
+	}
 	o.mu.Unlock()
 	poke(o.work)
 }

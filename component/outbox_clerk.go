@@ -15,9 +15,17 @@ func (o *outbox) clerk(ctx context.Context, stop <-chan struct{}) {
 	defer timer.Stop()
 	var c clerking
 	wait := outboxAgain
+	var rest <-chan time.Time
 	for last := false; !last; {
+		work := o.work
+		if rest != nil {
+			work = nil
+		}
 		select {
-		case <-o.work:
+		case <-work:
+		case <-rest:
+			rest = nil
+			continue
 		case <-timer.C:
 		case <-stop:
 			last = true
@@ -33,7 +41,7 @@ func (o *outbox) clerk(ctx context.Context, stop <-chan struct{}) {
 		case next > 0:
 			timer.Reset(next)
 		}
-		wait = outboxAgain
+		wait, rest = outboxAgain, time.After(clerkWait)
 	}
 }
 

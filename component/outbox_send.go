@@ -98,7 +98,7 @@ func (s *sending) run(stream context.Context, stop <-chan struct{}) {
 			}
 			more = err == nil && n > 0
 			switch {
-			case s.rows >= barrierRows:
+			case s.rows >= barrierRows || s.rows > 0 && len(s.open) == 0:
 				s.ask(stream)
 			case n > 0 && s.rows == n:
 				s.soon.Reset(barrierWait)
@@ -107,6 +107,9 @@ func (s *sending) run(stream context.Context, stop <-chan struct{}) {
 			s.ask(stream)
 		case err := <-s.answer():
 			s.settle(err, s.wait())
+			if s.rows > 0 && len(s.open) == 0 {
+				s.ask(stream)
+			}
 		case <-s.late.C:
 			s.askAnew(stream)
 		}
@@ -247,9 +250,9 @@ func (s *sending) askSoftware(stream context.Context) {
 	_ = s.pour(stream, b.Bytes()) // fails only where the stream does
 }
 
-// finish has the server answer for what was sent, before the gateway ends the stream itself. What it answers for then is not sent again.
+// finish has the server answer once more, before the gateway ends the stream itself. It lives, so that what it has routed is not sent again.
 func (s *sending) finish(stream context.Context) {
-	if s.rows > 0 {
+	if s.rows > 0 || s.o.waits() {
 		s.ask(stream)
 	}
 	timeout := time.NewTimer(finishWait)
@@ -257,13 +260,14 @@ func (s *sending) finish(stream context.Context) {
 	for len(s.open) > 0 {
 		select {
 		case err := <-s.answer():
-			s.settle(err, 0)
+			s.settle(err, s.wait())
 		case <-timeout.C:
 			return
 		case <-stream.Done():
 			return
 		}
 	}
+	s.o.hasten()
 }
 
 // readRefusal reads the error that a letter came back with.
