@@ -29,7 +29,7 @@ func besideOthers(t *testing.T) {
 	}
 }
 
-// cable is the way from the gateway to an IRC server: it can be cut, it can stop carrying anything, and it remembers when somebody connected.
+// cable is the way from the gateway to a server: it can be cut, it can stop carrying anything, and it remembers when somebody connected.
 type cable struct {
 	t      testing.TB
 	Addr   string
@@ -40,6 +40,7 @@ type cable struct {
 	conns    map[net.Conn]*bool
 	came     []time.Time // connections
 	hungUp   int         // by the server, while nothing was cut
+	deaf     bool        // the gateway hears nothing of the server
 	work     sync.WaitGroup
 }
 
@@ -76,6 +77,13 @@ func (c *cable) Dead() {
 	for _, dead := range c.conns {
 		*dead = true
 	}
+}
+
+// Deaf has the gateway hear nothing of what the server says, which hears the gateway.
+func (c *cable) Deaf(deaf bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.deaf = deaf
 }
 
 // Mend lets everybody connect, and forgets when somebody did before.
@@ -121,7 +129,7 @@ func (c *cable) carry(gateway net.Conn) {
 	ended := make(chan net.Conn, 2)
 	for _, way := range [][2]net.Conn{{gateway, server}, {server, gateway}} {
 		go func() {
-			c.copy(way[1], way[0], dead)
+			c.copy(way[1], way[0], dead, way[0] == server)
 			ended <- way[0]
 		}()
 	}
@@ -137,7 +145,7 @@ func (c *cable) carry(gateway net.Conn) {
 	<-ended
 }
 
-func (c *cable) copy(to io.Writer, from io.Reader, dead *bool) {
+func (c *cable) copy(to io.Writer, from io.Reader, dead *bool, heard bool) {
 	buf := make([]byte, 4<<10)
 	for {
 		n, err := from.Read(buf)
@@ -145,7 +153,7 @@ func (c *cable) copy(to io.Writer, from io.Reader, dead *bool) {
 			return
 		}
 		c.mu.Lock()
-		carries := !*dead
+		carries := !*dead && !(heard && c.deaf)
 		c.mu.Unlock()
 		if carries {
 			if _, err := to.Write(buf[:n]); err != nil {
