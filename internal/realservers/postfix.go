@@ -58,7 +58,7 @@ func StartPostfix(ctx context.Context, o PostfixOptions) (*Postfix, error) {
 		if err != nil {
 			return nil, err
 		}
-		p.Authority, cert = ca.pem, pem+key
+		p.Authority, cert = ca.pem, key+pem // in the order that it wants
 	}
 	p.life = life{name: "postfix", log: o.Log, listen: []*string{&p.Addr}, prepare: func() (launch, error) { return p.launch(o, cert) }}
 	if err := p.begin(ctx, ""); err != nil {

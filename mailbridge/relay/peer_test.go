@@ -43,7 +43,12 @@ type talk struct {
 
 func listen(t *testing.T, serve func(*talk)) *peer {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	return listenAt(t, "127.0.0.1:0", serve)
+}
+
+func listenAt(t *testing.T, addr string, serve func(*talk)) *peer {
+	t.Helper()
+	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,6 +72,13 @@ func listen(t *testing.T, serve func(*talk)) *peer {
 	})
 	t.Cleanup(func() { l.Close(); wg.Wait() })
 	return p
+}
+
+// secure goes on over TLS. Where that fails the other side hears of it, and is gone.
+func (k *talk) secure() {
+	c := tls.Server(k.Conn, k.cert)
+	_ = c.Handshake()
+	k.Conn, k.r = c, bufio.NewReader(c)
 }
 
 // say writes lines; an error means that the other side is gone.
@@ -140,6 +152,8 @@ func behave(offers string, answers map[string]string) func(*talk) {
 				reply = "250-peer.example\r\n250-" + strings.ReplaceAll(strings.TrimSpace(offers), ";", "\r\n250-") + "\r\n250 HELP"
 			case "DATA":
 				reply = "354 go on"
+			case "STARTTLS":
+				reply = "220 2.0.0 go on"
 			case "QUIT":
 				reply = "221 2.0.0 bye"
 			}
@@ -157,11 +171,7 @@ func behave(offers string, answers map[string]string) func(*talk) {
 			}
 			switch {
 			case verb == "STARTTLS" && strings.HasPrefix(reply, "220"):
-				secure := tls.Server(k.Conn, k.cert)
-				if secure.Handshake() != nil {
-					return
-				}
-				k.Conn, k.r = secure, bufio.NewReader(secure)
+				k.secure()
 			case verb == "DATA" && strings.HasPrefix(reply, "354"):
 				if !k.mail() {
 					return
