@@ -89,6 +89,11 @@ bench-irc: build deps ## passerelle and biboumi beside each other on the same wo
 	$(GO) build -o bin/benchirc ./e2e/benchirc
 	bin/benchirc $(ARGS)
 
+.PHONY: bench-mail
+bench-mail: build deps ## the email gateway beside Postfix and Dovecot, with the same mails; ARGS=-mails=1000 and the like
+	$(GO) build -o bin/benchmail ./e2e/benchmail
+	bin/benchmail $(ARGS)
+
 .PHONY: demo
 demo: build deps ## show the gateway at work with real servers; ARGS=… for the demo
 	$(GO) build -o bin/demo ./e2e/demo

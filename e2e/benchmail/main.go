@@ -1,0 +1,175 @@
+// Command benchmail measures the email gateway, and beside it, in the same run and with the same mails, the mail servers that operators know:
+// Postfix that takes mail and throws it away, and Dovecot that keeps it on the disk. It prints a table in Markdown.
+//
+// The gateway stands between this program, which brings mail and plays an XMPP server that does as little as it can, and smtp-sink of
+// Postfix, which takes what users send. It runs as an operator runs it, but without limits on how much anybody sends, and everybody is
+// known. It is not in charge of judging: nothing here fails because it is slow.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+func main() {
+	var b bench
+	flag.StringVar(&b.binary, "binary", "bin/passerelle", "the program to measure")
+	flag.IntVar(&b.mails, "mails", 5000, "how many mails each work takes")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := b.run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "benchmail:", err)
+		os.Exit(1)
+	}
+}
+
+// bench is one call of the program.
+type bench struct {
+	binary string
+	mails  int
+}
+
+// target is something that takes mail.
+type target struct {
+	name string
+	addr string
+	lmtp bool
+	to   func(i int) string
+	xmpp *xmppServer // of the gateway: what comes out of it is counted
+}
+
+func (b *bench) run(ctx context.Context) error {
+	begun := time.Now()
+	fmt.Printf("%d cores, Go %s, load %s before. %d mails of %d bytes each.\n\n", runtime.NumCPU(), strings.TrimPrefix(runtime.Version(), "go"), load(), b.mails, mailSize)
+	fmt.Println("| in | sessions | committed/s | stanzas written/s | 250 after p50 / p99 | the same at 100/s |")
+	fmt.Println("|---|---|---|---|---|---|")
+	s, err := newSite(ctx, b.binary)
+	if err != nil {
+		return err
+	}
+	defer s.stop()
+	for _, t := range s.targets {
+		for _, sessions := range []int{1, 10} {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if err := b.in(t, sessions); err != nil {
+				fmt.Printf("| %s | %d | – | – | – | %v |\n", t.name, sessions, err)
+			}
+		}
+	}
+	if err := b.out(ctx, s); err != nil {
+		return err
+	}
+	fmt.Printf("\nIt took %.1f minutes; load %s after.\n", time.Since(begun).Minutes(), load())
+	return nil
+}
+
+// in brings mails as fast as they are taken, and then 100 a second.
+func (b *bench) in(t target, sessions int) error {
+	var written <-chan struct{}
+	if t.xmpp != nil {
+		written = t.xmpp.expect(b.mails)
+	}
+	begun := time.Now()
+	waits, err := bring(t, sessions, b.mails, 0)
+	if err != nil {
+		return err
+	}
+	committed := rate(b.mails, time.Since(begun))
+	stanzas := "–"
+	if written != nil {
+		select {
+		case <-written:
+			stanzas = rate(b.mails, time.Since(begun))
+		case <-time.After(time.Minute):
+			stanzas = fmt.Sprintf("%d of %d after a minute", t.xmpp.count(), b.mails)
+		}
+	}
+	paced, err := bring(t, sessions, 1000, 10*time.Millisecond)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("| %s | %d | %s | %s | %s | %s |\n", t.name, sessions, committed, stanzas, percentiles(waits), percentiles(paced))
+	return nil
+}
+
+// bring sends n mails over that many sessions, each to recipients of its own, one each pace where there is one; it returns how long the answers took.
+func bring(t target, sessions, n int, pace time.Duration) ([]time.Duration, error) {
+	type result struct {
+		waits []time.Duration
+		err   error
+	}
+	results := make([]result, sessions)
+	due := make(chan struct{})
+	go func() {
+		defer close(due)
+		var tick <-chan time.Time
+		if pace > 0 {
+			ticker := time.NewTicker(pace)
+			defer ticker.Stop()
+			tick = ticker.C
+		}
+		for range n {
+			if tick != nil {
+				<-tick
+			}
+			due <- struct{}{}
+		}
+	}()
+	var wg sync.WaitGroup
+	for i := range results {
+		wg.Go(func() {
+			r := &results[i]
+			var c *client
+			if c, r.err = dialMail(t.addr, fmt.Sprintf("s%d-%d", i, time.Now().UnixNano()), t.lmtp); r.err == nil {
+				defer c.close()
+			}
+			for range due {
+				if r.err != nil {
+					continue // nobody else would take them
+				}
+				var wait time.Duration
+				if wait, r.err = c.send(t.to(i)); r.err == nil {
+					r.waits = append(r.waits, wait)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	var all []time.Duration
+	var errs []error
+	for _, r := range results {
+		all, errs = append(all, r.waits...), append(errs, r.err)
+	}
+	return all, errors.Join(errs...)
+}
+
+func rate(n int, d time.Duration) string { return fmt.Sprintf("%.0f", float64(n)/d.Seconds()) }
+
+func percentiles(d []time.Duration) string {
+	slices.Sort(d)
+	at := func(p int) string { return fmt.Sprintf("%.1f", float64(d[len(d)*p/100].Microseconds())/1000) }
+	return at(50) + " / " + at(99) + " ms"
+}
+
+// load is how busy the machine is.
+func load() string {
+	data, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	first, _, _ := strings.Cut(string(data), " ")
+	return first
+}

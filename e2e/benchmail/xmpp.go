@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"passerelle/component/stanza"
+	"passerelle/internal/realservers/freeport"
+	"passerelle/internal/xmpptest"
+)
+
+// xmppServer takes one component, has every user that is asked for, answers pings at once and counts the messages that it is given.
+type xmppServer struct {
+	listener net.Listener
+	addr     string
+	joined   chan struct{}
+
+	mu   sync.Mutex
+	conn net.Conn
+	seen int
+	want int
+	done chan struct{} // closed when want are seen
+}
+
+func newXMPPServer() (*xmppServer, error) {
+	l, err := freeport.Listen()
+	if err != nil {
+		return nil, err
+	}
+	x := &xmppServer{listener: l, addr: l.Addr().String(), joined: make(chan struct{})}
+	go x.accept()
+	return x, nil
+}
+
+func (x *xmppServer) close() error { return x.listener.Close() }
+
+// accept lets the first component in that says it is one; its secret is not looked at (XEP-0114 §3).
+func (x *xmppServer) accept() {
+	for {
+		conn, err := x.listener.Accept()
+		if err != nil {
+			return
+		}
+		r, err := xmpptest.AcceptRaw(conn)
+		if err != nil {
+			continue // somebody tried whether the port is open
+		}
+		x.conn = conn
+		close(x.joined)
+		in := stanza.NewReader(r, stanza.Limits{})
+		for {
+			s, err := in.Next()
+			if refused := (*stanza.Refused)(nil); errors.As(err, &refused) {
+				continue
+			}
+			if err != nil {
+				return
+			}
+			x.take(s.Root)
+			s.Release()
+		}
+	}
+}
+
+func (x *xmppServer) take(root *stanza.Element) {
+	typ := root.Attr("type")
+	switch {
+	case root.Name == "message" && typ != "error":
+		x.mu.Lock()
+		if x.seen++; x.seen == x.want {
+			close(x.done)
+		}
+		x.mu.Unlock()
+	case root.Name == "iq" && (typ == "get" || typ == "set"):
+		content := ""
+		if root.Child("http://jabber.org/protocol/disco#info", "query") != nil {
+			// XEP-0030 §3.1: of an account (RFC 6121 §8.5.1).
+			content = `<query xmlns="http://jabber.org/protocol/disco#info"><identity category="account" type="registered"/></query>`
+		}
+		x.say(fmt.Sprintf(`<iq type="result" id="%s" from="%s" to="%s">%s</iq>`,
+			root.Attr("id"), stanza.AppendEscapedAttr(nil, root.Attr("to")), stanza.AppendEscapedAttr(nil, root.Attr("from")), content))
+	}
+}
+
+// say writes to the component. An error shows as messages that do not come.
+func (x *xmppServer) say(xml string) { _, _ = x.conn.Write([]byte(xml)) }
+
+// expect says how many messages more are waited for; the channel is closed when they are there.
+func (x *xmppServer) expect(n int) <-chan struct{} {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.seen, x.want, x.done = 0, n, make(chan struct{})
+	return x.done
+}
+
+func (x *xmppServer) count() int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.seen
+}
+
+// await waits for the component.
+func (x *xmppServer) await(ctx context.Context) error {
+	select {
+	case <-x.joined:
+		return nil
+	case <-time.After(30 * time.Second):
+		return errors.New("the gateway did not join the XMPP server")
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
