@@ -42,7 +42,7 @@ func (t *Transport) fill(ctx context.Context, a *arrival, l *transports.Letter) 
 	l.Spans = append(l.Spans, transports.CutSpans(spans, 0, len(said), len(l.Body))...)
 	l.Spans = l.Spans[:min(len(l.Spans), transports.MaxSpans)]
 	l.Body += said
-	if a.m.Quote != "" || a.m.Signature != "" {
+	if said != "" && (a.m.Quote != "" || a.m.Signature != "") {
 		l.Body = join(l.Body, "[…]")
 	}
 	if len(said) < len(whole) {
