@@ -88,7 +88,7 @@ func startBenchGateway(b *testing.B, t transports.Transport, db *store.DB) (*Gat
 	server := xmpptest.NewRaw(b)
 	g, err := New(Options{
 		Domain: "irc.localhost", Secret: "s3cret", Server: server.Addr, Transport: t, Log: slog.New(slog.DiscardHandler),
-		Metrics: NewMetrics(prometheus.NewRegistry()), Store: db, Archive: db != nil,
+		Metrics: NewMetrics(prometheus.NewRegistry()), Store: db, Archive: db != nil, Rules: Rules{OwnDomains: []string{"localhost"}},
 	})
 	if err != nil {
 		b.Fatal(err)

@@ -66,9 +66,12 @@ func (w *outboxWorld) deliver(user transports.Address, events ...transports.Even
 // emptied waits until nothing waits to be sent.
 func (w *outboxWorld) emptied() {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), testWait)
+	ctx, cancel := context.WithTimeout(w.t.Context(), 6*testWait)
 	defer cancel()
 	for {
+		if err := w.db.Ready(ctx); err != nil { // which waits for the clerk's commits as well
+			w.t.Fatal(err)
+		}
 		page, err := w.db.Outgoing(ctx, testDomain, 0)
 		if err != nil {
 			w.t.Fatalf("stanzas are still to be sent: %v\nlog:\n%s", err, w.log.String())
