@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -169,4 +170,151 @@ func TestPauses(t *testing.T) {
 			t.Errorf("there are still %v, %v", left, err)
 		}
 	})
+}
+
+// What goes wrong with one job is no matter of others, and a job is not lost by it.
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		bad := 2 // times: in a transaction with others, and alone
+		var b *bench
+		known := kinds(func(_ context.Context, j jobs.Job) jobs.Outcome {
+			b.say("%s, attempt %d", j.Payload, j.Attempts)
+			switch {
+			case string(j.Payload) == "panic" && j.Attempts == 1:
+				panic("oops")
+			case string(j.Payload) == "then":
+				return jobs.Outcome{Verdict: jobs.Done, Then: func(*store.Tx) error {
+					if bad--; bad >= 0 {
+						return errTest
+					}
+					return nil
+				}}
+			case string(j.Payload) == "failed":
+				return jobs.Outcome{Verdict: jobs.Failed, Err: errTest}
+			}
+			return jobs.Outcome{Verdict: jobs.Done}
+		})
+		known["test"] = jobs.Kind{Do: known["test"].Do, GaveUp: func(_ *store.Tx, j jobs.Job) error {
+			b.say("%s was given up: %s", j.Payload, j.Error)
+			return nil
+		}}
+		b = work(t, dir, jobs.Dispatcher{Kinds: known})
+		b.add(job("1", "x", "panic"))
+		b.want("panic, attempt 1")
+		b.add(job("2", "x", "then"))
+		b.want("then, attempt 1")
+		b.add(job("3", "x", "failed"))
+		b.want("failed, attempt 1", "failed was given up: refused by the test")
+		unknown := job("4", "x", "unknown")
+		unknown.Kind = "newer"
+		b.add(unknown)
+		b.want()
+		time.Sleep(90 * time.Second)
+		synctest.Wait()
+		if got := b.said(); len(got) != 2 || !slices.Contains(got, "panic, attempt 2") || !slices.Contains(got, "then, attempt 2") {
+			t.Errorf("tried again are %q", got)
+		}
+		time.Sleep(7 * 24 * time.Hour)
+		b.want()
+		if waiting, err := b.db.WaitingJobs(t.Context(), "newer", 10); err != nil || len(waiting) != 1 {
+			t.Errorf("of the unknown kind wait %v, %v", waiting, err)
+		}
+		if n := strings.Count(b.log.String(), "does not know"); n != 1 {
+			t.Errorf("it was said %d times that a kind is unknown", n)
+		}
+	})
+}
+
+// A site that is away is tried by one job at a time; all that wait are told and go out when it is back.
+func TestSiteAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		away, tries, done, late := true, 0, 0, 0
+		var b *bench
+		b = work(t, t.TempDir(), jobs.Dispatcher{Kinds: map[string]jobs.Kind{"test": {
+			Do: func(context.Context, jobs.Job) jobs.Outcome {
+				b.mu.Lock()
+				defer b.mu.Unlock()
+				tries++
+				if away {
+					return jobs.Outcome{Err: errTest, Away: true}
+				}
+				done++
+				return jobs.Outcome{Verdict: jobs.Done}
+			},
+			Late: func(*store.Tx, jobs.Job) error { late++; return nil },
+		}}})
+		for i := range 100 {
+			b.add(job(fmt.Sprint(i), "x", ""))
+		}
+		time.Sleep(5 * time.Hour)
+		synctest.Wait()
+		if tries > 4+4+5*4+2 || late != 100 {
+			t.Errorf("in five hours a site that is away was tried %d times, and %d of 100 jobs are late", tries, late)
+		}
+		b.mu.Lock()
+		away = false
+		b.mu.Unlock()
+		time.Sleep(17 * time.Minute)
+		synctest.Wait()
+		if done != 100 {
+			t.Errorf("when it is back %d of 100 jobs are done", done)
+		}
+	})
+}
+
+// What is cut short by the end of the program is tried at the next start.
+func TestRestart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		var b *bench
+		b = work(t, dir, jobs.Dispatcher{Kinds: kinds(func(ctx context.Context, j jobs.Job) jobs.Outcome {
+			<-ctx.Done()
+			return jobs.Outcome{Err: ctx.Err()}
+		})})
+		b.add(job("a", "x", "1"), job("a", "x", "2"))
+		synctest.Wait()
+		b.stop()
+		b = work(t, dir, jobs.Dispatcher{Kinds: kinds(func(_ context.Context, j jobs.Job) jobs.Outcome {
+			b.say("%s, attempt %d", j.Payload, j.Attempts)
+			return jobs.Outcome{Verdict: jobs.Done}
+		})})
+		time.Sleep(time.Second)
+		b.want("1, attempt 2", "2, attempt 1")
+	})
+}
+
+// BenchmarkJobs is from Enqueue to done, of short jobs in lanes of their own.
+func BenchmarkJobs(b *testing.B) {
+	db := open(b, b.TempDir(), slog.New(slog.DiscardHandler))
+	defer db.Close()
+	ctx, cancel := context.WithCancel(b.Context())
+	defer cancel()
+	left := make(chan struct{}, b.N)
+	d := jobs.Dispatcher{Store: db, Log: slog.New(slog.DiscardHandler), Kinds: kinds(func(context.Context, jobs.Job) jobs.Outcome {
+		return jobs.Outcome{Verdict: jobs.Done, Then: func(*store.Tx) error { left <- struct{}{}; return nil }}
+	})}
+	stopped := make(chan struct{})
+	go func() { d.Run(ctx); close(stopped) }()
+	b.SetParallelism(32)
+	var n atomic.Int64
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			lane := fmt.Sprint("lane ", n.Add(1))
+			if err := db.Write(ctx, func(tx *store.Tx) error { _, err := jobs.Enqueue(tx, job(lane, "", "payload")); return err }); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+	for range b.N {
+		<-left
+	}
+	b.StopTimer()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "jobs/s")
+	cancel()
+	<-stopped
 }

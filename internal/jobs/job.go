@@ -52,7 +52,8 @@ type Outcome struct {
 	Away bool
 	// After is when a Retry should come, if it is not to come when it is due.
 	After time.Duration
-	// Then is called in the transaction that writes the outcome down. Where it returns an error the outcome is a Retry.
+	// Then is called in the transaction that writes the outcome down, and again where that one failed. Where it returns an error each time
+	// the outcome is a Retry.
 	Then func(*store.Tx) error
 }
 
