@@ -1,6 +1,6 @@
-// Command demo shows passerelle at its main job: it starts a private Prosody and a private ngIRCd with throw-away accounts on
-// loopback, passerelle between them, and plays a short conversation between an XMPP client and an IRC client that one can read on
-// the terminal. Then it stays up, so that one can join with one's own client, until Ctrl-C.
+// Command demo shows passerelle at its main job: it starts a private Prosody, a private ngIRCd and, for root, a private Postfix and Dovecot with
+// throw-away accounts on loopback, passerelle between them, and plays a short conversation between an XMPP client and an IRC client, and one
+// with somebody who has a mailbox, that one can read on the terminal. Then it stays up, so that one can join with one's own client, until Ctrl-C.
 //
 // With -once it ends after the conversation: 0 when every line arrived, 1 when one did not.
 package main
@@ -59,9 +59,9 @@ func run(ctx context.Context, binary string, once bool, out io.Writer) (err erro
 
 	starting, cancel := context.WithTimeoutCause(ctx, startTime, errors.New("the servers did not start in time"))
 	defer cancel()
-	fmt.Fprintln(out, "Starting Prosody, ngIRCd and passerelle on loopback …")
+	fmt.Fprintln(out, "Starting Prosody, ngIRCd, mail servers and passerelle on loopback …")
 	prosody, err := realservers.StartProsody(starting, realservers.ProsodyOptions{
-		Components: []realservers.Component{{Domain: gatewayDomain, Secret: secret}},
+		Components: []realservers.Component{{Domain: gatewayDomain, Secret: secret}, {Domain: mailDomain, Secret: secret}},
 		Users:      []realservers.Account{{Name: "alice", Password: password}, {Name: "guest", Password: password}},
 	})
 	if err != nil {
@@ -73,7 +73,12 @@ func run(ctx context.Context, binary string, once bool, out io.Writer) (err erro
 		return err
 	}
 	defer func() { err = errors.Join(err, ircd.Stop()) }()
-	gateway, err := startGateway(starting, binary, dir, secret, prosody.ComponentAddr, ircd.Addr)
+	mail, err := startMail(starting, password)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, mail.stop()) }()
+	gateway, err := startGateway(starting, binary, dir, secret, prosody.ComponentAddr, ircd.Addr, mail)
 	if err != nil {
 		return err
 	}
@@ -90,6 +95,14 @@ func run(ctx context.Context, binary string, once bool, out io.Writer) (err erro
 		return fmt.Errorf("%w\n\nThe end of passerelle's log:\n%s", err, gateway.Tail())
 	}
 	defer robert.close()
+	if mail == nil {
+		fmt.Fprintln(out, "\nEmail is left out: only root can start the mail servers, with sudo make demo.")
+	} else if err := p.correspondence(playing, prosody.C2SAddr, password, mail); err != nil {
+		if ctx.Err() != nil {
+			return nil // Ctrl-C
+		}
+		return fmt.Errorf("%w\n\nThe end of passerelle's log:\n%s", err, gateway.Tail())
+	}
 	fmt.Fprintf(out, "\nAll %d lines arrived.\n", p.arrived)
 	if once {
 		return nil
@@ -114,7 +127,7 @@ func run(ctx context.Context, binary string, once bool, out io.Writer) (err erro
 }
 
 // startGateway writes a configuration, as an operator would, and runs the program until it is ready.
-func startGateway(ctx context.Context, binary, dir, secret, xmpp, irc string) (*realservers.Process, error) {
+func startGateway(ctx context.Context, binary, dir, secret, xmpp, irc string, mail *mailServers) (*realservers.Process, error) {
 	admin, err := freeAddress(ctx)
 	if err != nil {
 		return nil, err
@@ -136,7 +149,7 @@ path = %q
 
 [admin]
 listen = %q
-`, gatewayDomain, secret, xmpp, networkName, irc, filepath.Join(dir, "passerelle.db"), admin)
+`, gatewayDomain, secret, xmpp, networkName, irc, filepath.Join(dir, "passerelle.db"), admin) + mail.config(secret, xmpp)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
