@@ -27,7 +27,7 @@ func (t *Transport) bounced(ctx context.Context, a *arrival) jobs.Outcome {
 	}
 	if a.m.Report == nil || a.m.Report.Kind != content.ReportDelivery {
 		// Somebody's holiday answer (RFC 3834 §4), or a person who answers to the envelope: he has got the mail.
-		a.what.User, a.what.Wanted = m.JID, true
+		a.what.User = m.JID
 		return t.arrive(ctx, a)
 	}
 	prefs, err := t.preferences(ctx, a.user)

@@ -3,6 +3,7 @@ package mailbridge
 import (
 	"context"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -31,7 +32,9 @@ type came struct {
 	Suspect string `json:",omitempty"` // why a filter wants it kept apart
 	Doubt   string `json:",omitempty"` // what a user is to know of who sent it; a text of the catalogue
 	Whose   string `json:",omitempty"` // its argument
-	Proven  bool   `json:",omitempty"` // it is from whom it says
+	Proven  bool   `json:",omitempty"` // it is from whom it says, and so is its envelope: a report about it reaches nobody else
+	// Passed are the domains that speak for it, nil where nobody has looked.
+	Passed []string
 }
 
 // Rcpt implements receive.Backend.
@@ -90,13 +93,13 @@ func (t *Transport) accept(ctx context.Context, in *receive.Incoming) []error {
 	}
 	sum := in.Body.Sum()
 	what := came{ID: in.ID, From: in.From.String(), Hash: hex.EncodeToString(sum[:16]), Suspect: in.Suspect, EnvID: in.EnvID}
-	what.judged(&in.Verdict)
+	what.judged(&in.Verdict, in.From)
 	var deliveries []delivery
 	var bounces []int64
 	for i, to := range in.To {
 		d, err := t.destinationOf(ctx, to.Mailbox)
 		if err == nil && d.bounced == 0 {
-			d.users, err = t.welcome(ctx, d.users, in, m)
+			d.users, err = t.welcome(ctx, d.users, in, m, &what)
 		}
 		switch {
 		case err != nil:
@@ -165,7 +168,8 @@ func (t *Transport) keep(tx *store.Tx, raw []byte, what came, deliveries []deliv
 		}
 	}
 	for _, row := range bounces {
-		if _, err := t.enqueue(tx, kindIn, "bounces", "", time.Time{}, task{Mail: id, Bounced: row}); err != nil {
+		// Each is for itself: who holds such an address could have one wait that all others wait for.
+		if _, err := t.enqueue(tx, kindIn, fmt.Sprintf("bounce %d", row), "", time.Time{}, task{Mail: id, Bounced: row}); err != nil {
 			return err
 		}
 	}
@@ -186,7 +190,7 @@ func (t *Transport) wasHere(m *content.Message) bool {
 func (t *Transport) loopMark() string { return t.opt.Domain }
 
 // welcome are those of some users who take a mail. It is an error where none of them does.
-func (t *Transport) welcome(ctx context.Context, users []transports.Address, in *receive.Incoming, m *content.Message) ([]transports.Address, error) {
+func (t *Transport) welcome(ctx context.Context, users []transports.Address, in *receive.Incoming, m *content.Message, what *came) ([]transports.Address, error) {
 	if in.From.IsZero() && m.Report != nil && m.Report.Kind == content.ReportDelivery {
 		// What we send has an address of its own for reports: this one is about mail that somebody else sent in a user's name.
 		return nil, transports.NewError(transports.Policy, "No mail was sent from this address that a report could be about", nil)
@@ -194,7 +198,7 @@ func (t *Transport) welcome(ctx context.Context, users []transports.Address, in 
 	var take []transports.Address
 	var refusal error
 	for _, u := range users {
-		err := t.takes(ctx, u, m)
+		err := t.takes(ctx, u, m, what)
 		switch {
 		case err == nil:
 			take = append(take, u)
@@ -212,16 +216,13 @@ func (t *Transport) welcome(ctx context.Context, users []transports.Address, in 
 }
 
 // takes says why a user does not take a mail.
-func (t *Transport) takes(ctx context.Context, user transports.Address, m *content.Message) error {
+func (t *Transport) takes(ctx context.Context, user transports.Address, m *content.Message, what *came) error {
 	refusal := transports.NewError(transports.Denied, "The recipient does not take mail from you", nil)
 	id := t.userID(user)
-	who := gateOf(m)
+	who := gateOf(m, what)
 	c, known, err := t.opt.Store.MailContact(ctx, id, who.ID)
 	if err != nil {
 		return busy(err)
-	}
-	if known && c.State == store.MailBlocked {
-		return refusal
 	}
 	blocked, err := t.blocks(ctx, id, m)
 	switch {
@@ -265,8 +266,13 @@ func busyOr(err error) error {
 	return busy(err)
 }
 
-// blocks reports whether a user has blocked who wrote a mail, with his client (XEP-0191).
+// blocks reports whether a user has blocked who wrote a mail or its list, with his client as well (XEP-0191).
 func (t *Transport) blocks(ctx context.Context, id store.UserID, m *content.Message) (bool, error) {
+	for _, who := range []transports.Target{listOf(m), writer(m)} {
+		if c, ok, err := t.opt.Store.MailContact(ctx, id, who.ID); err != nil || ok && c.State == store.MailBlocked {
+			return ok, err
+		}
+	}
 	list, err := t.opt.Store.Blocks(ctx, id)
 	if err != nil || len(list) == 0 {
 		return false, err

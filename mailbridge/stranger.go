@@ -36,13 +36,27 @@ const (
 	gateShut // it is blocked
 )
 
-// gateOf is who has to be known for a mail to come: its list, or else who wrote it.
-func gateOf(m *content.Message) transports.Target {
+// gateOf is who has to be known for a mail to come: its list, or else who wrote it. Everybody can write the name of a list above a mail, so that one
+// counts only where its domain speaks for the mail.
+func gateOf(m *content.Message, what *came) transports.Target {
+	if list := listOf(m); list.ID != "" && what.speaks(list) {
+		return list
+	}
+	return writer(m)
+}
+
+// listOf is the list that a mail says it came by.
+func listOf(m *content.Message) transports.Target {
 	if m.List != nil {
 		if box, err := address.Parse(m.List.Post); err == nil {
 			return contactOf(box)
 		}
 	}
+	return transports.Target{}
+}
+
+// writer is who wrote a mail, as it says.
+func writer(m *content.Message) transports.Target {
 	if len(m.From) > 0 && !m.From[0].Mailbox.IsZero() {
 		return contactOf(m.From[0].Mailbox)
 	}
@@ -54,7 +68,12 @@ func (t *Transport) gate(ctx context.Context, a *arrival) (gate, error) {
 	if a.what.Wanted {
 		return gateOpen, nil
 	}
-	for _, who := range []transports.Target{gateOf(a.m), contactOf(a.from.Mailbox)} {
+	if blocked, err := t.blocks(ctx, a.id, a.m); err != nil {
+		return 0, err
+	} else if blocked {
+		return gateShut, nil
+	}
+	for _, who := range []transports.Target{gateOf(a.m, &a.came), contactOf(a.from.Mailbox)} {
 		c, ok, err := t.opt.Store.MailContact(ctx, a.id, who.ID)
 		switch {
 		case err != nil:
@@ -65,7 +84,7 @@ func (t *Transport) gate(ctx context.Context, a *arrival) (gate, error) {
 			return gateOpen, nil
 		}
 	}
-	if a.prefs.Strangers != StrangersAsk {
+	if a.prefs.Strangers != StrangersAsk || a.what.Bounced != 0 { // who has got a mail of the user's answers
 		return gateOpen, nil
 	}
 	answers, err := t.answers(ctx, a.id, a.m)
@@ -78,7 +97,7 @@ func (t *Transport) gate(ctx context.Context, a *arrival) (gate, error) {
 // waits has a mail wait, and its user asked.
 func (t *Transport) waits(tx *store.Tx, a *arrival) error {
 	tx.OnCommit(func() { count(t.metrics.in, inWaits) })
-	who := gateOf(a.m)
+	who := gateOf(a.m, &a.came)
 	if who.ID == "" {
 		who = contactOf(a.from.Mailbox)
 	}
