@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 
+	"passerelle/internal/dnstest"
 	"passerelle/internal/realservers"
 	"passerelle/internal/realservers/freeport"
 )
@@ -62,10 +63,12 @@ func newSite(ctx context.Context, binary string) (_ *site, err error) {
 
 // startGateway runs ours.
 func (s *site) startGateway(ctx context.Context, binary, sink string) error {
-	resolver, err := s.startDNS()
+	// It knows no name, so that senders are judged at once: what servers of the internet take is not the gateway's.
+	resolver, stop, err := dnstest.Listen(nil)
 	if err != nil {
 		return err
 	}
+	s.stops = append(s.stops, stop)
 	smtpPort, err1 := freeport.Choose()
 	lmtpPort, err2 := freeport.Choose()
 	if err := errors.Join(err1, err2); err != nil {
@@ -97,7 +100,7 @@ path = %q
 
 [admin]
 listen = ""
-`, domain, s.xmpp.addr, smtp, lmtp, sink, resolver, filepath.Join(s.dir, "passerelle.db"))
+`, domain, s.xmpp.addr, smtp, lmtp, sink, resolver.Addr, filepath.Join(s.dir, "passerelle.db"))
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		return err
 	}

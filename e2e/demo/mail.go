@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"passerelle/e2e/client"
+	"passerelle/internal/dnstest"
 	"passerelle/internal/realservers"
 	"passerelle/internal/realservers/freeport"
 	"passerelle/internal/xmpptest"
@@ -29,6 +30,8 @@ type mailServers struct {
 	postfix *realservers.Postfix
 	dovecot *realservers.Dovecot
 	lmtp    string // where the gateway takes mail
+	dns     *dnstest.Server
+	stopDNS func()
 }
 
 // startMail starts them. They can be started by root alone: for somebody else there is nil.
@@ -42,6 +45,10 @@ func startMail(ctx context.Context, password string) (m *mailServers, err error)
 			err = errors.Join(err, m.stop())
 		}
 	}()
+	// These domains are not of the internet: nobody vouches for them, and nobody says that somebody should.
+	if m.dns, m.stopDNS, err = dnstest.Listen(nil); err != nil {
+		return nil, err
+	}
 	port, err := freeport.Choose()
 	if err != nil {
 		return nil, err
@@ -65,6 +72,9 @@ func bracketed(addr string) string {
 
 func (m *mailServers) stop() error {
 	var errs []error
+	if m != nil && m.stopDNS != nil {
+		m.stopDNS()
+	}
 	if m != nil && m.postfix != nil {
 		errs = append(errs, m.postfix.Stop())
 	}
@@ -87,13 +97,13 @@ server = %q
 lmtp = %q
 smarthost = %q
 smarthost_tls = "none" # only because it is on this machine
-resolver = "127.0.0.1:1" # nobody: these domains are not of the internet
+resolver = %q
 strangers = "pass"
 
 [[mail.addresses]]
 domain = "chat.example"
 users = "localhost"
-`, mailDomain, secret, xmpp, m.lmtp, m.postfix.Addr)
+`, mailDomain, secret, xmpp, m.lmtp, m.postfix.Addr, m.dns.Addr)
 }
 
 // correspondence is a mail that arrives as a chat, and its answer in a mailbox.

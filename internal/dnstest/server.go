@@ -51,12 +51,21 @@ type Server struct {
 // Start starts a server that stops at the end of the test.
 func Start(t testing.TB, zone Zone) *Server {
 	t.Helper()
-	s := &Server{asked: make(map[string]int), conns: make(map[net.Conn]bool)}
+	s, stop, err := Listen(zone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	return s
+}
+
+// Listen starts a server that the caller stops.
+func Listen(zone Zone) (s *Server, stop func(), err error) {
+	s = &Server{asked: make(map[string]int), conns: make(map[net.Conn]bool)}
 	s.Set(zone)
 	var (
 		udp net.PacketConn
 		tcp net.Listener
-		err error
 	)
 	for range attempts {
 		if tcp, err = freeport.Listen(); err != nil {
@@ -68,13 +77,13 @@ func Start(t testing.TB, zone Zone) *Server {
 		_ = tcp.Close()
 	}
 	if err != nil {
-		t.Fatal(err)
+		return nil, nil, fmt.Errorf("start a name server: %w", err)
 	}
 	s.Addr = tcp.Addr().String()
 	var wg sync.WaitGroup
 	wg.Go(func() { s.serveUDP(udp) })
 	wg.Go(func() { s.serveTCP(tcp, &wg) })
-	t.Cleanup(func() {
+	return s, func() {
 		_, _ = udp.Close(), tcp.Close()
 		s.mu.Lock()
 		s.done = true
@@ -83,8 +92,7 @@ func Start(t testing.TB, zone Zone) *Server {
 		}
 		s.mu.Unlock()
 		wg.Wait()
-	})
-	return s
+	}, nil
 }
 
 // Set replaces what names are.
