@@ -42,6 +42,10 @@ func scanMailContacts(all *[]MailContact) func(*sql.Rows) error {
 	}
 }
 
+const meetMailContact = `INSERT INTO mail_contacts (` + mailContactColumns + `) VALUES ($1, $2, $3, $4, $5, $6, 0, $7)
+	ON CONFLICT (domain, jid, contact) DO UPDATE SET mailbox = excluded.mailbox, seen_at = excluded.seen_at,
+	name = CASE WHEN excluded.name = '' THEN mail_contacts.name ELSE excluded.name END`
+
 // MeetMailContact notes how somebody spells himself, whom the user has met now. Of one who is not known yet the state becomes that of c.
 // An empty name leaves the one that is known.
 func (tx *Tx) MeetMailContact(c MailContact) error {
@@ -50,9 +54,7 @@ func (tx *Tx) MeetMailContact(c MailContact) error {
 		err = tx.addUser(c.UserID)
 	}
 	if err == nil {
-		err = tx.exec(`INSERT INTO mail_contacts (`+mailContactColumns+`) VALUES ($1, $2, $3, $4, $5, $6, 0, $7)
-			ON CONFLICT (domain, jid, contact) DO UPDATE SET mailbox = excluded.mailbox, seen_at = excluded.seen_at,
-			name = CASE WHEN excluded.name = '' THEN mail_contacts.name ELSE excluded.name END`,
+		err = tx.exec(meetMailContact,
 			c.Domain, c.JID, c.Contact, c.Mailbox, c.Name, c.State, tx.now)
 	}
 	if err != nil {

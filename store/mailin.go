@@ -29,9 +29,18 @@ const (
 	maxMailbox   = 1 << 10
 )
 
+const (
+	nextMailID   = `UPDATE mail_ids SET last = last + 1 RETURNING last`
+	insertMailIn = `INSERT INTO mail_in (id, domain, envelope, raw, received_at, open, keep_until) VALUES ($1, $2, $3, $4, $5, $6, $7)`
+	closeMailIn  = `UPDATE mail_in SET open = open - 1 WHERE id = $1 AND open > 0`
+)
+
+// mailStatements are those that every mail that comes costs.
+var mailStatements = []string{nextMailID, insertMailIn, closeMailIn, insertMailMessage, hasMailMessage, mailMessageBy("xmpp_id"), meetMailContact}
+
 // nextMailID is a new id.
 func (tx *Tx) nextMailID() (id int64, err error) {
-	err = tx.query(func(r *sql.Rows) error { return r.Scan(&id) }, `UPDATE mail_ids SET last = last + 1 RETURNING last`)
+	err = tx.query(func(r *sql.Rows) error { return r.Scan(&id) }, nextMailID)
 	return id, err
 }
 
@@ -45,8 +54,7 @@ func (tx *Tx) AddMailIn(m MailIn) (id int64, err error) {
 		id, err = tx.nextMailID()
 	}
 	if err == nil {
-		err = tx.exec(`INSERT INTO mail_in (id, domain, envelope, raw, received_at, open, keep_until) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-			id, m.Domain, m.Envelope, m.Raw, tx.now, m.Open, millis(m.KeepUntil))
+		err = tx.exec(insertMailIn, id, m.Domain, m.Envelope, m.Raw, tx.now, m.Open, millis(m.KeepUntil))
 	}
 	if err != nil {
 		return 0, fmt.Errorf("keep a mail: %w", err)
@@ -72,7 +80,7 @@ func (db *DB) MailIn(ctx context.Context, id int64) (m MailIn, ok bool, err erro
 
 // CloseMailIn notes that one more recipient has got a mail, or never will.
 func (tx *Tx) CloseMailIn(id int64) error {
-	if err := tx.exec(`UPDATE mail_in SET open = open - 1 WHERE id = $1 AND open > 0`, id); err != nil {
+	if err := tx.exec(closeMailIn, id); err != nil {
 		return fmt.Errorf("close a mail: %w", err)
 	}
 	return nil

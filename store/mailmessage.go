@@ -27,6 +27,16 @@ type MailMessage struct {
 
 const mailMessageColumns = `id, domain, jid, contact, outward, xmpp_id, message_id, thread, subject, refs, others, hash, mail, at`
 
+const (
+	insertMailMessage = `INSERT INTO mail_messages (` + mailMessageColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
+	hasMailMessage    = `SELECT 1 FROM mail_messages WHERE domain = $1 AND jid = $2 AND message_id = $3 AND hash = $4 AND outward = 0 AND at > $5 LIMIT 1`
+)
+
+// mailMessageBy finds a user's last letter by a column.
+func mailMessageBy(column string) string {
+	return `SELECT ` + mailMessageColumns + ` FROM mail_messages WHERE domain = $1 AND jid = $2 AND ` + column + ` = $3 ORDER BY id DESC LIMIT 1`
+}
+
 // AddMailMessage notes what a letter and its mail are called.
 func (tx *Tx) AddMailMessage(m MailMessage) error {
 	err := checkFields(field{"contact", m.Contact, maxPart}, field{"id", m.XMPPID, maxPart}, field{"Message-ID", m.MessageID, maxMessageID},
@@ -38,7 +48,7 @@ func (tx *Tx) AddMailMessage(m MailMessage) error {
 		m.ID, err = tx.nextMailID()
 	}
 	if err == nil {
-		err = tx.exec(`INSERT INTO mail_messages (`+mailMessageColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+		err = tx.exec(insertMailMessage,
 			m.ID, m.Domain, m.JID, m.Contact, flag(m.Outward), m.XMPPID, m.MessageID, m.Thread, m.Subject, m.Refs, m.Others, m.Hash, m.Mail, tx.now)
 	}
 	if err != nil {
@@ -72,8 +82,7 @@ func (k MailKey) sql(id UserID) (query string, args []any, err error) {
 	default:
 		return "", nil, errors.New("it says nothing of the letter")
 	}
-	return `SELECT ` + mailMessageColumns + ` FROM mail_messages WHERE domain = $1 AND jid = $2 AND ` + column + ` = $3 ORDER BY id DESC LIMIT 1`,
-		[]any{id.Domain, id.JID, value}, nil
+	return mailMessageBy(column), []any{id.Domain, id.JID, value}, nil
 }
 
 func scanMailMessage(m *MailMessage, ok *bool) func(*sql.Rows) error {
@@ -122,8 +131,7 @@ func (db *DB) LastMailFrom(ctx context.Context, id UserID, contact string) (m Ma
 
 // HasMailMessage reports whether a user has got what came before: the same Message-ID with the same content, since a time.
 func (tx *Tx) HasMailMessage(id UserID, messageID, hash string, since time.Time) (has bool, err error) {
-	if err := tx.query(func(r *sql.Rows) error { has = true; return r.Scan(new(int)) }, `SELECT 1 FROM mail_messages
-		WHERE domain = $1 AND jid = $2 AND message_id = $3 AND hash = $4 AND outward = 0 AND at > $5 LIMIT 1`,
+	if err := tx.query(func(r *sql.Rows) error { has = true; return r.Scan(new(int)) }, hasMailMessage,
 		id.Domain, id.JID, messageID, hash, millis(since)); err != nil {
 		return false, fmt.Errorf("look whether a mail came before: %w", err)
 	}
