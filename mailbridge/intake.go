@@ -48,9 +48,11 @@ type delivery struct {
 	user      transports.Address
 	recipient address.Mailbox
 	notify    bool // its sender wants to hear that it has arrived
+
+	ready *ready // nil where a job is to render it
 }
 
-// Accept implements receive.Backend: the mail is written down with a job for each user who gets it.
+// Accept implements receive.Backend: the mail is written down with its letter or a job for each user who gets it.
 func (t *Transport) Accept(ctx context.Context, in *receive.Incoming) []error {
 	refused := t.accept(ctx, in)
 	for i := range in.To {
@@ -108,7 +110,7 @@ func (t *Transport) accept(ctx context.Context, in *receive.Incoming) []error {
 			bounces = append(bounces, d.bounced)
 		default:
 			for _, u := range d.users {
-				deliveries = append(deliveries, delivery{u, to.Mailbox, to.NotifySuccess && len(d.users) == 1})
+				deliveries = append(deliveries, delivery{user: u, recipient: to.Mailbox, notify: to.NotifySuccess && len(d.users) == 1})
 			}
 		}
 	}
@@ -121,7 +123,13 @@ func (t *Transport) accept(ctx context.Context, in *receive.Incoming) []error {
 	if len(deliveries)+len(bounces) == 0 {
 		return refused
 	}
+	release := t.hasten(ctx, deliveries, m, what)
+	defer release()
 	err = t.opt.Store.Write(ctx, func(tx *store.Tx) error { return t.keep(tx, raw, what, deliveries, bounces) })
+	if err != nil && ctx.Err() == nil && withoutReady(deliveries) {
+		t.log.Warn("a mail could not be handed over with the commit that takes it; a job does it", "error", err)
+		err = t.opt.Store.Write(ctx, func(tx *store.Tx) error { return t.keep(tx, raw, what, deliveries, bounces) })
+	}
 	if err != nil {
 		t.log.Error("a mail was not written down", "error", err)
 		err = transports.NewError(transports.Busy, "The message could not be written down, try again later", err)
@@ -156,12 +164,29 @@ func oneAnswer(refused []error) (first error) {
 
 // keep writes a mail down with what is to be done with it.
 func (t *Transport) keep(tx *store.Tx, raw []byte, what came, deliveries []delivery, bounces []int64) error {
-	in := store.MailIn{Domain: t.opt.Domain, Envelope: toJSON(what), Raw: raw, Open: len(deliveries) + len(bounces), KeepUntil: t.opt.Now().Add(keepOriginals)}
+	in := store.MailIn{Domain: t.opt.Domain, Envelope: toJSON(what), Raw: raw, Open: len(bounces), KeepUntil: t.opt.Now().Add(keepOriginals)}
+	straight := make([]bool, len(deliveries))
+	var err error
+	for i := range deliveries {
+		if straight[i], err = t.goesStraight(tx, &deliveries[i]); err != nil {
+			return err
+		}
+		if !straight[i] {
+			in.Open++
+		}
+	}
 	id, err := tx.AddMailIn(in)
 	if err != nil {
 		return err
 	}
-	for _, d := range deliveries {
+	for i, d := range deliveries {
+		if straight[i] {
+			d.ready.in.ID = id
+			if err := t.deliver(tx, &d.ready.arrival, d.ready.letter); err != nil {
+				return err
+			}
+			continue
+		}
 		jid := d.user.Bare().String()
 		if _, err := t.enqueue(tx, kindIn, jid, "", time.Time{}, task{Mail: id, User: jid, Recipient: d.recipient.String(), Notify: d.notify}); err != nil {
 			return err

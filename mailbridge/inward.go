@@ -59,15 +59,8 @@ func (t *Transport) inward(ctx context.Context, what task) jobs.Outcome {
 
 // arrive brings a mail to a user, or has it wait until he wants it.
 func (t *Transport) arrive(ctx context.Context, a *arrival) jobs.Outcome {
-	a.id = t.userID(a.user)
-	var err error
-	if a.prefs, err = t.preferences(ctx, a.user); err != nil {
+	if err := t.identify(ctx, a); err != nil {
 		return jobs.Outcome{Err: err}
-	}
-	a.from = t.writerOf(a)
-	a.letterID = digest(a.m.MessageID, a.came.Hash, a.id.JID)
-	if a.m.MessageID != "" {
-		a.letterID = digest(a.m.MessageID, a.id.JID)
 	}
 	close := func(tx *store.Tx) error { return tx.CloseMailIn(a.in.ID) }
 	if a.m.Report != nil && a.m.Report.Kind == content.ReportDisposition {
@@ -87,7 +80,26 @@ func (t *Transport) arrive(ctx context.Context, a *arrival) jobs.Outcome {
 	if err != nil {
 		return jobs.Outcome{Err: err}
 	}
-	return jobs.Outcome{Verdict: jobs.Done, Then: func(tx *store.Tx) error { return t.deliver(tx, a, l) }}
+	return jobs.Outcome{Verdict: jobs.Done, Then: func(tx *store.Tx) error {
+		if err := close(tx); err != nil {
+			return err
+		}
+		return t.deliver(tx, a, l)
+	}}
+}
+
+// identify finds out who a mail is for and from, and names its letter.
+func (t *Transport) identify(ctx context.Context, a *arrival) (err error) {
+	a.id = t.userID(a.user)
+	if a.prefs, err = t.preferences(ctx, a.user); err != nil {
+		return err
+	}
+	a.from = t.writerOf(a)
+	a.letterID = digest(a.m.MessageID, a.came.Hash, a.id.JID)
+	if a.m.MessageID != "" {
+		a.letterID = digest(a.m.MessageID, a.id.JID)
+	}
+	return nil
 }
 
 // writerOf is who a mail is from, for the conversation that it goes to.
@@ -103,9 +115,6 @@ func (t *Transport) writerOf(a *arrival) person {
 
 // deliver hands a letter to the outbox of its user and notes what it and its mail are called.
 func (t *Transport) deliver(tx *store.Tx, a *arrival, l *transports.Letter) error {
-	if err := tx.CloseMailIn(a.in.ID); err != nil {
-		return err
-	}
 	if a.what.Wanted {
 		if err := tx.DropMailWaiting(a.id, a.in.ID); err != nil {
 			return err

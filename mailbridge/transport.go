@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -76,6 +77,7 @@ type Transport struct {
 	limits  *limits
 	metrics *metrics
 	memory  *semaphore.Weighted // bytes of mails that are being read
+	coming  sync.Map            // users, by JID, whose mail is being taken with its letter, see straight.go
 }
 
 // maxMemory bounds the mails that are read at a time, in bytes: more than one of the largest that an operator may allow.

@@ -48,10 +48,13 @@ type task struct {
 	attempts int // of the job, with this one
 }
 
+// lane is what a job waits in.
+func (t *Transport) lane(kind, name string) string { return kind + " " + t.opt.Domain + " " + name }
+
 func (t *Transport) enqueue(tx *store.Tx, kind, lane, site string, notBefore time.Time, what task) (int64, error) {
 	what.Domain = t.opt.Domain
 	return jobs.Enqueue(tx, jobs.NewJob{
-		Lane: kind + " " + t.opt.Domain + " " + lane, Site: site, Kind: kind, Payload: []byte(toJSON(what)), NotBefore: notBefore,
+		Lane: t.lane(kind, lane), Site: site, Kind: kind, Payload: []byte(toJSON(what)), NotBefore: notBefore,
 	})
 }
 

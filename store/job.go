@@ -129,6 +129,16 @@ func lateness(warn, expires, tried int64) (told, deadline int64) {
 	return 0, max(warn, tried)
 }
 
+// JobsWait reports whether there are jobs in a lane, or one of it is being tried.
+func (tx *Tx) JobsWait(lane string) (wait bool, err error) {
+	if err := tx.query(func(r *sql.Rows) error { wait = true; return r.Scan(new(int)) }, findLane, lane); err != nil {
+		return false, fmt.Errorf("look for jobs: %w", err)
+	}
+	return wait, nil
+}
+
+const findLane = `SELECT 1 FROM job_lanes WHERE lane = $1`
+
 // JobsAdded has a value when there may be more to do than before since the last one was taken. One goroutine may listen.
 func (db *DB) JobsAdded() <-chan struct{} { return db.jobs }
 

@@ -75,7 +75,7 @@ const (
 // jobStatements are those that every job costs.
 var jobStatements = []string{
 	nextJobID, insertJob, insertLane, hastenSite, dueSites, dueLanes, claimLane, deleteJob, logJob, nextInLane, deleteLane, turnLane, retryLane,
-	openSite, firstLane, settleSite, enterSite, deleteSite, nextSite, nextLate,
+	findLane, openSite, firstLane, settleSite, enterSite, deleteSite, nextSite, nextLate,
 }
 
 // TurnJobs notes what became of attempts, and takes jobs that are due. When each is tried again is written before it is tried: whatever
