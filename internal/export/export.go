@@ -95,6 +95,9 @@ func (a *archive) write() error {
 			return err
 		}
 	}
+	if err := a.mail(); err != nil {
+		return err
+	}
 	return a.zip.Close()
 }
 

@@ -118,6 +118,27 @@ func fill(tx *store.Tx, id store.UserID) error {
 			_, err := tx.AppendPrivateLines([]store.PrivateLine{{Owner: id, With: "dave%net", ID: "p" + id.JID, Time: begin, Outgoing: true, Stanza: "<message type='chat'><body>private words</body></message>"}})
 			return err
 		}(),
+		fillMail(tx, id),
+	)
+}
+
+// fillMail writes mail of a user: one that came, one that waits, one that he has written and one that he writes.
+func fillMail(tx *store.Tx, id store.UserID) error {
+	came, err := tx.AddMailIn(store.MailIn{Domain: domain, Raw: []byte("Subject: came\r\n\r\nmark-raw"), KeepUntil: begin.Add(time.Hour)})
+	if err != nil {
+		return err
+	}
+	waits, err := tx.AddMailIn(store.MailIn{Domain: domain, Raw: []byte("Subject: waits\r\n\r\nmark-held"), KeepUntil: begin.Add(time.Hour)})
+	if err != nil {
+		return err
+	}
+	out, err := tx.AddMailOut(store.MailOut{UserID: id, Contact: "mark-mail_out", MessageID: "1@example.org"})
+	return errors.Join(
+		err,
+		tx.AddMailLine(store.MailLine{Mail: out, XMPPID: "1", Client: "alice@localhost/x", Letter: `{"body":"mark-line"}`}),
+		tx.MeetMailContact(store.MailContact{UserID: id, Contact: "mark-mail_contacts", Mailbox: "eve@example.org", State: store.MailKnown}),
+		tx.AddMailMessage(store.MailMessage{UserID: id, Contact: "eve", XMPPID: "mark-mail_messages", Mail: came}),
+		tx.AddMailWaiting(store.MailWaiting{UserID: id, Mail: waits, Contact: "eve", Subject: "mark-mail_waiting"}),
 	)
 }
 
@@ -131,7 +152,15 @@ func TestExportHasEveryTable(t *testing.T) {
 		return io.NopCloser(strings.NewReader("bytes of " + f.Name)), nil
 	}
 	files, order := unzip(t, o)
-	want := []string{"README.txt", "account.json", "rooms/#ali%net.jsonl", "rooms/#ali%net.txt", "private.jsonl", "private.txt", "messages.json", "files/mark-files.txt"}
+	for _, mark := range []string{"mark-raw", "mark-held", "mark-line"} {
+		if !strings.Contains(fmt.Sprint(files), mark) {
+			t.Errorf("the export has no %s", mark)
+		}
+	}
+	want := []string{
+		"README.txt", "account.json", "rooms/#ali%net.jsonl", "rooms/#ali%net.txt", "private.jsonl", "private.txt", "messages.json", "files/mark-files.txt",
+		"mail/people.jsonl", "mail/messages.jsonl", "mail/waiting.jsonl", "mail/outgoing.jsonl", "mail/1.eml", "mail/2.eml",
+	}
 	if !slices.Equal(order, want) {
 		t.Errorf("got the files %q, want %q", order, want)
 	}
