@@ -39,7 +39,6 @@ var contract = []behaviour{
 	{"how long users are idle", testIdle},
 	{"users are found one by one and in pages", testUserLookups},
 	{"links work once and for a time", testLinks},
-	{"secrets of the gateway itself are made once", testOwnSecret},
 	{"who is denied stays so", testDenied},
 	{"removing a user removes everything of him", testRemoveUser},
 	{"texts have limits", testLimits},

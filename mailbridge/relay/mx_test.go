@@ -90,7 +90,7 @@ func (w *world) server(addr, offers string, answers map[string]string, names ...
 	}
 	p := listenAt(w.T, net.JoinHostPort(addr, w.port), behave(offers, answers))
 	if len(names) > 0 {
-		p.cert = &tls.Config{Certificates: []tls.Certificate{w.cert(names...)}}
+		p.certify(&tls.Config{Certificates: []tls.Certificate{w.cert(names...)}})
 	}
 	return p
 }
@@ -163,7 +163,7 @@ func TestOpportunisticTLS(t *testing.T) {
 	good := w.server("127.0.8.1", "SIZE", nil, "good.test")
 	other := w.server("127.0.8.2", "SIZE", nil, "somebody.test")
 	broken := w.server("127.0.8.3", "SIZE;STARTTLS", nil)
-	broken.cert = &tls.Config{MaxVersion: tls.VersionTLS10, Certificates: []tls.Certificate{w.cert("broken.test")}}
+	broken.certify(&tls.Config{MaxVersion: tls.VersionTLS10, Certificates: []tls.Certificate{w.cert("broken.test")}})
 	refuses := w.server("127.0.8.4", "SIZE;STARTTLS", map[string]string{"STARTTLS": "454 4.7.0 not now"})
 	r := w.relay()
 	for to, p := range map[string]*peer{"good": good, "other": other, "broken": broken, "refuses": refuses} {

@@ -25,9 +25,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type peer struct {
 	t    *testing.T
 	addr string
-	cert *tls.Config
 
 	mu    sync.Mutex
+	cert  *tls.Config
 	heard []string // commands
 	mails []string // as they came, undotted
 	conns int
@@ -74,9 +74,19 @@ func listenAt(t *testing.T, addr string, serve func(*talk)) *peer {
 	return p
 }
 
+// certify says how the peer speaks TLS, before anybody connects.
+func (p *peer) certify(config *tls.Config) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cert = config
+}
+
 // secure goes on over TLS. Where that fails the other side hears of it, and is gone.
 func (k *talk) secure() {
-	c := tls.Server(k.Conn, k.cert)
+	k.mu.Lock()
+	cert := k.cert
+	k.mu.Unlock()
+	c := tls.Server(k.Conn, cert)
 	_ = c.Handshake()
 	k.Conn, k.r = c, bufio.NewReader(c)
 }

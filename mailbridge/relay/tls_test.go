@@ -55,7 +55,7 @@ func TestSmarthostTLS(t *testing.T) {
 				}
 				serve(k)
 			})
-			p.cert = config
+			p.certify(config)
 			o := plain(p.addr)
 			o.Smarthost.TLS, o.RootCAs, o.times = c.mode, c.trust, &impatience
 			got := send(t, start(t, o), envelope(t, "bob@example.com"))
@@ -89,7 +89,7 @@ func TestInjectedReplies(t *testing.T) {
 			k.say("550 5.7.1 no")
 		}
 	})
-	p.cert = &tls.Config{Certificates: []tls.Certificate{issue("127.0.0.1")}}
+	p.certify(&tls.Config{Certificates: []tls.Certificate{issue("127.0.0.1")}})
 	o := plain(p.addr)
 	o.Smarthost.TLS, o.Smarthost.User, o.Smarthost.Password, o.RootCAs = TLSStart, "me", "secret", pool
 	wantResults(t, send(t, start(t, o), envelope(t, "bob@example.com")), "bob@example.com later 451 4.3.0 EHLO: no (away)")
