@@ -1,7 +1,9 @@
 package mailbridge
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"passerelle/mailbridge/address"
 	"passerelle/mailbridge/content"
@@ -110,5 +112,57 @@ func TestReportsWaitForNobody(t *testing.T) {
 	r.accepted("juliet@example.com", plainMail(fromJuliet+"Message-ID: <2@x>\n", "I am away"), second)
 	if l := r.letter(); l.Body != "I am away" {
 		t.Errorf("got %+v", l)
+	}
+}
+
+// What waits for a user's word is bounded in bytes: strangers would fill the disk with a thousand large mails for each user.
+func TestStrangersFillNoDisk(t *testing.T) {
+	t.Parallel()
+	r := rigWith(t, func(o *Options) { o.Strangers, o.Rules.MaxSize = StrangersAsk, 1000 })
+	refused := 0
+	for i := range 3 * maxWaitingSize {
+		who := "eve" + numeral(i) + "@example.com"
+		r.clock.advance(time.Second)
+		if err := r.bring(who, plainMail("From: "+who+"\n", strings.Repeat("x", 900)), "romeo@example.org")["romeo@example.org"]; err != nil {
+			refused++
+			continue
+		}
+		r.waits(i + 1)
+	}
+	if refused < maxWaitingSize {
+		t.Errorf("%d of %d mails were refused", refused, 3*maxWaitingSize)
+	}
+	if _, size, err := r.db.CountMailWaiting(t.Context(), r.mail.userID(romeo)); err != nil || size < 9000 || size > 12000 {
+		t.Errorf("%d bytes wait, %v", size, err)
+	}
+}
+
+// waits waits until so many mails wait for the user's word.
+func (r *rig) waits(want int) {
+	r.t.Helper()
+	for deadline := time.Now().Add(patienceOfTests); ; {
+		n, _, err := r.db.CountMailWaiting(r.t.Context(), r.mail.userID(romeo))
+		if err != nil || time.Now().After(deadline) {
+			r.t.Fatalf("%d wait, %v", n, err)
+		}
+		if n == want {
+			return
+		}
+	}
+}
+
+// Lines that go into a mail that is being written are counted for no limit: there are not more than that mail can have.
+func TestManyLines(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for i := range maxLines + 1 {
+		r.say(numeral(i), "x")
+	}
+	if got := strings.Count(said(r.sent()), "x"); got != maxLines {
+		t.Errorf("the first mail has %d lines, want %d", got, maxLines)
+	}
+	r.flush()
+	if got := said(r.sent()); got != "x" {
+		t.Errorf("the next says %q", got)
 	}
 }

@@ -276,8 +276,8 @@ func (t *Transport) takes(ctx context.Context, user transports.Address, m *conte
 	if prefs.Strangers == StrangersRefuse {
 		return refusal
 	}
-	n, err := t.opt.Store.CountMailWaiting(ctx, id)
-	if err == nil && n >= maxWaiting {
+	n, size, err := t.opt.Store.CountMailWaiting(ctx, id)
+	if err == nil && (n >= maxWaiting || size >= maxWaitingSize*t.rules.Load().MaxSize) {
 		err = transports.NewError(transports.Full, "Too much mail waits for the recipient", nil)
 	}
 	return busyOr(err)

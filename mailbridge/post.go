@@ -163,6 +163,8 @@ func (t *Transport) gather(tx *store.Tx, a *author, l *transports.Letter, messag
 // goesWith reports whether a letter goes into a mail that is being written. Parent is what it says that it answers, if it says so.
 func goesWith(m *store.MailOut, begun, h *head, l *transports.Letter, parent *store.MailMessage) bool {
 	switch {
+	case m.Edits >= maxLines:
+		return false // the next mail counts for the limits of who sends
 	case l.Formal || begun.Formal || begun.Reaction || begun.Notice != "" || m.Bundle != h.bundle():
 		return false
 	case l.Subject != "" && l.Subject != begun.Subject:

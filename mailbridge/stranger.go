@@ -25,6 +25,8 @@ const (
 	maxAsked   = 10               // people in one message
 	waitsFor   = 30 * 24 * time.Hour
 	maxWaiting = 1000 // mails of a user; the next are refused
+	// maxWaitingSize bounds their bytes: as many as so many of the largest mails that are taken.
+	maxWaitingSize = 10
 )
 
 // gate is whether a mail may come to a user.

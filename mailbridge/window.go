@@ -18,6 +18,9 @@ import (
 // maxGather is how long lines are gathered at most, where a user has not set a longer quiet.
 const maxGather = 2 * time.Minute
 
+// maxLines is how many lines are gathered at most, with corrections: they are in memory at once when the mail is composed.
+const maxLines = 200
+
 // Names of kinds of jobs. Their lanes begin with them.
 const (
 	kindCompose = "mail.compose" // a mail is composed of its lines

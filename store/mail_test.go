@@ -303,12 +303,16 @@ func testMailContacts(t *testing.T, db *DB, clock *testClock) {
 }
 
 func testMailWaiting(t *testing.T, db *DB, clock *testClock) {
-	w := MailWaiting{UserID: user(1), Mail: 5, Contact: "eve@x", Recipient: "{}", Subject: "Hi", ReceivedAt: clock.now}
+	w := MailWaiting{UserID: user(1), Contact: "eve@x", Recipient: "{}", Subject: "Hi", ReceivedAt: clock.now}
+	write(t, db, func(tx *Tx) (err error) {
+		w.Mail, err = tx.AddMailIn(MailIn{Domain: "mail.example", Raw: []byte("12345"), Open: 1, KeepUntil: clock.now.Add(time.Hour)})
+		return err
+	})
 	write(t, db, func(tx *Tx) error {
 		return errors.Join(tx.MeetMailContact(MailContact{UserID: user(1), Contact: "eve@x", Mailbox: "eve@x"}), tx.AddMailWaiting(w), tx.AddMailWaiting(w))
 	})
-	if n, err := db.CountMailWaiting(t.Context(), user(1)); n != 1 || err != nil {
-		t.Errorf("counted %d, %v", n, err)
+	if n, size, err := db.CountMailWaiting(t.Context(), user(1)); n != 1 || size != 5 || err != nil {
+		t.Errorf("counted %d of %d bytes, %v", n, size, err)
 	}
 	write(t, db, func(tx *Tx) error {
 		for contact, want := range map[string][]MailWaiting{"eve@x": {w}, "": {w}, "bob@x": nil} {
@@ -322,7 +326,7 @@ func testMailWaiting(t *testing.T, db *DB, clock *testClock) {
 		if got, err := tx.ExpireMailWaiting(clock.now, 10); err != nil || !cmp.Equal(got, []MailWaiting{w}) {
 			t.Errorf("got %+v, %v", got, err)
 		}
-		return tx.DropMailWaiting(user(1), 5)
+		return tx.DropMailWaiting(user(1), w.Mail)
 	})
 	if got, err := db.MailWaitingOf(t.Context(), user(1), "", 10); err != nil || len(got) != 0 {
 		t.Errorf("got %+v, %v", got, err)

@@ -181,12 +181,13 @@ func (db *DB) MailWaitingOf(ctx context.Context, id UserID, contact string, limi
 	return all, nil
 }
 
-// CountMailWaiting counts the mails that wait for a user.
-func (db *DB) CountMailWaiting(ctx context.Context, id UserID) (n int, err error) {
-	if err := db.query(ctx, func(r *sql.Rows) error { return r.Scan(&n) }, `SELECT COUNT(*) FROM mail_waiting WHERE domain = $1 AND jid = $2`, id.Domain, id.JID); err != nil {
-		return 0, fmt.Errorf("count the mails that wait: %w", err)
+// CountMailWaiting returns how many mails wait for a user to want them, and how many bytes they are.
+func (db *DB) CountMailWaiting(ctx context.Context, id UserID) (n int, size int64, err error) {
+	if err := db.query(ctx, func(r *sql.Rows) error { return r.Scan(&n, &size) }, `SELECT COUNT(*), COALESCE(SUM(LENGTH(i.raw)), 0)
+		FROM mail_waiting w LEFT JOIN mail_in i ON i.id = w.mail WHERE w.domain = $1 AND w.jid = $2`, id.Domain, id.JID); err != nil {
+		return 0, 0, fmt.Errorf("count the mails that wait: %w", err)
 	}
-	return n, nil
+	return n, size, nil
 }
 
 // DropMailWaiting has a mail wait no more.
