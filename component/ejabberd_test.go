@@ -22,22 +22,24 @@ func TestEjabberd(t *testing.T) {
 			}
 		}
 	}
-	t.Run("wrong secret", func(t *testing.T) {
-		t.Parallel()
-		newWorld(t, at(func(o *Options) { o.Domain, o.Secret = "other.localhost", "wrong" })).logged("refused the secret of other.localhost")
-	})
-	t.Run("unknown domain", func(t *testing.T) {
-		t.Parallel()
-		// It does not say that it is the domain that it does not know, so we say that it may be.
-		newWorld(t, at(func(o *Options) { o.Domain = "unheard.localhost" })).
-			logged("refused the secret of unheard.localhost (ejabberd says the same of a domain it does not know)")
-	})
-	t.Run("users' port", func(t *testing.T) {
-		t.Parallel()
-		newWorld(t, at(func(o *Options) { o.Server = e.C2SAddr })).logged("whether that is the port for components")
+	// Nobody kills it before these are over.
+	t.Run("refusals", func(t *testing.T) {
+		t.Run("wrong secret", func(t *testing.T) {
+			t.Parallel()
+			newWorld(t, at(func(o *Options) { o.Domain, o.Secret = "other.localhost", "wrong" })).logged("refused the secret of other.localhost")
+		})
+		t.Run("unknown domain", func(t *testing.T) {
+			t.Parallel()
+			// It does not say that it is the domain that it does not know, so we say that it may be.
+			newWorld(t, at(func(o *Options) { o.Domain = "unheard.localhost" })).
+				logged("refused the secret of unheard.localhost (ejabberd says the same of a domain it does not know)")
+		})
+		t.Run("users' port", func(t *testing.T) {
+			t.Parallel()
+			newWorld(t, at(func(o *Options) { o.Server = e.C2SAddr })).logged("whether that is the port for components")
+		})
 	})
 	t.Run("connected", func(t *testing.T) {
-		t.Parallel()
 		w := newWorld(t, at(nil))
 		w.logged("connected to the XMPP server")
 		// The liveness ping goes to our own domain by way of the server.

@@ -3,7 +3,6 @@ package component
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"testing"
 	"time"
 
@@ -58,7 +57,9 @@ func (w *outboxWorld) deliverMany(from, to int) {
 // waitFor waits for something that the outbox does.
 func (w *outboxWorld) waitFor(what string, ok func(*outbox) bool) {
 	w.t.Helper()
-	for end := time.Now().Add(6 * testWait); ; runtime.Gosched() {
+	look := time.NewTicker(time.Millisecond)
+	defer look.Stop()
+	for end := time.Now().Add(6 * testWait); ; <-look.C {
 		o := w.gateway.outbox
 		o.mu.Lock()
 		done := ok(o)
