@@ -46,6 +46,12 @@ func (db *DB) MailWritten(ctx context.Context, id UserID, after int64) (all []in
 	return all, mailOfUser(err)
 }
 
+// HasMailIn reports whether a mail that came is kept, without reading it.
+func (db *DB) HasMailIn(ctx context.Context, id int64) (kept bool, err error) {
+	err = db.query(ctx, func(r *sql.Rows) error { return r.Scan(&kept) }, `SELECT EXISTS (SELECT 1 FROM mail_in WHERE id = $1)`, id)
+	return kept, mailOfUser(err)
+}
+
 func mailOfUser(err error) error {
 	if err != nil {
 		return fmt.Errorf("read the mail of a user: %w", err)

@@ -74,16 +74,13 @@ func (a *archive) mail() error {
 		return err
 	}
 	raws := map[int64]bool{} // mails that are named, and whether the user wrote them
-	named := func(id int64, outgoing, kept bool) string {
-		if !kept {
-			return ""
-		}
-		raws[id] = outgoing
-		return rawName(id)
-	}
 	incoming := func(id int64) (string, error) {
-		_, kept, err := a.Store.MailIn(a.ctx, id)
-		return named(id, false, kept), err
+		kept, err := a.Store.HasMailIn(a.ctx, id)
+		if err != nil || !kept {
+			return "", err
+		}
+		raws[id] = false
+		return rawName(id), nil
 	}
 	if err := eachLine(a, "messages", 0, a.Store.MailHistory, func(m store.MailMessage) (int64, any, error) {
 		l := letter{stanza.Time(m.At), a.jid(m.Contact), m.Outward, m.XMPPID, m.MessageID, m.Thread, m.Subject, m.Refs, m.Others, ""}
