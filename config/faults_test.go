@@ -204,6 +204,7 @@ messages_per_day = -1
 max_size = 0
 dkim_selector = "a b"
 subaddress = "++"
+file_hosts = ["upload.example.org", "upload.example.org:5281", "http://[::1]:5280", "ftp://a.b", "a.b/c", "me@a.b", "", "a.b:x"]
 strangers = "bite"
 [[mail.addresses]]
 domain = "exa mple.org"
@@ -218,9 +219,11 @@ address = "info@elsewhere.example"
 			"9 mail[0].direct: there is a smarthost too", "10 mail[0].smarthost_user: there is only one of",
 			`11 mail[0].trusted[0]: "mx.example.org"`, "12 mail[0].messages_per_day: it must not be less than 0", "13 mail[0].max_size: it must be from 1 to 100",
 			`14 mail[0].dkim_selector: "a b" cannot stand in the DNS`, `15 mail[0].subaddress: "++" is more than one character`,
-			`16 mail[0].strangers: there is no such value as "bite"`, `18 mail[0].addresses[0].domain: "exa mple.org" is no domain`,
-			"22 mail[0].addresses[2].domain: example.org is there already", "23 mail[0].alias[0].to: nobody gets what comes to it",
-			`24 mail[0].alias[0].address: "info@elsewhere.example" is not in one`,
+			`16 mail[0].file_hosts[3]: "ftp://a.b" is no host`, `16 mail[0].file_hosts[4]: "a.b/c" is no host`, `16 mail[0].file_hosts[5]: "me@a.b" is no host`,
+			`16 mail[0].file_hosts[6]: "" is no host`, `16 mail[0].file_hosts[7]: "a.b:x" is no host`,
+			`17 mail[0].strangers: there is no such value as "bite"`, `19 mail[0].addresses[0].domain: "exa mple.org" is no domain`,
+			"23 mail[0].addresses[2].domain: example.org is there already", "24 mail[0].alias[0].to: nobody gets what comes to it",
+			`25 mail[0].alias[0].address: "info@elsewhere.example" is not in one`,
 		}},
 		{"one domain twice", valid + "[[mail]]\ndomain = \"IRC.example.org.\"\nsecret = \"x\"\nlisten = \"127.0.0.1:25\"\n[[mail.addresses]]\ndomain = \"example.org\"\n[[social]]\ndomain = \"irc.Example.org\"\nsecret = \"x\"\n", []string{
 			"5 mail[0].domain: irc[0] has the domain irc.example.org already",

@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -36,7 +37,7 @@ type Mail struct {
 	Senders   []string     `toml:"allow_senders" sample:"*.example.org" doc:"Who of those that may use the gateway may send mail, written as allow_users. Without it all of them. Only who has an address in a domain below can."`
 	Separate  string       `toml:"subaddress" sample:"+" doc:"What begins the part of an address that is not part of the name: romeo+books is romeo. Empty for nothing."`
 	Default   string       `toml:"strangers" enum:"ask pass refuse" doc:"What becomes of mail from somebody whom a user does not know, until he chooses himself: it waits until he was asked, it comes, or it is refused."`
-	FileHosts []string     `toml:"file_hosts" sample:"upload.example.org" doc:"Hosts, or host:port, whose files are attached to mails though they are not at public addresses, or without TLS: the upload service of your XMPP server, where it is reached so from here. Of all others files are fetched over https from public addresses alone, and what cannot be fetched goes out as a link."`
+	FileHosts []string     `toml:"file_hosts" sample:"upload.example.org" doc:"Hosts, or host:port, whose files are attached to mails though they are not at public addresses: the upload service of your XMPP server, where it is reached so from here. It is spoken to over https, at port 443 where none is named; without TLS only where http:// stands before the host. Of all others files are fetched over https from public addresses alone, and what cannot be fetched goes out as a link."`
 	Aliases   []MailAlias  `toml:"alias" doc:"An address that is that of others. postmaster and abuse are those of the admins. Write this table once for each."`
 	Domains   []MailDomain `toml:"addresses" doc:"A domain of email addresses, and whose they are. At least one is needed; write this table once for each."`
 
@@ -133,13 +134,29 @@ func (v validator) mail(at string, m *Mail) {
 	}
 	for i, host := range m.FileHosts {
 		if key := element(child(at, "file_hosts"), i); v.ok(key) {
-			if host == "" || strings.ContainsAny(host, "/@ ") {
-				v.add(key, fmt.Sprintf("%q is no host", host), "write a host, such as upload.example.org, or host:port")
+			origin, ok := foldOrigin(host)
+			if !ok {
+				v.add(key, fmt.Sprintf("%q is no host", host), "write a host, such as upload.example.org, or host:port, or http://host:port where it has no TLS")
 			}
-			m.FileHosts[i] = strings.ToLower(host)
+			m.FileHosts[i] = origin
 		}
 	}
 	v.mailDomains(at, m)
+}
+
+// foldOrigin makes a server of the web out of host, host:port or a URL without a path: https is spoken where nothing else is said.
+func foldOrigin(s string) (string, bool) {
+	if !strings.Contains(s, "://") {
+		s = "https://" + s
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Hostname() == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+		return "", false
+	}
+	if u.Scheme != "https" && u.Scheme != "http" || strings.ContainsAny(u.Host, " %") {
+		return "", false
+	}
+	return u.Scheme + "://" + strings.ToLower(u.Host), true
 }
 
 // mailDomains checks the domains and the addresses that are in them.

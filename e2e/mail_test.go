@@ -347,7 +347,7 @@ func TestMailFiles(t *testing.T) {
 	if !ok {
 		t.Fatal("it has no web server")
 	}
-	m := newMailGateway(t, build(t), s, fmt.Sprintf("strangers = \"pass\"\nfile_hosts = [%q, \"localhost\"]", host.HTTPAddr))
+	m := newMailGateway(t, build(t), s, fmt.Sprintf("strangers = \"pass\"\nfile_hosts = [%q]", "http://"+host.HTTPAddr))
 	m.start()
 	alice := m.client("alice")
 	m.bring("juliet@example.com", "alice@example.org", "From: juliet@example.com\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nSee this.\n"+

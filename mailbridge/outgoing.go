@@ -193,11 +193,10 @@ func (t *Transport) fetch(ctx context.Context, link string, budget int64, have i
 	return data, c.Type, true
 }
 
-// isOwn reports whether a URL is of a host that the operator has named. A name below one of his domains is not enough: who writes a message could
-// have pages of his network mailed to himself.
+// isOwn reports whether a URL is of a server that the operator has named. A name below one of his domains is not enough, nor another port of the same
+// host: who writes a message could have pages of his network mailed to himself.
 func (t *Transport) isOwn(u *url.URL) bool {
-	hosts := t.rules.Load().FileHosts
-	return slices.Contains(hosts, strings.ToLower(u.Host)) || slices.Contains(hosts, strings.ToLower(u.Hostname()))
+	return slices.Contains(t.rules.Load().FileHosts, safehttp.Origin(u))
 }
 
 // attachedName is what a file is called: as its sender says, or as its URL ends.

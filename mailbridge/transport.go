@@ -29,7 +29,8 @@ type Options struct {
 	Tokens *address.Tokens
 	Relay  Relay  // sends mail; nil where nobody can send
 	Signer Signer // signs it; nil for nobody
-	// Files fetches what users attach, from public addresses alone; OwnFiles does from FileHosts, which may be at others.
+	// Files fetches what users attach, from public addresses alone; OwnFiles does from FileHosts, which may be at others, and follows no redirect that
+	// leads away from there.
 	Files, OwnFiles *safehttp.Client
 	Log             *slog.Logger
 	Metrics         prometheus.Registerer // nil for nobody
@@ -47,7 +48,7 @@ type Rules struct {
 	Separate string
 	// Strangers is what becomes of mail from somebody unknown, where a user has not set that: one of the values of SettingStrangers.
 	Strangers string
-	// FileHosts are where files are fetched from though they may not be at public addresses: hosts, or host and port.
+	// FileHosts are where files are fetched from though they may not be at public addresses, as safehttp.Origin writes them.
 	FileHosts []string
 	// MaySend and MayReceive say who may; nil for everybody.
 	MaySend, MayReceive func(user transports.Address) bool

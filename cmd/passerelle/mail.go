@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -125,8 +126,9 @@ func (p *process) startMail(ctx context.Context, cfg *config.Config, db *store.D
 	return nil
 }
 
-// everywhere lets a client connect to any address, as to the operator's own servers.
+// everywhere lets a client connect to any address, as to the operator's own servers, and to no other server from there.
 func everywhere(o safehttp.Options) safehttp.Options {
+	o.SameOrigin = true
 	o.Permit = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
 	return o
 }
@@ -183,7 +185,7 @@ func milter(c *config.Mail) *receive.Milter {
 func mailRules(c *config.Mail, admits func(transports.Address) bool) mailbridge.Rules {
 	r := mailbridge.Rules{
 		Name: c.Name, Aliases: make(map[string][]transports.Address), Separate: c.Separate, Strangers: c.Default, MaxSize: int64(c.MaxSize) << 20,
-		PerMinute: c.Rate, PerDay: c.Daily, NewPerMinute: c.NewRate, FileHosts: c.FileHosts, MayReceive: admits,
+		PerMinute: c.Rate, PerDay: c.Daily, NewPerMinute: c.NewRate, FileHosts: origins(c.FileHosts), MayReceive: admits,
 	}
 	senders := component.Access{Allow: c.Senders}
 	r.MaySend = func(user transports.Address) bool { return admits(user) && senders.Admits(user) }
@@ -195,6 +197,17 @@ func mailRules(c *config.Mail, admits func(transports.Address) bool) mailbridge.
 	}
 	r.Admins = addresses(c.Admins)
 	return r
+}
+
+// origins are servers of the web that the configuration has checked.
+func origins(urls []string) []string {
+	var all []string
+	for _, s := range urls {
+		if u, err := url.Parse(s); err == nil {
+			all = append(all, safehttp.Origin(u))
+		}
+	}
+	return all
 }
 
 // addresses are JIDs that the configuration has checked.

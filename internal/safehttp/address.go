@@ -3,6 +3,7 @@ package safehttp
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"net/url"
 	"strconv"
@@ -112,6 +113,22 @@ func checkURL(u *url.URL) error {
 		return errors.New("its host is no host of everybody's")
 	}
 	return nil
+}
+
+// Origin is the server that a URL names, as scheme, host and port (RFC 6454 §4): the same for all spellings of them.
+func Origin(u *url.URL) string {
+	scheme, port := strings.ToLower(u.Scheme), u.Port()
+	if n, err := strconv.ParseUint(port, 10, 16); err == nil {
+		port = strconv.FormatUint(n, 10)
+	}
+	switch {
+	case port != "":
+	case scheme == "http":
+		port = "80"
+	default:
+		port = "443"
+	}
+	return scheme + "://" + net.JoinHostPort(strings.ToLower(u.Hostname()), port)
 }
 
 // portAllowed keeps requests away from the ports of other protocols, which could take a request for words of their own. Upload

@@ -39,18 +39,22 @@ type Options struct {
 	UserAgent string
 	Resolver  *net.Resolver  // nil for the system's
 	RootCAs   *x509.CertPool // nil for the system's
+	// SameOrigin has redirects followed only where they lead to the scheme, host and port of the first URL: what is permitted because of its name
+	// leads nowhere else.
+	SameOrigin bool
 }
 
 // Client makes requests. It is safe to use from any goroutine. Close ends the connections that it keeps.
 type Client struct {
-	permit    []netip.Prefix
-	userAgent string
-	transport *http.Transport
+	permit     []netip.Prefix
+	userAgent  string
+	sameOrigin bool
+	transport  *http.Transport
 }
 
 // New makes a client.
 func New(o Options) *Client {
-	c := &Client{permit: o.Permit, userAgent: o.UserAgent}
+	c := &Client{permit: o.Permit, userAgent: o.UserAgent, sameOrigin: o.SameOrigin}
 	dialer := &net.Dialer{
 		Timeout: connectTimeout, Resolver: o.Resolver,
 		// It runs with the very address that is about to be connected to, after the name was resolved: an answer that differs from one
@@ -108,6 +112,9 @@ func (c *Client) do(ctx context.Context, method, rawURL string, header http.Head
 		}
 		if len(via) > maxRedirects {
 			return newError(Redirects, nil)
+		}
+		if c.sameOrigin && Origin(next.URL) != Origin(via[0].URL) {
+			return newError(Redirects, errors.New("it leads to another server"))
 		}
 		if via[0].URL.Scheme == "https" && next.URL.Scheme != "https" {
 			return newError(BadURL, errors.New("a redirect leads from https to http"))
