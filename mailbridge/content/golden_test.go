@@ -103,11 +103,16 @@ func TestGolden(t *testing.T) {
 				}
 			}
 			if *update {
-				if err := os.WriteFile(name, txtar.Format(written), 0o644); err != nil {
-					t.Fatal(err)
-				}
+				writeArchive(t, name, written)
 			}
 		})
+	}
+}
+
+func writeArchive(t *testing.T, name string, a *txtar.Archive) {
+	t.Helper()
+	if err := os.WriteFile(name, txtar.Format(a), 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
 

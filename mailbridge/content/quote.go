@@ -186,7 +186,7 @@ func (c *cutting) introductions() {
 		joined := ""
 		for j := i; j >= 0 && j > i-4 && !c.lines[j].blank && c.lines[j].kind == own; j-- {
 			joined = strings.TrimSpace(c.at(j) + " " + joined)
-			first := startsIntroduction(c.at(j)) && strings.ContainsAny(c.at(j), "0123456789")
+			first := startsIntroduction(c.at(j)) && strings.ContainsAny(c.at(j), "0123456789") || j < i && strings.HasSuffix(c.at(j), "<")
 			if introduces(joined, follows) && (from < 0 || first) {
 				if from = j; first {
 					break
