@@ -15,6 +15,7 @@ import (
 
 	"github.com/lrstanley/girc"
 
+	"passerelle/internal/scram"
 	"passerelle/transports"
 )
 
@@ -235,15 +236,15 @@ func (s *session) respond(c *conn) *cause {
 		return nil
 	}
 	l.challenged = false
-	response, err := l.client.respond(l.challenge)
+	response, err := l.client.Respond(l.challenge)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch _, refusal := errors.AsType[scramError](err); {
+	switch _, refusal := errors.AsType[scram.Refusal](err); {
 	case s.closed:
 		return nil // reading ends
 	case refusal:
 		s.loginRefused(c)
-	case errors.Is(err, errScramServer):
+	case errors.Is(err, scram.ErrServer):
 		s.distrust(c, "%s does not prove that it knows the password of %s: it may be somebody else in its place.", l.who())
 	case err != nil:
 		s.loginGarbled(c, err)
@@ -278,8 +279,8 @@ func (s *session) loginGarbled(c *conn, err error) {
 func (s *session) loginRefused(c *conn) {
 	l := c.login
 	switch {
-	case (l.client.judged() || l.mechanism == mechExternal && l.answered && len(l.left) == 0) && s.doubts(c):
-	case l.client.judged():
+	case (l.client.Judged() || l.mechanism == mechExternal && l.answered && len(l.left) == 0) && s.doubts(c):
+	case l.client.Judged():
 		s.refuseLogin(c, true, "%s refuses the password of %s: set it with the command login.", l.who())
 	case len(l.left) > 0:
 		s.tryLogin(c)
@@ -314,7 +315,7 @@ func (s *session) loginNumeric(c *conn, e *girc.Event) bool {
 	}
 	switch e.Command {
 	case girc.RPL_SASLSUCCESS:
-		if !l.client.complete() {
+		if !l.client.Complete() {
 			s.distrust(c, "%s claims to have logged in %s without proof: it may be somebody else in its place.", l.who())
 			return true
 		}
@@ -375,7 +376,7 @@ type proven struct {
 // loggedIn notes that a login has worked.
 func (s *session) loggedIn(c *conn) {
 	l := c.login
-	if l.client != nil && l.answered && l.client.complete() {
+	if l.client != nil && l.answered && l.client.Complete() {
 		if s.proven.key == nil {
 			s.proven.key = []byte(rand.Text())
 		}

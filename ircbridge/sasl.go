@@ -3,23 +3,21 @@ package ircbridge
 import (
 	"crypto/sha256"
 	"crypto/sha512"
-	"errors"
 	"slices"
 	"strings"
+
+	"passerelle/internal/scram"
 )
 
 // saslClient is our side of one SASL mechanism (RFC 4422). It computes and does nothing else; a login carries it over IRC.
 type saslClient interface {
-	// respond answers a challenge. Both may be empty. It may take a moment.
-	respond(challenge []byte) ([]byte, error)
-	// complete reports whether the exchange has come so far that the network may call it a success.
-	complete() bool
-	// judged reports whether a refusal now speaks of the password, not only of the mechanism.
-	judged() bool
+	// Respond answers a challenge. Both may be empty. It may take a moment.
+	Respond(challenge []byte) ([]byte, error)
+	// Complete reports whether the exchange has come so far that the network may call it a success.
+	Complete() bool
+	// Judged reports whether a refusal now speaks of the password, not only of the mechanism.
+	Judged() bool
 }
-
-// errSASL is a challenge that the mechanism does not have at this point.
-var errSASL = errors.New("unexpected challenge")
 
 // Names of mechanisms.
 const (
@@ -55,9 +53,9 @@ func (c credentials) possible(wish string, encrypted bool) []string {
 func (c credentials) client(mechanism string) saslClient {
 	switch mechanism {
 	case mechScram512:
-		return newScram(sha512.New, c.account, c.password)
+		return scram.New(sha512.New, c.account, c.password, scram.Binding{})
 	case mechScram256:
-		return newScram(sha256.New, c.account, c.password)
+		return scram.New(sha256.New, c.account, c.password, scram.Binding{})
 	case mechExternal:
 		return &singleSASL{}
 	default:
@@ -73,16 +71,16 @@ type singleSASL struct {
 	sent     bool
 }
 
-func (m *singleSASL) respond(challenge []byte) ([]byte, error) {
+func (m *singleSASL) Respond(challenge []byte) ([]byte, error) {
 	if m.sent || len(challenge) > 0 {
-		return nil, errSASL
+		return nil, scram.ErrUnexpected
 	}
 	m.sent = true
 	return []byte(m.response), nil
 }
 
-func (m *singleSASL) complete() bool { return m.sent }
-func (m *singleSASL) judged() bool   { return m.sent && m.secret }
+func (m *singleSASL) Complete() bool { return m.sent }
+func (m *singleSASL) Judged() bool   { return m.sent && m.secret }
 
 // cutMechanisms reads a list of mechanisms, as in the value of the capability sasl; unknown ones are skipped.
 func cutMechanisms(list string) []string {

@@ -26,7 +26,7 @@ type row struct {
 func importTable() []row {
 	return []row{
 		{
-			pkgs: []string{"store", "config", "internal/c2s", "internal/identd", "internal/logging", "internal/safehttp", "internal/text"},
+			pkgs: []string{"store", "config", "internal/c2s", "internal/identd", "internal/logging", "internal/safehttp", "internal/scram", "internal/text"},
 			why:  "foundations depend on nothing of ours",
 		},
 		{
@@ -101,7 +101,7 @@ func importTable() []row {
 			pkgs: []string{"ircbridge", "socialbridge"},
 			may: []string{
 				"transports", "store",
-				"internal/jobs", "internal/logging", "internal/safehttp", "internal/text", "internal/c2s",
+				"internal/jobs", "internal/logging", "internal/safehttp", "internal/scram", "internal/text", "internal/c2s",
 			},
 			why: "a bridge knows its network and the waist, neither XMPP nor another bridge",
 		},

@@ -1,8 +1,9 @@
-package ircbridge
+package scram
 
 import (
 	"crypto/sha1"
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"hash"
 	"strings"
@@ -30,20 +31,20 @@ func TestScramVectors(t *testing.T) {
 		},
 	} {
 		for _, server := range []string{tc.server, tc.wrong} {
-			m := newScram(tc.hash, "user", "pencil")
+			m := New(tc.hash, "user", "pencil", Binding{})
 			m.nonce = tc.nonce
-			if got, err := m.respond(nil); err != nil || string(got) != tc.first || m.judged() {
-				t.Errorf("%s: got %q, error %v, judged %t, want %q", name, got, err, m.judged(), tc.first)
+			if got, err := m.Respond(nil); err != nil || string(got) != tc.first || m.Judged() {
+				t.Errorf("%s: got %q, error %v, judged %t, want %q", name, got, err, m.Judged(), tc.first)
 			}
-			if got, err := m.respond([]byte(tc.serverFirst)); err != nil || string(got) != tc.final || !m.judged() {
-				t.Errorf("%s: got %q, error %v, judged %t, want %q", name, got, err, m.judged(), tc.final)
+			if got, err := m.Respond([]byte(tc.serverFirst)); err != nil || string(got) != tc.final || !m.Judged() {
+				t.Errorf("%s: got %q, error %v, judged %t, want %q", name, got, err, m.Judged(), tc.final)
 			}
-			if m.complete() {
+			if m.Complete() {
 				t.Errorf("%s: complete before the server proved anything", name)
 			}
-			got, err := m.respond([]byte(server))
-			if right := server == tc.server; len(got) > 0 || right != (err == nil) || right != m.complete() || !right && !errors.Is(err, errScramServer) {
-				t.Errorf("%s: got %q, error %v, complete %t for %s", name, got, err, m.complete(), server)
+			got, err := m.Respond([]byte(server))
+			if right := server == tc.server; len(got) > 0 || right != (err == nil) || right != m.Complete() || !right && !errors.Is(err, ErrServer) {
+				t.Errorf("%s: got %q, error %v, complete %t for %s", name, got, err, m.Complete(), server)
 			}
 		}
 	}
@@ -69,26 +70,47 @@ func TestScramRefusesBadServers(t *testing.T) {
 		"binary":             "r=NONCEserver\x00\xff",
 		"the second message": "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=",
 	} {
-		m := newScram(sha256.New, "user", "pencil")
+		m := New(sha256.New, "user", "pencil", Binding{})
 		m.nonce = "NONCE"
-		if _, err := m.respond(nil); err != nil {
+		if _, err := m.Respond(nil); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := m.respond([]byte(first)); err == nil || len(got) > 0 {
+		if got, err := m.Respond([]byte(first)); err == nil || len(got) > 0 {
 			t.Errorf("%s: got %q and no error", name, got)
 		}
 	}
 	for _, final := range []string{"", "x", "v=", "v=!", "v=AAAA", "e=invalid-proof", "e="} {
-		m := newScram(sha256.New, "user", "pencil")
+		m := New(sha256.New, "user", "pencil", Binding{})
 		m.nonce = "NONCE"
 		for _, challenge := range []string{"", "r=NONCEserver" + salt + "4096"} {
-			if _, err := m.respond([]byte(challenge)); err != nil {
+			if _, err := m.Respond([]byte(challenge)); err != nil {
 				t.Fatal(err)
 			}
 		}
-		_, err := m.respond([]byte(final))
-		if _, refusal := errors.AsType[scramError](err); err == nil || m.complete() || refusal != strings.HasPrefix(final, "e=") {
-			t.Errorf("%q: got error %v, complete %t", final, err, m.complete())
+		_, err := m.Respond([]byte(final))
+		if _, refusal := errors.AsType[Refusal](err); err == nil || m.Complete() || refusal != strings.HasPrefix(final, "e=") {
+			t.Errorf("%q: got error %v, complete %t", final, err, m.Complete())
+		}
+	}
+}
+
+// What ties the exchange to its encryption is in the first message and, whole, in the proof's (RFC 5802 §6).
+func TestBinding(t *testing.T) {
+	t.Parallel()
+	for want, b := range map[string]Binding{
+		"n,,":                          {},
+		"y,,":                          {Unoffered: true},
+		"p=tls-exporter,,\x00\xffdata": {Type: "tls-exporter", Data: []byte("\x00\xffdata")},
+	} {
+		m := New(sha256.New, "user", "pencil", b)
+		first, err := m.Respond(nil)
+		header := want[:strings.Index(want, ",,")+2]
+		if err != nil || !strings.HasPrefix(string(first), header+"n=user,r=") {
+			t.Errorf("%q: got %q, error %v", want, first, err)
+		}
+		final, err := m.Respond([]byte("r=" + m.nonce + "x,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096"))
+		if prefix := "c=" + base64.StdEncoding.EncodeToString([]byte(want)) + ",r=" + m.nonce + "x,p="; err != nil || !strings.HasPrefix(string(final), prefix) {
+			t.Errorf("%q: got %q, error %v, want %q before the proof", want, final, err, prefix)
 		}
 	}
 }
@@ -102,10 +124,10 @@ func FuzzScram(f *testing.F) {
 		if strings.Contains(second, "i=") && !strings.Contains(second, "i=4096") {
 			return // deriving keys is not what is looked at
 		}
-		m := newScram(sha256.New, "user", "pencil")
+		m := New(sha256.New, "user", "pencil", Binding{})
 		m.nonce = "NONCE"
 		for _, challenge := range []string{first, second, third} {
-			got, err := m.respond([]byte(challenge))
+			got, err := m.Respond([]byte(challenge))
 			if err != nil && len(got) > 0 {
 				t.Errorf("%q is answered with %q in spite of %v", challenge, got, err)
 			}
@@ -113,7 +135,7 @@ func FuzzScram(f *testing.F) {
 				break
 			}
 		}
-		if m.complete() {
+		if m.Complete() {
 			t.Errorf("%q passed as the signature of a server that does not know the password", third)
 		}
 	})
@@ -129,8 +151,8 @@ func TestSASLPrep(t *testing.T) {
 			t.Errorf("%q: got %q, want %q", in, got, want)
 		}
 	}
-	m := newScram(sha256.New, "a=b,c", "x")
-	if got, err := m.respond(nil); err != nil || !strings.HasPrefix(string(got), "n,,n=a=3Db=2Cc,r=") {
+	m := New(sha256.New, "a=b,c", "x", Binding{})
+	if got, err := m.Respond(nil); err != nil || !strings.HasPrefix(string(got), "n,,n=a=3Db=2Cc,r=") {
 		t.Errorf("got %q, error %v", got, err)
 	}
 }
