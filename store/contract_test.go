@@ -54,7 +54,7 @@ var contract = []behaviour{
 
 func TestContract(t *testing.T) {
 	t.Parallel()
-	for _, c := range slices.Concat(contract, archiveContract, keepContract, contactContract, fileContract, heardContract, forgetContract, exportContract, outboxContract, jobContract, mailContract) {
+	for _, c := range slices.Concat(contract, archiveContract, keepContract, contactContract, fileContract, heardContract, forgetContract, exportContract, outboxContract, jobContract, mailContract, redirectContract) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			onEach(t, func(t *testing.T, opts Options) {
@@ -322,6 +322,7 @@ func testRemoveUser(t *testing.T, db *DB, _ *testClock) {
 				tx.Retract(Retraction{User: user(n), ID: "#a0", Stanza: "<gone/>"}),
 				tx.AddLink(Secret(fmt.Sprint("token ", n)), Link{UserID: user(n), Command: "configure", ExpiresAt: testStart.Add(time.Hour)}),
 				addMail(tx, user(n)),
+				addRedirect(tx, user(n)),
 			)
 		})
 	}

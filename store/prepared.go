@@ -12,6 +12,7 @@ func (d dialect) hotStatements() []string {
 	hot := []string{lineInsert.sql(d, 1), lineInsert.sql(d, d.maxInsert), seenInsert.sql(d, 1), seenInsert.sql(d, d.maxInsert), selectArchive, growArchive, growSeen, insertOutgoing, deleteOutgoing, selectBlocked}
 	hot = append(hot, jobStatements...)
 	hot = append(hot, mailStatements...)
+	hot = append(hot, redirectStatements...)
 	hot = append(hot, insertUser, sawUser, occupy, vacate)
 	if d.remote {
 		hot = append(hot, upsertMeta)
