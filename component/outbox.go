@@ -23,8 +23,14 @@ import (
 const (
 	barrierRows   = 200                    // stanzas that share a barrier, or fewer
 	barrierWait   = 250 * time.Millisecond // that a stanza waits for others to share one, while another one is open
-	maxBarriers   = 5                      // open at a time: what may be sent twice when a stream is lost
+	maxBarriers   = 5                      // open at a time
 	barrierAnswer = 30 * time.Second       // after which another one is set
+	// What is not answered for may be sent twice, when the stream is lost. It begins with few stanzas and becomes more while the server answers
+	// soon, and less while it does not: a server that is given more than it can store while the stream lasts would never be done.
+	firstWindow  = 20
+	maxWindow    = maxBarriers * barrierRows
+	soonAnswered = time.Second
+	lateAnswered = 3 * time.Second
 	// routedWait is how long a server other than Prosody has for what it has routed: ejabberd stores messages beside the traffic.
 	routedWait = 10 * time.Second
 	// maxReturnable bounds the letters of which an error is known to be for them: those that were sent last.

@@ -25,7 +25,9 @@ type sending struct {
 	maybe store.OutgoingNumber // up to which the server may have it already
 	open  []outboxBarrier      // oldest first
 	rows  int                  // sent behind the last barrier
-	buf   []byte
+	// window is how many stanzas may be sent and not answered for.
+	window int
+	buf    []byte
 
 	software iqKey     // the question what the server is; zero where it was not asked
 	prosody  chan bool // its answer, capacity 1
@@ -41,6 +43,9 @@ type outboxBarrier struct {
 	key    iqKey
 	last   store.OutgoingNumber
 	answer <-chan error
+	set    time.Time
+	rows   int // that it stands behind
+	before int // stanzas that were not answered for when it was set, with those
 }
 
 // finishWait is how long an orderly end waits for the server to answer for what was sent.
@@ -52,7 +57,7 @@ func (o *outbox) send(stream context.Context, stop <-chan struct{}) {
 	if own := o.g.rules().OwnDomains; len(own) > 0 {
 		host = transports.Address{Domain: own[0]}
 	}
-	s := &sending{o: o, host: host, id: "outbox-" + newID() + "-", prosody: make(chan bool, 1)}
+	s := &sending{o: o, host: host, id: "outbox-" + newID() + "-", window: firstWindow, prosody: make(chan bool, 1)}
 	s.soon, s.late, s.again = stoppedTimer(), stoppedTimer(), stoppedTimer()
 	s.at, s.maybe = o.resume()
 	s.run(stream, stop)
@@ -77,7 +82,7 @@ func (s *sending) run(stream context.Context, stop <-chan struct{}) {
 	more := true
 	for {
 		var read <-chan struct{}
-		if more && len(s.open) < maxBarriers && !s.o.full() {
+		if more && len(s.open) < maxBarriers && s.unanswered() < s.window && !s.o.full() {
 			read = always
 		}
 		select {
@@ -98,7 +103,7 @@ func (s *sending) run(stream context.Context, stop <-chan struct{}) {
 			}
 			more = err == nil && n > 0
 			switch {
-			case s.rows >= barrierRows || s.rows > 0 && len(s.open) == 0:
+			case s.rows >= barrierRows || s.rows > 0 && (len(s.open) == 0 || s.unanswered() >= s.window):
 				s.ask(stream)
 			case n > 0 && s.rows == n:
 				s.soon.Reset(barrierWait)
@@ -125,6 +130,7 @@ func (s *sending) page(stream context.Context) (int, error) {
 	if s.software.id == "" {
 		s.askSoftware(stream)
 	}
+	rows = rows[:min(len(rows), s.window-s.unanswered())]
 	first := 0
 	s.buf = s.buf[:0]
 	for i := range rows {
@@ -180,17 +186,26 @@ func (o *outbox) stanza(b []byte, row *store.Outgoing, again bool) []byte {
 // ask sets a barrier.
 func (s *sending) ask(stream context.Context) {
 	s.soon.Stop()
-	s.rows = 0
 	s.asked++
 	k := iqKey{id: s.id + strconv.Itoa(s.asked), to: s.host, from: s.o.g.domain}
 	answer := s.o.g.iqs.expect(k, nil)
-	s.open = append(s.open, outboxBarrier{key: k, last: s.at, answer: answer})
+	s.open = append(s.open, outboxBarrier{key: k, last: s.at, answer: answer, set: now(), rows: s.rows, before: s.unanswered()})
+	s.rows = 0
 	if len(s.open) == 1 {
 		s.late.Reset(barrierAnswer)
 	}
 	var b stanza.Builder
 	b.Start("iq").Attr("type", "get").JID("from", k.from).JID("to", k.to).Attr("id", k.id).StartNS("ping", nsPing).End().End()
 	_ = s.pour(stream, b.Bytes()) // fails only where the stream does
+}
+
+// unanswered is how many stanzas are not answered for.
+func (s *sending) unanswered() int {
+	n := s.rows
+	for _, b := range s.open {
+		n += b.rows
+	}
+	return n
 }
 
 // answer is where that of the oldest barrier comes from.
@@ -203,7 +218,14 @@ func (s *sending) answer() <-chan error {
 
 // settle takes an answer. An error is one too: the server has read what stands before the question.
 func (s *sending) settle(_ error, wait time.Duration) {
-	s.o.settle(s.open[0].last, wait)
+	b := s.open[0]
+	switch took := now().Sub(b.set); {
+	case took > lateAnswered:
+		s.window = max(s.window/2, 1)
+	case took < soonAnswered && b.before >= s.window/2: // with less the answer says nothing of more
+		s.window = min(2*s.window, maxWindow)
+	}
+	s.o.settle(b.last, wait)
 	s.open = s.open[1:]
 	if s.late.Stop(); len(s.open) > 0 {
 		s.late.Reset(barrierAnswer)
@@ -225,7 +247,7 @@ func (s *sending) wait() time.Duration {
 // askAnew sets a barrier in place of those that are not answered, by way of the server to our own domain.
 func (s *sending) askAnew(stream context.Context) {
 	s.o.g.log.Warn("the XMPP server does not answer for what was sent to users; asking it again", "server", s.host.Domain)
-	s.host = s.o.g.domain
+	s.host, s.rows = s.o.g.domain, s.unanswered()
 	s.forget()
 	s.ask(stream)
 }

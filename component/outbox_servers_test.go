@@ -129,11 +129,11 @@ func count(t *testing.T, got map[string]int, n int) (twice int) {
 	return twice
 }
 
-// TestServerKilledAtTheAnswer kills the server in the moment when it answers for the last of 500 letters to somebody who is not there. What the
+// TestServerKilledAtTheAnswer kills the server in the moment when it answers for the last of 200 letters to somebody who is not there. What the
 // outbox still has then is sent again, and all of them are kept.
 func TestServerKilledAtTheAnswer(t *testing.T) {
 	t.Parallel()
-	const n = 500
+	const n = 200
 	for name, start := range outboxServers {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -159,7 +159,7 @@ func TestServerKilledAtTheAnswer(t *testing.T) {
 // TestServerKilledInTheMiddle kills the server while letters are on their way.
 func TestServerKilledInTheMiddle(t *testing.T) {
 	t.Parallel()
-	const n = 1000
+	const n = 400
 	for name, start := range outboxServers {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -24,7 +25,7 @@ import (
 const (
 	dialTimeout      = 10 * time.Second
 	handshakeTimeout = 20 * time.Second
-	writeTimeout     = 10 * time.Second
+	writeTimeout     = 10 * time.Second // in which the server takes something of what is written
 	closeTimeout     = 10 * time.Second
 )
 
@@ -138,11 +139,8 @@ func (s *xmlStream) write(ctx context.Context, q *sendQueue) error {
 		}
 		for !q.empty() {
 			full := q.take(spare)
-			if err := s.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
-				return fmt.Errorf("set write deadline: %w", err)
-			}
-			if _, err := s.conn.Write(full); err != nil {
-				return fmt.Errorf("write: %w", err)
+			if err := s.writeAll(full); err != nil {
+				return err
 			}
 			spare = full
 		}
@@ -152,6 +150,24 @@ func (s *xmlStream) write(ctx context.Context, q *sendQueue) error {
 		if q.rest() {
 			return s.endStream()
 		}
+	}
+}
+
+// writeAll writes p for as long as the server takes something of it within each writeTimeout. One that is slow, as ejabberd is while it stores
+// many messages for somebody, would get all of it anew from the next stream, and again not in time.
+func (s *xmlStream) writeAll(p []byte) error {
+	for {
+		if err := s.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+			return fmt.Errorf("set write deadline: %w", err)
+		}
+		n, err := s.conn.Write(p)
+		if err == nil {
+			return nil
+		}
+		if n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return fmt.Errorf("write: %w", err)
+		}
+		p = p[n:]
 	}
 }
 
