@@ -57,7 +57,7 @@ func (p *process) addMail(cfg *config.Config, c *config.Mail, w *wiring) error {
 			return err
 		}
 		opt.Relay = m.relay
-		keys, err := dkimKeys(cfg, c, log)
+		keys, err := dkimKeys(cfg, c, w.key, log)
 		if err != nil {
 			return err
 		}

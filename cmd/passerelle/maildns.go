@@ -15,6 +15,7 @@ import (
 	"passerelle/mailbridge/address"
 	"passerelle/mailbridge/publish"
 	"passerelle/mailbridge/sign"
+	"passerelle/store"
 )
 
 func mailCommand() command {
@@ -110,13 +111,16 @@ func publishedKeys(c *config.Config, m *config.Mail) (*sign.Signer, error) {
 	if m.Smart == "" && !m.Direct {
 		return nil, nil
 	}
-	text, err := os.ReadFile(dkimFile(c, m))
-	if err != nil {
+	if _, err := os.Stat(dkimFile(c, m)); err != nil {
 		return nil, fmt.Errorf("read the keys for signing mail: %w", err)
 	}
-	keys, err := sign.Decode(text)
+	key, err := store.LoadKey(c.Store.KeyFile)
 	if err != nil {
-		return nil, fmt.Errorf("read the keys for signing mail %s: %w", dkimFile(c, m), err)
+		return nil, err
+	}
+	keys, _, err := readDKIM(c, m, key)
+	if err != nil {
+		return nil, err
 	}
 	return sign.New(keys, m.Selector), nil
 }

@@ -2,14 +2,16 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
+	"passerelle/config"
 	"passerelle/internal/dnstest"
-	"passerelle/mailbridge/sign"
+	"passerelle/store"
 )
 
 // TestMailDNS: what the command prints is what it then finds, and what is not there it says.
@@ -46,15 +48,15 @@ users = "example.org"
 	if _, said := mail(exitFailed); !strings.Contains(said, "start passerelle once") {
 		t.Errorf("without keys it says %q", said)
 	}
-	keys, err := sign.Generate()
+	key, err := store.CreateKey(filepath.Join(dir, "passerelle.key"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := keys.Encode()
+	cfg, err := config.LoadUnserved(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "dkim-mail.example.org.pem"), text, 0o600); err != nil {
+	if _, err := dkimKeys(cfg, &cfg.Mail[0], key, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	if said, _ := mail(exitFailed); strings.Count(said, "\n  missing ") != 7 || strings.Contains(said, "right") {
