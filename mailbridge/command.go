@@ -66,7 +66,7 @@ func (t *Transport) runAccept(ctx context.Context, call transports.Call) (string
 		if err := tx.MeetMailContact(c); err != nil {
 			return err
 		}
-		return t.becomesKnown(tx, id, c.Contact)
+		return t.acceptMail(tx, id, c.Contact)
 	})
 	if err != nil {
 		return "", err
@@ -122,9 +122,12 @@ func (t *Transport) listQueue(ctx context.Context, call transports.Call, page tr
 		if err != nil {
 			return nil, busy(err)
 		}
+		what := text.Say(call.Lang, "from somebody unknown: “%s”", cutText(w.Subject, 100))
+		if c.State == store.MailKnown {
+			what = text.Say(call.Lang, "perhaps forged: “%s”", cutText(w.Subject, 100))
+		}
 		table.Rows = append(table.Rows, transports.Row{
-			Key: fmt.Sprintf("in %019d", w.Mail), Pick: "accept " + c.Mailbox,
-			Cells: []string{c.Mailbox, text.Say(call.Lang, "from somebody unknown: “%s”", cutText(w.Subject, 100)), sayTime(w.ReceivedAt)},
+			Key: fmt.Sprintf("in %019d", w.Mail), Pick: "accept " + c.Mailbox, Cells: []string{c.Mailbox, what, sayTime(w.ReceivedAt)},
 		})
 	}
 	pending, err := t.opt.Store.PendingMail(ctx, id, maxWaiting)

@@ -10,6 +10,7 @@ import (
 
 	"passerelle/mailbridge/address"
 	"passerelle/mailbridge/content"
+	"passerelle/mailbridge/judge"
 	"passerelle/mailbridge/receive"
 	"passerelle/store"
 	"passerelle/transports"
@@ -33,6 +34,10 @@ type came struct {
 	Doubt   string `json:",omitempty"` // what a user is to know of who sent it; a text of the catalogue
 	Whose   string `json:",omitempty"` // its argument
 	Proven  bool   `json:",omitempty"` // it is from whom it says, and so is its envelope: a report about it reaches nobody else
+	// Proof shows that it is from whom it says, and Lacks says which of the proofs that mail of his may have had before should have been there: from
+	// lacksForged on none is needed.
+	Proof judge.Proof `json:",omitempty"`
+	Lacks lacking     `json:",omitempty"`
 	// Passed are the domains that speak for it, nil where nobody has looked.
 	Passed []string
 }
@@ -259,19 +264,22 @@ func (t *Transport) takes(ctx context.Context, user transports.Address, m *conte
 		// Two programs that answer each other; a person does not say the same so often.
 		return transports.NewError(transports.Policy, "You have sent this message too often", nil)
 	}
-	if known && c.State == store.MailKnown {
+	suspect := known && what.suspects(&c, who, writer(m))
+	if known && c.State == store.MailKnown && !suspect {
 		return nil
 	}
 	prefs, err := t.preferences(ctx, user)
 	if err != nil {
 		return busy(err)
 	}
-	if prefs.Strangers == StrangersPass {
-		return nil
-	}
-	answers, err := t.answers(ctx, id, m)
-	if err != nil || answers {
-		return busyOr(err)
+	if !suspect {
+		if prefs.Strangers == StrangersPass {
+			return nil
+		}
+		answers, err := t.answers(ctx, id, m)
+		if err != nil || answers {
+			return busyOr(err)
+		}
 	}
 	if prefs.Strangers == StrangersRefuse {
 		return refusal

@@ -132,7 +132,7 @@ func (t *Transport) deliver(tx *store.Tx, a *arrival, l *transports.Letter) erro
 	} else if taken {
 		l.ID = digest(a.m.MessageID, a.came.Hash, a.id.JID)
 	}
-	if err := tx.MeetMailContact(store.MailContact{UserID: a.id, Contact: l.With.ID, Mailbox: a.from.Mailbox.String(), Name: l.Nick}); err != nil {
+	if err := tx.MeetMailContact(store.MailContact{UserID: a.id, Contact: l.With.ID, Mailbox: a.from.Mailbox.String(), Name: l.Nick, Proof: int(a.came.Proof)}); err != nil {
 		return err
 	}
 	o := t.othersOf(a)

@@ -153,6 +153,11 @@ func newRig(t *testing.T) *rig { return rigWith(t, func(*Options) {}) }
 
 func rigWith(t *testing.T, change func(*Options)) *rig {
 	t.Helper()
+	return rigOf(t, change, func(*receive.Options) {})
+}
+
+func rigOf(t *testing.T, change func(*Options), changeServer func(*receive.Options)) *rig {
+	t.Helper()
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	r := &rig{
 		t: t, clock: &clock{now: time.Date(2026, 11, 26, 10, 0, 0, 0, time.UTC)},
@@ -183,9 +188,9 @@ func rigWith(t *testing.T, change func(*Options)) *rig {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { d.Run(ctx) })
-	server, err := receive.New(receive.Options{
-		Hostname: "mx.example", Backend: r.mail, Spool: t.TempDir(), Log: log,
-	})
+	ro := receive.Options{Hostname: "mx.example", Backend: r.mail, Spool: t.TempDir(), Log: log}
+	changeServer(&ro)
+	server, err := receive.New(ro)
 	if err != nil {
 		t.Fatal(err)
 	}

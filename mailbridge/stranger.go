@@ -82,6 +82,8 @@ func (t *Transport) gate(ctx context.Context, a *arrival) (gate, error) {
 			return 0, err
 		case ok && c.State == store.MailBlocked:
 			return gateShut, nil
+		case ok && a.came.suspects(&c, who, writer(a.m)):
+			return gateWaits, nil // whatever he has set of strangers
 		case ok && c.State == store.MailKnown:
 			return gateOpen, nil
 		}
@@ -167,7 +169,7 @@ func (t *Transport) ask(ctx context.Context, what task) jobs.Outcome {
 		}
 		var lines []string
 		seen := make(map[string]bool)
-		last := 0
+		asked, last, suspect := 0, 0, 0
 		for _, w := range waiting {
 			if seen[w.Contact] {
 				continue
@@ -180,19 +182,34 @@ func (t *Transport) ask(ctx context.Context, what task) jobs.Outcome {
 			if err != nil {
 				return err
 			}
-			if ok && len(lines) < maxAsked {
+			if ok && asked < maxAsked {
+				asked++
 				lines = append(lines, fmt.Sprintf("%d. %s", c.Number, describe(prefs.Lang, &c, w.Subject)))
-				last = c.Number
+				if c.State == store.MailKnown {
+					lines = append(lines, "⚠ "+text.Say(prefs.Lang, "You know this contact, and nothing shows that this mail is from there. It may be forged."))
+					suspect = c.Number
+				} else {
+					last = c.Number
+				}
 			}
 		}
 		if len(lines) == 0 {
 			return nil // he has answered meanwhile
 		}
-		if more := len(seen) - len(lines); more > 0 {
+		if more := len(seen) - asked; more > 0 {
 			lines = append(lines, text.Say(prefs.Lang, "… and %d more: “queue” shows them.", more))
 		}
-		said := text.Say(prefs.Lang, "Mail of people whom you do not know waits for you:") + "\n" + strings.Join(lines, "\n") + "\n" +
-			text.Say(prefs.Lang, "Answer “accept %d” or “block %d”. With “configure strangers=pass” such mail always comes.", last, last)
+		begin := text.Say(prefs.Lang, "Mail of people whom you do not know waits for you:")
+		if suspect > 0 {
+			begin = text.Say(prefs.Lang, "Mail waits for you:")
+		}
+		said := begin + "\n" + strings.Join(lines, "\n")
+		if last > 0 {
+			said += "\n" + text.Say(prefs.Lang, "Answer “accept %d” or “block %d”. With “configure strangers=pass” such mail always comes.", last, last)
+		}
+		if suspect > 0 {
+			said += "\n" + text.Say(prefs.Lang, "If a mail is from your contact after all, answer “accept %d”; else leave it.", suspect)
+		}
 		return t.gateway.Deliver(tx, user, transports.Remark{ID: digest("ask", id.JID, fmt.Sprint(waiting[len(waiting)-1].Mail)), Text: said})
 	}}
 }
@@ -209,16 +226,20 @@ func describe(lang string, c *store.MailContact, subject string) string {
 	return text.Say(lang, "%s: “%s”", who, cutText(subject, 100))
 }
 
-// becomesKnown notes that a user knows somebody from now on; what waited of him comes.
+// becomesKnown notes that a user writes to somebody, and so knows him from now on; what waited of him comes. Of one whom he knew before something may
+// wait that seems to be from somebody else: writing to him says nothing of that.
 func (t *Transport) becomesKnown(tx *store.Tx, id store.UserID, who string) error {
 	c, ok, err := tx.MailContact(id, who)
-	if err != nil || !ok {
+	if err != nil || !ok || c.State == store.MailKnown {
 		return err
 	}
-	if c.State != store.MailKnown {
-		if err := tx.SetMailContact(id, who, store.MailKnown); err != nil {
-			return err
-		}
+	return t.acceptMail(tx, id, who)
+}
+
+// acceptMail notes that a user wants mail of somebody, however little shows that it is from him; what waited of him comes.
+func (t *Transport) acceptMail(tx *store.Tx, id store.UserID, who string) error {
+	if err := tx.AcceptMailContact(id, who); err != nil {
+		return err
 	}
 	waiting, err := tx.MailWaiting(id, who, maxWaiting)
 	for i := 0; i < len(waiting) && err == nil; i++ {

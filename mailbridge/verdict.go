@@ -7,8 +7,36 @@ import (
 	"passerelle/internal/text"
 	"passerelle/mailbridge/address"
 	"passerelle/mailbridge/judge"
+	"passerelle/store"
 	"passerelle/transports"
 )
+
+// lacking says which proofs a mail lacks, by what mail of the same sender had before.
+type lacking uint8
+
+const (
+	lacksNothing   lacking = iota
+	lacksSignature         // mail of his was signed before
+	lacksProof             // there was any proof before
+	lacksForged            // his domain says that it is not of it
+)
+
+// suspects reports whether a mail of somebody whom a user knows is likely not to be from him: what showed that it was before is not there, or his domain
+// says so. A list that vouches for its mail counts as itself.
+func (c *came) suspects(known *store.MailContact, who, writer transports.Target) bool {
+	if who != writer || known.State != store.MailKnown {
+		return false
+	}
+	switch c.Lacks {
+	case lacksForged:
+		return true
+	case lacksProof:
+		return known.Proof > 0
+	case lacksSignature:
+		return judge.Proof(known.Proof) >= judge.BySignature
+	}
+	return false
+}
 
 // judged notes what was found of who sent a mail, if anybody has looked.
 func (c *came) judged(v *judge.Verdict, from address.Mailbox) {
@@ -26,6 +54,15 @@ func (c *came) judged(v *judge.Verdict, from address.Mailbox) {
 		if s.Result == judge.Pass {
 			c.Passed = append(c.Passed, s.Domain)
 		}
+	}
+	c.Proof = v.Proof()
+	switch {
+	case v.Lacks(judge.NoProof):
+		c.Lacks = lacksForged
+	case v.Lacks(judge.ByServer):
+		c.Lacks = lacksProof
+	case v.Lacks(judge.BySignature):
+		c.Lacks = lacksSignature
 	}
 	said, args := v.Sentence()
 	c.Doubt = said

@@ -25,29 +25,32 @@ type MailContact struct {
 	Mailbox string // as it was spelled last
 	Name    string // empty where it is unknown
 	State   MailContactState
-	Number  int // by which the user names one who waits; 0 where he has not been asked
-	SeenAt  time.Time
+	Number  int // by which the user names one whose mail waits; 0 where he has not been asked
+	// Proof is the best that has ever shown that mail of his is from him, as mailbridge numbers it; 0 for nothing.
+	Proof  int
+	SeenAt time.Time
 }
 
-const mailContactColumns = `domain, jid, contact, mailbox, name, state, number, seen_at`
+const mailContactColumns = `domain, jid, contact, mailbox, name, state, number, proof, seen_at`
 
 func scanMailContacts(all *[]MailContact) func(*sql.Rows) error {
 	return func(r *sql.Rows) error {
 		var c MailContact
 		var seen int64
-		err := r.Scan(&c.Domain, &c.JID, &c.Contact, &c.Mailbox, &c.Name, &c.State, &c.Number, &seen)
+		err := r.Scan(&c.Domain, &c.JID, &c.Contact, &c.Mailbox, &c.Name, &c.State, &c.Number, &c.Proof, &seen)
 		c.SeenAt = fromMillis(seen)
 		*all = append(*all, c)
 		return err
 	}
 }
 
-const meetMailContact = `INSERT INTO mail_contacts (` + mailContactColumns + `) VALUES ($1, $2, $3, $4, $5, $6, 0, $7)
+const meetMailContact = `INSERT INTO mail_contacts (` + mailContactColumns + `) VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8)
 	ON CONFLICT (domain, jid, contact) DO UPDATE SET mailbox = excluded.mailbox, seen_at = excluded.seen_at,
+	proof = CASE WHEN excluded.proof > mail_contacts.proof THEN excluded.proof ELSE mail_contacts.proof END,
 	name = CASE WHEN excluded.name = '' THEN mail_contacts.name ELSE excluded.name END`
 
 // MeetMailContact notes how somebody spells himself, whom the user has met now. Of one who is not known yet the state becomes that of c.
-// An empty name leaves the one that is known.
+// An empty name leaves the one that is known, and a worse proof the one that there was.
 func (tx *Tx) MeetMailContact(c MailContact) error {
 	err := checkFields(field{"contact", c.Contact, maxPart}, field{"mailbox", c.Mailbox, maxMailbox}, field{"name", c.Name, maxPart})
 	if err == nil {
@@ -55,7 +58,7 @@ func (tx *Tx) MeetMailContact(c MailContact) error {
 	}
 	if err == nil {
 		err = tx.exec(meetMailContact,
-			c.Domain, c.JID, c.Contact, c.Mailbox, c.Name, c.State, tx.now)
+			c.Domain, c.JID, c.Contact, c.Mailbox, c.Name, c.State, c.Proof, tx.now)
 	}
 	if err != nil {
 		return fmt.Errorf("note a contact of mail: %w", err)
@@ -71,10 +74,19 @@ func (tx *Tx) SetMailContact(id UserID, contact string, state MailContactState) 
 	return nil
 }
 
-// NumberMailContact gives somebody who waits a number, if he has none.
+// AcceptMailContact has a user know somebody, whatever shows that his mail is from him: that counts anew.
+func (tx *Tx) AcceptMailContact(id UserID, contact string) error {
+	if err := tx.exec(`UPDATE mail_contacts SET state = $4, number = 0, proof = 0 WHERE domain = $1 AND jid = $2 AND contact = $3`,
+		id.Domain, id.JID, contact, MailKnown); err != nil {
+		return fmt.Errorf("accept a contact of mail: %w", err)
+	}
+	return nil
+}
+
+// NumberMailContact gives somebody whose mail waits a number, if he has none.
 func (tx *Tx) NumberMailContact(id UserID, contact string) error {
-	if err := tx.exec(`UPDATE mail_contacts SET number = (SELECT COALESCE(MAX(number), 0) + 1 FROM mail_contacts WHERE domain = $1 AND jid = $2 AND state = $4)
-		WHERE domain = $1 AND jid = $2 AND contact = $3 AND number = 0`, id.Domain, id.JID, contact, MailWaits); err != nil {
+	if err := tx.exec(`UPDATE mail_contacts SET number = (SELECT COALESCE(MAX(number), 0) + 1 FROM mail_contacts WHERE domain = $1 AND jid = $2)
+		WHERE domain = $1 AND jid = $2 AND contact = $3 AND number = 0`, id.Domain, id.JID, contact); err != nil {
 		return fmt.Errorf("number a contact of mail: %w", err)
 	}
 	return nil

@@ -87,6 +87,47 @@ type Verdict struct {
 	SPFDomain  string
 	SPFAligned bool
 	DKIM       []Signature
+	// Blind says that nobody knows which server the mail came from: SPF could have passed.
+	Blind bool
+}
+
+// Proof says what shows that a mail is from the domain in its From.
+type Proof uint8
+
+// The proofs, the better ones behind.
+const (
+	NoProof     Proof = iota
+	ByServer          // a server came that the domain names, or one of ours says so
+	BySignature       // the domain has signed it: that shows wherever it comes from
+)
+
+// Proof is the best that shows that the mail is from the domain in its From.
+func (v Verdict) Proof() Proof {
+	if !v.Proven() {
+		return NoProof
+	}
+	for _, s := range v.DKIM {
+		if s.Result == Pass && s.Aligned {
+			return BySignature
+		}
+	}
+	return ByServer
+}
+
+// Lacks reports whether mail of somebody whose mail had a proof before should have had one, as far as can be told: not where the DNS does not answer,
+// nor where a server is missing that nobody has seen. Without a proof before it is what his domain says of itself.
+func (v Verdict) Lacks(before Proof) bool {
+	switch {
+	case v.Proven():
+		return false
+	case v.Forged():
+		return true
+	case v.unsure():
+		return false
+	case before == ByServer:
+		return !v.Blind
+	}
+	return before == BySignature
 }
 
 // Proven reports whether the mail is from the domain in its From: what is published of it says so, or a signature or its server does.
@@ -130,7 +171,8 @@ func (j *Judge) Judge(ctx context.Context, m Mail) Verdict {
 	v, signatures, p := <-spfDone, <-dkimDone, <-dmarcDone
 	v.From, v.DKIM = from, signatures
 	v.take(m.Results)
-	v.decide(p, ok, !m.Addr.IsValid() && v.SPF == None)
+	v.Blind = !m.Addr.IsValid() && v.SPF == None
+	v.decide(p, ok)
 	return v
 }
 
@@ -145,9 +187,8 @@ func (j *Judge) run(what string, check, broken func()) {
 	check()
 }
 
-// decide is DMARC (RFC 7489 §6.6.2): something that passed is of the domain in From, as exactly as that wants. Blind says that nobody knows which
-// server the mail came from: then SPF could have passed.
-func (v *Verdict) decide(p policy, oneFrom, blind bool) {
+// decide is DMARC (RFC 7489 §6.6.2): something that passed is of the domain in From, as exactly as that wants.
+func (v *Verdict) decide(p policy, oneFrom bool) {
 	v.Policy = p.wants
 	v.SPFAligned = v.SPFDomain != "" && p.aligns(v.SPFDomain, v.From, p.strictSPF)
 	for i := range v.DKIM {
@@ -162,7 +203,7 @@ func (v *Verdict) decide(p policy, oneFrom, blind bool) {
 		v.DMARC = p.result
 	case v.aligned():
 		v.DMARC = Pass
-	case blind || v.unsure():
+	case v.Blind || v.unsure():
 		v.DMARC = TempError
 	default:
 		v.DMARC = Fail
