@@ -28,8 +28,9 @@ type conn struct {
 	lines *lineReader     // the session's goroutine alone
 	// resting says that nothing was heard for a while, see rest.go; the session's goroutine alone.
 	resting bool
-	to      *Network // as the user has set it up
-	dead    bool     // nothing more is written
+	alarm   *time.Timer // rouses the session at the deadline; nil while it has a goroutine
+	to      *Network    // as the user has set it up
+	dead    bool        // nothing more is written
 
 	// Registration.
 	asked      string // the nick that was tried first
@@ -118,6 +119,10 @@ func (c *conn) interrupt() { c.expireAt(time.Unix(1, 0)) }
 // expireAt sets until when reading may take. An error means that the connection is gone, which reading will tell.
 func (c *conn) expireAt(t time.Time) {
 	c.deadline = t
+	if c.alarm != nil {
+		c.alarm.Reset(time.Until(t))
+		return
+	}
 	_ = c.nc.SetReadDeadline(t)
 }
 

@@ -7,19 +7,47 @@ import (
 	"time"
 )
 
-// Most sessions hear nothing most of the time. A connection on which nothing came for restAfter is at rest: a new goroutine goes on with
-// it, whose stack is as small as stacks are, and reads only once there is something to be read. The stack of the one before had grown with
-// all that it did, and would hardly shrink; with TLS reading alone takes a larger one.
+// Most sessions hear nothing most of the time. A connection on which nothing came for restAfter is at rest: it has no buffer, and its
+// session no goroutine, whose stack had grown with all that it did. The sleepers wait for all of them. A new goroutine goes on with a
+// session once there is something to be read, or once its deadline has come.
 const restAfter = 2 * time.Second
 
-// rest lets another goroutine go on with a connection.
+// rest is the last that a session's goroutine does when its connection has come to rest.
 func (s *session) rest(c *conn) {
 	c.lines.rest()
-	s.t.running.Go(func() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.t.running.Add(1) // the goroutine that goes on, which is waited for from here on
+	if !s.t.sleepers.add(s, c) {
+		s.goOn(c)
+		return
+	}
+	c.alarm = time.AfterFunc(time.Until(c.deadline), s.rouse)
+}
+
+// rouse has the session go on, if its connection rests. It is safe to call from any goroutine.
+func (s *session) rouse() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.conn
+	if c == nil || c.alarm == nil {
+		return // something else was faster
+	}
+	s.t.sleepers.remove(c)
+	c.alarm.Stop()
+	c.alarm = nil
+	c.expireAt(c.deadline)
+	s.goOn(c)
+}
+
+// goOn starts the goroutine that goes on with a connection which rested.
+func (s *session) goOn(c *conn) {
+	go func() {
+		defer s.t.running.Done()
 		if !s.connections(c) {
 			s.end()
 		}
-	})
+	}()
 }
 
 // mayRest reports whether it can be waited for what comes without reading it, which pipes cannot.

@@ -69,14 +69,15 @@ type Options struct {
 
 // Transport serves the virtual domain of the IRC networks. Its methods are safe to call from any goroutine.
 type Transport struct {
-	opt     Options // as New was given them; what may change is asked of rules
-	current atomic.Pointer[rules]
-	log     *slog.Logger
-	metrics *metrics
-	buffers lineBuffers
-	people  people
-	gates   gates
-	outages outages
+	opt      Options // as New was given them; what may change is asked of rules
+	current  atomic.Pointer[rules]
+	log      *slog.Logger
+	metrics  *metrics
+	buffers  lineBuffers
+	people   people
+	gates    gates
+	outages  outages
+	sleepers sleepers
 
 	mu          sync.Mutex
 	closed      bool
@@ -86,7 +87,7 @@ type Transport struct {
 	errands     map[sessionKey]context.CancelFunc
 	errandsDone errandTimes
 	sweepAt     int            // number of paces at which the old ones are looked for
-	running     sync.WaitGroup // every goroutine of every session
+	running     sync.WaitGroup // every goroutine of every session, and those that go on after a rest
 }
 
 type sessionKey struct {
@@ -270,6 +271,7 @@ func (t *Transport) Shutdown(ctx context.Context, reason string) error {
 	done := make(chan struct{})
 	go func() { // ends with the last session, which the context cannot hasten
 		t.running.Wait()
+		t.sleepers.close()
 		close(done)
 	}()
 	select {
