@@ -1,9 +1,11 @@
 package stanza
 
-// The namespaces of a component stream.
+// The namespaces of streams.
 const (
 	// NSComponent is the default namespace of the stream (XEP-0114 §3).
 	NSComponent = "jabber:component:accept"
+	// NSClient is the default namespace of a client's stream (RFC 6120 §4.8.2).
+	NSClient = "jabber:client"
 	// NSStreams is bound to the prefix "stream" in the stream header (RFC 6120 §4.8.1).
 	NSStreams = "http://etherx.jabber.org/streams"
 	// NSStreamErrors is the namespace of the conditions of stream errors (RFC 6120 §4.9.2).

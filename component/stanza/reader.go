@@ -14,6 +14,7 @@ import (
 // read past without being kept.
 type Reader struct {
 	src  io.Reader
+	ns   string // the default namespace of the stream
 	lim  Limits
 	pool *sync.Pool // of *Stanza
 
@@ -36,12 +37,20 @@ const (
 	emptyReads = 100      // how often in a row src may return nothing, like that of bufio
 )
 
-// NewReader makes a Reader of the bytes behind a stream header.
-func NewReader(r io.Reader, lim Limits) *Reader {
+// NewReader makes a Reader of the bytes behind a component's stream header.
+func NewReader(r io.Reader, lim Limits) *Reader { return newReader(r, NSComponent, lim) }
+
+// NewClientReader makes a Reader of the bytes behind a client's stream header.
+func NewClientReader(r io.Reader, lim Limits) *Reader { return newReader(r, NSClient, lim) }
+
+func newReader(r io.Reader, ns string, lim Limits) *Reader {
 	pool := new(sync.Pool)
 	pool.New = func() any { return &Stanza{pool: pool} }
-	return &Reader{src: r, lim: lim.orDefault(), pool: pool, buf: make([]byte, bufferSize)}
+	return &Reader{src: r, ns: ns, lim: lim.orDefault(), pool: pool, buf: make([]byte, bufferSize)}
 }
+
+// Buffered is how many bytes behind the last stanza were read already.
+func (r *Reader) Buffered() int { return r.end - r.start }
 
 // Next gives the next stanza, whose Root may be in any namespace. It reads from the source only when it has no whole stanza.
 //
@@ -110,7 +119,7 @@ func (r *Reader) take() (*Stanza, error) {
 		return nil, ref
 	}
 	s, _ := r.pool.Get().(*Stanza)
-	if ref := s.parse(frame, NSComponent, &r.lim); ref != nil {
+	if ref := s.parse(frame, r.ns, &r.lim); ref != nil {
 		s.reset()
 		r.pool.Put(s)
 		ref.readHead(frame)

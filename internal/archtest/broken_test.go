@@ -26,7 +26,7 @@ func TestCheckImports(t *testing.T) {
 				code("component", "passerelle/transports", "passerelle/store", "passerelle/component/stanza",
 					"passerelle/component/muc", "mellium.im/xmpp/component"),
 				code("ircbridge", "passerelle/transports", "passerelle/store", "passerelle/internal/text",
-					"passerelle/internal/c2s", "github.com/lrstanley/girc"),
+					"github.com/lrstanley/girc"),
 				code("mailbridge", "github.com/emersion/go-smtp", "github.com/emersion/go-imap/v2/imapclient"),
 				code("internal/c2s", "mellium.im/xmpp"),
 				code("internal/web", "passerelle/store"),

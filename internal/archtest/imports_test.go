@@ -26,7 +26,7 @@ type row struct {
 func importTable() []row {
 	return []row{
 		{
-			pkgs: []string{"store", "config", "internal/c2s", "internal/identd", "internal/logging", "internal/safehttp", "internal/scram", "internal/text"},
+			pkgs: []string{"store", "config", "internal/identd", "internal/logging", "internal/safehttp", "internal/scram", "internal/text"},
 			why:  "foundations depend on nothing of ours",
 		},
 		{
@@ -42,6 +42,11 @@ func importTable() []row {
 			pkgs: []string{"component/stanza"},
 			may:  []string{"transports"},
 			why:  "the XML layer knows addresses and nothing of what stanzas mean",
+		},
+		{
+			pkgs: []string{"internal/c2s"},
+			may:  []string{"transports", "store", "internal/safehttp", "internal/scram", "component/stanza"},
+			why:  "it speaks with servers of strangers, and does not know what for",
 		},
 		{
 			pkgs: []string{"component/archive"},
@@ -66,7 +71,7 @@ func importTable() []row {
 		{
 			pkgs: []string{"component"},
 			may: []string{
-				"transports", "store", "internal/export", "internal/files", "internal/logging", "internal/safehttp", "internal/text",
+				"transports", "store", "internal/c2s", "internal/export", "internal/files", "internal/logging", "internal/safehttp", "internal/text",
 				"component/archive", "component/downgrade", "component/markup", "component/muc", "component/stanza", "component/xep",
 			},
 			why: "XMPP is written once for all networks, so it knows no network",
@@ -101,7 +106,7 @@ func importTable() []row {
 			pkgs: []string{"ircbridge", "socialbridge"},
 			may: []string{
 				"transports", "store",
-				"internal/jobs", "internal/logging", "internal/safehttp", "internal/scram", "internal/text", "internal/c2s",
+				"internal/jobs", "internal/logging", "internal/safehttp", "internal/scram", "internal/text",
 			},
 			why: "a bridge knows its network and the waist, neither XMPP nor another bridge",
 		},

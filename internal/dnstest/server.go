@@ -29,6 +29,7 @@ const (
 // Zone is what names are, without the dot at their end. A value is a record as in a zone file:
 //
 //	"example.org": {"MX 10 mx.example.org", "TXT v=spf1 mx -all", "A 192.0.2.1", "AAAA 2001:db8::1", "CNAME other.example.org"}
+//	"_sip._tcp.example.org": {"SRV 10 0 5060 sip.example.org"}
 //	"1.2.0.192.in-addr.arpa": {"PTR mx.example.org"}
 //	"slow.example.org": {"SERVFAIL"}    // it fails
 //	"silent.example.org": {"SILENCE"}   // no answer ever comes
@@ -290,6 +291,14 @@ func parse(record string) (dnsmessage.ResourceBody, dnsmessage.Type, error) {
 		}
 		name, err := absolute(host)
 		return &dnsmessage.MXResource{Pref: uint16(n), MX: name}, dnsmessage.TypeMX, err
+	case "SRV":
+		var priority, weight, port uint16
+		var host string
+		if _, err := fmt.Sscanf(value, "%d %d %d %s", &priority, &weight, &port, &host); err != nil {
+			return nil, 0, fmt.Errorf("no service: %q", record)
+		}
+		name, err := absolute(host)
+		return &dnsmessage.SRVResource{Priority: priority, Weight: weight, Port: port, Target: name}, dnsmessage.TypeSRV, err
 	case "CNAME":
 		name, err := absolute(value)
 		return &dnsmessage.CNAMEResource{CNAME: name}, dnsmessage.TypeCNAME, err

@@ -24,6 +24,7 @@ func TestServer(t *testing.T) {
 		"alias.example.org":        {"CNAME a.example.org"},
 		"null.example.org":         {"MX 0 ."},
 		"deep.below.example.org":   {"A 192.0.2.2"},
+		"_sip._tcp.example.org":    {"SRV 20 0 5061 b.example.org", "SRV 10 1 5060 a.example.org"},
 		"1.2.0.192.in-addr.arpa":   {"PTR a.example.org"},
 		"broken.example.org":       {"SERVFAIL"},
 		"silent.example.org":       {"SILENCE"},
@@ -47,6 +48,10 @@ func TestServer(t *testing.T) {
 	}
 	if mx, err := r.LookupMX(ctx, "null.example.org"); err != nil || len(mx) != 1 || mx[0].Host != "." {
 		t.Errorf("a null MX: got %v, %v", mx, err)
+	}
+	_, srv, err := r.LookupSRV(ctx, "sip", "tcp", "example.org")
+	if want := []*net.SRV{{Target: "a.example.org.", Port: 5060, Priority: 10, Weight: 1}, {Target: "b.example.org.", Port: 5061, Priority: 20}}; err != nil || !cmp.Equal(srv, want) {
+		t.Errorf("SRV: got %v, %v, want %v", srv, err, want)
 	}
 	texts("example.org", "v=spf1 mx -all", long)
 	texts("upper.example.org", "folded")

@@ -80,6 +80,25 @@ func NewCertificate(name string) (cert, key string, err error) {
 	return ca.issue(name)
 }
 
+// certify writes a certificate for a name, and its key, into files of the server, which may be the same, and returns who vouches for it.
+func (l *life) certify(name, certFile, keyFile string) (authority string, err error) {
+	ca, err := newAuthority()
+	if err != nil {
+		return "", err
+	}
+	cert, key, err := ca.issue(name)
+	if err != nil {
+		return "", err
+	}
+	if certFile == keyFile {
+		cert += key
+	}
+	if err := l.write(keyFile, key); err != nil {
+		return "", err
+	}
+	return ca.pem, l.write(certFile, cert)
+}
+
 func pemText(kind string, der []byte) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 }

@@ -20,6 +20,8 @@ type EjabberdOptions struct {
 	Users      []Account
 	Uploads    int       // how large a file its upload service takes, in bytes; 0 for no service
 	UsersOnly  bool      // the upload service takes nothing from components
+	NoArchive  bool      // nothing is kept of messages but for who is offline (no XEP-0313)
+	TLS        bool      // clients may encrypt, with a certificate of an authority of its own
 	Log        io.Writer // what it writes, if not nil; used by another goroutine
 }
 
@@ -27,7 +29,9 @@ type EjabberdOptions struct {
 type Ejabberd struct {
 	life
 
-	C2SAddr       string // where clients connect, without TLS
+	C2SAddr       string // where clients connect, without TLS at first
+	TLSAddr       string // where they connect with TLS at once (XEP-0368); without TLS nobody is there
+	Authority     string // who vouches for it, in PEM; empty without TLS
 	ComponentAddr string // where components connect
 	HTTPAddr      string // of its web server; without an upload service nobody is there
 
@@ -52,6 +56,9 @@ func StartEjabberd(ctx context.Context, o EjabberdOptions) (*Ejabberd, error) {
 	if o.Uploads > 0 {
 		e.listen = append(e.listen, &e.HTTPAddr)
 	}
+	if o.TLS {
+		e.listen = append(e.listen, &e.TLSAddr)
+	}
 	if err := e.begin(ctx, ""); err != nil {
 		return nil, err
 	}
@@ -69,13 +76,19 @@ func (e *Ejabberd) launch(erl string) (launch, error) {
 	if len(libs) == 0 {
 		return launch{}, fmt.Errorf("find the libraries of ejabberd: %w", exec.ErrNotFound)
 	}
+	if e.options.TLS && e.Authority == "" { // it stays the same when the server starts again
+		if e.Authority, err = e.certify("localhost", "ejabberd.pem", "ejabberd.pem"); err != nil {
+			return launch{}, err
+		}
+	}
 	var text strings.Builder
 	if err := ejabberdConfig.Execute(&text, struct {
 		EjabberdOptions
 		C2S, Component, HTTP, Dir string
+		Direct                    string
 		Privileged                bool
 	}{
-		e.options, freeport.Port(e.C2SAddr), freeport.Port(e.ComponentAddr), freeport.Port(e.HTTPAddr), e.dir,
+		e.options, freeport.Port(e.C2SAddr), freeport.Port(e.ComponentAddr), freeport.Port(e.HTTPAddr), e.dir, freeport.Port(e.TLSAddr),
 		anyPrivileged(e.options.Components),
 	}); err != nil {
 		return launch{}, err
@@ -100,6 +113,9 @@ func (e *Ejabberd) launch(erl string) (launch, error) {
 	l := launch{cmd: cmd, ready: []string{"ready for tests"}, busy: "eaddrinuse", addrs: []string{e.C2SAddr}}
 	if len(e.options.Components) > 0 {
 		l.addrs = append(l.addrs, e.ComponentAddr)
+	}
+	if e.options.TLS {
+		l.addrs = append(l.addrs, e.TLSAddr)
 	}
 	if e.options.Uploads > 0 {
 		l.addrs = append(l.addrs, e.HTTPAddr)
@@ -130,9 +146,11 @@ hosts: [localhost]
 auth_method: internal
 auth_password_format: plain
 s2s_access: none
-listen:
-  - {port: {{.C2S}}, ip: "127.0.0.1", module: ejabberd_c2s, starttls: false, shaper: none, access: all}
-{{if .Components}}  - port: {{.Component}}
+{{if .TLS}}certfiles: [{{yaml (print .Dir "/ejabberd.pem")}}]
+{{end}}listen:
+  - {port: {{.C2S}}, ip: "127.0.0.1", module: ejabberd_c2s, starttls: {{.TLS}}, shaper: none, access: all}
+{{if .TLS}}  - {port: {{.Direct}}, ip: "127.0.0.1", module: ejabberd_c2s, tls: true, shaper: none, access: all}
+{{end}}{{if .Components}}  - port: {{.Component}}
     ip: "127.0.0.1"
     module: ejabberd_service
     global_routes: false
@@ -157,8 +175,8 @@ listen:
   mod_caps: {}
   mod_carboncopy: {}
   mod_disco: {}
-  mod_mam: {default: always, db_type: mnesia}
-  mod_offline: {}
+{{if not .NoArchive}}  mod_mam: {default: always, db_type: mnesia}
+{{end}}  mod_offline: {}
   mod_ping: {}
   mod_privacy: {}
   mod_pubsub: {plugins: [flat, pep]}

@@ -32,6 +32,7 @@ type ProsodyOptions struct {
 	Users      []Account
 	Uploads    int       // how large a file its upload service takes, in bytes; 0 for no service
 	UsersOnly  bool      // the upload service takes nothing from components
+	TLS        bool      // clients may encrypt, with a certificate of an authority of its own
 	Log        io.Writer // what it writes, if not nil; used by another goroutine
 }
 
@@ -39,7 +40,9 @@ type ProsodyOptions struct {
 type Prosody struct {
 	life
 
-	C2SAddr       string // where clients connect, without TLS
+	C2SAddr       string // where clients connect, without TLS at first
+	TLSAddr       string // where they connect with TLS at once (XEP-0368); without TLS nobody is there
+	Authority     string // who vouches for it, in PEM; empty without TLS
 	ComponentAddr string // where components connect
 	HTTPAddr      string // of its web server; without an upload service nobody is there
 
@@ -68,6 +71,9 @@ func startProsody(ctx context.Context, o ProsodyOptions, f *federation) (*Prosod
 	if o.Uploads > 0 {
 		p.listen = append(p.listen, &p.HTTPAddr)
 	}
+	if o.TLS {
+		p.listen = append(p.listen, &p.TLSAddr)
+	}
 	if err := p.begin(ctx, o.Dir); err != nil {
 		return nil, err
 	}
@@ -78,14 +84,21 @@ func (p *Prosody) launch(path string) (launch, error) {
 	if err := p.addUsers(); err != nil {
 		return launch{}, err
 	}
+	if p.options.TLS && p.Authority == "" { // it stays the same when the server starts again
+		var err error
+		if p.Authority, err = p.certify(p.options.Domain, p.options.Domain+".crt", p.options.Domain+".key"); err != nil {
+			return launch{}, err
+		}
+	}
 	var text strings.Builder
 	if err := prosodyConfig.Execute(&text, struct {
 		ProsodyOptions
 		Dir                  string
 		C2S, Component, HTTP string
+		Direct               string
 		Federation           *federation
 		Privileged           bool
-	}{p.options, p.dir, freeport.Port(p.C2SAddr), freeport.Port(p.ComponentAddr), freeport.Port(p.HTTPAddr), p.federation, anyPrivileged(p.options.Components)}); err != nil {
+	}{p.options, p.dir, freeport.Port(p.C2SAddr), freeport.Port(p.ComponentAddr), freeport.Port(p.HTTPAddr), freeport.Port(p.TLSAddr), p.federation, anyPrivileged(p.options.Components)}); err != nil {
 		return launch{}, err
 	}
 	if err := p.write("prosody.cfg.lua", text.String()); err != nil {
@@ -103,6 +116,9 @@ func (p *Prosody) launch(path string) (launch, error) {
 	// Without components Prosody listens for none.
 	if len(p.options.Components) > 0 {
 		l.ready, l.addrs = append(l.ready, "Activated service 'component' on [127.0.0.1]:"), append(l.addrs, p.ComponentAddr)
+	}
+	if p.options.TLS {
+		l.ready, l.addrs = append(l.ready, "Activated service 'c2s_direct_tls' on [127.0.0.1]:"), append(l.addrs, p.TLSAddr)
 	}
 	if p.options.Uploads > 0 {
 		l.ready, l.addrs = append(l.ready, "Activated service 'http' on [127.0.0.1]:"), append(l.addrs, p.HTTPAddr)
@@ -160,13 +176,14 @@ run_as_root = true
 log = { info = "*console" }
 interfaces = { "127.0.0.1" }
 c2s_ports = { {{.C2S}} }
-component_ports = { {{.Component}} }
+{{if .TLS}}c2s_direct_tls_ports = { {{.Direct}} }
+{{end}}component_ports = { {{.Component}} }
 component_interfaces = { "127.0.0.1" }
 http_ports = { {{if .Uploads}}{{.HTTP}}{{end}} }
 http_interfaces = { "127.0.0.1" }
 https_ports = { }
 modules_enabled = { "roster"; "saslauth"; "disco"; "posix"; "ping"; "carbons"; "mam"; "pep"; "offline"; "smacks"; "blocklist";
-	"vcard4"; "vcard_legacy"; "bookmarks"{{if .Federation}}; "tls"; "peers"{{end}} }
+	"vcard4"; "vcard_legacy"; "bookmarks"{{if or .Federation .TLS}}; "tls"{{end}}{{if .Federation}}; "peers"{{end}} }
 {{with .Federation}}certificates = {{lua $.Dir}} .. "/certificates"
 plugin_paths = { {{lua $.Dir}} .. "/plugins" }
 s2s_ports = { {{.Port}} }
@@ -175,7 +192,7 @@ s2s_secure_auth = true
 peers = { {{range .Peers}}[{{lua .Domain}}] = {{.Port}}; {{end}} }
 ssl = { cafile = {{lua $.Dir}} .. "/ca.pem" }
 {{else}}certificates = {{lua .Dir}}
-modules_disabled = { "s2s"; "tls" }
+modules_disabled = { "s2s"{{if not .TLS}}; "tls"{{end}} }
 {{end}}authentication = "internal_plain"
 storage = "internal"
 c2s_require_encryption = false
