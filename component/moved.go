@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"passerelle/component/muc"
 	"passerelle/internal/text"
 	"passerelle/store"
 	"passerelle/transports"
@@ -26,8 +27,15 @@ func (n *network) moved(e transports.Moved) {
 	}
 	addr := u.g.address(e.To)
 	why := strings.TrimSpace(text.Say(u.lang, "This room is called %s now.", e.Name) + " " + e.Reason)
-	stayed, alone, nick, key := old.Stays(), old.Alone(), old.Nick(), old.Password()
-	old.Moved(addr, why, u.out)
+	back, stayed, alone := restoring{client: u.jid, room: addr.Local, nick: old.Nick(), password: old.Password()}, old.Stays(), old.Alone()
+	var next *muc.Room
+	if stayed && n.rooms[e.To.ID] == nil {
+		next, _ = u.openRoom(e.To, addr) // an error is met again below
+	}
+	old.Moved(addr, next, why, u.out)
+	if next != nil && next.Stays() {
+		listen(next)
+	}
 	n.remove(old)
 	n.linger(followTime)
 	u.after(followTime, func() {
@@ -52,7 +60,7 @@ func (n *network) moved(e transports.Moved) {
 				u.say(s, u.g.address(e.Room).String()+": "+why+" "+addr.String())
 			}
 			room, err := u.openRoom(e.To, addr)
-			u.returnTo(restoring{client: u.jid, room: addr.Local, nick: nick, password: key}, room, transports.AsError(err))
+			u.returnTo(back, room, transports.AsError(err))
 		}
 	})
 }

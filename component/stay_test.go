@@ -329,3 +329,25 @@ func TestStayingWithClientAfterRestart(t *testing.T) {
 		})
 	}
 }
+
+// Who stays in a room that gets another name is in it at once: he hears what is said before anything is asked of the network.
+func TestStayWhereRoomMoves(t *testing.T) {
+	t.Parallel()
+	w, _ := stayWorld(t, StayDefault, nil)
+	alice := w.client("alice@localhost/phone")
+	s := w.enter(alice)
+	alice.expect(beginsToStay)
+	alice.send(leavesRoom)
+	alice.expect(`<presence type='unavailable' from='#go%irc.example@irc.localhost/alice'/>`)
+	to := transports.Target{Kind: transports.TargetRoom, Network: "irc.example", ID: "#gopher"}
+	s.emit(t, transports.Moved{Room: goRoom, To: to, Name: "#gopher", By: "bob"})
+	s.emit(t, transports.Message{Room: to, From: &transports.Person{Nick: "bob"}, Body: "are you there?", Part: 1, Of: 1})
+	alice.expect(`<message type='chat' from='help@irc.localhost'><body>*This room is called #gopher now.*</body></message>`)
+	const gopher = `#gopher%irc.example@irc.localhost`
+	alice.send(`<presence to='` + gopher + `/alice'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
+	alice.expect(`<presence from='` + gopher + `/bob'/>`)
+	alice.expect(`<presence from='` + gopher + `/alice'><x xmlns='http://jabber.org/protocol/muc#user'><status code='110'/></x></presence>`)
+	alice.expect(`<message type='groupchat' from='` + gopher + `/bob'><body>are you there?</body><delay xmlns='urn:xmpp:delay'/></message>`)
+	alice.expect(`<message type='groupchat'><subject/></message>`)
+	waitOccupancies(t, w, 2)
+}

@@ -71,8 +71,9 @@ func (r *Room) Leave(reason string, out *Out) {
 	r.leaveIfEmpty(reason, out)
 }
 
-// Moved tells the user's clients that the room goes on under another address (XEP-0045 §10.9), and takes them and him out of this one.
-func (r *Room) Moved(to transports.Address, why string, out *Out) {
+// Moved tells the user's clients that the room goes on under another address (XEP-0045 §10.9), and takes them and him out of this one. Where
+// he stays he is in next already, so that he hears all that is said there; nil where he is to enter it.
+func (r *Room) Moved(to transports.Address, next *Room, why string, out *Out) {
 	r.failPending(transports.NewError(transports.Gone, why, nil), out)
 	for len(r.clients) > 0 {
 		c := r.clients[0]
@@ -86,10 +87,22 @@ func (r *Room) Moved(to transports.Address, why string, out *Out) {
 		}
 		r.drop(c.addr, out)
 	}
-	if r.entered = false; r.stays {
-		r.stays = false
+	if r.stays {
 		out.Changes = append(out.Changes, Change{Room: r})
+		if next != nil && r.entered {
+			next.goOn(r, out)
+		}
 	}
+	r.entered, r.stays = false, false
+}
+
+// goOn has the room be what another one was until now, for who stays in it. What was said there is not said here.
+func (r *Room) goOn(old *Room, out *Out) {
+	r.nick, r.password, r.wish, r.stays = old.nick, old.password, old.wish, true
+	r.occupants, r.absent, r.modes = old.occupants, old.absent, old.modes
+	r.subject = subject{text: old.subject.text, by: old.subject.by, time: old.subject.time}
+	r.entered, r.enteredAt = true, r.opt.Now()
+	r.recordStay(out)
 }
 
 // nickFor is the nick under which a client knows itself in the room.
