@@ -2,6 +2,7 @@ package mailbridge
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"passerelle/internal/jobs"
@@ -12,9 +13,21 @@ import (
 	"passerelle/transports"
 )
 
+// recipientShift is where in the row of an address for reports the recipient is whose mail it goes back from.
+const recipientShift = 56
+
+// reportRow is what an address for reports stands for: a mail, and which of its recipients has got it with that address, from 1 on; 0 where all
+// have. Who has got a mail knows the address, and could write a report of his own: it is about nobody but him.
+func reportRow(mail int64, recipient int) int64 { return mail | int64(recipient)<<recipientShift }
+
+func splitReportRow(row int64) (mail int64, recipient int) {
+	return row & (1<<recipientShift - 1), int(row >> recipientShift)
+}
+
 // bounced reads what came to the address of a mail of ours for reports. It is about that mail, whatever it says.
 func (t *Transport) bounced(ctx context.Context, a *arrival) jobs.Outcome {
-	m, ok, err := t.opt.Store.MailOut(ctx, a.what.Bounced)
+	mail, recipient := splitReportRow(a.what.Bounced)
+	m, ok, err := t.opt.Store.MailOut(ctx, mail)
 	if err != nil {
 		return jobs.Outcome{Err: err}
 	}
@@ -39,6 +52,9 @@ func (t *Transport) bounced(ctx context.Context, a *arrival) jobs.Outcome {
 			return err
 		}
 		states, err := tx.MailRecipients(m.ID)
+		if err == nil && recipient > 0 {
+			states, err = statesOf(&m, states, recipient)
+		}
 		if err != nil {
 			return err
 		}
@@ -49,6 +65,19 @@ func (t *Transport) bounced(ctx context.Context, a *arrival) jobs.Outcome {
 		}
 		return tx.EmptyMailOut(m.ID)
 	}}
+}
+
+// statesOf is the state of one recipient of a mail.
+func statesOf(m *store.MailOut, states []store.MailRecipient, recipient int) ([]store.MailRecipient, error) {
+	h, err := fromJSON[head](m.Head)
+	if err != nil {
+		return nil, err
+	}
+	to := h.recipients()
+	if recipient > len(to) {
+		return nil, nil
+	}
+	return slices.DeleteFunc(states, func(s store.MailRecipient) bool { return s.Mailbox != to[recipient-1].String() }), nil
 }
 
 // reported notes what a report says of a recipient.

@@ -1,10 +1,15 @@
 package mailbridge
 
 import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
+	"passerelle/internal/safehttp"
 	"passerelle/mailbridge/address"
 	"passerelle/mailbridge/content"
 	"passerelle/mailbridge/judge"
@@ -164,5 +169,132 @@ func TestManyLines(t *testing.T) {
 	r.flush()
 	if got := said(r.sent()); got != "x" {
 		t.Errorf("the next says %q", got)
+	}
+}
+
+// Who has got a mail knows his own address for reports, and can say with it what became of his, and of nobody else's.
+func TestReportsAboutOthers(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	eve := contact("eve@example.com")
+	r.posted(transports.Letter{ID: "1", With: juliet, Body: "Hello", Receipt: true, Others: []transports.Recipient{{Kind: transports.RecipientTo, Who: eve}}})
+	r.flush()
+	verp := make(map[string]string)
+	for range 2 {
+		m := r.sent()
+		verp[m.To[0].String()] = m.From.String()
+	}
+	r.next() // the receipt
+	report := func(from, about, id string) {
+		r.accepted("", "From: mailer-daemon@example.com\nMessage-ID: <"+id+"@x>\nMIME-Version: 1.0\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\n\n"+
+			"--b\nContent-Type: text/plain\n\nIt failed.\n--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; example.com\n\n"+
+			"Final-Recipient: rfc822; "+about+"\nAction: failed\nStatus: 5.1.1\n\n--b--\n", from)
+	}
+	report(verp["eve@example.com"], "juliet@example.com", "1")
+	if f, ok := r.next().(transports.Failure); !ok || !strings.Contains(f.Err.Error(), "eve@example.com") {
+		t.Errorf("a report of eve about juliet says %+v", f)
+	}
+	r.next() // the same as a remark
+	report(verp["juliet@example.com"], "juliet@example.com", "2")
+	if f, ok := r.next().(transports.Failure); !ok || !strings.Contains(f.Err.Error(), "juliet@example.com") {
+		t.Errorf("a report of juliet says %+v", f)
+	}
+}
+
+// A server that answers nothing holds up those who name it, and neither what else they write nor others.
+func TestSlowFiles(t *testing.T) {
+	t.Parallel()
+	asked, release := make(chan bool, 100), make(chan bool)
+	slow := serveOn(t, "127.0.0.1", false, func(w http.ResponseWriter, _ *http.Request) {
+		asked <- true
+		<-release
+		_, _ = io.WriteString(w, "secret")
+	})
+	files := safehttp.New(safehttp.Options{Permit: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	t.Cleanup(files.Close)
+	r := rigWith(t, func(o *Options) { o.Files, o.OwnFiles, o.FileHosts = files, files, []string{slow.URL} })
+	const n = 10
+	for i := range n {
+		r.posted(transports.Letter{ID: "f" + numeral(i), With: contact(fmt.Sprintf("bob%d@example.com", i)), Files: []transports.Attachment{{URL: slow.URL + "/file"}}})
+	}
+	r.flush()
+	for range maxFetchingUser {
+		<-asked
+	}
+	r.say("1", "Hello")
+	r.flush()
+	if got := said(r.sent()); got != "Hello" {
+		t.Errorf("it says %q", got)
+	}
+	select {
+	case <-asked:
+		t.Error("more files are fetched at a time")
+	default:
+	}
+	close(release)
+	for deadline, sent := time.Now().Add(patienceOfTests), 0; sent < n; {
+		if time.Now().After(deadline) {
+			t.Fatalf("of %d mails with files %d went out", n, sent)
+		}
+		r.clock.advance(fetchAgain)
+		r.say(newMessageID(""), "x") // whose job has others looked at
+		r.flush()
+		for other := false; !other; {
+			m := r.sent()
+			if other = said(m) == "x"; !other {
+				sent++
+				if !strings.Contains(string(m.Body), "c2VjcmV0") {
+					t.Errorf("its file is missing:\n%s", m.Body)
+				}
+			}
+		}
+	}
+}
+
+// Who takes mail of all is not flooded by people who are new to him, and those who have written before still can.
+func TestManyStrangers(t *testing.T) {
+	t.Parallel()
+	l := newLimits(func() time.Time { return time.Unix(0, 0) })
+	for i := range maxStrange {
+		if l.stranger("romeo", 1, 1000) {
+			t.Fatalf("%d are too many", i)
+		}
+	}
+	if !l.stranger("romeo", 1, 1000) || l.stranger("juliet", 1, 1000) {
+		t.Error("the bound is another, or that of all")
+	}
+	if l.stranger("nurse", 6000, 1000) || !l.stranger("nurse", 5000, 1000) {
+		t.Error("the bound of bytes is another")
+	}
+	r := newRig(t)
+	r.accepted("bob@example.com", plainMail("From: bob@example.com\nMessage-ID: <1@x>\n", "first"), "romeo@example.org")
+	r.letter()
+	for range maxStrange {
+		r.mail.limits.stranger("romeo@xmpp.example", 1, 1000)
+	}
+	r.accepted("bob@example.com", plainMail("From: bob@example.com\nMessage-ID: <2@x>\n", "second"), "romeo@example.org")
+	if err := r.bring("eve@example.com", plainMail("From: eve@example.com\n", "me too"), "romeo@example.org")["romeo@example.org"]; err == nil || !strings.Contains(err.Error(), "452") {
+		t.Errorf("one more is answered %v", err)
+	}
+}
+
+// Mails that are said once make nobody forget what is said again and again.
+func TestCirclesOutliveFloods(t *testing.T) {
+	t.Parallel()
+	l := newLimits(func() time.Time { return time.Unix(0, 0) })
+	for i := range 2*maxCounted + 10 {
+		if i%(maxCounted/4) == 0 && l.circles("romeo", "robot", "I am away") != (i/(maxCounted/4) >= maxEqual) {
+			t.Errorf("mail %d", i)
+		}
+		l.circles("romeo", numeral(i), "buy")
+		if len(l.equal) > maxCounted {
+			t.Fatalf("%d are counted", len(l.equal))
+		}
+	}
+	for range maxEqual {
+		l.circles("romeo", "robot", "I am away")
+	}
+	if !l.circles("romeo", "robot", "I am away") {
+		t.Error("it goes in circles, and nobody says so")
 	}
 }

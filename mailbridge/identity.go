@@ -67,7 +67,7 @@ func (r *Rules) ours(domain string) (users string, ok bool) {
 // destination is where mail for an address of ours goes.
 type destination struct {
 	users []transports.Address
-	// bounced is the row of MailOut that a report is about; 0 for none.
+	// bounced is what a report is about, see reportRow; 0 for nothing.
 	bounced int64
 }
 

@@ -38,6 +38,7 @@ type came struct {
 	// lacksForged on none is needed.
 	Proof judge.Proof `json:",omitempty"`
 	Lacks lacking     `json:",omitempty"`
+	size  int64       // of the mail
 	// Passed are the domains that speak for it, nil where nobody has looked.
 	Passed []string
 }
@@ -99,7 +100,7 @@ func (t *Transport) accept(ctx context.Context, in *receive.Incoming) []error {
 		return all(transports.NewError(transports.Policy, "The message goes in circles: it has been here before", nil)) // 5.4.6
 	}
 	sum := in.Body.Sum()
-	what := came{ID: in.ID, From: in.From.String(), Hash: hex.EncodeToString(sum[:16]), Suspect: in.Suspect, EnvID: in.EnvID}
+	what := came{ID: in.ID, From: in.From.String(), Hash: hex.EncodeToString(sum[:16]), Suspect: in.Suspect, EnvID: in.EnvID, size: in.Body.Size()}
 	what.judged(&in.Verdict, in.From)
 	var deliveries []delivery
 	var bounces []int64
@@ -273,12 +274,18 @@ func (t *Transport) takes(ctx context.Context, user transports.Address, m *conte
 		return busy(err)
 	}
 	if !suspect {
-		if prefs.Strangers == StrangersPass {
-			return nil
+		if known && prefs.Strangers == StrangersPass {
+			return nil // he has written before
 		}
 		answers, err := t.answers(ctx, id, m)
 		if err != nil || answers {
 			return busyOr(err)
+		}
+		if prefs.Strangers == StrangersPass {
+			if t.limits.stranger(id.JID, what.size, t.rules.Load().MaxSize) {
+				return transports.NewError(transports.Full, "Too many people write to the recipient who are unknown there", nil)
+			}
+			return nil
 		}
 	}
 	if prefs.Strangers == StrangersRefuse {

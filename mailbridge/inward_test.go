@@ -1,6 +1,7 @@
 package mailbridge
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -211,7 +212,19 @@ func TestAnswerToAll(t *testing.T) {
 	r.say("2", "/all Yes")
 	r.flush()
 	m := r.sent()
-	if got := said(m); got != "Yes" || len(m.To) != 3 || field(m, "To") != `juliet@example.com, "Bob" <bob@example.com>` || field(m, "Cc") != "nurse@example.net" {
+	to, from := names(m.To), map[string]bool{m.From.String(): true}
+	for range 2 { // each has an address for reports of his own
+		next := r.sent()
+		to, from[next.From.String()] = append(to, names(next.To)...), true
+		if string(next.Body) != string(m.Body) {
+			t.Errorf("it says something else to %v", next.To)
+		}
+	}
+	slices.Sort(to)
+	if !slices.Equal(to, []string{"bob@example.com", "juliet@example.com", "nurse@example.net"}) || len(from) != 3 {
+		t.Errorf("it went to %q from %v", to, from)
+	}
+	if got := said(m); got != "Yes" || field(m, "To") != `juliet@example.com, "Bob" <bob@example.com>` || field(m, "Cc") != "nurse@example.net" {
 		t.Errorf("it says %q\n%s", got, m.Body)
 	}
 }

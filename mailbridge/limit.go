@@ -11,34 +11,47 @@ import (
 
 // Bounds of what is counted in memory.
 const (
-	maxCounted = 100_000          // users, or pairs with something said; beyond it everything is forgotten
+	maxCounted = 100_000          // users, or pairs with something said; see limits.of
 	maxEqual   = 10               // equal mails of somebody to a user within equalTime: programs answer each other
 	equalTime  = 10 * time.Minute // see maxEqual
+	// How many people may write to a user for the first time in a day who takes mail of all, and how large that may be: as so many of the largest mails
+	// that are taken. He sees it all, and it is kept for a month.
+	maxStrange     = 500
+	maxStrangeSize = 10
 )
 
 // limits counts what users send and what comes in circles. Safe to use from any goroutine.
 type limits struct {
 	now func() time.Time
 
-	mu    sync.Mutex
-	sent  map[string]*minute // by user
-	equal map[string]*minute // by pair and what is said
+	mu      sync.Mutex
+	sent    map[string]*minute // by user
+	equal   map[string]*minute // by pair and what is said
+	strange map[string]*minute // by user
 }
 
 // minute counts since a time.
 type minute struct {
 	since       time.Time
 	mails, news int
+	size        int64 // bytes
 }
 
 func newLimits(now func() time.Time) *limits {
-	return &limits{now: now, sent: make(map[string]*minute), equal: make(map[string]*minute)}
+	return &limits{now: now, sent: make(map[string]*minute), equal: make(map[string]*minute), strange: make(map[string]*minute)}
 }
 
-// of is the count of a key since at most span.
+// of is the count of a key since at most span. Where there are too many, those go that count nothing any more, or too little to matter: who says
+// something new each time makes nobody forget what somebody says again and again.
 func (l *limits) of(in map[string]*minute, key string, span time.Duration) *minute {
 	if len(in) >= maxCounted {
-		clear(in)
+		for least := 2; len(in) > maxCounted/2; least *= 2 { // half of them, so that it is not done for each mail
+			for k, m := range in {
+				if m.mails < least || l.now().Sub(m.since) >= span {
+					delete(in, k)
+				}
+			}
+		}
 	}
 	m := in[key]
 	if m == nil || l.now().Sub(m.since) >= span {
@@ -87,4 +100,17 @@ func (l *limits) circles(user, contact, said string) bool {
 	m := l.of(l.equal, digest(user, contact, said), equalTime)
 	m.mails++
 	return m.mails > maxEqual
+}
+
+// stranger counts the first mail of somebody to a user who takes them all, and reports whether there were too many today.
+func (l *limits) stranger(user string, size, largest int64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	m := l.of(l.strange, user, 24*time.Hour)
+	if m.mails >= maxStrange || m.mails > 0 && m.size+size > maxStrangeSize*largest {
+		return true
+	}
+	m.mails++
+	m.size += size
+	return false
 }

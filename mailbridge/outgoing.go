@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"passerelle/internal/jobs"
@@ -22,7 +23,42 @@ import (
 const (
 	maxAttached = 20              // files of a mail
 	fetchTime   = 2 * time.Minute // for one of them
+	fetchAll    = 5 * time.Minute // for all of a mail; what is not there by then goes out as a link
+	// Mails whose files are fetched at a time, in all and of a user. The next try again after fetchAgain: servers that are slow hold up those who name
+	// them, and none of the places in which other mails are written.
+	maxFetching     = 16
+	maxFetchingUser = 2
+	fetchAgain      = 10 * time.Second
 )
+
+// fetching counts mails whose files are being fetched. Safe to use from any goroutine.
+type fetching struct {
+	mu  sync.Mutex
+	all int
+	by  map[string]int // by user
+}
+
+// begin reports whether there is room for a mail; end is to be called then.
+func (f *fetching) begin(user string) (end func(), ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.all >= maxFetching || f.by[user] >= maxFetchingUser {
+		return nil, false
+	}
+	f.all++
+	f.by[user]++
+	return func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.all--
+		if f.by[user]--; f.by[user] == 0 {
+			delete(f.by, user)
+		}
+	}, true
+}
+
+// errFetching says that other mails with files come first.
+var errFetching = errors.New("files of other mails are being fetched")
 
 // errEdited says that a mail has changed while it was composed.
 var errEdited = errors.New("its lines have changed")
@@ -55,7 +91,22 @@ func (t *Transport) composed(ctx context.Context, what task) jobs.Outcome {
 		}
 		return jobs.Outcome{Verdict: jobs.Failed, Err: err}
 	}
-	raw, err := t.render(ctx, &a, &m, &h, lines)
+	letters := make([]transports.Letter, len(lines))
+	files := 0
+	for i := range lines {
+		if letters[i], err = fromJSON[transports.Letter](lines[i].Letter); err != nil {
+			return jobs.Outcome{Verdict: jobs.Failed, Err: err}
+		}
+		files += len(letters[i].Files)
+	}
+	if files > 0 {
+		end, ok := t.fetching.begin(m.JID)
+		if !ok {
+			return jobs.Outcome{Err: errFetching, After: fetchAgain}
+		}
+		defer end()
+	}
+	raw, err := t.render(ctx, &a, &m, &h, letters)
 	if err != nil {
 		return jobs.Outcome{Err: err}
 	}
@@ -77,7 +128,7 @@ func (t *Transport) composed(ctx context.Context, what task) jobs.Outcome {
 }
 
 // render writes a mail.
-func (t *Transport) render(ctx context.Context, a *author, m *store.MailOut, h *head, lines []store.MailLine) ([]byte, error) {
+func (t *Transport) render(ctx context.Context, a *author, m *store.MailOut, h *head, letters []transports.Letter) ([]byte, error) {
 	out := compose.Outgoing{
 		From: compose.Person{Name: a.prefs.Name, Mailbox: a.from}, Subject: h.Subject, MessageID: m.MessageID, InReplyTo: h.Parent,
 		References: h.Refs, Date: m.BegunAt.UTC(), HTML: a.prefs.HTML, Reaction: h.Reaction,
@@ -95,15 +146,12 @@ func (t *Transport) render(ctx context.Context, a *author, m *store.MailOut, h *
 	if a.prefs.Origin {
 		out.Extra = append(out.Extra, compose.Header{Name: "X-Originating-JID", Value: a.id.JID})
 	}
-	budget := t.attachable()
-	for i := range lines {
-		l, err := fromJSON[transports.Letter](lines[i].Letter)
-		if err != nil {
-			return nil, err
-		}
-		a.called(&l)
+	budget, until := t.attachable(), time.Now().Add(fetchAll)
+	for i := range letters {
+		l := &letters[i]
+		a.called(l)
 		out.From.Name = a.prefs.Name
-		said, files, err := t.attach(ctx, &l, len(out.Files), &budget)
+		said, files, err := t.attach(ctx, l, len(out.Files), &budget, until)
 		if err != nil {
 			return nil, err
 		}
@@ -116,7 +164,7 @@ func (t *Transport) render(ctx context.Context, a *author, m *store.MailOut, h *
 		}
 		at := len(out.Text)
 		for _, s := range l.Spans {
-			if s.To <= len(said) {
+			if strings.HasPrefix(said, l.Body) { // else a link is missing in it
 				out.Spans = transports.AppendSpan(out.Spans, at+s.From, at+s.To, s.Look)
 			}
 		}
@@ -137,10 +185,10 @@ func (t *Transport) attachable() int64 { return t.rules.Load().MaxSize / 10 * 6 
 
 // attach fetches the files of a letter, and returns what is left to say: a file that cannot be fetched stays a link. What may be fetched later is
 // an error only while ctx ends.
-func (t *Transport) attach(ctx context.Context, l *transports.Letter, have int, budget *int64) (said string, files []compose.File, err error) {
+func (t *Transport) attach(ctx context.Context, l *transports.Letter, have int, budget *int64, until time.Time) (said string, files []compose.File, err error) {
 	said = l.Body
 	for _, f := range l.Files {
-		data, kind, ok := t.fetch(ctx, f.URL, *budget, have+len(files))
+		data, kind, ok := t.fetch(ctx, f.URL, *budget, have+len(files), until)
 		if err := ctx.Err(); err != nil {
 			return "", nil, err
 		}
@@ -168,7 +216,7 @@ func join(said, more string) string {
 }
 
 // fetch gets a file that may be attached. Only https is spoken, and only what the operator's rules for strangers' URLs let through.
-func (t *Transport) fetch(ctx context.Context, link string, budget int64, have int) (data []byte, kind string, ok bool) {
+func (t *Transport) fetch(ctx context.Context, link string, budget int64, have int, until time.Time) (data []byte, kind string, ok bool) {
 	if t.opt.Files == nil || have >= maxAttached || budget <= 0 {
 		return nil, "", false
 	}
@@ -182,7 +230,7 @@ func (t *Transport) fetch(ctx context.Context, link string, budget int64, have i
 	} else if u.Scheme != "https" {
 		return nil, "", false
 	}
-	c, err := files.Fetch(ctx, link, safehttp.Limit{Bytes: budget, Time: fetchTime})
+	c, err := files.Fetch(ctx, link, safehttp.Limit{Bytes: budget, Time: min(fetchTime, time.Until(until))})
 	if err != nil {
 		return nil, "", false
 	}

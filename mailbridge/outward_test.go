@@ -160,7 +160,7 @@ func TestSeveralRecipients(t *testing.T) {
 		{Kind: transports.RecipientCc, User: romeo, Delivered: true},
 	}})
 	m := r.sent()
-	all := append(names(m.To), names(r.sent().To)...) // each site has its own
+	all := slices.Concat(names(m.To), names(r.sent().To), names(r.sent().To))
 	slices.Sort(all)
 	if !slices.Equal(all, []string{"bob@example.com", "carol@example.net", "eve@example.net"}) {
 		t.Errorf("it goes to %v", all)

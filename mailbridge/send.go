@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"passerelle/internal/jobs"
@@ -75,11 +76,34 @@ func (t *Transport) send(ctx context.Context, what task) jobs.Outcome {
 	if !ok {
 		return jobs.Outcome{Verdict: jobs.Failed, Err: errors.New("its sender has no address here any more")}
 	}
-	results := t.opt.Relay.Send(ctx, relay.Envelope{
-		From: address.Mailbox{Local: t.opt.Tokens.Local(address.TokenBounce, m.ID, t.opt.Now()), Domain: from.Domain},
-		To:   open, Notify: prefs.Receipts == receiptsDelivered, EnvID: fmt.Sprint(m.ID), UTF8: h.needsUTF8(from),
-	}, m.Raw)
-	return t.sent(&m, user, prefs, results)
+	e := relay.Envelope{From: from, Notify: prefs.Receipts == receiptsDelivered, EnvID: fmt.Sprint(m.ID), UTF8: h.needsUTF8(from)}
+	return t.sent(&m, user, prefs, t.sendEach(ctx, &m, &h, e, open))
+}
+
+// maxCopies bounds the bytes of a mail that is sent to each recipient with an address for reports of his own. A larger one is sent once for all.
+const maxCopies = 8 << 20
+
+// sendEach sends a mail to some recipients.
+func (t *Transport) sendEach(ctx context.Context, m *store.MailOut, h *head, e relay.Envelope, to []address.Mailbox) (results []relay.Result) {
+	all := h.recipients()
+	send := func(to []address.Mailbox, recipient int) []relay.Result {
+		e.From.Local, e.To = t.opt.Tokens.Local(address.TokenBounce, reportRow(m.ID, recipient), t.opt.Now()), to
+		return t.opt.Relay.Send(ctx, e, m.Raw)
+	}
+	if len(all) > 1 && len(to)*len(m.Raw) > maxCopies {
+		return send(to, 0)
+	}
+	for i := range to {
+		results = append(results, send(to[i:i+1], 1+slices.Index(all, to[i]))...)
+		if last := results[len(results)-1]; last.Away {
+			for _, r := range to[i+1:] { // who come to the same server
+				last.To = r
+				results = append(results, last)
+			}
+			break
+		}
+	}
+	return results
 }
 
 // open are those at a site of whom it is not known what became of a mail.

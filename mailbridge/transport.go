@@ -71,14 +71,15 @@ type Signer interface {
 
 // Transport is the gateway to email. Safe to use from any goroutine.
 type Transport struct {
-	opt     Options
-	log     *slog.Logger
-	rules   atomic.Pointer[Rules]
-	gateway transports.Gateway
-	limits  *limits
-	metrics *metrics
-	memory  *semaphore.Weighted // bytes of mails that are being read
-	coming  sync.Map            // users, by JID, whose mail is being taken with its letter, see straight.go
+	opt      Options
+	log      *slog.Logger
+	rules    atomic.Pointer[Rules]
+	gateway  transports.Gateway
+	limits   *limits
+	metrics  *metrics
+	fetching fetching
+	memory   *semaphore.Weighted // bytes of mails that are being read
+	coming   sync.Map            // users, by JID, whose mail is being taken with its letter, see straight.go
 }
 
 // maxMemory bounds the mails that are read at a time, in bytes: more than one of the largest that an operator may allow.
@@ -98,7 +99,7 @@ func New(opt Options) (*Transport, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Transport{opt: opt, metrics: m, log: opt.Log, limits: newLimits(opt.Now), memory: semaphore.NewWeighted(maxMemory)}
+	t := &Transport{opt: opt, metrics: m, log: opt.Log, limits: newLimits(opt.Now), fetching: fetching{by: make(map[string]int)}, memory: semaphore.NewWeighted(maxMemory)}
 	t.rules.Store(&opt.Rules)
 	return t, nil
 }

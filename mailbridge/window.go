@@ -41,7 +41,7 @@ type task struct {
 	// Recipient is the address that a mail came to; Wanted says that its sender does not wait any more.
 	Recipient string `json:",omitempty"`
 	Wanted    bool   `json:",omitempty"`
-	// Bounced is the row of the mail that a report is about.
+	// Bounced is what a report is about, see reportRow.
 	Bounced int64 `json:",omitempty"`
 	// Action and Status are what a report says (RFC 3464 §2.3.3, RFC 3463).
 	Action string `json:",omitempty"`
