@@ -14,12 +14,14 @@ import (
 // nobody can find out (RFC 6121 §8.5.1). What tells is a message, which they return for who does not exist. It is one without content, which
 // clients show nothing of, and behind it goes a question that is answered in any case.
 //
-// Tried with Prosody 0.12 and ejabberd 23.01. The former keeps such a message for who is not there, in spite of the hints; hence the time for which an
-// answer is known.
+// Tried with Prosody 0.12 and ejabberd 23.01. The former keeps such a message for who is not there, in spite of the hints. So it is asked otherwise where
+// it lets us ask in the name of users: it answers that for who exists alone (mod_privilege). Else an answer is known for long; what comes back from
+// somebody ends that.
 
 // Limits of looking for people.
 const (
 	knowPerson  = 10 * time.Minute // whether he exists
+	knowLong    = 24 * time.Hour   // that he does, where asking leaves something, or he has shown it himself
 	maxPeople   = 10_000           // who are known to exist or not
 	maxAsking   = 64               // people who are looked for at a time; others wait
 	existWait   = 10 * time.Second // for an answer
@@ -47,12 +49,27 @@ type knownServer struct {
 	until   time.Time
 }
 
+// saw notes that somebody exists, since something came from him.
+func (p *people) saw(user transports.Address) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	remember(p.known, maxPeople, user.Bare(), knownPerson{true, now().Add(knowLong)})
+}
+
+// forget has somebody be looked for again.
+func (p *people) forget(user transports.Address) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.known, user.Bare())
+}
+
 // lookup is somebody who is being looked for.
 type lookup struct {
 	id      string                 // of the message
 	refused chan *transports.Error // capacity 1
 	done    chan struct{}          // closed when exists and err are there
 	exists  bool
+	left    bool // a message that his server keeps
 	err     error
 }
 
@@ -90,7 +107,11 @@ func (g *Gateway) Exists(ctx context.Context, user transports.Address) (bool, er
 	p.mu.Lock()
 	delete(p.lookups, user)
 	if l.err == nil {
-		remember(p.known, maxPeople, user, knownPerson{l.exists, now().Add(knowPerson)})
+		until := now().Add(knowPerson)
+		if l.exists && l.left {
+			until = now().Add(knowLong)
+		}
+		remember(p.known, maxPeople, user, knownPerson{l.exists, until})
 	}
 	p.mu.Unlock()
 	close(l.done)
@@ -133,7 +154,10 @@ func (g *Gateway) lookUp(ctx context.Context, user transports.Address, l *lookup
 	}
 	typ := "headline" // RFC 6121 §8.5.2.2.1: nobody keeps it for who is not there
 	if prosody {      // it takes headlines for anybody
-		typ = "normal"
+		if g.answersAs(ctx, user) {
+			return true, nil
+		}
+		typ, l.left = "normal", true
 	}
 	var b stanza.Builder
 	b.Start("message").Attr("type", typ).JID("from", g.domain).JID("to", user).Attr("id", l.id)
@@ -160,6 +184,15 @@ func (g *Gateway) lookUp(ctx context.Context, user transports.Address, l *lookup
 	default:
 		return true, nil
 	}
+}
+
+// answersAs reports whether the server answers a question in the name of a user, as Prosody does where he exists. Where it does not that may be for
+// another reason: its leave may have been taken back.
+func (g *Gateway) answersAs(ctx context.Context, user transports.Address) bool {
+	err := g.askAs(ctx, "get", user, func(b *stanza.Builder) {
+		b.Start("items").Attr("node", nsBookmarks).Attr("max_items", "1").End()
+	}, nil)
+	return err == nil || isMissing(err) // he has no such node
 }
 
 // isProsody reports whether the server of a domain is Prosody: it says so as its name (XEP-0030 §3.1). It need not tell its version.

@@ -124,6 +124,7 @@ func (o *outbox) giveBackEach(ctx context.Context, c *clerking) error {
 
 // giveBack gives a letter back to the transport and forgets it.
 func (o *outbox) giveBack(tx *store.Tx, r *returnedLetter) error {
+	o.g.people.forget(r.user) // he may be gone
 	taken := func() (err error) {
 		defer o.g.mendPanic(&err)
 		return o.g.postal.Returned(tx, r.user, r.Returned)

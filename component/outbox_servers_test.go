@@ -3,6 +3,7 @@ package component
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -174,6 +175,65 @@ func TestServerKilledInTheMiddle(t *testing.T) {
 			}
 			w.emptied()
 			t.Logf("%d of %d were kept twice", count(t, collect(t, s, n), n), n)
+		})
+	}
+}
+
+// TestExistsLeavesNothing: nobody finds anything that was left by looking whether he exists, where the server lets us ask in the name of users or keeps
+// nothing that has no content. Without that it is one message.
+func TestExistsLeavesNothing(t *testing.T) {
+	t.Parallel()
+	alice := []realservers.Account{{Name: "alice", Password: "pw"}}
+	privileged := []realservers.Component{{Domain: testDomain, Secret: "s3cret", Privileged: true}}
+	for name, c := range map[string]struct {
+		start func(t *testing.T) realServer
+		left  int
+	}{
+		"prosody": {func(t *testing.T) realServer { return outboxServers["prosody"](t, alice) }, 1},
+		"prosody, privileged": {func(t *testing.T) realServer {
+			p := realtest.Prosody(t, realservers.ProsodyOptions{Components: privileged, Users: alice})
+			return realServer{components: p.ComponentAddr, clients: p.C2SAddr}
+		}, 0},
+		"ejabberd": {func(t *testing.T) realServer { return outboxServers["ejabberd"](t, alice) }, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := c.start(t)
+			w := newServerWorld(t, s)
+			if c.left == 0 && strings.HasPrefix(name, "prosody") {
+				w.logged("the XMPP server grants privileges")
+			}
+			for who, want := range map[string]bool{"alice": true, "nobody": false} {
+				for range 2 {
+					if got, err := w.gateway.Exists(t.Context(), transports.Address{Local: who, Domain: "localhost"}); got != want || err != nil {
+						t.Errorf("%s: got %v, %v, want %v", who, got, err, want)
+					}
+				}
+			}
+			phone, err := client.Login(t.Context(), s.clients, "alice", "pw", "phone")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer phone.Close()
+			if err := phone.Send(t.Context(), `<iq type='get' id='end' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>`); err != nil {
+				t.Fatal(err)
+			}
+			left := 0
+			for {
+				e, err := phone.Receive(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if e.Name.Local == "message" && e.Get("from") == testDomain {
+					left++
+				}
+				if e.Get("id") == "end" {
+					break
+				}
+			}
+			if left != c.left {
+				t.Errorf("%d messages are left, want %d", left, c.left)
+			}
 		})
 	}
 }

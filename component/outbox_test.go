@@ -396,6 +396,25 @@ func TestTell(t *testing.T) {
 	phone.expect(`<message from='help@` + testDomain + `' type='chat'><body>Hello.</body></message>`)
 }
 
+// Who has written exists, and from whom something has come back is looked for again.
+func TestExistsBySigns(t *testing.T) {
+	t.Parallel()
+	w := newOutboxWorld(t, nil)
+	w.connected()
+	carol := transports.Address{Local: "carol", Domain: "localhost"}
+	for _, exists := range []bool{true, false} {
+		if exists {
+			w.gateway.people.saw(carol.WithResource("x"))
+		} else {
+			w.deliver(carol, letterTo("a"))
+			w.returned(1)
+		}
+		if ok, err := w.gateway.Exists(t.Context(), carol); ok != exists || err != nil {
+			t.Errorf("carol: got %v, %v, want %v", ok, err, exists)
+		}
+	}
+}
+
 func TestExists(t *testing.T) {
 	t.Parallel()
 	w := newOutboxWorld(t, nil)

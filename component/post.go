@@ -47,6 +47,7 @@ func (u *user) sendLetter(in *inbound, e entity) {
 	case err != nil:
 		u.refuse(in, err)
 	case r != nil:
+		u.g.people.saw(u.jid)
 		u.hand(in, r)
 	}
 }
