@@ -27,13 +27,14 @@ const (
 	FollowNothing Following = iota
 	FollowOffline           // those that came while he was offline
 	FollowAll               // those too that he got and wrote, and what he read
+	FollowRooms             // and those of rooms
 )
 
 // Copy is a message which a user got or wrote, as far as the gateway has learnt of it. The same one may come several times, by several ways.
 type Copy struct {
 	Way  Way
 	User Address // whose it is, bare
-	// Peer is who wrote it, or whom he wrote to. The zero Address where a push does not say.
+	// Peer is who wrote it, or whom he wrote to: a bare JID, or that of somebody in a room (XEP-0045). The zero Address where a push does not say.
 	Peer Address
 	Sent bool // he wrote it
 	Room bool // it was said in a room (XEP-0045), by an occupant
@@ -46,7 +47,8 @@ type Copy struct {
 	Body      string
 	Spans     []Span // how pieces of Body look
 	Files     []Attachment
-	// Replaces is the ID of the message of the same author that this one corrects (XEP-0308).
+	// Replaces is the ID of the message of the same author that this one corrects (XEP-0308); where there is neither Body nor Files, that it takes
+	// back (XEP-0424).
 	Replaces string
 	// Encrypted is what it is encrypted with (XEP-0380), of which the Body says nothing; empty for nothing.
 	Encrypted string
@@ -55,6 +57,8 @@ type Copy struct {
 	Offline bool
 	// Partial says that a push told of it, with less of it than there is, or with nothing but that it came.
 	Partial bool
+	// More is of how many messages it is known that they came, and nothing else: it stands alone, for those of a time when the gateway was away.
+	More int
 }
 
 // ReadMark says that a user has read a conversation up to a message.
