@@ -54,7 +54,7 @@ var contract = []behaviour{
 
 func TestContract(t *testing.T) {
 	t.Parallel()
-	for _, c := range slices.Concat(contract, archiveContract, keepContract, contactContract, fileContract, heardContract, forgetContract, exportContract, outboxContract, jobContract, mailContract, redirectContract) {
+	for _, c := range slices.Concat(contract, archiveContract, keepContract, contactContract, fileContract, heardContract, forgetContract, exportContract, outboxContract, jobContract, mailContract, redirectContract, followContract) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			onEach(t, func(t *testing.T, opts Options) {
@@ -323,6 +323,7 @@ func testRemoveUser(t *testing.T, db *DB, _ *testClock) {
 				tx.AddLink(Secret(fmt.Sprint("token ", n)), Link{UserID: user(n), Command: "configure", ExpiresAt: testStart.Add(time.Hour)}),
 				addMail(tx, user(n)),
 				addRedirect(tx, user(n)),
+				tx.Follow(followed(n)),
 			)
 		})
 	}

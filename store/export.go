@@ -17,6 +17,7 @@ type Account struct {
 	Blocked  []string // JIDs
 	Rooms    []AccountRoom
 	Files    []File
+	Followed Followed
 	// DeniedSince is when administrators have denied him the domain; zero where they have not.
 	DeniedSince time.Time
 }
@@ -78,6 +79,9 @@ func (db *DB) Account(ctx context.Context, id UserID) (a Account, err error) {
 		a.Files = append(a.Files, f)
 		return err
 	}, `SELECT id, name, type, size, expires FROM files WHERE domain = $1 AND jid = $2 ORDER BY created, id`, id.Domain, id.JID); err != nil {
+		return a, err
+	}
+	if a.Followed, err = db.Followed(ctx, id); err != nil {
 		return a, err
 	}
 	if err = db.query(ctx, func(rows *sql.Rows) error {

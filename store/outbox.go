@@ -13,6 +13,7 @@ type Outgoing struct {
 	UserID
 	Number OutgoingNumber // set by the database
 	Letter string         // the id of what may come back; empty where nobody wants to know
+	Back   string         // the bare JID that an error comes from where that is not the user, since he says it himself
 	Stanza string
 	Time   time.Time // when what it says was said
 }
@@ -33,11 +34,11 @@ const (
 func (tx *Tx) Send(o Outgoing) error {
 	err := o.check()
 	if err == nil {
-		err = checkFields(field{"id", o.Letter, maxPart}, field{"stanza", o.Stanza, MaxOutgoing})
+		err = checkFields(field{"id", o.Letter, maxPart}, field{"JID", o.Back, maxJID}, field{"stanza", o.Stanza, MaxOutgoing})
 	}
 	if err == nil {
 		*tx.lastOutgoing++
-		err = tx.exec(insertOutgoing, int64(*tx.lastOutgoing), o.Domain, o.JID, o.Letter, o.Stanza, millis(o.Time))
+		err = tx.exec(insertOutgoing, int64(*tx.lastOutgoing), o.Domain, o.JID, o.Letter, o.Back, o.Stanza, millis(o.Time))
 	}
 	if err != nil {
 		return fmt.Errorf("send a stanza: %w", err)
@@ -45,7 +46,7 @@ func (tx *Tx) Send(o Outgoing) error {
 	return nil
 }
 
-const insertOutgoing = `INSERT INTO outbox (number, domain, jid, letter, stanza, time) VALUES ($1, $2, $3, $4, $5, $6)`
+const insertOutgoing = `INSERT INTO outbox (number, domain, jid, letter, back, stanza, time) VALUES ($1, $2, $3, $4, $5, $6, $7)`
 
 // Sent forgets the stanzas of a domain behind a number, up to another one.
 func (tx *Tx) Sent(domain string, after, last OutgoingNumber) error {
@@ -79,7 +80,7 @@ func (db *DB) Outgoing(ctx context.Context, domain string, after OutgoingNumber)
 	err := db.query(ctx, func(rows *sql.Rows) error {
 		o := Outgoing{UserID: UserID{Domain: domain}}
 		var ms int64
-		if err := rows.Scan(&o.Number, &o.JID, &o.Letter, &o.Stanza, &ms); err != nil {
+		if err := rows.Scan(&o.Number, &o.JID, &o.Letter, &o.Back, &o.Stanza, &ms); err != nil {
 			return err
 		}
 		o.Time = fromMillis(ms)
@@ -95,4 +96,4 @@ func (db *DB) Outgoing(ctx context.Context, domain string, after OutgoingNumber)
 	return page, nil
 }
 
-const selectOutgoing = `SELECT number, jid, letter, stanza, time FROM outbox WHERE domain = $1 AND number > $2 ORDER BY number LIMIT $3`
+const selectOutgoing = `SELECT number, jid, letter, back, stanza, time FROM outbox WHERE domain = $1 AND number > $2 ORDER BY number LIMIT $3`
