@@ -238,6 +238,14 @@ func (c *Client) Receive(ctx context.Context) (*xmpptest.Element, error) {
 	}
 }
 
+// Drop loses the connection, as a client does that is out of reach: the server is not told.
+func (c *Client) Drop() error {
+	c.cancel()
+	err := ignoreClosed(c.conn.Close())
+	c.wg.Wait()
+	return err
+}
+
 // Close logs out and waits until the server has closed the stream. Closing twice, or after the server went away, is safe.
 func (c *Client) Close() error {
 	if c.ctx.Err() == nil && c.write("</stream:stream>") == nil {

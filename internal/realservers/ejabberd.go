@@ -22,6 +22,9 @@ type EjabberdOptions struct {
 	UsersOnly  bool      // the upload service takes nothing from components
 	NoArchive  bool      // nothing is kept of messages but for who is offline (no XEP-0313)
 	TLS        bool      // clients may encrypt, with a certificate of an authority of its own
+	Redirect   string    // the gateway that its module of ours copies messages to; empty for no module
+	Push       bool      // it pushes (XEP-0357), with sender and text
+	Sleep      int       // seconds that it waits for clients that have gone without a word (XEP-0198); 0 for five minutes
 	Log        io.Writer // what it writes, if not nil; used by another goroutine
 }
 
@@ -96,8 +99,11 @@ func (e *Ejabberd) launch(erl string) (launch, error) {
 	if err := e.write("ejabberd.yml", text.String()); err != nil {
 		return launch{}, err
 	}
+	if err := e.compile(libs[0]); err != nil {
+		return launch{}, err
+	}
 	args := []string{
-		"-noinput", "+sbwt", "none", "+sbwtdcpu", "none", "+sbwtdio", "none", // no spinning while others need the processor
+		"-noinput", "-pa", e.dir, "+sbwt", "none", "+sbwtdcpu", "none", "+sbwtdio", "none", // no spinning while others need the processor
 		"-mnesia", "dir", `"` + filepath.Join(e.dir, "spool") + `"`, "-s", "ejabberd",
 	}
 	for _, u := range e.options.Users {
@@ -121,6 +127,27 @@ func (e *Ejabberd) launch(erl string) (launch, error) {
 		l.addrs = append(l.addrs, e.HTTPAddr)
 	}
 	return l, nil
+}
+
+// compile makes the module of ours, once.
+func (e *Ejabberd) compile(lib string) error {
+	const module = "mod_passerelle_redirect"
+	if _, err := os.Stat(filepath.Join(e.dir, module+".beam")); e.options.Redirect == "" || err == nil {
+		return nil
+	}
+	erlc, err := program("erlc")
+	if err != nil {
+		return err
+	}
+	deploy, err := deployed()
+	if err != nil {
+		return err
+	}
+	out, err := exec.Command(erlc, "-o", e.dir, "-pa", filepath.Join(lib, "ebin"), filepath.Join(deploy, "ejabberd", module+".erl")).CombinedOutput()
+	if err != nil || len(out) > 0 {
+		return fmt.Errorf("compile %s: %w\n%s", module, err, out)
+	}
+	return nil
 }
 
 // erlang is a binary in Erlang.
@@ -176,11 +203,13 @@ s2s_access: none
   mod_carboncopy: {}
   mod_disco: {}
 {{if not .NoArchive}}  mod_mam: {default: always, db_type: mnesia}
+{{end}}{{if .Redirect}}  mod_passerelle_redirect: {gateway: {{yaml .Redirect}}}
+{{end}}{{if .Push}}  mod_push: {include_body: true, include_sender: true}
 {{end}}  mod_offline: {}
   mod_ping: {}
   mod_privacy: {}
   mod_pubsub: {plugins: [flat, pep]}
   mod_roster: {versioning: true}
-  mod_stream_mgmt: {}
+  mod_stream_mgmt: { {{if .Sleep}}resume_timeout: {{.Sleep}}{{end}} }
   mod_vcard: {}
 `))

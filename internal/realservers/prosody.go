@@ -33,6 +33,10 @@ type ProsodyOptions struct {
 	Uploads    int       // how large a file its upload service takes, in bytes; 0 for no service
 	UsersOnly  bool      // the upload service takes nothing from components
 	TLS        bool      // clients may encrypt, with a certificate of an authority of its own
+	Redirect   string    // the gateway that its module of ours copies messages to; empty for no module
+	NoArchive  bool      // nothing is kept of messages but for who is offline (no XEP-0313)
+	Push       bool      // it pushes (XEP-0357), with sender and text
+	Sleep      int       // seconds that it waits for clients that have gone without a word (XEP-0198); 0 for ten minutes
 	Log        io.Writer // what it writes, if not nil; used by another goroutine
 }
 
@@ -90,6 +94,14 @@ func (p *Prosody) launch(path string) (launch, error) {
 			return launch{}, err
 		}
 	}
+	modules := ""
+	if p.options.Redirect != "" {
+		deploy, err := deployed()
+		if err != nil {
+			return launch{}, err
+		}
+		modules = filepath.Join(deploy, "prosody")
+	}
 	var text strings.Builder
 	if err := prosodyConfig.Execute(&text, struct {
 		ProsodyOptions
@@ -98,7 +110,8 @@ func (p *Prosody) launch(path string) (launch, error) {
 		Direct               string
 		Federation           *federation
 		Privileged           bool
-	}{p.options, p.dir, freeport.Port(p.C2SAddr), freeport.Port(p.ComponentAddr), freeport.Port(p.HTTPAddr), freeport.Port(p.TLSAddr), p.federation, anyPrivileged(p.options.Components)}); err != nil {
+		Modules              string
+	}{p.options, p.dir, freeport.Port(p.C2SAddr), freeport.Port(p.ComponentAddr), freeport.Port(p.HTTPAddr), freeport.Port(p.TLSAddr), p.federation, anyPrivileged(p.options.Components), modules}); err != nil {
 		return launch{}, err
 	}
 	if err := p.write("prosody.cfg.lua", text.String()); err != nil {
@@ -168,7 +181,7 @@ func lua(s string) string {
 	return b.String()
 }
 
-// prosodyConfig takes the options with Dir, C2S, Component, Federation and Privileged.
+// prosodyConfig takes the options with Dir, C2S, Component, Federation, Privileged and Modules.
 var prosodyConfig = template.Must(template.New("prosody.cfg.lua").Funcs(template.FuncMap{"lua": lua}).Parse(`-- written by a test
 pidfile = {{lua .Dir}} .. "/prosody.pid"
 data_path = {{lua .Dir}} .. "/data"
@@ -182,10 +195,13 @@ component_interfaces = { "127.0.0.1" }
 http_ports = { {{if .Uploads}}{{.HTTP}}{{end}} }
 http_interfaces = { "127.0.0.1" }
 https_ports = { }
-modules_enabled = { "roster"; "saslauth"; "disco"; "posix"; "ping"; "carbons"; "mam"; "pep"; "offline"; "smacks"; "blocklist";
+modules_enabled = { "roster"; "saslauth"; "disco"; "posix"; "ping"; "carbons"; {{if not .NoArchive}}"mam"; {{end}}"pep"; "offline"; "smacks"; "blocklist";
 	"vcard4"; "vcard_legacy"; "bookmarks"{{if or .Federation .TLS}}; "tls"{{end}}{{if .Federation}}; "peers"{{end}} }
-{{with .Federation}}certificates = {{lua $.Dir}} .. "/certificates"
-plugin_paths = { {{lua $.Dir}} .. "/plugins" }
+plugin_paths = { {{if .Federation}}{{lua .Dir}} .. "/plugins"; {{end}}{{if .Modules}}{{lua .Modules}}; {{end}} }
+{{if .Sleep}}smacks_hibernation_time = {{.Sleep}}
+{{end}}{{if .Push}}push_notification_with_body = true
+push_notification_with_sender = true
+{{end}}{{with .Federation}}certificates = {{lua $.Dir}} .. "/certificates"
 s2s_ports = { {{.Port}} }
 s2s_require_encryption = true
 s2s_secure_auth = true
@@ -198,10 +214,11 @@ storage = "internal"
 c2s_require_encryption = false
 allow_unencrypted_plain_auth = true
 VirtualHost({{lua .Domain}})
-{{if .Privileged}}modules_enabled = { "privilege" }
-privileged_entities = {
+modules_enabled = { {{if .Privileged}}"privilege"; {{end}}{{if .Push}}"cloud_notify"; {{end}}{{if .Redirect}}"passerelle_redirect"; {{end}} }
+{{if .Redirect}}passerelle_redirect_gateway = {{lua .Redirect}}
+{{end}}{{if .Privileged}}privileged_entities = {
 {{range .Components}}{{if .Privileged}}	[{{lua .Domain}}] = { roster = "both"; message = "outgoing"; presence = "managed_entity";
-		iq = { ["http://jabber.org/protocol/pubsub"] = "both" } };
+		iq = { ["http://jabber.org/protocol/pubsub"] = "both"; ["urn:xmpp:push:0"] = "set"; ["urn:xmpp:mam:2"] = "both" } };
 {{end}}{{end}}}
 {{end}}{{if .Uploads}}
 Component("upload." .. {{lua .Domain}}) "http_file_share"
