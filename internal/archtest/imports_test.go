@@ -64,6 +64,11 @@ func importTable() []row {
 			why:  "how text looks is read of one message and written into one",
 		},
 		{
+			pkgs: []string{"component/copies"},
+			may:  []string{"transports", "component/downgrade", "component/markup", "component/stanza"},
+			why:  "it reads messages that somebody hands to it",
+		},
+		{
 			pkgs: []string{"component/muc"},
 			may:  []string{"transports", "component/downgrade", "component/markup", "component/stanza"},
 			why:  "a room is without I/O: events and stanzas in, stanzas out",
@@ -72,7 +77,7 @@ func importTable() []row {
 			pkgs: []string{"component"},
 			may: []string{
 				"transports", "store", "internal/c2s", "internal/export", "internal/files", "internal/logging", "internal/safehttp", "internal/text",
-				"component/archive", "component/downgrade", "component/markup", "component/muc", "component/stanza", "component/xep",
+				"component/archive", "component/copies", "component/downgrade", "component/markup", "component/muc", "component/stanza", "component/xep",
 			},
 			why: "XMPP is written once for all networks, so it knows no network",
 		},
