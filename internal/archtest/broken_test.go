@@ -115,6 +115,13 @@ func TestCheckImports(t *testing.T) {
 			want:  []string{"internal/web -> component", "internal/jobs -> ircbridge"},
 		},
 		{
+			name: "templates",
+			graph: []pkg{
+				code("cmd/passerelle", "text/template"), code("internal/onetime", "html/template"), code("internal/realservers", "text/template"),
+			},
+			want: []string{"cmd/passerelle -> text/template", "internal/onetime -> html/template"},
+		},
+		{
 			name: "packages for tests in code",
 			graph: []pkg{
 				code("ircbridge", "passerelle/internal/ircd"),

@@ -1,11 +1,9 @@
 package onetime
 
 import (
-	"bytes"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
-	"html/template"
 	"net/http"
 	"slices"
 	"strconv"
@@ -16,13 +14,8 @@ import (
 	"passerelle/transports"
 )
 
-//go:embed page.html
-var pageHTML string
-
 //go:embed style.css
 var styleCSS string
-
-var pageTemplate = template.Must(template.New("page").Parse(pageHTML))
 
 // policy lets the page have its own style and send its form to where it came from, and nothing else: neither scripts nor anything of
 // other sites (Content Security Policy Level 3).
@@ -32,10 +25,9 @@ var policy = func() string {
 		"'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 }()
 
-// page is what the template shows, in a language.
+// page is what is shown, in a language.
 type page struct {
 	Lang  string
-	Style template.CSS
 	Title string
 	Said  string // a sentence instead of a form, or what is wrong with the form as a whole
 	Whose string
@@ -44,7 +36,7 @@ type page struct {
 	Form  []field
 }
 
-// field is a field of the form as the template shows it.
+// field is a field of the form as it is shown.
 type field struct {
 	Name, Label, Fault string
 	Kind               string // "text", "password", "lines", "secret lines", "box", "choice", "choices"
@@ -106,14 +98,8 @@ func showField(lang string, f *transports.Field) field {
 }
 
 func (p page) write(w http.ResponseWriter, status int) {
-	p.Style = template.CSS(styleCSS) // our own
 	if p.Title == "" {
 		p.Title = "Passerelle"
-	}
-	var b bytes.Buffer
-	if err := pageTemplate.Execute(&b, p); err != nil { // a template that is tested, into memory
-		http.Error(w, "", http.StatusInternalServerError)
-		return
 	}
 	h := w.Header()
 	h.Set("Content-Security-Policy", policy)
@@ -121,7 +107,7 @@ func (p page) write(w http.ResponseWriter, status int) {
 	h.Set("Content-Language", p.Lang)
 	h.Set("Vary", "Accept-Language")
 	w.WriteHeader(status)
-	_, _ = w.Write(b.Bytes()) // the browser may be gone; there is nobody to tell
+	_, _ = w.Write(p.html()) // the browser may be gone; there is nobody to tell
 }
 
 // maxLanguages is how many languages of a browser are looked at.
