@@ -1,7 +1,6 @@
 package ircbridge
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -141,17 +140,10 @@ type charsets struct {
 	rooms   map[string]duplex // by the ID of the target
 }
 
-// loadCharsets reads what a user set on a network, which set is of already, and in its channels. Nil is UTF-8.
-func (s *session) loadCharsets(ctx context.Context, set map[string]string) (*charsets, error) {
-	if s.t.opt.Settings == nil {
-		return nil, nil
-	}
-	c := &charsets{network: readDuplex(set[SettingEncodingIn], set[SettingEncodingOut])}
-	values, err := s.t.opt.Settings.Scopes(ctx, s.user, SettingEncodingIn, SettingEncodingOut)
-	if err != nil {
-		return nil, fmt.Errorf("load encodings: %w", err)
-	}
-	in, out := values[SettingEncodingIn], values[SettingEncodingOut]
+// readCharsets reads what a user set on a network, and in its channels, which are among the scopes of encodings. Nil is UTF-8.
+func (s *session) readCharsets(set map[string]string, encodings map[string]map[string]string) *charsets {
+	c := charsets{network: readDuplex(set[SettingEncodingIn], set[SettingEncodingOut])}
+	in, out := encodings[SettingEncodingIn], encodings[SettingEncodingOut]
 	for _, scopes := range []map[string]string{in, out} {
 		for scope := range scopes {
 			local, ok := strings.CutPrefix(scope, transports.Scope(transports.TargetRoom, ""))
@@ -166,9 +158,9 @@ func (s *session) loadCharsets(ctx context.Context, set map[string]string) (*cha
 		}
 	}
 	if len(c.rooms) == 0 && c.network == (duplex{}) {
-		return nil, nil
+		return nil
 	}
-	return c, nil
+	return &c
 }
 
 // decode reads what is not UTF-8, as is set for the channel that it is about.

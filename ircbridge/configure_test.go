@@ -52,7 +52,9 @@ func (m *memorySettings) Save(_ context.Context, user transports.Address, scope,
 	return true, nil
 }
 
-func (m *memorySettings) Scopes(_ context.Context, user transports.Address, names ...string) (map[string]map[string]string, error) {
+func (m *memorySettings) LoadWith(
+	_ context.Context, user transports.Address, scope string, names ...string,
+) (set map[string]string, named map[string]map[string]string, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	values := map[string]map[string]string{}
@@ -64,7 +66,7 @@ func (m *memorySettings) Scopes(_ context.Context, user transports.Address, name
 			}
 		}
 	}
-	return values, nil
+	return maps.Clone(m.values[user.String()+" "+scope]), values, nil
 }
 
 // set is what alice has set on the network from now on.

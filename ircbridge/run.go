@@ -81,7 +81,7 @@ func (s *session) connect() (*conn, *cause) {
 	if err != nil {
 		return nil, &cause{err: transports.AsError(err), final: true}
 	}
-	set, err := s.settings(ctx)
+	set, encodings, err := s.settings(ctx)
 	if err != nil {
 		return nil, &cause{err: transports.NewError(transports.Internal, "Your settings cannot be read now.", err)}
 	}
@@ -90,10 +90,6 @@ func (s *session) connect() (*conn, *cause) {
 	n, why := s.t.asSet(known, set)
 	if why != nil {
 		return nil, why
-	}
-	charsets, err := s.loadCharsets(ctx, set)
-	if err != nil {
-		return nil, &cause{err: transports.NewError(transports.Internal, "Your settings cannot be read now.", err)}
 	}
 	login, why := newLogin(n, set)
 	if why != nil {
@@ -111,7 +107,7 @@ func (s *session) connect() (*conn, *cause) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.abort = nil
-	s.conn, s.charsets = c, charsets
+	s.conn, s.charsets = c, s.readCharsets(set, encodings)
 	if s.closed {
 		c.interrupt()
 		return c, nil
@@ -130,21 +126,22 @@ func (s *session) connect() (*conn, *cause) {
 
 func closedMeanwhile() *cause { return &cause{err: refused(transports.Gone, "Closed."), final: true} }
 
-// settings are what the user configured for the network. The store is asked here, where nobody waits for the session.
-func (s *session) settings(ctx context.Context) (map[string]string, error) {
+// settings are what the user configured for the network, and the encodings that he set anywhere, by name and scope. The store is asked here,
+// where nobody waits for the session.
+func (s *session) settings(ctx context.Context) (set map[string]string, encodings map[string]map[string]string, err error) {
 	switch {
 	case s.tried != nil:
-		return maps.Clone(s.tried), nil
+		return maps.Clone(s.tried), nil, nil
 	case s.t.opt.Settings == nil:
-		return nil, nil
+		return nil, nil, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	set, err := s.t.opt.Settings.Load(ctx, s.user, Scope(s.net.ID))
+	set, encodings, err = s.t.opt.Settings.LoadWith(ctx, s.user, Scope(s.net.ID), SettingEncodingIn, SettingEncodingOut)
 	if err != nil {
-		return nil, fmt.Errorf("load settings: %w", err)
+		return nil, nil, fmt.Errorf("load settings: %w", err)
 	}
-	return set, nil
+	return set, encodings, nil
 }
 
 // serve reads until the connection is of no use any more, and says why; nil where it rests.

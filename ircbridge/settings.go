@@ -20,8 +20,8 @@ type Settings interface {
 	// Save changes all of that or nothing: names with a value are set, those without are unset. Where it names a setting that the user has
 	// to have, mark, and he has not, it changes nothing and reports false: what he has forgotten does not come back.
 	Save(ctx context.Context, user transports.Address, scope, mark string, values map[string]string) (saved bool, err error)
-	// Scopes gives the values that settings which are no secrets have, by name and scope.
-	Scopes(ctx context.Context, user transports.Address, names ...string) (map[string]map[string]string, error)
+	// LoadWith is Load, and gives the values that settings of some names which are no secrets have in any scope, by name and scope.
+	LoadWith(ctx context.Context, user transports.Address, scope string, names ...string) (set map[string]string, named map[string]map[string]string, err error)
 }
 
 // What settings on a network are kept as. Their fields are called as in biboumi, where it has them.
@@ -285,18 +285,14 @@ func (t *Transport) SettingsChanged(ctx context.Context, user transports.Address
 }
 
 func (s *session) settingsChanged(ctx context.Context) {
-	set, err := s.settings(ctx)
-	var charsets *charsets
-	if err == nil {
-		charsets, err = s.loadCharsets(ctx, set)
-	}
+	set, encodings, err := s.settings(ctx)
 	if err != nil {
 		s.log.Error("settings could not be read", "network", s.net.ID, "error", err)
 		return // they are as they were until the next connection
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.charsets = charsets
+	s.charsets = s.readCharsets(set, encodings)
 	if c := s.conn; c != nil {
 		c.burst = s.t.burst(set)
 		c.tokens = max(c.tokens, 0) // which without a limit nobody counts

@@ -11,22 +11,31 @@ import (
 func testAllSettings(t *testing.T, db *DB, _ *testClock) {
 	write(t, db, func(tx *Tx) error {
 		return errors.Join(tx.Set(user(1), "s", "nick", "a"), tx.Set(user(1), "s", "empty", ""), tx.SetSecret(user(1), "s", "password", "p"),
-			tx.Set(user(1), "other", "nick", "b"), tx.Set(user(2), "s", "nick", "c"))
+			tx.Set(user(1), "other", "nick", "b"), tx.SetSecret(user(1), "other", "password", "q"), tx.Set(user(2), "s", "nick", "c"))
 	})
-	plain, secret, err := db.AllSettings(t.Context(), user(1), "s")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := map[string]string{"nick": "a", "empty": ""}; !maps.Equal(plain, want) {
-		t.Errorf("plain: got %v, want %v", plain, want)
-	}
-	if want := map[string]Secret{"password": "p"}; !maps.Equal(secret, want) {
-		t.Errorf("secret: got %d of them, want %d", len(secret), len(want))
+	for _, names := range [][]string{nil, {"nick", "password", "none"}} {
+		got, err := db.AllSettings(t.Context(), user(1), "s", names...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := map[string]string{"nick": "a", "empty": ""}; !maps.Equal(got.Plain, want) {
+			t.Errorf("plain, %q: got %v, want %v", names, got.Plain, want)
+		}
+		if want := map[string]Secret{"password": "p"}; !maps.Equal(got.Secret, want) {
+			t.Errorf("secret, %q: got %d of them, want %d", names, len(got.Secret), len(want))
+		}
+		var want map[string]map[string]string
+		if names != nil {
+			want = map[string]map[string]string{"nick": {"s": "a", "other": "b"}}
+		}
+		if diff := cmp.Diff(want, got.Named); diff != "" {
+			t.Errorf("by name, %q (-want +got):\n%s", names, diff)
+		}
 	}
 	write(t, db, func(tx *Tx) error {
 		return tx.exec(`UPDATE settings SET sealed = $1 WHERE sealed IS NOT NULL`, []byte("damaged"))
 	})
-	if _, _, err := db.AllSettings(t.Context(), user(1), "s"); err == nil {
+	if _, err := db.AllSettings(t.Context(), user(1), "s"); err == nil {
 		t.Error("a damaged secret is no error")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strconv"
 )
 
@@ -96,32 +97,55 @@ func (db *DB) Settings(ctx context.Context, id UserID, scope string) (map[string
 	return settings, nil
 }
 
-// AllSettings returns the settings of a scope by name, secret ones apart, in one question to the database. It fails where a stored secret does
-// not open.
-func (db *DB) AllSettings(ctx context.Context, id UserID, scope string) (plain map[string]string, secret map[string]Secret, err error) {
-	plain = map[string]string{}
-	err = db.query(ctx, func(rows *sql.Rows) error {
-		var name string
+// ScopeSettings are the settings of a scope by name, secret ones apart, and plain ones of some names in any scope, by name and scope.
+type ScopeSettings struct {
+	Plain  map[string]string
+	Secret map[string]Secret
+	Named  map[string]map[string]string
+}
+
+// AllSettings returns the settings of a scope, and those of some names in any scope, in one question to the database. It fails where a stored
+// secret does not open.
+func (db *DB) AllSettings(ctx context.Context, id UserID, scope string, names ...string) (ScopeSettings, error) {
+	s := ScopeSettings{Plain: map[string]string{}}
+	query, args := `SELECT scope, name, value, sealed FROM settings WHERE domain = $1 AND jid = $2 AND scope = $3`, []any{id.Domain, id.JID, scope}
+	if len(names) > 0 {
+		var list string
+		list, args = settingNames(id, names)
+		args = append(args, scope)
+		query = `SELECT scope, name, value, sealed FROM settings WHERE domain = $1 AND jid = $2
+			AND (name IN ` + list + ` AND value IS NOT NULL OR scope = $` + strconv.Itoa(len(args)) + `)`
+	}
+	err := db.query(ctx, func(rows *sql.Rows) error {
+		var in, name string
 		var value sql.NullString
 		var sealed []byte
-		if err := rows.Scan(&name, &value, &sealed); err != nil {
+		if err := rows.Scan(&in, &name, &value, &sealed); err != nil {
 			return err
 		}
-		if value.Valid {
-			plain[name] = value.String
-			return nil
+		if !value.Valid {
+			opened, err := db.openSetting(id, scope, name, sealed)
+			if s.Secret == nil {
+				s.Secret = map[string]Secret{}
+			}
+			s.Secret[name] = opened
+			return err
 		}
-		opened, err := db.openSetting(id, scope, name, sealed)
-		if secret == nil {
-			secret = map[string]Secret{}
+		if in == scope {
+			s.Plain[name] = value.String
 		}
-		secret[name] = opened
-		return err
-	}, `SELECT name, value, sealed FROM settings WHERE domain = $1 AND jid = $2 AND scope = $3`, id.Domain, id.JID, scope)
+		if slices.Contains(names, name) {
+			if s.Named == nil {
+				s.Named = map[string]map[string]string{}
+			}
+			put(s.Named, name, in, value.String)
+		}
+		return nil
+	}, query, args...)
 	if err != nil {
-		return nil, nil, fmt.Errorf("read settings: %w", err)
+		return ScopeSettings{}, fmt.Errorf("read settings: %w", err)
 	}
-	return plain, secret, nil
+	return s, nil
 }
 
 // openSetting opens the value of a secret setting.
@@ -135,27 +159,17 @@ func (db *DB) openSetting(id UserID, scope, name string, sealed []byte) (Secret,
 
 // SettingScopes returns the values of a plain setting that a user has in several scopes, by scope.
 func (db *DB) SettingScopes(ctx context.Context, id UserID, name string) (map[string]string, error) {
-	values, err := db.SettingsCalled(ctx, id, name)
-	if err != nil {
-		return nil, err
-	}
-	return values[name], nil
-}
-
-// SettingsCalled returns the values of plain settings that a user has in several scopes, by name and scope.
-func (db *DB) SettingsCalled(ctx context.Context, id UserID, names ...string) (map[string]map[string]string, error) {
-	values := make(map[string]map[string]string)
-	list, args := settingNames(id, names)
+	values := make(map[string]string)
 	err := db.query(ctx, func(rows *sql.Rows) error {
-		var name, scope, value string
-		if err := rows.Scan(&name, &scope, &value); err != nil {
+		var scope, value string
+		if err := rows.Scan(&scope, &value); err != nil {
 			return err
 		}
-		put(values, name, scope, value)
+		values[scope] = value
 		return nil
-	}, `SELECT name, scope, value FROM settings WHERE domain = $1 AND jid = $2 AND name IN `+list+` AND value IS NOT NULL`, args...)
+	}, `SELECT scope, value FROM settings WHERE domain = $1 AND jid = $2 AND name = $3 AND value IS NOT NULL`, id.Domain, id.JID, name)
 	if err != nil {
-		return nil, fmt.Errorf("read the settings %q: %w", names, err)
+		return nil, fmt.Errorf("read the setting %q: %w", name, err)
 	}
 	return values, nil
 }

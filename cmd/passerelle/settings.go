@@ -21,11 +21,6 @@ func (s settings) id(user transports.Address) store.UserID {
 	return store.UserID{Domain: s.domain, JID: user.Bare().String()}
 }
 
-// Scopes implements ircbridge.Settings.
-func (s settings) Scopes(ctx context.Context, user transports.Address, names ...string) (map[string]map[string]string, error) {
-	return s.db.SettingsCalled(ctx, s.id(user), names...)
-}
-
 // Save implements ircbridge.Settings.
 func (s settings) Save(ctx context.Context, user transports.Address, scope, mark string, values map[string]string) (saved bool, err error) {
 	id := s.id(user)
@@ -56,12 +51,18 @@ func (s settings) Save(ctx context.Context, user transports.Address, scope, mark
 
 // Load implements ircbridge.Settings.
 func (s settings) Load(ctx context.Context, user transports.Address, scope string) (map[string]string, error) {
-	values, secrets, err := s.db.AllSettings(ctx, s.id(user), scope)
+	set, _, err := s.LoadWith(ctx, user, scope)
+	return set, err
+}
+
+// LoadWith implements ircbridge.Settings.
+func (s settings) LoadWith(ctx context.Context, user transports.Address, scope string, names ...string) (map[string]string, map[string]map[string]string, error) {
+	set, err := s.db.AllSettings(ctx, s.id(user), scope, names...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	for name, secret := range secrets {
-		values[name] = secret.Reveal()
+	for name, secret := range set.Secret {
+		set.Plain[name] = secret.Reveal()
 	}
-	return values, nil
+	return set.Plain, set.Named, nil
 }
