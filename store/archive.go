@@ -4,7 +4,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 )
@@ -262,10 +261,12 @@ func (m manyInsert) sql(d dialect, n int) string {
 
 // insertMany inserts rows, whose columns follow one another in args.
 func (tx *Tx) insertMany(m manyInsert, args []any) error {
-	for some := range slices.Chunk(args, tx.dialect.maxInsert*m.columns) {
-		if err := tx.exec(m.sql(tx.dialect, len(some)/m.columns), some...); err != nil {
+	for len(args) > 0 {
+		n := tx.dialect.atOnce(len(args) / m.columns)
+		if err := tx.exec(m.sql(tx.dialect, n), args[:n*m.columns]...); err != nil {
 			return err
 		}
+		args = args[n*m.columns:]
 	}
 	return nil
 }

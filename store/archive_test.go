@@ -116,7 +116,7 @@ func testArchiveLines(t *testing.T, db *DB, clock *testClock) {
 
 func testArchiveNumbers(t *testing.T, db *DB, _ *testClock) {
 	var batch []string
-	for i := range db.dialect.maxInsert + 5 {
+	for i := range db.dialect.inserts[0] + 5 {
 		batch = append(batch, fmt.Sprintf("first%d", i))
 	}
 	first := appendRoom(t, db, batch...)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -21,9 +22,9 @@ type dialect struct {
 	// rows alone, for which it would copy each page that it changes to a file of its own first.
 	insert string
 
-	// maxInsert is how many lines of the archive one statement inserts. PostgreSQL is asked and waited for with each statement; SQLite is
-	// not, and compiles anew what has fewer.
-	maxInsert int
+	// inserts are how many rows the statements insert that are compiled once, the most first. PostgreSQL is asked and waited for with each
+	// statement, so for fewer than the most it gets one that it compiles anew; SQLite is not, and takes several in turn.
+	inserts []int
 }
 
 // sqliteDialect keeps rows in the order of their number only where its type is INTEGER, which has 64 bits there.
@@ -34,7 +35,7 @@ func sqliteDialect() dialect {
 		rowNumber: `INTEGER PRIMARY KEY`,
 		reclaim:   fmt.Sprintf(`PRAGMA incremental_vacuum(%d)`, reclaimPages),
 		insert:    `INSERT OR FAIL`,
-		maxInsert: 24,
+		inserts:   []int{24, 16, 8, 4, 2, 1},
 	}
 }
 
@@ -48,13 +49,21 @@ func postgresDialect() dialect {
 		rowNumber: `BIGINT PRIMARY KEY`,
 		remote:    true,
 		insert:    `INSERT`,
-		maxInsert: 256,
+		inserts:   []int{256, 1},
 	}
 }
 
 // migration is the text of a migration as the database takes it.
 func (d dialect) migration(text string) string {
 	return strings.ReplaceAll(text, `BIGINT PRIMARY KEY`, d.rowNumber)
+}
+
+// atOnce is how many of n rows the next statement inserts.
+func (d dialect) atOnce(n int) int {
+	if d.remote {
+		return min(n, d.inserts[0])
+	}
+	return d.inserts[slices.IndexFunc(d.inserts, func(size int) bool { return size <= n })]
 }
 
 // placeholders are those of rows: ($1, $2), ($3, $4). SQLite looks for each name in the list of all of them, so there they have none.

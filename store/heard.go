@@ -92,7 +92,7 @@ var seenInsert = manyInsert{` INTO archive_seen (domain, jid, lo, hi, archive) V
 // KnownLines returns which of these ids lines of the archive have. No two lines may have the same.
 func (tx *Tx) KnownLines(ids []string) (map[string]bool, error) {
 	known := map[string]bool{}
-	for some := range slices.Chunk(ids, tx.dialect.maxInsert) {
+	for some := range slices.Chunk(ids, tx.dialect.inserts[0]) {
 		args := make([]any, len(some))
 		for i, id := range some {
 			args[i] = id

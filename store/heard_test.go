@@ -36,7 +36,7 @@ func testHeard(t *testing.T, db *DB, _ *testClock) {
 	var want [2][]string
 	want[0] = []string{"before"}
 	var lines []string
-	for i := range 3 * db.dialect.maxInsert { // some more than a statement takes
+	for i := range 3 * db.dialect.inserts[0] { // some more than a statement takes
 		reader, id := i%7/4, fmt.Sprintf("l%d", i)
 		want[reader] = append(want[reader], id)
 		lines = append(lines, "#a "+user(reader+1).JID+" "+id, fmt.Sprintf("#b%d %s b%d", i%3, two.JID, i))
@@ -50,7 +50,7 @@ func testHeard(t *testing.T, db *DB, _ *testClock) {
 	checkRanges(t, db)
 
 	write(t, db, func(tx *Tx) error {
-		known, err := tx.KnownLines(append(slices.Repeat([]string{"nothing"}, db.dialect.maxInsert), "l1", "b2"))
+		known, err := tx.KnownLines(append(slices.Repeat([]string{"nothing"}, db.dialect.inserts[0]), "l1", "b2"))
 		if len(known) != 2 || !known["l1"] || !known["b2"] {
 			t.Errorf("known lines: %v", known)
 		}

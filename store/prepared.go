@@ -9,7 +9,10 @@ import (
 // hotStatements are those that every message costs, and everybody who comes or goes. They are compiled once and not each time, which would
 // cost as much as running them.
 func (d dialect) hotStatements() []string {
-	hot := []string{lineInsert.sql(d, 1), lineInsert.sql(d, d.maxInsert), seenInsert.sql(d, 1), seenInsert.sql(d, d.maxInsert), selectArchive, growArchive, growSeen, insertOutgoing, deleteOutgoing, selectBlocked}
+	hot := []string{selectArchive, growArchive, growSeen, insertOutgoing, deleteOutgoing, selectBlocked}
+	for _, n := range d.inserts {
+		hot = append(hot, lineInsert.sql(d, n), seenInsert.sql(d, n))
+	}
 	hot = append(hot, jobStatements...)
 	hot = append(hot, mailStatements...)
 	hot = append(hot, redirectStatements...)
