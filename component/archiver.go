@@ -161,8 +161,7 @@ func (a *archiver) take() []keepItem {
 	}
 	a.bytes -= bytes
 	items := slices.Clone(a.queue[:n])
-	clear(a.queue[:n]) // what is written is not held as long as something waits
-	if a.queue = a.queue[n:]; len(a.queue) == 0 {
+	if a.queue = slices.Delete(a.queue, 0, n); len(a.queue) == 0 && cap(a.queue) > maxKeptItems { // it was a rush
 		a.queue = nil
 	}
 	return items

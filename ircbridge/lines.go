@@ -10,46 +10,43 @@ import (
 // RFC 2812 §2.3, LINELEN more of the latter.
 const maxLine = 16 << 10
 
-// idleBuffer is what a connection reads into that does not rest.
-const idleBuffer = 256
+// bufferSizes are those of the buffers that connections read into: the first is enough for one who is talked to now and then, the second
+// for what networks greet with, and the last for the longest line.
+var bufferSizes = [...]int{256, 4 << 10, maxLine}
 
-// lineBuffers lends buffers to connections: small ones to those that do not rest, large ones while they are being talked to. Safe for any
-// goroutine.
+// lineBuffers lends buffers to connections that do not rest. Safe for any goroutine.
 type lineBuffers struct {
-	pool    sync.Pool // of the large ones
-	small   sync.Pool
+	pools   [len(bufferSizes)]sync.Pool
 	tooLong func() // called for each line that was skipped
 }
 
-func (p *lineBuffers) take() *[maxLine]byte {
-	if b, ok := p.pool.Get().(*[maxLine]byte); ok {
-		return b
-	}
-	return new([maxLine]byte)
+// lineBuffer is a buffer of one of the bufferSizes.
+type lineBuffer struct {
+	bytes []byte
+	size  int // which of them
 }
 
-func (p *lineBuffers) give(b *[maxLine]byte) { p.pool.Put(b) }
-
-func (p *lineBuffers) takeSmall() *[idleBuffer]byte {
-	if b, ok := p.small.Get().(*[idleBuffer]byte); ok {
+func (p *lineBuffers) take(size int) *lineBuffer {
+	if b, ok := p.pools[size].Get().(*lineBuffer); ok {
 		return b
 	}
-	return new([idleBuffer]byte)
+	return &lineBuffer{bytes: make([]byte, bufferSizes[size]), size: size}
 }
 
-// lineReader cuts a stream into lines. It reads into a small buffer of its own and borrows a large one while that is not
-// enough. Lines over maxLine are skipped up to their end and counted, blank ones are skipped (RFC 2812 §2.3.1).
+func (p *lineBuffers) give(b *lineBuffer) { p.pools[b.size].Put(b) }
+
+// lineReader cuts a stream into lines. It reads into a small buffer and borrows larger ones while that is not enough. Lines over maxLine are
+// skipped up to their end and counted, blank ones are skipped (RFC 2812 §2.3.1).
 type lineReader struct {
 	src     io.Reader
 	buffers *lineBuffers
 
-	small    *[idleBuffer]byte // nil while the connection rests
-	large    *[maxLine]byte    // nil while small is in use
-	buf      []byte            // one of the two
-	r, w     int               // buf[r:w] is read and not yet given out
-	scanned  int               // buf[r:scanned] has no line feed
-	skipping bool              // the line that is being read is too long
-	filled   bool              // the last read filled the buffer, so there is more
+	lent     *lineBuffer // nil while the connection rests
+	buf      []byte      // its bytes
+	r, w     int         // buf[r:w] is read and not yet given out
+	scanned  int         // buf[r:scanned] has no line feed
+	skipping bool        // the line that is being read is too long
+	filled   bool        // the last read filled the buffer, so there is more
 }
 
 func newLineReader(src io.Reader, buffers *lineBuffers) *lineReader {
@@ -59,9 +56,8 @@ func newLineReader(src io.Reader, buffers *lineBuffers) *lineReader {
 // next gives the next line without its ending; it is valid until the next call. After an error that is only a deadline, next
 // may be called again and loses nothing.
 func (l *lineReader) next() ([]byte, error) {
-	if l.small == nil {
-		l.small = l.buffers.takeSmall()
-		l.buf = l.small[:]
+	if l.lent == nil {
+		l.borrow(0)
 	}
 	for {
 		if i := bytes.IndexByte(l.buf[l.scanned:l.w], '\n'); i >= 0 {
@@ -96,15 +92,12 @@ func (l *lineReader) makeRoom() {
 	}
 	if l.r == l.w {
 		l.r, l.w, l.scanned = 0, 0, 0
-		if l.large != nil && !l.filled {
-			l.release()
+		if l.lent.size > 0 && !l.filled {
+			l.borrow(0)
 		}
 	}
-	if l.large == nil && l.filled {
-		l.large = l.buffers.take()
-		l.w = copy(l.large[:], l.buf[l.r:l.w])
-		l.r, l.scanned = 0, l.w
-		l.buf = l.large[:]
+	if l.filled && l.lent.size < len(bufferSizes)-1 {
+		l.borrow(l.lent.size + 1)
 	}
 	if l.r > 0 {
 		l.w = copy(l.buf, l.buf[l.r:l.w])
@@ -117,20 +110,25 @@ func (l *lineReader) makeRoom() {
 	l.filled = false
 }
 
-// release gives the large buffer back; what was not given out yet is lost.
-func (l *lineReader) release() {
-	if l.large != nil {
-		l.buffers.give(l.large)
-		l.large, l.buf = nil, l.small[:]
-		l.r, l.w, l.scanned, l.filled = 0, 0, 0, false
-	}
+// borrow takes a buffer of a size in place of the one that is lent, with what is in that.
+func (l *lineReader) borrow(size int) {
+	b := l.buffers.take(size)
+	n := copy(b.bytes, l.buf[l.r:l.w])
+	l.release()
+	l.lent, l.buf, l.w, l.scanned = b, b.bytes, n, n
 }
 
-// rest gives all buffers back, unless there is something in them.
+// release gives the buffer back; what was not given out yet is lost.
+func (l *lineReader) release() {
+	if l.lent != nil {
+		l.buffers.give(l.lent)
+	}
+	l.lent, l.buf, l.r, l.w, l.scanned, l.filled = nil, nil, 0, 0, 0, false
+}
+
+// rest gives the buffer back, unless there is something in it.
 func (l *lineReader) rest() {
-	if l.small != nil && l.large == nil && l.r == l.w {
-		l.buffers.small.Put(l.small)
-		l.small, l.buf = nil, nil
-		l.r, l.w, l.scanned, l.filled = 0, 0, 0, false
+	if l.r == l.w {
+		l.release()
 	}
 }

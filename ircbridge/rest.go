@@ -17,6 +17,9 @@ func (s *session) rest(c *conn) {
 	c.lines.rest()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if len(c.queue) == 0 {
+		c.queue = nil
+	}
 	s.t.running.Add(1) // the goroutine that goes on, which is waited for from here on
 	if !s.t.sleepers.add(s, c) {
 		s.goOn(c)

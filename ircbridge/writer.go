@@ -228,10 +228,7 @@ func (s *session) take(c *conn, lines []outLine, now time.Time) ([]outLine, time
 		}
 		lines = append(lines, line)
 	}
-	c.queue = c.queue[n:]
-	if len(c.queue) == 0 {
-		c.queue = nil
-	}
+	c.queue = slices.Delete(c.queue, 0, n)
 	for i := range lines {
 		lines[i].text = s.encode(lines[i].text)
 		for j, text := range lines[i].more {
