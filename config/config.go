@@ -303,6 +303,9 @@ func (c *Config) Notes() []string {
 		if m := &c.Mail[i]; m.Smart == "" && !m.Direct {
 			notes = append(notes, m.Domain+": nobody can send mail, because there is no smarthost")
 		}
+		if m := &c.Mail[i]; len(m.Admins) == 0 {
+			notes = append(notes, m.Domain+": mail for postmaster and abuse is refused unless users are called so, although others rely on them (RFC 2142): name who gets it in admins")
+		}
 	}
 	for i := range c.Social {
 		notes = append(notes, c.exposure(&c.Social[i].Component)...)

@@ -165,11 +165,12 @@ func TestNotes(t *testing.T) {
 		mode os.FileMode
 		want []string
 	}{
-		{0o640, []string{"mail.example.org: nobody can send mail"}},
+		{0o640, []string{"mail.example.org: nobody can send mail", "mail.example.org: mail for postmaster and abuse is refused"}},
 		{0o644, []string{
 			"irc.example.org: its secret stands in a file that every user",
 			"mail.example.org: its secret stands in a file that every user",
 			"mail.example.org: nobody can send mail",
+			"mail.example.org: mail for postmaster and abuse is refused",
 		}},
 	} {
 		if err := os.WriteFile(path, []byte(document), 0o600); err != nil {

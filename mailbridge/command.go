@@ -134,6 +134,10 @@ func (t *Transport) listQueue(ctx context.Context, call transports.Call, page tr
 	if err != nil {
 		return nil, busy(err)
 	}
+	tried, err := t.tried(ctx, id)
+	if err != nil {
+		return nil, busy(err)
+	}
 	for _, m := range pending {
 		h, err := fromJSON[head](m.Head)
 		if err != nil {
@@ -146,10 +150,27 @@ func (t *Transport) listQueue(ctx context.Context, call transports.Call, page tr
 		state := text.Say(call.Lang, "on its way: “%s”", cutText(h.Subject, 100))
 		if !m.Composed {
 			state = text.Say(call.Lang, "being written: “%s”", cutText(h.Subject, 100))
+		} else if j, ok := tried[m.ID]; ok && j.Error != "" {
+			state += "\n" + text.Say(call.Lang, "next attempt %s, the last answer was: %s", sayTime(j.Next), oneLine(j.Error))
 		}
 		table.Rows = append(table.Rows, transports.Row{Key: fmt.Sprintf("out %019d", m.ID), Cells: []string{strings.Join(to, ", "), state, sayTime(m.BegunAt)}})
 	}
 	return table.Cut(page), nil
+}
+
+// tried are the attempts to send mails of a user, by mail.
+func (t *Transport) tried(ctx context.Context, id store.UserID) (map[int64]store.WaitingJob, error) {
+	waiting, err := t.opt.Store.WaitingJobs(ctx, kindSend, maxSites)
+	if err != nil {
+		return nil, err
+	}
+	mine := make(map[int64]store.WaitingJob)
+	for _, j := range waiting {
+		if what, err := fromJSON[task](string(j.Payload)); err == nil && what.Domain == t.opt.Domain && what.User == id.JID {
+			mine[what.Mail] = j
+		}
+	}
+	return mine, nil
 }
 
 // listContacts are those whom a user knows, and those whom he has blocked.

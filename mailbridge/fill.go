@@ -42,6 +42,10 @@ func (t *Transport) fill(ctx context.Context, a *arrival, l *transports.Letter) 
 	l.Spans = append(l.Spans, transports.CutSpans(spans, 0, len(said), len(l.Body))...)
 	l.Spans = l.Spans[:min(len(l.Spans), transports.MaxSpans)]
 	l.Body += said
+	if said == "" {
+		l.Body = strings.TrimRight(l.Body, "\n") // nothing stands below
+		l.Spans = transports.CutSpans(l.Spans, 0, len(l.Body), 0)
+	}
 	if said != "" && (a.m.Quote != "" || a.m.Signature != "") {
 		l.Body = join(l.Body, "[…]")
 	}
@@ -63,13 +67,47 @@ func (t *Transport) fill(ctx context.Context, a *arrival, l *transports.Letter) 
 	if strings.TrimSpace(l.Body) == "" && len(l.Files) == 0 {
 		l.Body = "[" + text.Say(lang, "There is no text in this mail.") + "]"
 	}
+	for _, remark := range remarks(a) {
+		l.Body = join(l.Body, "["+remark+"]")
+	}
 	return nil
+}
+
+// remarks are what a user is to know of how a mail is shown.
+func remarks(a *arrival) (lines []string) {
+	lang := a.prefs.Lang
+	if a.m.Signed != "" && a.m.Encrypted == "" {
+		lines = append(lines, text.Say(lang, "It is signed (%s), which was not checked: “/original” gives you the mail for a program that can.", a.m.Signed))
+	}
+	for _, o := range a.m.Odd {
+		switch o.Kind {
+		case content.OddDate:
+			lines = append(lines, text.Say(lang, "The date of this mail cannot be right: %s", oneLine(o.What)))
+		case content.OddCharset:
+			lines = append(lines, text.Say(lang, "This mail is in a character set that nobody knows here (%s), so letters may be wrong.", oneLine(o.What)))
+		case content.OddDamaged:
+			lines = append(lines, text.Say(lang, "Something of this mail is damaged: “/original” gives you all of it."))
+		case content.OddParts:
+			lines = append(lines, text.Say(lang, "This mail has more parts than are shown: “/original” gives you all of it."))
+		}
+	}
+	return lines
+}
+
+// filesOf are the files of a mail that are handed over. Not the mail itself as it was signed: who wants to check that asks for it.
+func filesOf(m *content.Message) []*content.Part {
+	var all []*content.Part
+	for i := range m.Files {
+		if !m.Files[i].Original {
+			all = append(all, &m.Files[i])
+		}
+	}
+	return all
 }
 
 // files uploads what came along.
 func (t *Transport) files(ctx context.Context, a *arrival, l *transports.Letter) error {
-	for i := range a.m.Files {
-		f := &a.m.Files[i]
+	for _, f := range filesOf(a.m) {
 		if len(l.Files) >= maxFiles {
 			l.Body = join(l.Body, "["+text.Say(a.prefs.Lang, "There are more files: “/original” gives you the whole mail.")+"]")
 			return nil

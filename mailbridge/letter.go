@@ -37,6 +37,7 @@ type head struct {
 	To      []person `json:",omitempty"`
 	Cc      []person `json:",omitempty"`
 	Bcc     []person `json:",omitempty"`
+	Reply   []person `json:",omitempty"` // who gets an answer in place of the user
 	// Told are in the header alone: they have it by another way.
 	ToldTo, ToldCc []person `json:",omitempty"`
 	Parent         string   `json:",omitempty"` // Message-ID of what it answers
@@ -65,7 +66,7 @@ func (h *head) recipients() []address.Mailbox {
 
 // needsUTF8 reports whether there are other scripts in the addresses of the header (SMTPUTF8).
 func (h *head) needsUTF8(from address.Mailbox) bool {
-	for _, list := range [][]person{h.To, h.Cc, h.ToldTo, h.ToldCc} {
+	for _, list := range [][]person{h.To, h.Cc, h.ToldTo, h.ToldCc, h.Reply} {
 		for _, p := range list {
 			if !p.Mailbox.ASCII() {
 				return true
@@ -77,7 +78,7 @@ func (h *head) needsUTF8(from address.Mailbox) bool {
 
 // bundle names whom a mail is for, so that lines to the same people go into one.
 func (h *head) bundle() string {
-	b, _ := json.Marshal([][]person{h.To, h.Cc, h.Bcc, h.ToldTo, h.ToldCc}) // of strings alone, it never fails
+	b, _ := json.Marshal([][]person{h.To, h.Cc, h.Bcc, h.ToldTo, h.ToldCc, h.Reply}) // of strings alone, it never fails
 	return digest(string(b))
 }
 

@@ -138,7 +138,7 @@ func (t *Transport) render(ctx context.Context, a *author, m *store.MailOut, h *
 	for _, l := range []struct {
 		to   *[]compose.Person
 		from []person
-	}{{&out.To, h.To}, {&out.To, h.ToldTo}, {&out.Cc, h.Cc}, {&out.Cc, h.ToldCc}} {
+	}{{&out.To, h.To}, {&out.To, h.ToldTo}, {&out.Cc, h.Cc}, {&out.Cc, h.ToldCc}, {&out.ReplyTo, h.Reply}} {
 		for _, p := range l.from {
 			*l.to = append(*l.to, p.header())
 		}

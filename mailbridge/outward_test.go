@@ -190,7 +190,7 @@ func TestSettingsOfWhatGoesOut(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
 	}
-	for _, want := range []string{"Really bold\r\n\r\n--=20\r\nVerona", "<div>Really <b>bold</b></div>"} {
+	for _, want := range []string{"Really *bold*\r\n\r\n--=20\r\nVerona", "<div>Really <b>bold</b></div>"} {
 		if !strings.Contains(string(m.Body), want) {
 			t.Errorf("it has no %q:\n%s", want, m.Body)
 		}
@@ -217,5 +217,38 @@ func TestReactions(t *testing.T) {
 	m := r.sent()
 	if field(m, "In-Reply-To") != "<m1@example.com>" || field(m, "Content-Disposition") != "reaction" || !strings.Contains(said(m), "=F0=9F=91=8D =F0=9F=8E=89") {
 		t.Errorf("the reaction is\n%s", m.Body)
+	}
+}
+
+// Who shall get the answers in place of the user gets no mail, and stands in it.
+func TestAnswersToOthers(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.posted(transports.Letter{ID: "1", With: juliet, Body: "Tell us", Others: []transports.Recipient{
+		{Kind: transports.RecipientReplyTo, Who: contact("bob@example.com"), Name: "Bob"}, {Kind: transports.RecipientReplyTo, User: romeo},
+	}})
+	r.flush()
+	m := r.sent()
+	if got := field(m, "Reply-To"); got != `"Bob" <bob@example.com>, romeo@example.org` || !slices.Equal(names(m.To), []string{"juliet@example.com"}) {
+		t.Errorf("it goes to %v, and answers to %s", m.To, got)
+	}
+}
+
+// The list of what waits says why a mail has not gone out and when that is tried again.
+func TestQueueSaysWhy(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.relay.fate("juliet@example.com", relay.Result{Outcome: relay.Temporary, Code: 451, Enhanced: "4.7.1", Text: "Greylisted, come back"})
+	r.say("1", "Hello")
+	r.flush()
+	r.sent()
+	for deadline := time.Now().Add(patienceOfTests); ; {
+		table, err := r.mail.listQueue(t.Context(), transports.Call{User: romeo, Lang: "en"}, transports.Page{})
+		if err != nil || time.Now().After(deadline) {
+			t.Fatalf("it lists %+v, %v", table, err)
+		}
+		if len(table.Rows) == 1 && strings.Contains(table.Rows[0].Cells[1], "Greylisted, come back") && strings.Contains(table.Rows[0].Cells[1], "next attempt 2026-11-26 10:01 UTC") {
+			return
+		}
 	}
 }

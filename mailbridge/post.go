@@ -226,7 +226,7 @@ func (t *Transport) addressed(tx *store.Tx, a *author, l *transports.Letter) (h 
 		if err != nil {
 			return err
 		}
-		if !known {
+		if !known && list != &h.Reply { // who gets nothing is nobody new
 			news++
 		}
 		if p.Name == "" {
@@ -244,7 +244,7 @@ func (t *Transport) addressed(tx *store.Tx, a *author, l *transports.Letter) (h 
 		list := &h.To
 		switch {
 		case o.Kind == transports.RecipientReplyTo:
-			continue
+			list = &h.Reply
 		case o.Kind == transports.RecipientBcc && o.Delivered:
 			continue
 		case o.Kind == transports.RecipientBcc:
@@ -257,7 +257,7 @@ func (t *Transport) addressed(tx *store.Tx, a *author, l *transports.Letter) (h 
 			list = &h.ToldTo
 		}
 		if o.Who.ID != "" {
-			if o.Who == l.With {
+			if o.Who == l.With && list != &h.Reply {
 				continue
 			}
 			if err := add(list, o.Who, o.Name); err != nil {

@@ -31,7 +31,7 @@ func (t *Transport) hasten(ctx context.Context, deliveries []delivery, m *conten
 			t.coming.Delete(jid)
 		}
 	}
-	if len(deliveries) > maxStraight || len(m.Files) > 0 || len(m.Text) > maxBody/2 || m.Report != nil {
+	if len(deliveries) > maxStraight || len(filesOf(m)) > 0 || len(m.Text) > maxBody/2 || m.Report != nil {
 		return release
 	}
 	for i := range deliveries {

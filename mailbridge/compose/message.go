@@ -36,7 +36,7 @@ type Outgoing struct {
 	References []string
 
 	Text  string
-	Spans []transports.Span // how pieces of Text look, for the HTML
+	Spans []transports.Span // how pieces of Text look
 	HTML  bool              // say it in HTML as well
 	// Reaction makes it a reaction to InReplyTo: Text is the sign.
 	Reaction bool
@@ -166,12 +166,12 @@ func (w *writer) said(out *Outgoing) {
 		return
 	}
 	if !out.HTML {
-		w.flowed(out.Text)
+		w.flowed(signed(out.Text, out.Spans))
 		return
 	}
 	end := w.multipart("alternative", "")
 	w.part(end)
-	w.flowed(out.Text)
+	w.flowed(signed(out.Text, out.Spans))
 	w.part(end)
 	w.quoted("text/html; charset=utf-8", html(out.Text, out.Spans))
 	w.close(end)

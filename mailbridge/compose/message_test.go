@@ -156,7 +156,7 @@ func TestFilesAndHTML(t *testing.T) {
 	wantHTML := "<!DOCTYPE html>\r\n<html><head><meta charset=\"utf-8\"></head><body>\r\n<div>See <b><i>&lt;this&gt;</i></b> now</div>\r\n" +
 		"<blockquote>\r\n<div>quoted</div>\r\n</blockquote>\r\n<div><a href=\"https://example.org/a?b=c&amp;d\">https://example.org/a?b=c&amp;d</a>.</div>\r\n</body></html>"
 	want := []part{
-		{"text/plain", "", "", "See <this> now\r\n> quoted\r\nhttps://example.org/a?b=c&d."},
+		{"text/plain", "", "", "See *_<this>_* now\r\n> quoted\r\nhttps://example.org/a?b=c&d."},
 		{"text/html", "", "", wantHTML},
 		{"image/png", "été.png", "attachment", string(data)},
 		{"text/plain", "file", "attachment", "x"},
