@@ -60,7 +60,7 @@ func (w *outboxWorld) waitFor(what string, ok func(*outbox) bool) {
 	w.t.Helper()
 	look := time.NewTicker(time.Millisecond)
 	defer look.Stop()
-	for end := time.Now().Add(6 * testWait); ; <-look.C {
+	for end := time.Now().Add(2 * testWait); ; <-look.C {
 		o := w.gateway.outbox
 		o.mu.Lock()
 		done := ok(o)
@@ -82,7 +82,7 @@ func (o *outbox) answeredFor(last store.OutgoingNumber) bool {
 // collect logs alice in and reads what her server kept for her: how often each letter came.
 func collect(t *testing.T, s realServer, want int) map[string]int {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 6*testWait)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*testWait)
 	defer cancel()
 	alice, err := client.Login(ctx, s.clients, "alice", "pw", "phone")
 	if err != nil {

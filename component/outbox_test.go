@@ -67,7 +67,7 @@ func (w *outboxWorld) deliver(user transports.Address, events ...transports.Even
 func (w *outboxWorld) emptied() {
 	w.t.Helper()
 	// A real server that has been killed and has a thousand letters to keep takes its time on a busy machine.
-	ctx, cancel := context.WithTimeout(w.t.Context(), 18*testWait)
+	ctx, cancel := context.WithTimeout(w.t.Context(), 6*testWait)
 	defer cancel()
 	look := time.NewTicker(20 * time.Millisecond) // each look is a commit, which the server that is waited for would have to wait for
 	defer look.Stop()

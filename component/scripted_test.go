@@ -141,7 +141,7 @@ func next[R transports.Request](t *testing.T, s *scriptedSession) R {
 }
 
 // testWait is far more than anything takes that works.
-const testWait = 10 * time.Second
+const testWait = 30 * time.Second
 
 // world is a gateway between a scripted transport and an in-process XMPP server.
 type world struct {

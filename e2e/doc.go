@@ -1,6 +1,6 @@
 // Package e2e is in charge of showing the gateway at work from the outside: scenarios/*.txtar, one behaviour each, run with the
 // built program between an XMPP and an IRC server, first with those of internal/xmpptest and internal/ircd, then with Prosody and
-// ejabberd, each with ngIRCd and InspIRCd. A scenario cannot tell the difference. It is not in charge of anything inside the program.
+// ejabberd, of which one has ngIRCd and the other one InspIRCd; with -everywhere each has both. A scenario cannot tell the difference. It is not in charge of anything inside the program.
 //
 // What only newer IRC has is in modern/*.txtar, and runs with InspIRCd and its services alone (TestModern). What messages carry beside text is in
 // tags/*.txtar (TestTags); in the other scenarios networks carry text alone.
@@ -15,8 +15,9 @@
 //
 //	go test -short ./e2e                                           with servers in the process
 //	go test ./e2e                                                  with real servers too
+//	go test ./e2e -everywhere                                      with all pairs of them
 //	go test ./e2e -run TestScenarios/ejabberd-inspircd             with a pair of them
-//	go test ./e2e -run TestScenarios/ejabberd-inspircd/join-order  one scenario
+//	go test ./e2e -run TestScenarios/.*/join-order                 one scenario
 //
 // PASSERELLE_FAULTS=1 has the tests of faults take the users and the times that docs/perf.md has figures of: some minutes, one of them eleven.
 //
@@ -68,7 +69,7 @@
 //	web press               and presses the button there; of a ZIP file all files are there, behind their names
 //	web < 200 pattern       what is there is so, behind its status
 //
-// What a step waits for has to come within 20 seconds.
+// What a step waits for has to come within a minute.
 //
 // Patterns of stanzas are those of xmpptest.Match: a part of what came, with * for anything and {name} to capture a value; a
 // stanza whose pattern names no type has none. Patterns of lines are the same kind of text. "<" passes over what a gateway may

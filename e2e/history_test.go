@@ -20,7 +20,7 @@ func TestHistory(t *testing.T) {
 	program := build(t)
 	for _, xmpp := range []string{"fake", "prosody", "ejabberd"} {
 		t.Run(xmpp, func(t *testing.T) {
-			runScenarios(t, "history/*.txtar", program, func(t *testing.T, _ string) *servers {
+			runScenarios(t, "history/*.txtar", program, all, func(t *testing.T, _ string) *servers {
 				var s *servers
 				if xmpp == "fake" {
 					s = fakeServers(t)

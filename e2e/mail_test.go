@@ -23,7 +23,7 @@ import (
 )
 
 // mailTime is how long a step of mail takes at most.
-const mailTime = 30 * time.Second
+const mailTime = time.Minute
 
 // mailGateway is a gateway to email between an XMPP server and smtp-sink (of Postfix), which takes what goes out.
 type mailGateway struct {

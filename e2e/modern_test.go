@@ -13,7 +13,7 @@ func TestModern(t *testing.T) {
 	program := build(t)
 	for _, xmpp := range []string{"prosody", "ejabberd"} {
 		t.Run(xmpp, func(t *testing.T) {
-			runScenarios(t, "modern/*.txtar", program, func(t *testing.T, _ string) *servers {
+			runScenarios(t, "modern/*.txtar", program, all, func(t *testing.T, _ string) *servers {
 				s := xmppServer(t, xmpp, false)
 				n := inspircd(t, s, realservers.InspircdOptions{Services: true})
 				s.services = realtest.Atheme(t, realservers.AthemeOptions{Server: n})

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	stepTime  = 20 * time.Second       // for a step to get what it expects
+	stepTime  = time.Minute            // for a step to get what it expects
 	probeTime = 200 * time.Millisecond // for the answer to a ping, before the next is sent
 )
 

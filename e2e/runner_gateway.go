@@ -28,7 +28,7 @@ import (
 )
 
 const (
-	readyTime  = 20 * time.Second      // from the start of the gateway until it has joined the XMPP server
+	readyTime  = time.Minute           // from the start of the gateway until it has joined the XMPP server
 	pollTime   = 20 * time.Millisecond // between two questions whether something is so yet
 	maxKeptLog = 256 << 10             // bytes of the gateway's log that a failure can show
 )

@@ -21,20 +21,23 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// TestScenarios runs each scenario in each cell, with -short only with servers in this process. Each has servers of its own, as
+// TestScenarios runs each scenario in the cells that take it, with -short only with servers in this process. Each has servers of its own, as
 // scenarios kill them.
 func TestScenarios(t *testing.T) {
 	t.Parallel()
 	program := build(t)
 	for _, c := range cells() {
 		t.Run(c.name, func(t *testing.T) {
-			runScenarios(t, "scenarios/*.txtar", program, func(t *testing.T, _ string) *servers { return c.start(t) })
+			runScenarios(t, "scenarios/*.txtar", program, c.takes, func(t *testing.T, _ string) *servers { return c.start(t) })
 		})
 	}
 }
 
-// runScenarios runs each scenario of some files, by its name, with servers of its own.
-func runScenarios(t *testing.T, pattern, program string, start func(t *testing.T, name string) *servers) {
+// all takes every scenario.
+func all(string) bool { return true }
+
+// runScenarios runs each scenario of some files that is taken, by its name, with servers of its own.
+func runScenarios(t *testing.T, pattern, program string, takes func(scenario string) bool, start func(t *testing.T, name string) *servers) {
 	t.Helper()
 	files, err := filepath.Glob(pattern)
 	if err != nil {
@@ -45,6 +48,9 @@ func runScenarios(t *testing.T, pattern, program string, start func(t *testing.T
 	}
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), ".txtar")
+		if !takes(name) {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			steps := readScenario(t, file)

@@ -23,7 +23,7 @@ func TestTags(t *testing.T) {
 	program := build(t)
 	for _, xmpp := range []string{"fake", "prosody", "ejabberd"} {
 		t.Run(xmpp, func(t *testing.T) {
-			runScenarios(t, "tags/*.txtar", program, func(t *testing.T, name string) *servers {
+			runScenarios(t, "tags/*.txtar", program, all, func(t *testing.T, name string) *servers {
 				if xmpp == "fake" {
 					return fakesWith(t, tagCaps())
 				}

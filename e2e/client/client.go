@@ -30,7 +30,7 @@ const (
 )
 
 const (
-	loginTime = 20 * time.Second
+	loginTime = time.Minute
 	writeTime = 10 * time.Second // until a server that does not read is given up
 	// inboxSize is how many stanzas wait for the test. At the bound the client stops reading, as a slow one does.
 	inboxSize = 4096

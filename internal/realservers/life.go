@@ -20,6 +20,7 @@ import (
 // exported methods are safe to call from any goroutine.
 type life struct {
 	name    string                 // of the server, for people
+	lingers bool                   // it takes a second or more to end in order, for nothing where its folder goes
 	user    string                 // who it runs as when root starts it; root if empty
 	log     io.Writer              // what it writes, if not nil
 	listen  []*string              // its addresses, which begin chooses
@@ -181,7 +182,11 @@ func (l *life) Stop() error {
 	}
 	l.stopped = true
 	if l.process != nil {
-		l.process.Stop()
+		if l.lingers && !l.keepDir {
+			l.process.Kill()
+		} else {
+			l.process.Stop()
+		}
 	}
 	if l.keepDir || l.dir == "" {
 		return nil

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	startTime = 30 * time.Second // for a server to listen, on a busy machine
+	startTime = 2 * time.Minute  // for a server to listen, on a busy machine
 	stopTime  = 12 * time.Second // for a server to end by itself, before it is killed
 	tailSize  = 8 << 10          // bytes of a server's log that a fault shows
 	attempts  = 5                // with other ports, when the chosen ones are taken meanwhile
