@@ -33,17 +33,32 @@ const (
 	maxKeptLog = 256 << 10             // bytes of the gateway's log that a failure can show
 )
 
-// build builds the program as it is delivered.
+// build is where the program is, as it is delivered.
 func build(t testing.TB) string {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "passerelle")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", program, "../cmd/passerelle")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build the gateway: %v\n%s", err, out)
+	program, err := built()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return program
 }
+
+// built builds it for the first who asks: linking it takes longer than most tests.
+var built = sync.OnceValues(func() (string, error) {
+	program := filepath.Join(buildDir(), "passerelle")
+	if err := os.Mkdir(buildDir(), 0o700); err != nil {
+		return "", err
+	}
+	cmd := exec.Command("go", "build", "-o", program, "../cmd/passerelle")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the gateway: %w\n%s", err, out)
+	}
+	return program, nil
+})
+
+// buildDir is that of this process. TestMain removes it.
+func buildDir() string { return filepath.Join(os.TempDir(), fmt.Sprintf("e2e-build-%d", os.Getpid())) }
 
 // gateway is the built program between two servers.
 type gateway struct {

@@ -10,15 +10,25 @@ import (
 	"go.uber.org/goleak"
 )
 
-// parallel is how many tests run at a time: most of what they do is wait for servers.
-const parallel = "6"
+// How many tests run at a time: most of what they do is wait, with servers in the process even more so.
+const (
+	parallel      = "6"
+	parallelShort = "16"
+)
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if err := flag.Set("test.parallel", parallel); err != nil {
+	most := parallel
+	if testing.Short() {
+		most = parallelShort
+	}
+	if err := flag.Set("test.parallel", most); err != nil {
 		panic(err)
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(buildDir())
+		os.Exit(code)
+	}))
 }
 
 // TestScenarios runs each scenario in the cells that take it, with -short only with servers in this process. Each has servers of its own, as

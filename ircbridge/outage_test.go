@@ -19,7 +19,10 @@ import (
 func TestTenMinutes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		const users = 1000
+		users := 1000
+		if testing.Short() {
+			users = 200
+		}
 		server := ircd.New(ircd.Options{})
 		var down atomic.Bool
 		var tries, busiest atomic.Int64

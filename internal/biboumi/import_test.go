@@ -307,7 +307,7 @@ const manyLines = `INSERT INTO muclogline_ (uuid_, owner_, ircchanname_, ircserv
 // TestInterrupted: an import that is interrupted anywhere goes on, and brings each line once.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
-	const lines = 100_000
+	const lines = 6 * linesAtOnce
 	from := makeBiboumi(t, schema, fmt.Sprintf(manyLines, lines))
 	to := openStore(t)
 	o := bring(from, to)
@@ -315,7 +315,7 @@ func TestInterrupted(t *testing.T) {
 	for {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		o.Progress = func(int64, int64) {
-			if calls++; calls%4 == 0 {
+			if calls++; calls%2 == 0 {
 				cancel(errors.New("enough"))
 			}
 		}
