@@ -15,24 +15,18 @@ import (
 // server whatever happens to either process. Deliver writes the stanza down in the transaction that takes the letter; the sender
 // (outbox_send.go) sends what is written down in that order, and the clerk (outbox_clerk.go) forgets what the server has.
 //
-// XEP-0114 acknowledges nothing, but servers take the stanzas of a stream in their order. So a ping that follows some stanzas is a barrier: when
+// XEP-0114 acknowledges nothing, but servers take the stanzas of a stream in their order. So a ping that follows stanzas is a barrier: when
 // its answer comes they were routed, and those that could not be have come back as errors. What was sent and not answered for when the
-// stream is lost is sent again, under the same id.
+// stream is lost is sent again, under the same id. So that this is one letter at the most, the next one goes out when the server has answered,
+// and how far it has answered is noted where the death of this process does not undo it (store.Answered).
 
 // Limits of the outbox.
 const (
-	barrierRows   = 200                    // stanzas that share a barrier, or fewer
-	barrierWait   = 250 * time.Millisecond // that a stanza waits for others to share one, while another one is open
-	maxBarriers   = 5                      // open at a time
-	barrierAnswer = 30 * time.Second       // after which another one is set
-	// What is not answered for may be sent twice, when the stream is lost. It begins with few stanzas and becomes more while the server answers
-	// soon, and less while it does not: a server that is given more than it can store while the stream lasts would never be done.
-	firstWindow  = 20
-	maxWindow    = maxBarriers * barrierRows
-	soonAnswered = time.Second
-	lateAnswered = 3 * time.Second
+	maxFlight     = 50               // stanzas of a letter that share a barrier
+	barrierAnswer = 30 * time.Second // after which another one is set
 	// routedWait is how long a server other than Prosody has for what it has routed: ejabberd stores messages beside the traffic.
 	routedWait = 10 * time.Second
+	knowWait   = 10 * time.Second // for a server to say what it is
 	// maxReturnable bounds the letters of which an error is known to be for them: those that were sent last.
 	maxReturnable = 1 << 15
 	// maxReturned bounds the letters that came back and wait for the database. With more nothing is sent.
@@ -40,8 +34,9 @@ const (
 	// maxRefusal is how much of a server's words an error has, in bytes.
 	maxRefusal = 512
 
-	clerkWait      = 20 * time.Millisecond // between two writes of the clerk, beside others' who wait for the disk as well
-	outboxAgain    = time.Second           // between tries of the database, doubling up to
+	clerkWait      = 20 * time.Millisecond  // between two writes of the clerk, beside others' who wait for the disk as well
+	clerkLinger    = 250 * time.Millisecond // that what a server has waits for more of it, to be deleted together
+	outboxAgain    = time.Second            // between tries of the database, doubling up to
 	maxOutboxAgain = time.Minute
 	returnTries    = 3 // of a transport that fails to take a letter back
 )
@@ -58,9 +53,13 @@ type outbox struct {
 	order    []uint64                        // keys of letters, a ring once it is full
 	oldest   int                             // in order
 	returned []returnedLetter
+	giving   int                  // letters that came back and that the clerk has taken and not given back yet
 	settled  []settled            // ascending
+	doubt    []settled            // ascending, behind settled: the server had taken it, and may have been started anew before it was stored
 	handed   store.OutgoingNumber // all up to it are the clerk's
 	maybe    store.OutgoingNumber // the last one that a server may have
+	noted    store.Answered
+	unnoted  bool // it could not be, and that was said
 }
 
 // returnedLetter is a letter that came back.
@@ -71,10 +70,11 @@ type returnedLetter struct {
 	tries int // of the transport
 }
 
-// settled says that the server has all stanzas up to one at a time.
+// settled says that the server has all stanzas up to one at a time, and when it said so, see store.Answered.
 type settled struct {
-	last store.OutgoingNumber
-	due  time.Time
+	last   store.OutgoingNumber
+	due    time.Time
+	at, up time.Duration
 }
 
 func newOutbox(g *Gateway) *outbox {
@@ -90,6 +90,14 @@ func (o *outbox) begin(ctx context.Context) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.maybe = last
+	o.noted = o.g.opt.Store.Answered(o.g.opt.Domain)
+	if o.noted.Stored > 0 {
+		o.settled = []settled{{last: o.noted.Stored, due: now()}}
+		poke(o.work)
+	}
+	if o.noted.Routed > o.noted.Stored {
+		o.doubt = []settled{{last: o.noted.Routed, due: now().Add(o.g.opt.Timing.Routed), at: o.noted.At, up: o.noted.Up}}
+	}
 	return err
 }
 
@@ -152,11 +160,53 @@ func (o *outbox) bounced(from transports.Address, e *stanza.Element) bool {
 }
 
 // settle notes that the server has all stanzas up to one, for sure once some time is over.
-func (o *outbox) settle(last store.OutgoingNumber, after time.Duration) {
+func (o *outbox) settle(s settled, after time.Duration) {
+	s.due = now().Add(after)
 	o.mu.Lock()
-	o.settled = append(o.settled, settled{last, now().Add(after)})
+	if n := len(o.settled); n > 0 && after <= 0 && !o.settled[n-1].due.After(s.due) {
+		o.settled[n-1] = s
+	} else {
+		o.settled = append(o.settled, s)
+	}
+	o.note()
 	o.mu.Unlock()
 	poke(o.work)
+}
+
+// note has the next process know how far the server is. What came back and is not written down may not be taken for what is with its user. The
+// caller holds mu.
+func (o *outbox) note() {
+	if len(o.returned)+o.giving > 0 {
+		return
+	}
+	said, t := store.Answered{Stored: o.handed, Routed: o.handed}, now()
+	for _, s := range o.settled {
+		if s.due.After(t) {
+			break
+		}
+		said.Stored = s.last
+	}
+	for _, list := range [][]settled{o.settled, o.doubt} {
+		if n := len(list); n > 0 {
+			said.Routed, said.At, said.Up = list[n-1].last, list[n-1].at, list[n-1].up
+		}
+	}
+	if said == o.noted {
+		return
+	}
+	err := o.g.opt.Store.NoteAnswered(o.g.opt.Domain, said)
+	if err != nil && !o.unnoted {
+		o.g.log.Warn("what the XMPP server has cannot be noted: where this process is killed users may get letters twice", "error", err)
+	}
+	o.noted, o.unnoted = said, err != nil
+}
+
+// gave notes how many letters the clerk still has to give back.
+func (o *outbox) gave(left int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.giving = left
+	o.note()
 }
 
 // waits reports whether the server has routed something and is given time to store it.
@@ -183,6 +233,7 @@ func (o *outbox) lost(last store.OutgoingNumber) {
 	t := now()
 	for i, s := range o.settled {
 		if s.due.After(t) {
+			o.doubt = append(o.settled[i:len(o.settled):len(o.settled)], o.doubt...)
 			o.settled = o.settled[:i]
 			break
 		}
@@ -190,10 +241,26 @@ func (o *outbox) lost(last store.OutgoingNumber) {
 	o.maybe = max(o.maybe, last)
 }
 
-// resume is where a new stream begins: behind a number, and up to which one stanzas may be there already.
-func (o *outbox) resume() (after, maybe store.OutgoingNumber) {
+// doubts reports whether it matters since when the server is running.
+func (o *outbox) doubts() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	return len(o.doubt) > 0
+}
+
+// resume is where a new stream begins: behind a number, and up to which one stanzas may be there already. What a server had taken that was not
+// started since, it has; since is zero where that is not known.
+func (o *outbox) resume(since time.Duration) (after, maybe store.OutgoingNumber) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, s := range o.doubt {
+		if since == 0 || s.up == 0 || !sameServer(since, s.at, s.up) {
+			break
+		}
+		o.settled = append(o.settled, s)
+	}
+	o.doubt = nil
+	poke(o.work)
 	after = o.handed
 	if n := len(o.settled); n > 0 {
 		after = o.settled[n-1].last

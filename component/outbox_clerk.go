@@ -32,6 +32,13 @@ func (o *outbox) clerk(ctx context.Context, stop <-chan struct{}) {
 		}
 		timer.Stop()
 		next := o.take(&c)
+		if linger := c.lingers(); linger > 0 && !last {
+			if next > 0 {
+				linger = min(linger, next)
+			}
+			timer.Reset(linger)
+			continue
+		}
 		switch err := o.write(ctx, &c); {
 		case err != nil:
 			o.g.log.Error("what the XMPP server has of the outbox cannot be written down", "error", err, "again_in", wait)
@@ -49,6 +56,18 @@ func (o *outbox) clerk(ctx context.Context, stop <-chan struct{}) {
 type clerking struct {
 	returned   []returnedLetter
 	done, last store.OutgoingNumber // all up to done is forgotten, up to last is to be
+	since      time.Time            // when last was done still; zero where it is
+}
+
+// lingers is for how long what is to be forgotten waits for more of it. What came back does not.
+func (c *clerking) lingers() time.Duration {
+	if len(c.returned) > 0 || c.last == c.done {
+		return 0
+	}
+	if c.since.IsZero() {
+		c.since = now()
+	}
+	return clerkLinger - now().Sub(c.since)
 }
 
 // take adds what is due, and returns how long it takes until more is; 0 where nothing waits.
@@ -56,13 +75,14 @@ func (o *outbox) take(c *clerking) time.Duration {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	c.returned = append(c.returned, o.returned...)
-	o.returned = nil
+	o.returned, o.giving = nil, len(c.returned)
 	t := now()
 	for len(o.settled) > 0 && !o.settled[0].due.After(t) {
 		c.last = max(c.last, o.settled[0].last)
 		o.settled = o.settled[1:]
 	}
 	o.handed = max(o.handed, c.last)
+	o.note()
 	if len(o.settled) == 0 {
 		o.settled = nil
 		return 0
@@ -95,7 +115,8 @@ func (o *outbox) write(ctx context.Context, c *clerking) error {
 	if err != nil {
 		return err
 	}
-	c.returned, c.done = nil, c.last
+	*c = clerking{done: c.last, last: c.last}
+	o.gave(0)
 	if full {
 		poke(o.wake)
 	}
@@ -119,6 +140,7 @@ func (o *outbox) giveBackEach(ctx context.Context, c *clerking) error {
 		}
 	}
 	c.returned = left
+	o.gave(len(left))
 	return failed
 }
 

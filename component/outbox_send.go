@@ -21,19 +21,16 @@ type sending struct {
 	id    string             // what the ids of its questions begin with
 	asked int                // questions
 
+	rows  []store.Outgoing     // that were read and wait for their turn
 	at    store.OutgoingNumber // what was sent last
 	maybe store.OutgoingNumber // up to which the server may have it already
-	open  []outboxBarrier      // oldest first
-	rows  int                  // sent behind the last barrier
-	// window is how many stanzas may be sent and not answered for.
-	window int
-	buf    []byte
+	open  *outboxBarrier       // nil where the server has answered for all that was sent
+	buf   []byte
 
-	software iqKey     // the question what the server is; zero where it was not asked
-	prosody  chan bool // its answer, capacity 1
-	stores   bool      // what was routed is stored
+	known  bool          // it was asked what the server is
+	stores bool          // what was routed is stored
+	up     time.Duration // since when it is running; 0 where it does not say so
 
-	soon  *time.Timer // until a barrier is set behind few stanzas
 	late  *time.Timer // until an answer is given up
 	again *time.Timer // until the database is tried again
 }
@@ -41,11 +38,8 @@ type sending struct {
 // outboxBarrier is a question behind stanzas.
 type outboxBarrier struct {
 	key    iqKey
-	last   store.OutgoingNumber
+	has    settled // where it is answered
 	answer <-chan error
-	set    time.Time
-	rows   int // that it stands behind
-	before int // stanzas that were not answered for when it was set, with those
 }
 
 // finishWait is how long an orderly end waits for the server to answer for what was sent.
@@ -57,15 +51,16 @@ func (o *outbox) send(stream context.Context, stop <-chan struct{}) {
 	if own := o.g.rules().OwnDomains; len(own) > 0 {
 		host = transports.Address{Domain: own[0]}
 	}
-	s := &sending{o: o, host: host, id: "outbox-" + newID() + "-", window: firstWindow, prosody: make(chan bool, 1)}
-	s.soon, s.late, s.again = stoppedTimer(), stoppedTimer(), stoppedTimer()
-	s.at, s.maybe = o.resume()
+	s := &sending{o: o, host: host, id: "outbox-" + newID() + "-"}
+	s.late, s.again = stoppedTimer(), stoppedTimer()
+	if o.doubts() && !s.know(stream, stop) {
+		return
+	}
+	s.at, s.maybe = o.resume(s.up)
 	s.run(stream, stop)
-	s.soon.Stop()
 	s.late.Stop()
 	s.again.Stop()
 	s.forget()
-	o.g.iqs.forget(s.software)
 	o.lost(s.at)
 }
 
@@ -82,7 +77,7 @@ func (s *sending) run(stream context.Context, stop <-chan struct{}) {
 	more := true
 	for {
 		var read <-chan struct{}
-		if more && len(s.open) < maxBarriers && s.unanswered() < s.window && !s.o.full() {
+		if (more || len(s.rows) > 0) && s.open == nil && !s.o.full() {
 			read = always
 		}
 		select {
@@ -96,62 +91,60 @@ func (s *sending) run(stream context.Context, stop <-chan struct{}) {
 		case <-s.again.C:
 			more = true
 		case <-read:
-			n, err := s.page(stream)
-			if err != nil && stream.Err() == nil {
-				s.o.g.log.Error("what is to be sent to users cannot be read", "error", err, "again_in", outboxAgain)
-				s.again.Reset(outboxAgain)
+			if len(s.rows) == 0 {
+				if err := s.page(stream); err != nil && stream.Err() == nil {
+					s.o.g.log.Error("what is to be sent to users cannot be read", "error", err, "again_in", outboxAgain)
+					s.again.Reset(outboxAgain)
+				}
+				more = len(s.rows) > 0
 			}
-			more = err == nil && n > 0
-			switch {
-			case s.rows >= barrierRows || s.rows > 0 && (len(s.open) == 0 || s.unanswered() >= s.window):
-				s.ask(stream)
-			case n > 0 && s.rows == n:
-				s.soon.Reset(barrierWait)
-			}
-		case <-s.soon.C:
-			s.ask(stream)
-		case err := <-s.answer():
-			s.settle(err, s.wait())
-			if s.rows > 0 && len(s.open) == 0 {
-				s.ask(stream)
-			}
+			s.fly(stream, stop)
+		case <-s.answer():
+			s.settle()
 		case <-s.late.C:
 			s.askAnew(stream)
 		}
 	}
 }
 
-// page sends the next stanzas and returns how many.
-func (s *sending) page(stream context.Context) (int, error) {
-	rows, err := s.o.g.opt.Store.Outgoing(stream, s.o.g.opt.Domain, s.at)
-	if err != nil || len(rows) == 0 {
-		return 0, err
+// page reads what is to be sent next.
+func (s *sending) page(stream context.Context) (err error) {
+	s.rows, err = s.o.g.opt.Store.Outgoing(stream, s.o.g.opt.Domain, s.at)
+	return err
+}
+
+// fly sends what comes next and a question behind it.
+func (s *sending) fly(stream context.Context, stop <-chan struct{}) {
+	if len(s.rows) == 0 {
+		return
 	}
-	if s.software.id == "" {
-		s.askSoftware(stream)
+	if !s.known && !s.know(stream, stop) {
+		return
 	}
-	rows = rows[:min(len(rows), s.window-s.unanswered())]
-	first := 0
+	n := flight(s.rows)
 	s.buf = s.buf[:0]
-	for i := range rows {
-		s.buf = s.o.stanza(s.buf, &rows[i], rows[i].Number <= s.maybe)
-		if len(s.buf) < pourBytes/2 && i < len(rows)-1 {
-			continue
-		}
-		s.at = rows[i].Number
-		s.rows += i + 1 - first
-		for j := first; j <= i; j++ { // before an error can come
-			s.o.expect(&rows[j])
-		}
-		if err := s.pour(stream, s.buf); err != nil { // the stream is over
-			return i + 1, err
-		}
-		first, s.buf = i+1, s.buf[:0]
+	for i := range s.rows[:n] {
+		s.o.expect(&s.rows[i]) // before an error can come
+		s.buf = s.o.stanza(s.buf, &s.rows[i], s.rows[i].Number <= s.maybe)
 	}
+	s.at = s.rows[n-1].Number
+	if s.rows = s.rows[n:]; len(s.rows) == 0 {
+		s.rows = nil
+	}
+	s.ask(stream)
 	if cap(s.buf) > keptBuffer {
 		s.buf = nil
 	}
-	return len(rows), nil
+}
+
+// flight is how many stanzas go out together: those of one letter.
+func flight(rows []store.Outgoing) int {
+	for i := 1; i < len(rows); i++ {
+		if i == maxFlight || rows[i].Letter != "" || rows[i].JID != rows[0].JID {
+			return i
+		}
+	}
+	return len(rows)
 }
 
 // pour queues stanzas, however long others keep the queue filled.
@@ -183,113 +176,122 @@ func (o *outbox) stanza(b []byte, row *store.Outgoing, again bool) []byte {
 	return append(b, end...)
 }
 
-// ask sets a barrier.
+// ask sends what is in the buffer and sets a barrier behind it.
 func (s *sending) ask(stream context.Context) {
-	s.soon.Stop()
 	s.asked++
 	k := iqKey{id: s.id + strconv.Itoa(s.asked), to: s.host, from: s.o.g.domain}
-	answer := s.o.g.iqs.expect(k, nil)
-	s.open = append(s.open, outboxBarrier{key: k, last: s.at, answer: answer, set: now(), rows: s.rows, before: s.unanswered()})
-	s.rows = 0
-	if len(s.open) == 1 {
-		s.late.Reset(barrierAnswer)
+	s.open = &outboxBarrier{key: k, has: settled{last: s.at, up: s.up}, answer: s.o.g.iqs.expect(k, nil)}
+	if s.up != 0 {
+		s.open.has.at = machineTime() // or later
 	}
+	s.late.Reset(barrierAnswer)
 	var b stanza.Builder
-	b.Start("iq").Attr("type", "get").JID("from", k.from).JID("to", k.to).Attr("id", k.id).StartNS("ping", nsPing).End().End()
-	_ = s.pour(stream, b.Bytes()) // fails only where the stream does
+	startQuestion(&b, k).StartNS("ping", nsPing).End().End()
+	s.buf = append(s.buf, b.Bytes()...)
+	_ = s.pour(stream, s.buf) // fails only where the stream does
 }
 
-// unanswered is how many stanzas are not answered for.
-func (s *sending) unanswered() int {
-	n := s.rows
-	for _, b := range s.open {
-		n += b.rows
-	}
-	return n
+func startQuestion(b *stanza.Builder, k iqKey) *stanza.Builder {
+	return b.Start("iq").Attr("type", "get").JID("from", k.from).JID("to", k.to).Attr("id", k.id)
 }
 
-// answer is where that of the oldest barrier comes from.
+// answer is where that of the barrier comes from.
 func (s *sending) answer() <-chan error {
-	if len(s.open) == 0 {
+	if s.open == nil {
 		return nil
 	}
-	return s.open[0].answer
+	return s.open.answer
 }
 
 // settle takes an answer. An error is one too: the server has read what stands before the question.
-func (s *sending) settle(_ error, wait time.Duration) {
-	b := s.open[0]
-	switch took := now().Sub(b.set); {
-	case took > lateAnswered:
-		s.window = max(s.window/2, 1)
-	case took < soonAnswered && b.before >= s.window/2: // with less the answer says nothing of more
-		s.window = min(2*s.window, maxWindow)
-	}
-	s.o.settle(b.last, wait)
-	s.open = s.open[1:]
-	if s.late.Stop(); len(s.open) > 0 {
-		s.late.Reset(barrierAnswer)
-	}
-}
-
-// wait is how long the server has to store what it has routed. Prosody stores it at once.
-func (s *sending) wait() time.Duration {
-	select {
-	case s.stores = <-s.prosody:
-	default:
-	}
+func (s *sending) settle() {
+	s.late.Stop()
+	wait := s.o.g.opt.Timing.Routed
 	if s.stores {
-		return 0
+		wait = 0
 	}
-	return s.o.g.opt.Timing.Routed
-}
-
-// askAnew sets a barrier in place of those that are not answered, by way of the server to our own domain.
-func (s *sending) askAnew(stream context.Context) {
-	s.o.g.log.Warn("the XMPP server does not answer for what was sent to users; asking it again", "server", s.host.Domain)
-	s.host, s.rows = s.o.g.domain, s.unanswered()
-	s.forget()
-	s.ask(stream)
-}
-
-// forget gives up all barriers.
-func (s *sending) forget() {
-	for _, b := range s.open {
-		s.o.g.iqs.forget(b.key)
-	}
+	s.o.settle(s.open.has, wait)
 	s.open = nil
 }
 
-// askSoftware asks what the server is, before the first stanzas: so the answer comes before theirs.
-func (s *sending) askSoftware(stream context.Context) {
-	s.software = iqKey{id: s.id + "0", to: s.host, from: s.o.g.domain}
-	s.o.g.iqs.expect(s.software, func(iq *stanza.Element) {
-		s.prosody <- namesProsody(iq)
-	})
-	var b stanza.Builder
-	b.Start("iq").Attr("type", "get").JID("from", s.software.from).JID("to", s.software.to).Attr("id", s.software.id).
-		StartNS("query", nsDiscoInfo).End().End()
-	_ = s.pour(stream, b.Bytes()) // fails only where the stream does
+// askAnew sets a barrier in place of the one that is not answered, by way of the server to our own domain.
+func (s *sending) askAnew(stream context.Context) {
+	s.o.g.log.Warn("the XMPP server does not answer for what was sent to users; asking it again", "server", s.host.Domain)
+	s.host = s.o.g.domain
+	s.forget()
+	s.buf = s.buf[:0]
+	s.ask(stream)
 }
 
-// finish has the server answer once more, before the gateway ends the stream itself. It lives, so that what it has routed is not sent again.
+// forget gives up the barrier.
+func (s *sending) forget() {
+	if s.open != nil {
+		s.o.g.iqs.forget(s.open.key)
+		s.open = nil
+	}
+}
+
+// know asks what the server is and since when it is running. It reports whether there is still something to do then.
+func (s *sending) know(stream context.Context, stop <-chan struct{}) bool {
+	var stores bool
+	var up time.Duration
+	software := iqKey{id: s.id + "software", to: s.host, from: s.o.g.domain}
+	uptime := iqKey{id: s.id + "uptime", to: s.host, from: s.o.g.domain}
+	answers := [...]<-chan error{
+		s.o.g.iqs.expect(software, func(iq *stanza.Element) { stores = namesProsody(iq) }),
+		s.o.g.iqs.expect(uptime, func(iq *stanza.Element) { up, _ = readUptime(iq) }),
+	}
+	defer s.o.g.iqs.forget(software)
+	defer s.o.g.iqs.forget(uptime)
+	var b stanza.Builder
+	startQuestion(&b, software).StartNS("query", nsDiscoInfo).End().End()
+	startQuestion(&b, uptime).StartNS("query", nsLast).End().End() // XEP-0012 §4
+	_ = s.pour(stream, b.Bytes())                                  // fails only where the stream does
+	timeout := time.NewTimer(knowWait)
+	defer timeout.Stop()
+	s.known = true
+	for i, answer := range answers {
+		select {
+		case <-answer:
+		case <-timeout.C:
+			return true // it may still store what it has routed, and nobody knows since when it is running
+		case <-stream.Done():
+			return false
+		case <-stop:
+			return false
+		}
+		if i == 0 {
+			s.stores = stores
+		} else {
+			s.up = up
+		}
+	}
+	return true
+}
+
+// finish has the server answer once more, before the gateway ends the stream itself. It lives, so that what it has routed is not sent again;
+// where it says since when it is running the next process can find that out itself.
 func (s *sending) finish(stream context.Context) {
-	if s.rows > 0 || s.o.waits() {
+	hasten := s.up == 0
+	if s.open == nil && hasten && s.o.waits() {
+		s.buf = s.buf[:0]
 		s.ask(stream)
 	}
 	timeout := time.NewTimer(finishWait)
 	defer timeout.Stop()
-	for len(s.open) > 0 {
+	if s.open != nil {
 		select {
-		case err := <-s.answer():
-			s.settle(err, s.wait())
+		case <-s.answer():
+			s.settle()
 		case <-timeout.C:
 			return
 		case <-stream.Done():
 			return
 		}
 	}
-	s.o.hasten()
+	if hasten {
+		s.o.hasten()
+	}
 }
 
 // readRefusal reads the error that a letter came back with.

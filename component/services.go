@@ -17,6 +17,7 @@ const (
 	nsDiscoInfo  = "http://jabber.org/protocol/disco#info"
 	nsDiscoItems = "http://jabber.org/protocol/disco#items"
 	nsPing       = "urn:xmpp:ping"
+	nsLast       = "jabber:iq:last"
 	nsVersion    = "jabber:iq:version"
 	nsTime       = "urn:xmpp:time"
 	nsHints      = "urn:xmpp:hints"

@@ -88,8 +88,8 @@ func TestFilesArePrivate(t *testing.T) {
 	opts := testOptions(t)
 	write(t, openTest(t, opts), touch(1))
 	files, err := filepath.Glob(opts.Path + "*")
-	if err != nil || len(files) != 3 {
-		t.Fatalf("files: got %q, %v, want the database, its log and the log's index", files, err)
+	if err != nil || len(files) != 4 {
+		t.Fatalf("files: got %q, %v, want the database, its log, the index of that and the note of what was answered", files, err)
 	}
 	for _, file := range files {
 		info, err := os.Stat(file)

@@ -18,11 +18,13 @@ var ErrClosed = errors.New("the database is closed")
 
 // Options are what Open needs.
 type Options struct {
-	Path string           // of SQLite's file; its directory must exist and be writable
-	URL  string           // of a PostgreSQL database, instead of Path: postgresql://user:password@host/database
-	Key  []byte           // KeySize bytes that seal credentials, see LoadKey
-	Log  *slog.Logger     // required
-	Now  func() time.Time // time.Now where nil
+	Path string // of SQLite's file; its directory must exist and be writable
+	URL  string // of a PostgreSQL database, instead of Path: postgresql://user:password@host/database
+	// Answered is a file of its own, see answered.go; by default it stands beside Path, and with URL there is none.
+	Answered string
+	Key      []byte           // KeySize bytes that seal credentials, see LoadKey
+	Log      *slog.Logger     // required
+	Now      func() time.Time // time.Now where nil
 
 	// WriteTime is how long a server has for a write, and CloseTime how long Close waits for one; zero takes the defaults.
 	WriteTime, CloseTime time.Duration
@@ -46,6 +48,14 @@ func (o Options) name() string {
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String() // a password may stand behind the question mark too
 }
 
+// answered is where it stands what users have got; empty for nowhere.
+func (o Options) answered() string {
+	if o.Answered == "" && o.URL == "" {
+		return o.Path + ".answered"
+	}
+	return o.Answered
+}
+
 // DB is an open database. Its methods are safe to call from any goroutine.
 type DB struct {
 	log     *slog.Logger
@@ -58,6 +68,7 @@ type DB struct {
 	marks   *marks               // of the committer, see settle.go
 	// lastOutgoing is the committer's.
 	lastOutgoing OutgoingNumber
+	answered     answered
 
 	life                 context.Context // ends when a server has had its time at the end
 	die                  context.CancelCauseFunc
@@ -131,10 +142,14 @@ func Open(ctx context.Context, opts Options) (*DB, error) {
 		err = db.prepareHot(ctx)
 	}
 	if err == nil {
+		err = db.openAnswered(context.WithoutCancel(ctx), opts.answered())
+	}
+	if err == nil {
 		db.lastOutgoing, err = db.LastOutgoing(ctx)
+		db.lastOutgoing = max(db.lastOutgoing, db.answered.last()) // what was answered for is nobody else's
 	}
 	if err != nil {
-		err = errors.Join(fmt.Errorf("open the database %s: %w", opts.name(), err), pool.close())
+		err = errors.Join(fmt.Errorf("open the database %s: %w", opts.name(), err), db.answered.close(), pool.close())
 		die(err)
 		return nil, err
 	}
@@ -150,7 +165,7 @@ func (db *DB) shutdown() error {
 	close(db.closing)
 	end := time.AfterFunc(db.closeTime, func() { db.die(errSlow) })
 	<-db.stopped
-	err := db.pool.close()
+	err := errors.Join(db.answered.close(), db.pool.close())
 	if cause := context.Cause(db.life); cause != nil {
 		err = errors.Join(cause, err)
 	}

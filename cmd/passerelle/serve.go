@@ -281,7 +281,7 @@ func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (db *s
 	if err != nil {
 		return nil, nil, unlock, err
 	}
-	opt := store.Options{Path: cfg.Store.Path, Key: key, Log: log}
+	opt := store.Options{Path: cfg.Store.Path, Answered: cfg.Store.Path + ".answered", Key: key, Log: log}
 	if !cfg.Store.URL.IsZero() {
 		opt.Path, opt.URL = "", cfg.Store.URL.Reveal()
 	}

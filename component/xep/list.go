@@ -32,6 +32,11 @@ func List() []Extension {
 			Scenarios: []string{"administrators", "command-steps", "configure-form", "configure-levels", "room-config", "status"},
 		},
 		{
+			Number: 12, Version: "2.0", Status: Partial,
+			Note:  "The gateway to email asks the server since when it is running, so that nothing that it has taken is sent to users again; it answers nobody itself.",
+			Tests: []string{"TestMailKilledAtAnyTime"},
+		},
+		{
 			Number: 30, Version: "2.5rc3", Status: Complete,
 			Features:  []string{"http://jabber.org/protocol/disco#info", "http://jabber.org/protocol/disco#items"},
 			Scenarios: []string{"disco-info", "disco-items"},

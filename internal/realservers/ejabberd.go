@@ -207,6 +207,7 @@ s2s_access: none
   mod_caps: {}
   mod_carboncopy: {}
   mod_disco: {}
+  mod_last: {}
 {{if not .NoArchive}}  mod_mam: {default: always, db_type: mnesia}
 {{end}}{{if .Redirect}}  mod_passerelle_redirect: {gateway: {{yaml .Redirect}}}
 {{end}}{{if .Push}}  mod_push: {include_body: true, include_sender: true}

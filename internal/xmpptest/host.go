@@ -3,6 +3,8 @@ package xmpptest
 import (
 	"maps"
 	"slices"
+	"strconv"
+	"time"
 )
 
 const (
@@ -10,6 +12,7 @@ const (
 	nsInfo   = "http://jabber.org/protocol/disco#info"
 	nsItems  = "http://jabber.org/protocol/disco#items"
 	nsRoster = "jabber:iq:roster"
+	nsLast   = "jabber:iq:last"
 )
 
 // toHost answers what is addressed to the server itself. It ignores messages and presence, as servers do.
@@ -46,10 +49,25 @@ func (s *Server) hostAnswer(e, refusal *Element) *Element {
 			query.Nodes = append(query.Nodes, Node{Element: element(nsItems, "item", "jid", domain)})
 		}
 		result.Nodes = []Node{{Element: query}}
+	case e.Child(nsLast, "query") != nil: // XEP-0012 §4
+		s.mu.Lock()
+		since := s.since
+		s.mu.Unlock()
+		if since.IsZero() {
+			return refusal
+		}
+		result.Nodes = []Node{{Element: element(nsLast, "query", "seconds", strconv.Itoa(int(time.Since(since).Seconds())))}}
 	default:
 		return refusal
 	}
 	return result
+}
+
+// RunningSince has the server tell since when it is running. It tells nobody otherwise.
+func (s *Server) RunningSince(t time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.since = t
 }
 
 // toAccount answers what a client asks of its own account: there is an empty roster and nothing else.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"passerelle/internal/realservers/freeport"
 )
@@ -34,6 +35,7 @@ type Server struct {
 	wg sync.WaitGroup // the accept loop and the goroutines of the streams
 
 	mu       sync.Mutex
+	since    time.Time    // see RunningSince
 	listener net.Listener // nil while stopped
 	streams  map[*stream]struct{}
 	links    map[string]*stream // the authenticated ones, by domain
