@@ -6,8 +6,12 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 
 	"passerelle/internal/safehttp"
 	"passerelle/mailbridge/address"
@@ -296,5 +300,37 @@ func TestCirclesOutliveFloods(t *testing.T) {
 	}
 	if !l.circles("romeo", "robot", "I am away") {
 		t.Error("it goes in circles, and nobody says so")
+	}
+}
+
+// Large mails are rendered one after the other, so that many at a time do not take all of the memory.
+func TestLargeMailsTakeTurns(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.mail.memory, r.mail.rendering = semaphore.NewWeighted(7<<20), semaphore.NewWeighted(7<<20) // of one mail
+	names := []string{"romeo", "admin", "d'artagnan"}
+	var now, most atomic.Int32
+	r.xmpp.uploading = func() func() {
+		most.Store(max(most.Load(), now.Add(1)))
+		return func() { now.Add(-1) }
+	}
+	file := strings.Repeat(strings.Repeat("QUJD", 19)+"\n", 1<<20/77)
+	var wg sync.WaitGroup
+	for i := range 9 {
+		wg.Go(func() {
+			raw := fmt.Sprintf("From: juliet@example.com\nMessage-ID: <%d@x>\nContent-Type: image/png; name=a.png\nContent-Transfer-Encoding: base64\n\n", i) + file
+			if answers := r.bring("juliet@example.com", raw, names[i%3]+"@example.org"); len(answers) > 0 {
+				t.Errorf("it is not taken: %v", answers)
+			}
+		})
+	}
+	wg.Wait()
+	for range 9 {
+		if l := r.letter(); len(l.Files) != 1 {
+			t.Errorf("its file is missing: %+v", l)
+		}
+	}
+	if most.Load() != 1 {
+		t.Errorf("%d were rendered at a time", most.Load())
 	}
 }

@@ -19,6 +19,9 @@ import (
 // keepOriginals is for how long a mail is kept as it came, for who wants to see the whole.
 const keepOriginals = 30 * 24 * time.Hour
 
+// roomTime is how long a mail waits until others are read. Then its server is told to try again: it would give up at some time itself (RFC 5321 §4.5.3.2.6).
+const roomTime = time.Minute
+
 // loopField marks mail that has been here (X-Loop): what comes back with it goes in circles.
 const loopField = "X-Loop"
 
@@ -82,12 +85,13 @@ func (t *Transport) accept(ctx context.Context, in *receive.Incoming) []error {
 		}
 		return refused
 	}
-	// Of a mail there are its bytes and, for a moment, what is made of them.
-	weight := min(2*in.Body.Size(), maxMemory)
-	if err := t.memory.Acquire(ctx, weight); err != nil {
+	w := weight(in.Body.Size())
+	waiting, cancel := context.WithTimeout(ctx, roomTime)
+	defer cancel()
+	if err := t.memory.Acquire(waiting, w); err != nil {
 		return all(transports.NewError(transports.Busy, "There is no room for the message now", err))
 	}
-	defer t.memory.Release(weight)
+	defer t.memory.Release(w)
 	raw, err := in.Body.Bytes()
 	if err != nil {
 		return all(transports.NewError(transports.Busy, "There is no room for the message now", err))
@@ -194,13 +198,13 @@ func (t *Transport) keep(tx *store.Tx, raw []byte, what came, deliveries []deliv
 			continue
 		}
 		jid := d.user.Bare().String()
-		if _, err := t.enqueue(tx, kindIn, jid, "", time.Time{}, task{Mail: id, User: jid, Recipient: d.recipient.String(), Notify: d.notify}); err != nil {
+		if _, err := t.enqueue(tx, kindIn, jid, "", time.Time{}, task{Mail: id, Size: int64(len(raw)), User: jid, Recipient: d.recipient.String(), Notify: d.notify}); err != nil {
 			return err
 		}
 	}
 	for _, row := range bounces {
 		// Each is for itself: who holds such an address could have one wait that all others wait for.
-		if _, err := t.enqueue(tx, kindIn, fmt.Sprintf("bounce %d", row), "", time.Time{}, task{Mail: id, Bounced: row}); err != nil {
+		if _, err := t.enqueue(tx, kindIn, fmt.Sprintf("bounce %d", row), "", time.Time{}, task{Mail: id, Size: int64(len(raw)), Bounced: row}); err != nil {
 			return err
 		}
 	}

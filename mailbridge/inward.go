@@ -34,6 +34,15 @@ type arrival struct {
 
 // inward renders a mail for a user and hands it to his outbox.
 func (t *Transport) inward(ctx context.Context, what task) jobs.Outcome {
+	size := what.Size
+	if size == 0 {
+		size = t.rules.Load().MaxSize
+	}
+	w := weight(size)
+	if err := t.rendering.Acquire(ctx, w); err != nil {
+		return jobs.Outcome{Err: err}
+	}
+	defer t.rendering.Release(w)
 	in, ok, err := t.opt.Store.MailIn(ctx, what.Mail)
 	if err != nil {
 		return jobs.Outcome{Err: err}

@@ -65,7 +65,8 @@ type xmppSide struct {
 	users     map[string]bool
 	down      bool
 	uploads   map[string]string
-	refuseAll error // of uploads
+	refuseAll error                // of uploads
+	uploading func() (done func()) // is called at each, if not nil
 	delivered chan transports.Event
 	told      chan string
 }
@@ -85,6 +86,9 @@ func (x *xmppSide) Exists(_ context.Context, user transports.Address) (bool, err
 }
 
 func (x *xmppSide) Upload(_ context.Context, _ transports.Address, f transports.File, content io.ReaderAt) (string, error) {
+	if x.uploading != nil {
+		defer x.uploading()()
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.refuseAll != nil {

@@ -71,19 +71,27 @@ type Signer interface {
 
 // Transport is the gateway to email. Safe to use from any goroutine.
 type Transport struct {
-	opt      Options
-	log      *slog.Logger
-	rules    atomic.Pointer[Rules]
-	gateway  transports.Gateway
-	limits   *limits
-	metrics  *metrics
-	fetching fetching
-	memory   *semaphore.Weighted // bytes of mails that are being read
-	coming   sync.Map            // users, by JID, whose mail is being taken with its letter, see straight.go
+	opt       Options
+	log       *slog.Logger
+	rules     atomic.Pointer[Rules]
+	gateway   transports.Gateway
+	limits    *limits
+	metrics   *metrics
+	fetching  fetching
+	memory    *semaphore.Weighted // bytes of mails that are being taken, see maxMemory
+	rendering *semaphore.Weighted // and that jobs render
+	coming    sync.Map            // users, by JID, whose mail is being taken with its letter, see straight.go
 }
 
-// maxMemory bounds the mails that are read at a time, in bytes: more than one of the largest that an operator may allow.
-const maxMemory = 256 << 20
+// maxMemory bounds what there is in memory of the mails that are read at a time, in bytes, once while they come and once while jobs render them: these
+// may wait for an upload. A mail counts perByte times: its bytes, what is made of them, and what the collector has not found yet.
+const (
+	maxMemory = 256 << 20
+	perByte   = 4
+)
+
+// weight is what a mail of some bytes counts of maxMemory.
+func weight(size int64) int64 { return min(perByte*size, maxMemory) }
 
 var _ transports.Postal = (*Transport)(nil)
 
@@ -99,7 +107,7 @@ func New(opt Options) (*Transport, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Transport{opt: opt, metrics: m, log: opt.Log, limits: newLimits(opt.Now), fetching: fetching{by: make(map[string]int)}, memory: semaphore.NewWeighted(maxMemory)}
+	t := &Transport{opt: opt, metrics: m, log: opt.Log, limits: newLimits(opt.Now), fetching: fetching{by: make(map[string]int)}, memory: semaphore.NewWeighted(maxMemory), rendering: semaphore.NewWeighted(maxMemory)}
 	t.rules.Store(&opt.Rules)
 	return t, nil
 }

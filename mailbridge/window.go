@@ -34,6 +34,7 @@ const (
 type task struct {
 	Domain  string // the virtual domain of the gateway whose job it is
 	Mail    int64
+	Size    int64  `json:",omitempty"` // of a mail that came, in bytes; 0 where that is not known
 	User    string `json:",omitempty"` // bare JID
 	Contact string `json:",omitempty"`
 	// Site is the domain of the recipients that it is about; empty for all.
