@@ -1,6 +1,7 @@
 package component
 
 import (
+	"context"
 	"slices"
 	"strconv"
 	"strings"
@@ -70,6 +71,11 @@ func (u *user) chatCommand(s said, e entity, words []string) bool {
 		return false
 	}
 	on, args := e.on(&c), words[1:]
+	if c.Say != nil && len(args) > 0 && !strings.Contains(args[0], "=") {
+		x := u.begin(c, on, s.lang, s.from, s.to, chatRows)
+		u.work(x, func(ctx context.Context) step { return u.g.saying(ctx, c, x.call, args) }, func(next step) { u.chatAnswer(s, x, next) })
+		return true
+	}
 	switch {
 	case c.Name == channelsName && !strings.Contains(strings.Join(args, " "), "="):
 		values, network, ask := u.channelArgs(s.lang, on, args)

@@ -256,6 +256,14 @@ func (g *Gateway) run(ctx context.Context, c transports.Command, call transports
 	return step{table: t, err: err, ran: true}
 }
 
+// saying does what the words behind a command's name ask for in chat.
+func (g *Gateway) saying(ctx context.Context, c transports.Command, call transports.Call, words []string) (s step) {
+	defer g.mendPanic(&s.err)
+	call.Tell = func(said string) { g.tellLater(call, said) }
+	said, err := c.Say(ctx, call, words)
+	return step{said: said, err: err, ran: true}
+}
+
 // tellLater says to a user what became of a command that went on by itself, from what he ran it on.
 func (g *Gateway) tellLater(call transports.Call, said string) {
 	from := g.botAddress()

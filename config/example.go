@@ -52,7 +52,7 @@ func exampleTable(b *bytes.Buffer, path string, of field, table reflect.Value, o
 	var inner []field
 	for _, f := range fields(table.Type()) {
 		v := table.FieldByIndex(f.index)
-		if v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.Struct {
+		if isTable(v.Type()) {
 			inner = append(inner, f)
 			continue
 		}

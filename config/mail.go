@@ -40,6 +40,7 @@ type Mail struct {
 	FileHosts []string     `toml:"file_hosts" sample:"upload.example.org" doc:"Hosts, or host:port, whose files are attached to mails though they are not at public addresses: the upload service of your XMPP server, where it is reached so from here. It is spoken to over https, at port 443 where none is named; without TLS only where http:// stands before the host. Of all others files are fetched over https from public addresses alone, and what cannot be fetched goes out as a link."`
 	Aliases   []MailAlias  `toml:"alias" doc:"An address that is that of others. postmaster and abuse are those of the admins. Write this table once for each."`
 	Domains   []MailDomain `toml:"addresses" doc:"A domain of email addresses, and whose they are. At least one is needed; write this table once for each."`
+	Redirect  MailRedirect `toml:"redirect" doc:"Messages from XMPP by mail: what users get on XMPP goes to their mailboxes, if they want that."`
 
 	// TrustedPeers are Trusted.
 	TrustedPeers []netip.Prefix `toml:"-" of:"trusted"`
@@ -71,6 +72,7 @@ func (m *Mail) setDefaults() {
 	m.Rate, m.Daily, m.NewRate = 30, 200, 5
 	m.Separate = "+"
 	m.Default = "ask"
+	m.Redirect.setDefaults()
 }
 
 func (m *Mail) complete() {
@@ -141,6 +143,7 @@ func (v validator) mail(at string, m *Mail) {
 			m.FileHosts[i] = origin
 		}
 	}
+	v.redirect(child(at, "redirect"), &m.Redirect)
 	v.mailDomains(at, m)
 }
 

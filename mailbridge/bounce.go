@@ -39,6 +39,9 @@ func (t *Transport) bounced(ctx context.Context, a *arrival) jobs.Outcome {
 		return jobs.Outcome{Verdict: jobs.Failed, Err: err}
 	}
 	if a.m.Report == nil || a.m.Report.Kind != content.ReportDelivery {
+		if m.Bundle == store.BundleRedirect {
+			return jobs.Outcome{Verdict: jobs.Done, Then: closed} // the user's own holiday answer to what others wrote to him
+		}
 		// Somebody's holiday answer (RFC 3834 §4), or a person who answers to the envelope: he has got the mail.
 		a.what.User = m.JID
 		return t.arrive(ctx, a)
@@ -98,6 +101,9 @@ func (t *Transport) reported(tx *store.Tx, m *store.MailOut, a *arrival, prefs p
 	case content.ActionRelayed, content.ActionExpanded:
 		f.kind = fateSent
 	case content.ActionDelayed:
+		if m.Bundle == store.BundleRedirect {
+			return nil
+		}
 		said := text.Say(prefs.Lang, "Your mail to %s has not arrived yet: a server on its way goes on trying.", to)
 		if answer := oneLine(r.Diagnostic); answer != "" {
 			said += " " + text.Say(prefs.Lang, "The server said: %s", answer)

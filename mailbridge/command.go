@@ -25,7 +25,7 @@ func (t *Transport) Commands() []transports.Command {
 		}
 	}
 	both := []transports.TargetKind{transports.TargetDomain, transports.TargetContact}
-	return []transports.Command{
+	return append([]transports.Command{
 		{
 			Name: "accept", Title: "Accept mail of somebody", For: both, Run: t.runAccept,
 			Next: who(transports.Form{Title: "Accept mail of somebody", Instructions: "Whose mail do you want? What waits of him comes, and what he writes from now on."}),
@@ -39,7 +39,7 @@ func (t *Transport) Commands() []transports.Command {
 		{Name: "send", Title: "Send what you have written", For: both, Run: t.runSend},
 		{Name: "mail-queue", Title: "Mail that other servers have not taken", Admin: true, List: t.listSites},
 		{Name: "original", Title: "The last mail as it came", For: []transports.TargetKind{transports.TargetContact}, Run: t.runOriginal},
-	}
+	}, t.redirectCommands()...)
 }
 
 func (t *Transport) whoOf(ctx context.Context, call *transports.Call) (store.UserID, store.MailContact, error) {

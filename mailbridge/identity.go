@@ -80,12 +80,18 @@ func (t *Transport) destinationOf(ctx context.Context, m address.Mailbox) (desti
 	}
 	if address.HasToken(m.Local) {
 		kind, row, err := t.opt.Tokens.Row(m.Local, t.opt.Now())
+		if kind == address.TokenReply {
+			return t.answerTo(row, err)
+		}
 		if err != nil || kind != address.TokenBounce {
 			return destination{}, transports.NewError(transports.NotFound, "No mail was sent from this address, or too long ago", err)
 		}
 		return destination{bounced: row}, nil
 	}
 	local := strings.ToLower(m.Local)
+	if r.Redirect != nil && local == r.Redirect.Sender {
+		return destination{}, transports.NewError(transports.Policy, "This address takes no mail: answer to the address in Reply-To", nil)
+	}
 	if to := r.Aliases[local+"@"+m.Domain]; len(to) > 0 {
 		return destination{users: to}, nil
 	}

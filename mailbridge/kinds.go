@@ -57,6 +57,11 @@ func Kinds(all ...*Transport) map[string]jobs.Kind {
 		},
 		kindAsk:    {Do: do((*Transport).ask)},
 		kindReport: {Do: do((*Transport).report)},
+		kindDue: {
+			Do:     do((*Transport).mailDue),
+			GaveUp: then(func(t *Transport, tx *store.Tx, _ jobs.Job, what task) error { return t.dueGivenUp(tx, what) }),
+		},
+		kindFollow: {Do: do((*Transport).follow)},
 	}
 }
 

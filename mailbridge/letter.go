@@ -47,6 +47,8 @@ type head struct {
 	Formal         bool     `json:",omitempty"`
 	Reaction       bool     `json:",omitempty"`
 	Notice         string   `json:",omitempty"` // what stands above its text
+	// From is the address of ours that a mail of a redirect comes from; zero for that of the user who writes.
+	From address.Mailbox `json:",omitzero"`
 }
 
 // recipients are all to whom it is sent.

@@ -72,9 +72,13 @@ func (t *Transport) send(ctx context.Context, what task) jobs.Outcome {
 	if err != nil {
 		return jobs.Outcome{Err: err}
 	}
-	from, ok := t.addressOf(user)
-	if !ok {
-		return jobs.Outcome{Verdict: jobs.Failed, Err: errors.New("its sender has no address here any more")}
+	from := h.From
+	if m.Bundle != store.BundleRedirect {
+		own, ok := t.addressOf(user)
+		if !ok {
+			return jobs.Outcome{Verdict: jobs.Failed, Err: errors.New("its sender has no address here any more")}
+		}
+		from = own
 	}
 	e := relay.Envelope{From: from, Notify: prefs.Receipts == receiptsDelivered, EnvID: fmt.Sprint(m.ID), UTF8: h.needsUTF8(from)}
 	return t.sent(&m, user, prefs, t.sendEach(ctx, &m, &h, e, open))
@@ -236,6 +240,9 @@ func withOf(m *store.MailOut) transports.Target {
 
 // failed tells a user that a mail did not reach somebody: his letters are marked by errors, and since clients show late ones badly, it is said as well.
 func (t *Transport) failed(tx *store.Tx, m *store.MailOut, user transports.Address, prefs preferences, to address.Mailbox, f fate) error {
+	if m.Bundle == store.BundleRedirect {
+		return t.redirectFailed(tx, m, user, prefs.Lang, to, f)
+	}
 	said := t.sayFailure(prefs.Lang, to, f)
 	err := t.eachLine(tx, m, func(l *store.MailLine, client transports.Address) error {
 		return t.gateway.Deliver(tx, user, transports.Failure{
@@ -279,6 +286,9 @@ func (t *Transport) late(tx *store.Tx, j jobs.Job, what task) error {
 		news, err := tx.SetMailRecipient(m.ID, to.String(), store.MailDelayed, "")
 		if err != nil || !news {
 			return err
+		}
+		if m.Bundle == store.BundleRedirect {
+			return nil // nobody has written it who would wait
 		}
 		said := text.Say(t.langOf(tx, user), "Your mail to %s has not arrived yet: its server does not take it at the moment. It is tried until %s.", to,
 			j.Expires.UTC().Format("2006-01-02 15:04 MST"))

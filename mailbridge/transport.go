@@ -55,6 +55,7 @@ type Rules struct {
 	MaxSize             int64 // bytes of a mail
 	// What a user may send; 0 for no limit.
 	PerMinute, PerDay, NewPerMinute int
+	Redirect                        *RedirectRules // nil where redirects are not on
 }
 
 // Domain is a domain of email addresses.
@@ -71,10 +72,12 @@ type Signer interface {
 
 // Transport is the gateway to email. Safe to use from any goroutine.
 type Transport struct {
-	opt       Options
-	log       *slog.Logger
-	rules     atomic.Pointer[Rules]
-	gateway   transports.Gateway
+	opt     Options
+	log     *slog.Logger
+	rules   atomic.Pointer[Rules]
+	gateway transports.Gateway
+	// follower learns of what users get elsewhere; nil where nobody does.
+	follower  transports.Follower
 	limits    *limits
 	metrics   *metrics
 	fetching  fetching
@@ -128,8 +131,11 @@ func (r *Rules) Check() error {
 // Reload replaces the rules, which were checked.
 func (t *Transport) Reload(r Rules) { t.rules.Store(&r) }
 
-// Serve says who delivers letters. It is called once, before Kinds run and mail comes.
-func (t *Transport) Serve(g transports.Gateway) { t.gateway = g }
+// Serve says who delivers letters, and may be a transports.Follower. It is called once, before Kinds run and mail comes.
+func (t *Transport) Serve(g transports.Gateway) {
+	t.gateway = g
+	t.follower, _ = g.(transports.Follower)
+}
 
 // Describe implements transports.Transport.
 func (t *Transport) Describe() transports.Description {

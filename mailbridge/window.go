@@ -48,6 +48,8 @@ type task struct {
 	Action string `json:",omitempty"`
 	Status string `json:",omitempty"`
 	Notify bool   `json:",omitempty"` // who sent it wants to hear that it has arrived
+	// Lost is a way to learn of a user's messages that is open no more.
+	Lost transports.Way `json:",omitempty"`
 
 	attempts int // of the job, with this one
 }

@@ -59,14 +59,17 @@ func scanMailOut(r *sql.Rows) (m MailOut, err error) {
 	return m, err
 }
 
-// AddMailOut begins a mail and returns its id; its Job is set by SetMailJob.
+// NextMailID is an id for a mail that is written before it is begun.
+func (tx *Tx) NextMailID() (int64, error) { return tx.nextMailID() }
+
+// AddMailOut begins a mail and returns its id, a new one unless it has one; its Job is set by SetMailJob.
 func (tx *Tx) AddMailOut(m MailOut) (id int64, err error) {
 	err = checkFields(field{"contact", m.Contact, maxPart}, field{"Message-ID", m.MessageID, maxMessageID},
 		field{"bundle", m.Bundle, maxValue}, field{"head", m.Head, 2 * maxOthers})
 	if err == nil {
 		err = tx.addUser(m.UserID)
 	}
-	if err == nil {
+	if id = m.ID; err == nil && id == 0 {
 		id, err = tx.nextMailID()
 	}
 	if err == nil {
@@ -282,10 +285,13 @@ func (tx *Tx) EmptyMailOut(mail int64) error {
 	return nil
 }
 
+// BundleRedirect is the bundle of mails that redirects make and nobody writes.
+const BundleRedirect = "redirect"
+
 // CountMailOut counts the mails that a user has begun since a time.
 func (tx *Tx) CountMailOut(id UserID, since time.Time) (n int, err error) {
 	if err := tx.query(func(r *sql.Rows) error { return r.Scan(&n) },
-		`SELECT COUNT(*) FROM mail_out WHERE domain = $1 AND jid = $2 AND begun_at > $3`, id.Domain, id.JID, millis(since)); err != nil {
+		`SELECT COUNT(*) FROM mail_out WHERE domain = $1 AND jid = $2 AND begun_at > $3 AND bundle <> $4`, id.Domain, id.JID, millis(since), BundleRedirect); err != nil {
 		return 0, fmt.Errorf("count the mails of a user: %w", err)
 	}
 	return n, nil

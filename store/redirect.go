@@ -189,16 +189,30 @@ func (db *DB) RedirectMail(ctx context.Context, mail int64) (m RedirectMail, ok 
 
 // RedirectMailTimes returns when the last mails of a user's redirect were made since a time, the last one first, at most limit.
 func (db *DB) RedirectMailTimes(ctx context.Context, id UserID, since time.Time, limit int) (all []time.Time, err error) {
-	if err := db.query(ctx, func(r *sql.Rows) error {
-		var at int64
-		err := r.Scan(&at)
-		all = append(all, fromMillis(at))
-		return err
-	}, `SELECT o.begun_at FROM redirect_mails r JOIN mail_out o ON o.id = r.mail WHERE r.domain = $1 AND r.jid = $2 AND r.peer <> '' AND o.begun_at > $3
-		ORDER BY r.mail DESC LIMIT $4`, id.Domain, id.JID, millis(since), limit); err != nil {
+	if err := db.query(ctx, scanTimes(&all), redirectMailTimes, id.Domain, id.JID, millis(since), limit); err != nil {
 		return nil, fmt.Errorf("count the mails of a redirect: %w", err)
 	}
 	return all, nil
+}
+
+// RedirectMailTimes is as that of DB.
+func (tx *Tx) RedirectMailTimes(id UserID, since time.Time, limit int) (all []time.Time, err error) {
+	if err := tx.query(scanTimes(&all), redirectMailTimes, id.Domain, id.JID, millis(since), limit); err != nil {
+		return nil, fmt.Errorf("count the mails of a redirect: %w", err)
+	}
+	return all, nil
+}
+
+const redirectMailTimes = `SELECT o.begun_at FROM redirect_mails r JOIN mail_out o ON o.id = r.mail WHERE r.domain = $1 AND r.jid = $2 AND r.peer <> '' AND o.begun_at > $3
+	ORDER BY r.mail DESC LIMIT $4`
+
+func scanTimes(all *[]time.Time) func(*sql.Rows) error {
+	return func(r *sql.Rows) error {
+		var at int64
+		err := r.Scan(&at)
+		*all = append(*all, fromMillis(at))
+		return err
+	}
 }
 
 // AskRedirect notes that a code goes out, under each of the hashes.

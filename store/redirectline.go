@@ -13,20 +13,21 @@ type RedirectTalk struct {
 	Peer      string // a bare JID
 	Job       int64  // that mails what waits; 0 for none
 	Due       time.Time
-	Edits     int64  // how often its lines have changed
-	Waiting   int    // lines that wait
-	More      int64  // messages beside them, of which the number alone is kept
-	MessageID string // of the last mail
-	Refs      string // before it in its thread
+	Edits     int64     // how often its lines have changed
+	Waiting   int       // lines that wait
+	More      int64     // messages beside them, of which the number alone is kept
+	ReadAt    time.Time // what was said by then is read
+	MessageID string    // of the last mail
+	Refs      string    // before it in its thread
 }
 
-const talkColumns = `domain, jid, peer, job, due, edits, waiting, more, message_id, refs`
+const talkColumns = `domain, jid, peer, job, due, edits, waiting, more, read_at, message_id, refs`
 
 const (
 	selectTalk = `SELECT ` + talkColumns + ` FROM redirect_talks WHERE domain = $1 AND jid = $2 AND peer = $3`
-	upsertTalk = `INSERT INTO redirect_talks (` + talkColumns + `, changed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+	upsertTalk = `INSERT INTO redirect_talks (` + talkColumns + `, changed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 		ON CONFLICT (domain, jid, peer) DO UPDATE SET job = excluded.job, due = excluded.due, edits = excluded.edits, waiting = excluded.waiting,
-		more = excluded.more, message_id = excluded.message_id, refs = excluded.refs, changed_at = excluded.changed_at`
+		more = excluded.more, read_at = excluded.read_at, message_id = excluded.message_id, refs = excluded.refs, changed_at = excluded.changed_at`
 	waitingTalks = `SELECT ` + talkColumns + ` FROM redirect_talks WHERE domain = $1 AND jid = $2 AND waiting > 0 ORDER BY peer LIMIT $3`
 	countTalks   = `SELECT COUNT(*), COALESCE(SUM(waiting), 0) FROM redirect_talks WHERE domain = $1 AND jid = $2 AND waiting > 0`
 )
@@ -34,9 +35,9 @@ const (
 func scanTalk(do func(RedirectTalk)) func(*sql.Rows) error {
 	return func(r *sql.Rows) error {
 		var t RedirectTalk
-		var due int64
-		err := r.Scan(&t.Domain, &t.JID, &t.Peer, &t.Job, &due, &t.Edits, &t.Waiting, &t.More, &t.MessageID, &t.Refs)
-		t.Due = fromMillis(due)
+		var due, read int64
+		err := r.Scan(&t.Domain, &t.JID, &t.Peer, &t.Job, &due, &t.Edits, &t.Waiting, &t.More, &read, &t.MessageID, &t.Refs)
+		t.Due, t.ReadAt = fromMillis(due), fromMillis(read)
 		do(t)
 		return err
 	}
@@ -64,7 +65,7 @@ func (db *DB) RedirectTalk(ctx context.Context, id UserID, peer string) (t Redir
 func (tx *Tx) SetRedirectTalk(t RedirectTalk) error {
 	err := checkFields(field{"peer", t.Peer, maxJID}, field{"Message-ID", t.MessageID, maxMessageID}, field{"references", t.Refs, maxOthers})
 	if err == nil {
-		err = tx.exec(upsertTalk, t.Domain, t.JID, t.Peer, t.Job, millis(t.Due), t.Edits, t.Waiting, t.More, t.MessageID, t.Refs, tx.now)
+		err = tx.exec(upsertTalk, t.Domain, t.JID, t.Peer, t.Job, millis(t.Due), t.Edits, t.Waiting, t.More, millis(t.ReadAt), t.MessageID, t.Refs, tx.now)
 	}
 	if err != nil {
 		return fmt.Errorf("write a conversation: %w", err)
@@ -118,12 +119,13 @@ const (
 	lineByArchive      = `SELECT ` + redirectLineColumns + ` FROM redirect_lines WHERE domain = $1 AND jid = $2 AND archive_id = $3 AND peer = $4 ORDER BY id DESC LIMIT 1`
 	lineByID           = `SELECT ` + redirectLineColumns + ` FROM redirect_lines WHERE domain = $1 AND jid = $2 AND peer = $3 AND xmpp_id = $4 AND author = $5 ORDER BY id DESC LIMIT 1`
 	lineByHash         = `SELECT ` + redirectLineColumns + ` FROM redirect_lines WHERE domain = $1 AND jid = $2 AND hash = $3 AND taken_at > $4 ORDER BY id DESC LIMIT 1`
+	partialByHash      = `SELECT ` + redirectLineColumns + ` FROM redirect_lines WHERE domain = $1 AND jid = $2 AND hash = $3 AND taken_at > $4 AND partial = 1 ORDER BY id DESC LIMIT 1`
 	waitingLines       = `SELECT ` + redirectLineColumns + ` FROM redirect_lines WHERE domain = $1 AND jid = $2 AND peer = $3 AND copy <> '' ORDER BY id`
 	redirectLinesAfter = `SELECT ` + redirectLineColumns + ` FROM redirect_lines WHERE domain = $1 AND jid = $2 AND copy <> '' AND id > $3 ORDER BY id LIMIT $4`
 )
 
 // redirectStatements are what every message costs.
-var redirectStatements = []string{selectRedirect, selectTalk, upsertTalk, countTalks, insertRedirectLine, lineByArchive, lineByID, lineByHash}
+var redirectStatements = []string{selectRedirect, selectTalk, upsertTalk, countTalks, insertRedirectLine, lineByArchive, lineByID, lineByHash, partialByHash}
 
 func scanRedirectLine(do func(RedirectLine)) func(*sql.Rows) error {
 	return func(r *sql.Rows) error {
@@ -152,10 +154,12 @@ func (tx *Tx) AddRedirectLine(l RedirectLine) (id int64, err error) {
 	return id, nil
 }
 
-// RedirectLineKey names a message in one of these ways: ArchiveID with Peer; XMPPID with Peer and Author; Hash with Since.
+// RedirectLineKey names a message in one of these ways: ArchiveID with Peer; XMPPID with Peer and Author; Hash with Since, and with Partial for one
+// of which there is more elsewhere.
 type RedirectLineKey struct {
 	Peer, Author, XMPPID, ArchiveID, Hash string
 	Since                                 time.Time
+	Partial                               bool
 }
 
 // RedirectLine finds a message.
@@ -166,6 +170,8 @@ func (tx *Tx) RedirectLine(id UserID, key RedirectLineKey) (l RedirectLine, ok b
 		err = tx.query(scan, lineByArchive, id.Domain, id.JID, key.ArchiveID, key.Peer)
 	case key.XMPPID != "":
 		err = tx.query(scan, lineByID, id.Domain, id.JID, key.Peer, key.XMPPID, key.Author)
+	case key.Partial:
+		err = tx.query(scan, partialByHash, id.Domain, id.JID, key.Hash, millis(key.Since))
 	default:
 		err = tx.query(scan, lineByHash, id.Domain, id.JID, key.Hash, millis(key.Since))
 	}
@@ -218,13 +224,32 @@ func (tx *Tx) EndRedirectLines(id UserID, peer string, last int64, by time.Time)
 	}
 	err = tx.exec(query, args...)
 	if err == nil {
-		err = tx.query(func(r *sql.Rows) error { return r.Scan(&left) },
-			`SELECT COUNT(*) FROM redirect_lines WHERE domain = $1 AND jid = $2 AND peer = $3 AND copy <> ''`, id.Domain, id.JID, peer)
+		left, err = tx.countRedirectLines(id, peer)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("end the waiting of messages: %w", err)
 	}
 	return left, nil
+}
+
+// EndPartialLines has messages of a conversation wait no more of which there is more elsewhere and that were taken by a time. It returns how many
+// wait still.
+func (tx *Tx) EndPartialLines(id UserID, peer string, by time.Time) (left int, err error) {
+	err = tx.exec(`UPDATE redirect_lines SET copy = '' WHERE domain = $1 AND jid = $2 AND peer = $3 AND copy <> '' AND partial = 1 AND taken_at <= $4`,
+		id.Domain, id.JID, peer, millis(by))
+	if err == nil {
+		left, err = tx.countRedirectLines(id, peer)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("end the waiting of messages: %w", err)
+	}
+	return left, nil
+}
+
+func (tx *Tx) countRedirectLines(id UserID, peer string) (n int, err error) {
+	err = tx.query(func(r *sql.Rows) error { return r.Scan(&n) },
+		`SELECT COUNT(*) FROM redirect_lines WHERE domain = $1 AND jid = $2 AND peer = $3 AND copy <> ''`, id.Domain, id.JID, peer)
+	return n, err
 }
 
 // CollectRedirects forgets messages that were taken by a time, conversations in which nothing has happened since another one and of which nothing

@@ -19,6 +19,9 @@ type Command struct {
 	// Run does it and returns a sentence for the user. It may wait for the database, never for a network. Faults in what was filled
 	// in are Faults; then the form is shown again.
 	Run func(ctx context.Context, call Call) (string, error)
+	// Say does what the words behind the command's name ask for in chat, unless they are values of its form (NAME=VALUE), and returns a sentence.
+	// The same goes for it as for Run. A nil Say leaves them to the form.
+	Say func(ctx context.Context, call Call, words []string) (string, error)
 	// List returns a page of a table, for a command that has no Run. The same goes for it.
 	List func(ctx context.Context, call Call, page Page) (*Table, error)
 }

@@ -49,7 +49,7 @@ func (p *process) addMail(cfg *config.Config, c *config.Mail, w *wiring) error {
 		Metrics: prometheus.WrapRegistererWith(prometheus.Labels{"domain": c.Domain}, w.registry),
 		Files:   safehttp.New(w.http), OwnFiles: safehttp.New(everywhere(w.http)),
 		// What component admits is asked of it once it is there.
-		Rules: mailRules(c, func(user transports.Address) bool { return m.Gateway.Admits(user) }),
+		Rules: mailRules(cfg, c, func(user transports.Address) bool { return m.Gateway.Admits(user) }),
 	}
 	if c.Smart != "" || c.Direct {
 		var err error
@@ -182,7 +182,7 @@ func milter(c *config.Mail) *receive.Milter {
 }
 
 // mailRules are the rules of a mail gateway's transport.
-func mailRules(c *config.Mail, admits func(transports.Address) bool) mailbridge.Rules {
+func mailRules(cfg *config.Config, c *config.Mail, admits func(transports.Address) bool) mailbridge.Rules {
 	r := mailbridge.Rules{
 		Name: c.Name, Aliases: make(map[string][]transports.Address), Separate: c.Separate, Strangers: c.Default, MaxSize: int64(c.MaxSize) << 20,
 		PerMinute: c.Rate, PerDay: c.Daily, NewPerMinute: c.NewRate, FileHosts: origins(c.FileHosts), MayReceive: admits,
@@ -196,6 +196,24 @@ func mailRules(c *config.Mail, admits func(transports.Address) bool) mailbridge.
 		r.Aliases[a.Address] = addresses(a.To)
 	}
 	r.Admins = addresses(c.Admins)
+	r.Redirect = redirectRules(cfg, c)
+	return r
+}
+
+// redirectRules are the bounds of redirects, nil where they are not on.
+func redirectRules(cfg *config.Config, c *config.Mail) *mailbridge.RedirectRules {
+	if !c.Redirect.Enabled {
+		return nil
+	}
+	r := &mailbridge.RedirectRules{Sender: c.Redirect.Sender, PerHour: c.Redirect.PerHour, PerDay: c.Redirect.PerDay, Kept: c.Redirect.Kept}
+	for _, m := range cfg.Mail {
+		r.Gateways = append(r.Gateways, m.Domain)
+	}
+	for _, name := range c.Redirect.Ways {
+		if w, ok := mailbridge.WayNamed(name); ok {
+			r.Ways = append(r.Ways, w)
+		}
+	}
 	return r
 }
 

@@ -94,7 +94,7 @@ func (p *process) change(next *config.Config) (done component.Reconfigured, err 
 	}
 	rules := make([]mailbridge.Rules, len(p.mail))
 	for i, g := range p.mail {
-		rules[i] = mailRules(&running.Mail[i], g.Admits)
+		rules[i] = mailRules(running, &running.Mail[i], g.Admits)
 		if err := rules[i].Check(); err != nil {
 			return done, fmt.Errorf("mail gateway %s: %w", g.Domain(), err)
 		}

@@ -91,6 +91,11 @@ func importTable() []row {
 			why:  "mail is read and written without I/O",
 		},
 		{
+			pkgs: []string{"mailbridge/redirect"},
+			may:  []string{"transports", "internal/text"},
+			why:  "what is mailed, when and how it reads is decided without I/O",
+		},
+		{
 			pkgs: []string{"mailbridge/judge", "mailbridge/publish", "mailbridge/receive", "mailbridge/relay", "mailbridge/sign"},
 			may: []string{
 				"transports", "internal/logging", "internal/safehttp",
@@ -103,7 +108,7 @@ func importTable() []row {
 			may: []string{
 				"transports", "store", "internal/jobs", "internal/logging", "internal/safehttp", "internal/text",
 				"mailbridge/address", "mailbridge/compose", "mailbridge/content", "mailbridge/judge",
-				"mailbridge/publish", "mailbridge/receive", "mailbridge/relay", "mailbridge/sign",
+				"mailbridge/publish", "mailbridge/receive", "mailbridge/redirect", "mailbridge/relay", "mailbridge/sign",
 			},
 			why: "a bridge knows its network and the waist, neither XMPP nor another bridge",
 		},

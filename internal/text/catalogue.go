@@ -32,7 +32,7 @@ func Known(lang string) string {
 }
 
 // french is the catalogue's French.
-var french = joined(frenchTexts, frenchMail)
+var french = joined(frenchTexts, frenchMail, frenchRedirect)
 
 func joined(parts ...map[string]string) map[string]string {
 	all := make(map[string]string)

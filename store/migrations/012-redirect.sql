@@ -29,6 +29,7 @@ CREATE TABLE redirect_talks (
 	edits      BIGINT NOT NULL, -- how often its lines have changed
 	waiting    BIGINT NOT NULL, -- lines that wait
 	more       BIGINT NOT NULL, -- messages beside them, of which the number alone is kept
+	read_at    BIGINT NOT NULL, -- what was said by then is read
 	message_id TEXT   NOT NULL, -- of the last mail
 	refs       TEXT   NOT NULL, -- before it in its thread: Message-IDs with spaces between
 	changed_at BIGINT NOT NULL,
