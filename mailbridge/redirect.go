@@ -414,6 +414,9 @@ func (t *Transport) read(tx *store.Tx, m transports.ReadMark) error {
 			return err
 		}
 		if ok {
+			if l.SaidAt.After(talk.ReadAt) {
+				talk.ReadAt = l.SaidAt
+			}
 			return t.readUpTo(tx, &talk, l.ID, time.Time{})
 		}
 	}

@@ -21,9 +21,6 @@ const (
 	kindFollow = "redirect.follow" // a way to learn of a user's messages is looked for, or given up
 )
 
-// errTooMany says that a user has got too many mails of late.
-var errTooMany = errors.New("the user has got too many mails of late")
-
 // redirected is a mail of a redirect that is being made.
 type redirected struct {
 	r     store.Redirect
@@ -33,6 +30,7 @@ type redirected struct {
 	talk  store.RedirectTalk
 	lines []store.RedirectLine
 
+	name     string // of who wrote, or of the room
 	to, from address.Mailbox
 }
 
@@ -195,7 +193,7 @@ func (t *Transport) rest(tx *store.Tx, old *store.RedirectTalk) error {
 		return err
 	}
 	if talk.Edits != old.Edits {
-		return errEdited
+		return t.postponeTalk(tx, &talk, t.opt.Now())
 	}
 	if talk.Job, talk.Waiting, talk.More = 0, 0, 0; talk.Edits == 0 {
 		return nil // it is not kept
@@ -301,6 +299,7 @@ func (m *redirected) said() (redirect.Mail, bool, error) {
 		local = m.talk.Peer
 	}
 	said.Name = redirect.Name(nick, local)
+	m.name = said.Name
 	return said, room, nil
 }
 
@@ -315,15 +314,15 @@ func (t *Transport) mailed(tx *store.Tx, rules *RedirectRules, m *redirected, ro
 	switch {
 	case err != nil:
 		return err
-	case !ok || r.Mailbox != m.r.Mailbox || r.State != store.RedirectOn || talk.Edits != m.talk.Edits:
-		return errEdited // it is tried again with what there is now
+	case !ok || r.Mailbox != m.r.Mailbox || r.State != store.RedirectOn || talk.Edits != m.talk.Edits || r.Dropped < m.r.Dropped:
+		return t.postponeTalk(tx, &talk, tx.Now()) // it is made again of what there is now
 	}
-	recent, err := tx.RedirectMailTimes(id, t.opt.Now().Add(-24*time.Hour), max(rules.PerDay, rules.PerHour))
+	recent, err := tx.RedirectMailTimes(id, tx.Now().Add(-24*time.Hour), max(rules.PerDay, rules.PerHour))
 	if err != nil {
 		return err
 	}
-	if !rules.later(recent, t.opt.Now()).IsZero() {
-		return errTooMany
+	if later := rules.later(recent, tx.Now()); !later.IsZero() {
+		return t.postponeTalk(tx, &talk, later)
 	}
 	last := &m.lines[len(m.lines)-1]
 	c, err := fromJSON[transports.Copy](last.Copy)
@@ -331,7 +330,7 @@ func (t *Transport) mailed(tx *store.Tx, rules *RedirectRules, m *redirected, ro
 		return err
 	}
 	if err := t.sendRedirected(tx, m, row, raw, messageID, store.RedirectMail{
-		Peer: talk.Peer, Room: c.Room, Name: redirect.Name(c.Nick, talk.Peer), Thread: cutID(c.Thread), XMPPID: last.XMPPID,
+		Peer: talk.Peer, Room: c.Room, Name: m.name, Thread: cutID(c.Thread), XMPPID: last.XMPPID,
 	}); err != nil {
 		return err
 	}

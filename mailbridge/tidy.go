@@ -12,6 +12,7 @@ import (
 const (
 	tidyEach   = time.Hour
 	keepNames  = 400 * 24 * time.Hour // what letters and their mails are called
+	keepCopies = 14 * 24 * time.Hour  // that a message was mailed already: longer than it comes again
 	keepFates  = 35 * 24 * time.Hour  // what became of mails of users: longer than reports about them are taken
 	tidyAtOnce = 100
 )
@@ -57,7 +58,11 @@ func (t *Transport) tidy(ctx context.Context) (more bool, err error) {
 				return err
 			}
 		}
-		more = mail || out || len(waited) == tidyAtOnce
+		old, err := tx.CollectRedirects(now.Add(-keepCopies), now.Add(-keepNames), now.Add(-askedFor))
+		if err != nil {
+			return err
+		}
+		more = mail || out || old || len(waited) == tidyAtOnce
 		return nil
 	})
 	return more, err
