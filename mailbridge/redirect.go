@@ -28,6 +28,9 @@ type RedirectRules struct {
 	Gateways []string
 }
 
+// maxMore bounds how many messages a copy says that there were.
+const maxMore = 1_000_000
+
 // maxTalks is of how many conversations of a user messages may wait.
 const maxTalks = 100
 
@@ -99,7 +102,7 @@ func (r *RedirectRules) concerns(c *transports.Copy) bool {
 	case c.Sent:
 		return peer != transports.Address{}
 	}
-	return c.Partial || c.Body != "" || len(c.Files) > 0 || c.Subject != "" && !c.Room || c.Encrypted != ""
+	return c.Partial || c.More > 0 || c.Replaces != "" || c.Body != "" || len(c.Files) > 0 || c.Subject != "" && !c.Room || c.Encrypted != ""
 }
 
 // peerOf names a conversation.
@@ -134,8 +137,18 @@ func (t *Transport) take(tx *store.Tx, rules *RedirectRules, c transports.Copy) 
 	if err != nil {
 		return err
 	}
-	if c.Sent {
+	switch {
+	case c.Sent:
 		return t.readUpTo(tx, &talk, 0, c.Time)
+	case c.More > 0:
+		talk.More += int64(min(c.More, maxMore))
+		talk.Edits++
+		if err := t.wind(tx, &talk, now.Add(redirect.Gather)); err != nil {
+			return err
+		}
+		return tx.SetRedirectTalk(talk)
+	case takesBack(&c):
+		return t.takenBack(tx, &talk, &c)
 	}
 	l := lineOf(&talk, &c)
 	if done, err := t.knownLine(tx, &talk, &l, &c); done || err != nil {
@@ -273,6 +286,33 @@ func (t *Transport) corrected(tx *store.Tx, talk *store.RedirectTalk, l store.Re
 	return true, tx.SetRedirectTalk(*talk)
 }
 
+// takesBack reports whether a copy says that another message is taken back.
+func takesBack(c *transports.Copy) bool {
+	return c.Replaces != "" && c.Body == "" && len(c.Files) == 0 && c.Encrypted == "" && !c.Partial
+}
+
+// takenBack drops a message that waits and that who wrote it has taken back. What was mailed stays where it is.
+func (t *Transport) takenBack(tx *store.Tx, talk *store.RedirectTalk, c *transports.Copy) error {
+	author := ""
+	if c.Room {
+		author = c.Peer.Resource
+	}
+	old, ok, err := tx.RedirectLine(talk.UserID, store.RedirectLineKey{XMPPID: cutID(c.Replaces), Peer: talk.Peer, Author: author})
+	if err != nil || !ok || old.Copy == "" {
+		return err
+	}
+	old.Copy = ""
+	if err := tx.ChangeRedirectLine(old); err != nil {
+		return err
+	}
+	talk.Waiting--
+	talk.Edits++
+	if err := t.unwind(tx, talk); err != nil {
+		return err
+	}
+	return tx.SetRedirectTalk(*talk)
+}
+
 // mentions reports whether somebody is named in what was said in a room. His nick there is not known, but mostly that is his name.
 func mentions(user transports.Address, body string) bool {
 	name := strings.ToLower(transports.Unescape(user.Local))
@@ -369,7 +409,7 @@ func (t *Transport) readUpTo(tx *store.Tx, talk *store.RedirectTalk, last int64,
 	if by.After(talk.ReadAt) {
 		talk.ReadAt = by
 	}
-	if talk.Waiting > 0 {
+	if talk.Waiting > 0 || talk.More > 0 {
 		left, err := tx.EndRedirectLines(talk.UserID, talk.Peer, last, by)
 		if err != nil {
 			return err
@@ -377,15 +417,22 @@ func (t *Transport) readUpTo(tx *store.Tx, talk *store.RedirectTalk, last int64,
 		talk.Edits++
 		if talk.Waiting = left; left == 0 {
 			talk.More = 0
-			if talk.Job != 0 {
-				if _, err := tx.DropJob(talk.Job); err != nil {
-					return err
-				}
-				talk.Job = 0 // where it is at work, it finds nothing
-			}
+		}
+		if err := t.unwind(tx, talk); err != nil {
+			return err
 		}
 	}
 	return tx.SetRedirectTalk(*talk)
+}
+
+// unwind stops the clock of a conversation of which nothing waits. Where it has run out already, it finds nothing.
+func (t *Transport) unwind(tx *store.Tx, talk *store.RedirectTalk) error {
+	if talk.Waiting > 0 || talk.More > 0 || talk.Job == 0 {
+		return nil
+	}
+	_, err := tx.DropJob(talk.Job)
+	talk.Job = 0
+	return err
 }
 
 // WasRead implements transports.Redirecting.

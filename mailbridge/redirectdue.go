@@ -65,7 +65,7 @@ func (t *Transport) mailDue(ctx context.Context, what task) jobs.Outcome {
 	if err != nil {
 		return jobs.Outcome{Err: err}
 	}
-	if len(m.lines) == 0 {
+	if len(m.lines) == 0 && m.talk.More == 0 {
 		return jobs.Outcome{Verdict: jobs.Done, Then: func(tx *store.Tx) error { return t.rest(tx, &m.talk) }}
 	}
 	recent, err := t.opt.Store.RedirectMailTimes(ctx, id, t.opt.Now().Add(-24*time.Hour), max(rules.PerDay, rules.PerHour))
@@ -324,7 +324,10 @@ func (t *Transport) mailed(tx *store.Tx, rules *RedirectRules, m *redirected, ro
 	if later := rules.later(recent, tx.Now()); !later.IsZero() {
 		return t.postponeTalk(tx, &talk, later)
 	}
-	last := &m.lines[len(m.lines)-1]
+	var last store.RedirectLine
+	if len(m.lines) > 0 {
+		last = m.lines[len(m.lines)-1]
+	}
 	c, err := fromJSON[transports.Copy](last.Copy)
 	if err != nil {
 		return err

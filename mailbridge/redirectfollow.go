@@ -54,13 +54,17 @@ func (t *Transport) follow(ctx context.Context, what task) jobs.Outcome {
 
 // following is which messages have to be learnt of for some rules.
 func following(rules redirect.Rules, marks bool) transports.Following {
-	usual := redirect.Usual(false, marks)
-	for _, a := range append(slices.Collect(rules.Actions()), usual) {
-		if a.Do != redirect.DoOffline && a.Do != redirect.DoNever {
-			return transports.FollowAll
+	f := transports.FollowOffline
+	for _, r := range append(slices.Clone(rules), redirect.Rule{Action: redirect.Usual(false, marks)}) {
+		switch {
+		case r.Action.Do == redirect.DoNever:
+		case r.Rooms != redirect.RoomsNo:
+			return transports.FollowRooms
+		case r.Action.Do != redirect.DoOffline:
+			f = transports.FollowAll
 		}
 	}
-	return transports.FollowOffline
+	return f
 }
 
 // chooseWay takes the best way that there is. Why is what became of the one that the user wants, where that is another one.
@@ -89,10 +93,8 @@ func (t *Transport) chooseWay(ctx context.Context, user transports.Address, lang
 	})
 	for _, o := range offers {
 		switch {
-		case o.Way == transports.WayAlias || o.Way == lost || rules.Ways != nil && !slices.Contains(rules.Ways, o.Way):
+		case o.Way == transports.WayAlias || s.Wanted == transports.WayAlias || o.Way == lost || rules.Ways != nil && !slices.Contains(rules.Ways, o.Way):
 			continue
-		case o.Way == transports.WayAlias && s.Wanted == transports.WayAlias:
-			return o, why, nil
 		case o.Way == transports.WayLogin && password == "" && s.Way != transports.WayLogin:
 			continue // he was not asked for his password
 		}

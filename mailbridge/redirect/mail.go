@@ -71,7 +71,10 @@ func oneLine(s string) string {
 
 // Subject is above all mails of a conversation, so that mail programs keep them together.
 func (m *Mail) Subject() string {
-	if m.Room {
+	switch {
+	case m.Mute:
+		return text.Say(m.Lang, "Messages from XMPP")
+	case m.Room:
 		return text.Say(m.Lang, "Messages in %s", m.Name)
 	}
 	return text.Say(m.Lang, "Messages from %s", m.Name)
@@ -80,9 +83,12 @@ func (m *Mail) Subject() string {
 // Text is the mail, and how pieces of it look.
 func (m *Mail) Text() (string, []transports.Span) {
 	w := writer{lang: m.Lang}
-	if m.Room {
+	switch {
+	case m.Mute:
+		w.line(text.Say(m.Lang, "Somebody wrote to you on XMPP:"))
+	case m.Room:
 		w.line(text.Say(m.Lang, "In the room %s:", m.Peer))
-	} else {
+	default:
 		w.line(text.Say(m.Lang, "%s wrote to you on XMPP:", m.Peer))
 	}
 	w.line("")
@@ -104,7 +110,10 @@ func (m *Mail) Text() (string, []transports.Span) {
 		}
 		w.message(l)
 	}
-	if more := left + m.More; more > 0 {
+	switch more := left + m.More; {
+	case more > 0 && len(m.Lines) == 0:
+		w.line(text.Say(m.Lang, "%d messages, which this gateway could not read. You find them in your XMPP client.", more))
+	case more > 0:
 		w.line("")
 		w.line(text.Say(m.Lang, "… and %d more. You find them in your XMPP client.", more))
 	}

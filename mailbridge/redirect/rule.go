@@ -2,7 +2,6 @@ package redirect
 
 import (
 	"fmt"
-	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -331,17 +330,6 @@ func (rs Rules) Lines() []string {
 		lines[i] = rs[i].String()
 	}
 	return lines
-}
-
-// Actions are all that rules may do with a message.
-func (rs Rules) Actions() iter.Seq[Action] {
-	return func(yield func(Action) bool) {
-		for i := range rs {
-			if !yield(rs[i].Action) {
-				return
-			}
-		}
-	}
 }
 
 // usualUnread is after how many minutes an unread message is mailed where no rule says otherwise.
