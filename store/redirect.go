@@ -161,19 +161,29 @@ func (tx *Tx) AddRedirectMail(m RedirectMail) error {
 
 const selectRedirectMail = `SELECT ` + redirectMailColumns + ` FROM redirect_mails WHERE mail = $1`
 
-func scanRedirectMail(m *RedirectMail, ok *bool) func(*sql.Rows) error {
+func scanRedirectMail(do func(RedirectMail)) func(*sql.Rows) error {
 	return func(r *sql.Rows) error {
-		*ok = true
+		var m RedirectMail
 		var room int64
 		err := r.Scan(&m.Mail, &m.Domain, &m.JID, &m.Mailbox, &m.Peer, &room, &m.Name, &m.Thread, &m.XMPPID)
 		m.Room = room != 0
+		do(m)
 		return err
 	}
 }
 
+// RedirectMailsAfter returns the next mails of a user's redirect behind one; none behind the last one.
+func (db *DB) RedirectMailsAfter(ctx context.Context, id UserID, after int64) (all []RedirectMail, err error) {
+	if err := db.query(ctx, scanRedirectMail(func(m RedirectMail) { all = append(all, m) }), `SELECT `+redirectMailColumns+` FROM redirect_mails
+		WHERE domain = $1 AND jid = $2 AND mail > $3 ORDER BY mail LIMIT $4`, id.Domain, id.JID, after, exportPage); err != nil {
+		return nil, fmt.Errorf("read the mails of a redirect: %w", err)
+	}
+	return all, nil
+}
+
 // RedirectMail returns what a mail of a redirect is about, and whether it is one.
 func (tx *Tx) RedirectMail(mail int64) (m RedirectMail, ok bool, err error) {
-	if err := tx.query(scanRedirectMail(&m, &ok), selectRedirectMail, mail); err != nil {
+	if err := tx.query(scanRedirectMail(func(one RedirectMail) { m, ok = one, true }), selectRedirectMail, mail); err != nil {
 		return RedirectMail{}, false, fmt.Errorf("read the mail of a redirect: %w", err)
 	}
 	return m, ok, nil
@@ -181,7 +191,7 @@ func (tx *Tx) RedirectMail(mail int64) (m RedirectMail, ok bool, err error) {
 
 // RedirectMail returns what a mail of a redirect is about, and whether it is one.
 func (db *DB) RedirectMail(ctx context.Context, mail int64) (m RedirectMail, ok bool, err error) {
-	if err := db.query(ctx, scanRedirectMail(&m, &ok), selectRedirectMail, mail); err != nil {
+	if err := db.query(ctx, scanRedirectMail(func(one RedirectMail) { m, ok = one, true }), selectRedirectMail, mail); err != nil {
 		return RedirectMail{}, false, fmt.Errorf("read the mail of a redirect: %w", err)
 	}
 	return m, ok, nil

@@ -126,6 +126,14 @@ func testRedirectLines(t *testing.T, db *DB, clock *testClock) {
 
 func testDropRedirect(t *testing.T, db *DB, clock *testClock) {
 	write(t, db, func(tx *Tx) error { return errors.Join(addRedirect(tx, user(1)), addRedirect(tx, user(2))) })
+	if talks, err := db.RedirectTalksAfter(t.Context(), user(1), ""); err != nil || len(talks) != 1 || talks[0].Peer != "bob@x" {
+		t.Errorf("its conversations are %+v, %v", talks, err)
+	}
+	if mails, err := db.RedirectMailsAfter(t.Context(), user(1), 0); err != nil || len(mails) != 1 || mails[0].Peer != "bob@x" {
+		t.Errorf("its mails are %+v, %v", mails, err)
+	} else if m, ok, err := db.RedirectMail(t.Context(), mails[0].Mail); err != nil || !ok || m != mails[0] {
+		t.Errorf("got %+v, %v, %v, want %+v", m, ok, err, mails[0])
+	}
 	times, err := db.RedirectMailTimes(t.Context(), user(1), clock.now.Add(-time.Hour), 10)
 	if err != nil || len(times) != 1 || !times[0].Equal(clock.now) {
 		t.Errorf("it has mailed at %v, %v", times, err)

@@ -89,6 +89,15 @@ func (db *DB) RedirectTalks(ctx context.Context, id UserID, limit int) (all []Re
 	return all, nil
 }
 
+// RedirectTalksAfter returns the next conversations of a user behind one, in the order of their JIDs; none behind the last one.
+func (db *DB) RedirectTalksAfter(ctx context.Context, id UserID, after string) (all []RedirectTalk, err error) {
+	if err := db.query(ctx, scanTalk(func(t RedirectTalk) { all = append(all, t) }), `SELECT `+talkColumns+` FROM redirect_talks
+		WHERE domain = $1 AND jid = $2 AND peer > $3 ORDER BY peer LIMIT $4`, id.Domain, id.JID, after, exportPage); err != nil {
+		return nil, fmt.Errorf("read the conversations of a redirect: %w", err)
+	}
+	return all, nil
+}
+
 // CountRedirect counts the conversations of a user of which messages wait, and these.
 func (tx *Tx) CountRedirect(id UserID) (talks, lines int, err error) {
 	if err := tx.query(func(r *sql.Rows) error { return r.Scan(&talks, &lines) }, countTalks, id.Domain, id.JID); err != nil {
@@ -121,7 +130,7 @@ const (
 	lineByHash         = `SELECT ` + redirectLineColumns + ` FROM redirect_lines WHERE domain = $1 AND jid = $2 AND hash = $3 AND taken_at > $4 ORDER BY id DESC LIMIT 1`
 	partialByHash      = `SELECT ` + redirectLineColumns + ` FROM redirect_lines WHERE domain = $1 AND jid = $2 AND hash = $3 AND taken_at > $4 AND partial = 1 ORDER BY id DESC LIMIT 1`
 	waitingLines       = `SELECT ` + redirectLineColumns + ` FROM redirect_lines WHERE domain = $1 AND jid = $2 AND peer = $3 AND copy <> '' ORDER BY id`
-	redirectLinesAfter = `SELECT ` + redirectLineColumns + ` FROM redirect_lines WHERE domain = $1 AND jid = $2 AND copy <> '' AND id > $3 ORDER BY id LIMIT $4`
+	redirectLinesAfter = `SELECT ` + redirectLineColumns + ` FROM redirect_lines WHERE domain = $1 AND jid = $2 AND id > $3 ORDER BY id LIMIT $4`
 )
 
 // redirectStatements are what every message costs.
@@ -202,7 +211,7 @@ func (db *DB) RedirectLines(ctx context.Context, id UserID, peer string) (all []
 	return all, nil
 }
 
-// RedirectLinesAfter returns the next messages of a user behind one that wait; none behind the last one.
+// RedirectLinesAfter returns the next messages of a user behind one, those that wait and those that did; none behind the last one.
 func (db *DB) RedirectLinesAfter(ctx context.Context, id UserID, after int64) (all []RedirectLine, err error) {
 	if err := db.query(ctx, scanRedirectLine(func(l RedirectLine) { all = append(all, l) }), redirectLinesAfter, id.Domain, id.JID, after, exportPage); err != nil {
 		return nil, fmt.Errorf("read the messages that wait: %w", err)

@@ -98,6 +98,9 @@ func (a *archive) write() error {
 	if err := a.mail(); err != nil {
 		return err
 	}
+	if err := a.redirect(&account); err != nil {
+		return err
+	}
 	return a.zip.Close()
 }
 

@@ -119,6 +119,23 @@ func fill(tx *store.Tx, id store.UserID) error {
 			return err
 		}(),
 		fillMail(tx, id),
+		fillRedirect(tx, id),
+	)
+}
+
+// fillRedirect gives a user a redirect with a message that waits, a mail that it has made, and a way to learn of messages.
+func fillRedirect(tx *store.Tx, id store.UserID) error {
+	out, err := tx.AddMailOut(store.MailOut{UserID: id, MessageID: "2@example.org"})
+	if err != nil {
+		return err
+	}
+	_, err = tx.AddRedirectLine(store.RedirectLine{UserID: id, Peer: "mark-redirect_lines", Copy: `{"Body":"mark-copy"}`, SaidAt: begin})
+	return errors.Join(
+		err,
+		tx.SetRedirect(store.Redirect{UserID: id, Mailbox: "mark-redirects@example.net", Alias: id.JID[:3], Rules: "do always", Settings: `{"Zone":"mark-zone"}`}),
+		tx.SetRedirectTalk(store.RedirectTalk{UserID: id, Peer: "mark-redirect_talks", Waiting: 1}),
+		tx.AddRedirectMail(store.RedirectMail{Mail: out, UserID: id, Mailbox: "x", Peer: "mark-redirect_mails"}),
+		tx.Follow(store.Followed{UserID: id, Way: 1, Node: "mark-followed"}),
 	)
 }
 
@@ -152,7 +169,7 @@ func TestExportHasEveryTable(t *testing.T) {
 		return io.NopCloser(strings.NewReader("bytes of " + f.Name)), nil
 	}
 	files, order := unzip(t, o)
-	for _, mark := range []string{"mark-raw", "mark-held", "mark-line"} {
+	for _, mark := range []string{"mark-raw", "mark-held", "mark-line", "mark-copy", "mark-zone"} {
 		if !strings.Contains(fmt.Sprint(files), mark) {
 			t.Errorf("the export has no %s", mark)
 		}
@@ -160,6 +177,7 @@ func TestExportHasEveryTable(t *testing.T) {
 	want := []string{
 		"README.txt", "account.json", "rooms/#ali%net.jsonl", "rooms/#ali%net.txt", "private.jsonl", "private.txt", "messages.json", "files/mark-files.txt",
 		"mail/people.jsonl", "mail/messages.jsonl", "mail/waiting.jsonl", "mail/outgoing.jsonl", "mail/1.eml", "mail/2.eml",
+		"mail/redirect.json", "mail/redirect/conversations.jsonl", "mail/redirect/messages.jsonl", "mail/redirect/mails.jsonl",
 	}
 	if !slices.Equal(order, want) {
 		t.Errorf("got the files %q, want %q", order, want)
