@@ -217,3 +217,40 @@ func TestChatIsShort(t *testing.T) {
 		}
 	}
 }
+
+// A command may read the words behind its name itself; what is a value of its form is filled in as ever.
+func TestCommandReadsWords(t *testing.T) {
+	t.Parallel()
+	c := transports.Command{
+		Name: "redirect", Title: "Redirect",
+		Next: func(_ context.Context, c transports.Call) (*transports.Form, error) {
+			if c.Values != nil {
+				return nil, nil
+			}
+			return &transports.Form{Title: "Redirect", Fields: []transports.Field{{Name: "to", Label: "To"}, {Name: "off", Label: "Off"}}}, nil
+		},
+		Run: func(_ context.Context, c transports.Call) (string, error) {
+			return "Set to " + c.Values.Get("to") + ".", nil
+		},
+		Say: func(_ context.Context, c transports.Call, words []string) (string, error) {
+			switch words[0] {
+			case "to":
+				return "Said by " + c.User.String() + ": " + strings.Join(words, " "), nil
+			case "panic":
+				panic("as the test says")
+			}
+			return "", transports.NewError(transports.BadRequest, "Not so.", nil)
+		},
+	}
+	w := newWorld(t, func(o *Options) { o.Transport.(*scripted).commands = []transports.Command{c} }).connected()
+	alice := w.client("alice@localhost/desk")
+	for said, want := range map[string]string{
+		"redirect to me@example.net": "Said by alice@localhost: to me@example.net",
+		"redirect nonsense":          "Not so.",
+		"redirect panic":             "That did not work*",
+		"redirect to=you":            "Set to you.",
+	} {
+		alice.ask(`<message type='chat' to='irc.localhost'><body>`+said+`</body></message>`, `<message type='chat'><body>`+want+`</body></message>`)
+	}
+	alice.ask(`<message type='chat' to='irc.localhost'><body>redirect</body></message>`, `<message type='chat'><body>Redirect*</body></message>`)
+}

@@ -49,6 +49,7 @@ func commands() []command {
 		userCommand(),
 		commandCommand(),
 		mailCommand(),
+		redirectCommand(),
 		inviteCommand(),
 		importBiboumiCommand(),
 		versionCommand(),
