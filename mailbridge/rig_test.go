@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/emersion/go-smtp"
-	"go.uber.org/goleak"
 
 	"passerelle/internal/jobs"
 	"passerelle/mailbridge/address"
@@ -24,8 +23,6 @@ import (
 	"passerelle/store"
 	"passerelle/transports"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patienceOfTests is how long a test waits for what has to come.
 const patienceOfTests = 20 * time.Second
