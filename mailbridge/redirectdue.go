@@ -234,24 +234,31 @@ func (t *Transport) composeRedirected(ctx context.Context, m *redirected) (row i
 	if err := t.opt.Store.Write(ctx, func(tx *store.Tx) (err error) { row, err = tx.NextMailID(); return err }); err != nil {
 		return 0, nil, "", err
 	}
-	said, room, err := m.said()
+	out, err := t.redirectedMail(m, row)
 	if err != nil {
 		return 0, nil, "", err
 	}
-	said.Room = room
+	raw, err = t.signed(&out)
+	return row, raw, out.MessageID, err
+}
+
+// redirectedMail is the mail of a conversation, under the id of its row.
+func (t *Transport) redirectedMail(m *redirected, row int64) (compose.Outgoing, error) {
+	said, err := m.said()
+	if err != nil {
+		return compose.Outgoing{}, err
+	}
 	body, spans := said.Text()
 	reply := address.Mailbox{Local: t.opt.Tokens.Local(address.TokenReply, row, t.opt.Now()), Domain: m.from.Domain}
 	last := store.MailMessage{MessageID: m.talk.MessageID, Refs: m.talk.Refs}
-	out := compose.Outgoing{
+	return compose.Outgoing{
 		From:    compose.Person{Name: said.Name + " (XMPP)", Mailbox: m.from},
 		ReplyTo: []compose.Person{{Name: said.Name, Mailbox: reply}}, To: []compose.Person{{Mailbox: m.to}},
 		Subject: said.Subject(), MessageID: newMessageID(m.from.Domain), InReplyTo: last.MessageID, References: refsBehind(&last), Date: t.opt.Now().UTC(),
 		Text: body, Spans: spans, HTML: true,
 		Auto:  "auto-generated", // RFC 3834 §5
 		Extra: t.redirectHeaders(reply),
-	}
-	raw, err = t.signed(&out)
-	return row, raw, out.MessageID, err
+	}, nil
 }
 
 // redirectHeaders are above each mail of a redirect.
@@ -272,26 +279,26 @@ func (t *Transport) signed(out *compose.Outgoing) ([]byte, error) {
 }
 
 // said is what a mail says.
-func (m *redirected) said() (redirect.Mail, bool, error) {
+func (m *redirected) said() (redirect.Mail, error) {
 	peer, _ := transports.ParseAddress(m.talk.Peer) // of one who is not known nothing
 	said := redirect.Mail{
 		Lang: m.prefs.Lang, User: m.r.JID, Peer: m.talk.Peer, More: m.talk.More, Dropped: m.r.Dropped,
 		Mute: m.talk.Peer == unknownPeer,
 	}
-	zone, nick, room := m.s.zone(), "", false
+	zone, nick := m.s.zone(), ""
 	for i := range m.lines {
 		c, err := fromJSON[transports.Copy](m.lines[i].Copy)
 		if err != nil {
-			return said, false, err
+			return said, err
 		}
-		room = room || c.Room
+		said.Room = said.Room || c.Room
 		if c.Nick != "" {
 			nick = c.Nick
 		}
 		l := redirect.Line{At: m.lines[i].SaidAt.In(zone), Author: m.lines[i].Author, Copy: c, Late: c.Replaces != ""}
 		said.Lines = append(said.Lines, l)
 	}
-	if room {
+	if said.Room {
 		nick = "" // of a room it is that of an occupant
 	}
 	local := peer.Local
@@ -300,7 +307,7 @@ func (m *redirected) said() (redirect.Mail, bool, error) {
 	}
 	said.Name = redirect.Name(nick, local)
 	m.name = said.Name
-	return said, room, nil
+	return said, nil
 }
 
 // mailed notes that a mail goes out, once, in place of what waited.
