@@ -51,10 +51,10 @@ type redirectSettings struct {
 	Zone     string         `json:",omitempty"` // of the tz database; empty for UTC
 	Presence bool           `json:",omitempty"` // that he is online says that he has read everything
 	Wanted   transports.Way `json:",omitempty"` // by which way he wants it; WayNone for the best
-	// Way is how it is; Marks and Speaks are as in transports.Offer.
-	Way           transports.Way `json:",omitempty"`
-	Marks, Speaks bool           `json:",omitempty"`
-	Following     transports.Following
+	// Way is how it is; Marks, Speaks and Whole are as in transports.Offer.
+	Way                  transports.Way `json:",omitempty"`
+	Marks, Speaks, Whole bool           `json:",omitempty"`
+	Following            transports.Following
 }
 
 func (s *redirectSettings) zone() *time.Location {

@@ -53,7 +53,7 @@ func (t *Transport) mailDue(ctx context.Context, what task) jobs.Outcome {
 	if !ok || rules == nil || r.State != store.RedirectOn || !t.targetOf(&m) {
 		return jobs.Outcome{Verdict: jobs.Done, Then: func(tx *store.Tx) error { return t.forgetTalk(tx, id, what.Contact) }}
 	}
-	if err := t.completed(ctx, user, id, what.Contact); err != nil {
+	if err := t.completed(ctx, user, id, what.Contact, m.s.Whole); err != nil {
 		return jobs.Outcome{Err: err}
 	}
 	if m.prefs, err = t.preferences(ctx, user); err == nil {
@@ -103,9 +103,9 @@ func (t *Transport) redirectSender(user transports.Address) (address.Mailbox, er
 	return address.New(r.Redirect.Sender, own.Domain)
 }
 
-// completed has it known before a mail is made what the user has read by now, and what else there is of messages that are not whole. What cannot be
-// known holds no mail up.
-func (t *Transport) completed(ctx context.Context, user transports.Address, id store.UserID, peer string) error {
+// completed has it known before a mail is made what the user has read by now and, where his way brings messages as they are (whole), what else there
+// is of those that are not. What cannot be known holds no mail up.
+func (t *Transport) completed(ctx context.Context, user transports.Address, id store.UserID, peer string, whole bool) error {
 	if t.follower == nil {
 		return nil
 	}
@@ -119,7 +119,7 @@ func (t *Transport) completed(ctx context.Context, user transports.Address, id s
 	}
 	partial := false
 	for i := range lines {
-		partial = partial || lines[i].Partial
+		partial = partial || whole && lines[i].Partial
 	}
 	before := t.opt.Now()
 	filled := false

@@ -74,7 +74,7 @@ func (t *Transport) chooseWay(ctx context.Context, user transports.Address, lang
 		return chosen, "", nil
 	}
 	offers, err := t.follower.Offers(ctx, user, lang)
-	if err != nil {
+	if err != nil && transports.AsError(err).Kind.Temporary() {
 		return chosen, "", err
 	}
 	password, _, err := t.opt.Store.Secret(ctx, t.userID(user), scope, redirectPassword)
@@ -134,7 +134,7 @@ func (t *Transport) followed(tx *store.Tx, user transports.Address, lang string,
 		return err
 	}
 	tell = tell || s.Way != o.Way || why != ""
-	s.Way, s.Marks, s.Speaks, s.Following = o.Way, o.Marks, o.Speaks, f
+	s.Way, s.Marks, s.Speaks, s.Whole, s.Following = o.Way, o.Marks, o.Speaks, o.Whole, f
 	r.Settings = toJSON(s)
 	if err := tx.SetRedirect(r); err != nil {
 		return err

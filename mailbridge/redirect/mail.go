@@ -135,11 +135,14 @@ type writer struct {
 
 func (w *writer) line(s string) { w.b.WriteString(s + "\n") }
 
-func (w *writer) bold(s string) {
+func (w *writer) look(s string, look transports.Look) {
 	from := w.b.Len()
 	w.b.WriteString(s)
-	w.spans = transports.AppendSpan(w.spans, from, w.b.Len(), transports.Look{Style: transports.StyleBold})
+	w.spans = transports.AppendSpan(w.spans, from, w.b.Len(), look)
 }
+
+// grey is what stands beside what somebody says. Plain text does not show it.
+var grey = transports.Look{Fore: transports.RGB(0x707070)}
 
 // begin writes when something was said, and by whom.
 func (w *writer) begin(l *Line) {
@@ -154,7 +157,7 @@ func (w *writer) begin(l *Line) {
 	if l.Author != "" {
 		head += " " + Name(l.Author, "") + ":"
 	}
-	w.bold(head)
+	w.look(head, grey)
 	w.b.WriteByte(' ')
 }
 
@@ -176,7 +179,7 @@ func (w *writer) message(l *Line) {
 	}
 	if subject := oneLine(l.Subject); subject != "" {
 		next()
-		w.bold(subject)
+		w.look(subject, transports.Look{Style: transports.StyleBold})
 		w.line("")
 	}
 	at := 0
