@@ -2,6 +2,7 @@ package mailbridge
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -69,6 +70,9 @@ type destination struct {
 	users []transports.Address
 	// bounced is what a report is about, see reportRow; 0 for nothing.
 	bounced int64
+	// answered is that of the mail of a redirect which an answer is to; stale says that its address was for answers until not long ago.
+	answered int64
+	stale    bool
 }
 
 // destinationOf finds who gets mail for an address. Its errors are for the peer that brings it.
@@ -80,10 +84,11 @@ func (t *Transport) destinationOf(ctx context.Context, m address.Mailbox) (desti
 	}
 	if address.HasToken(m.Local) {
 		kind, row, err := t.opt.Tokens.Row(m.Local, t.opt.Now())
-		if kind == address.TokenReply {
-			return t.answerTo(row, err)
-		}
-		if err != nil || kind != address.TokenBounce {
+		stale := errors.Is(err, address.ErrExpired)
+		switch {
+		case kind == address.TokenReply && (err == nil || stale):
+			return destination{answered: row, stale: stale}, nil
+		case err != nil || kind != address.TokenBounce:
 			return destination{}, transports.NewError(transports.NotFound, "No mail was sent from this address, or too long ago", err)
 		}
 		return destination{bounced: row}, nil

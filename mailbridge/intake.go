@@ -108,9 +108,15 @@ func (t *Transport) accept(ctx context.Context, in *receive.Incoming) []error {
 	what.judged(&in.Verdict, in.From)
 	var deliveries []delivery
 	var bounces []int64
+	var answers []store.RedirectMail
 	for i, to := range in.To {
+		var answered store.RedirectMail
 		d, err := t.destinationOf(ctx, to.Mailbox)
-		if err == nil && d.bounced == 0 {
+		switch {
+		case err != nil || d.bounced != 0:
+		case d.answered != 0:
+			answered, err = t.mayAnswer(ctx, d, to.Mailbox, in, m)
+		default:
 			d.users, err = t.welcome(ctx, d.users, in, m, &what)
 		}
 		switch {
@@ -118,6 +124,8 @@ func (t *Transport) accept(ctx context.Context, in *receive.Incoming) []error {
 			refused[i] = err
 		case d.bounced != 0:
 			bounces = append(bounces, d.bounced)
+		case d.answered != 0:
+			answers = append(answers, answered)
 		default:
 			for _, u := range d.users {
 				deliveries = append(deliveries, delivery{user: u, recipient: to.Mailbox, notify: to.NotifySuccess && len(d.users) == 1})
@@ -130,15 +138,15 @@ func (t *Transport) accept(ctx context.Context, in *receive.Incoming) []error {
 		}
 		clear(refused)
 	}
-	if len(deliveries)+len(bounces) == 0 {
+	if len(deliveries)+len(bounces)+len(answers) == 0 {
 		return refused
 	}
 	release := t.hasten(ctx, deliveries, m, what)
 	defer release()
-	err = t.opt.Store.Write(ctx, func(tx *store.Tx) error { return t.keep(tx, raw, what, deliveries, bounces) })
+	err = t.opt.Store.Write(ctx, func(tx *store.Tx) error { return t.keep(tx, raw, what, deliveries, bounces, answers) })
 	if err != nil && ctx.Err() == nil && withoutReady(deliveries) {
 		t.log.Warn("a mail could not be handed over with the commit that takes it; a job does it", "error", err)
-		err = t.opt.Store.Write(ctx, func(tx *store.Tx) error { return t.keep(tx, raw, what, deliveries, bounces) })
+		err = t.opt.Store.Write(ctx, func(tx *store.Tx) error { return t.keep(tx, raw, what, deliveries, bounces, answers) })
 	}
 	if err != nil {
 		t.log.Error("a mail was not written down", "error", err)
@@ -173,8 +181,8 @@ func oneAnswer(refused []error) (first error) {
 }
 
 // keep writes a mail down with what is to be done with it.
-func (t *Transport) keep(tx *store.Tx, raw []byte, what came, deliveries []delivery, bounces []int64) error {
-	in := store.MailIn{Domain: t.opt.Domain, Envelope: toJSON(what), Raw: raw, Open: len(bounces), KeepUntil: t.opt.Now().Add(keepOriginals)}
+func (t *Transport) keep(tx *store.Tx, raw []byte, what came, deliveries []delivery, bounces []int64, answers []store.RedirectMail) error {
+	in := store.MailIn{Domain: t.opt.Domain, Envelope: toJSON(what), Raw: raw, Open: len(bounces) + len(answers), KeepUntil: t.opt.Now().Add(keepOriginals)}
 	straight := make([]bool, len(deliveries))
 	var err error
 	for i := range deliveries {
@@ -205,6 +213,12 @@ func (t *Transport) keep(tx *store.Tx, raw []byte, what came, deliveries []deliv
 	for _, row := range bounces {
 		// Each is for itself: who holds such an address could have one wait that all others wait for.
 		if _, err := t.enqueue(tx, kindIn, fmt.Sprintf("bounce %d", row), "", time.Time{}, task{Mail: id, Size: int64(len(raw)), Bounced: row}); err != nil {
+			return err
+		}
+	}
+	for _, a := range answers {
+		// What somebody answers to somebody is said in the order in which he wrote it.
+		if _, err := t.enqueue(tx, kindAnswer, a.JID+" "+a.Peer, "", time.Time{}, task{Mail: id, User: a.JID, Answered: a.Mail}); err != nil {
 			return err
 		}
 	}

@@ -311,7 +311,7 @@ func TestNotified(t *testing.T) {
 		raw := strings.ReplaceAll(plainMail(fromJuliet+"Message-ID: <"+id+">\n", "x"), "\n", "\r\n")
 		err := r.db.Write(t.Context(), func(tx *store.Tx) error {
 			to := delivery{user: romeo, recipient: address.Mailbox{Local: "romeo", Domain: "example.org"}, notify: true}
-			return r.mail.keep(tx, []byte(raw), came{ID: id, From: "juliet@example.com", Hash: id, Proven: true, EnvID: "env-" + id}, []delivery{to}, nil)
+			return r.mail.keep(tx, []byte(raw), came{ID: id, From: "juliet@example.com", Hash: id, Proven: true, EnvID: "env-" + id}, []delivery{to}, nil, nil)
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -55,6 +55,10 @@ func Kinds(all ...*Transport) map[string]jobs.Kind {
 			Do:     do((*Transport).inward),
 			GaveUp: then(func(t *Transport, tx *store.Tx, _ jobs.Job, what task) error { return t.notRendered(tx, what) }),
 		},
+		kindAnswer: {
+			Do:     do((*Transport).answer),
+			GaveUp: then(func(t *Transport, tx *store.Tx, _ jobs.Job, what task) error { return t.notAnswered(tx, what) }),
+		},
 		kindAsk:    {Do: do((*Transport).ask)},
 		kindReport: {Do: do((*Transport).report)},
 		kindDue: {

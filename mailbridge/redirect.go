@@ -26,6 +26,8 @@ type RedirectRules struct {
 	Ways []transports.Way
 	// Gateways are the domains of all gateways to email: what comes from there was mail already.
 	Gateways []string
+	// LeaveURL is where the pages stand that end a redirect, without the token; empty where there are none.
+	LeaveURL string
 }
 
 // maxMore bounds how many messages a copy says that there were.
@@ -139,6 +141,9 @@ func (t *Transport) take(tx *store.Tx, rules *RedirectRules, c transports.Copy) 
 	}
 	switch {
 	case c.Sent:
+		if _, ours, err := tx.MailMessage(id, store.MailKey{XMPPID: cutID(c.ID)}); err != nil || ours && c.ID != "" {
+			return err // he has answered by mail, where he does not see what waits
+		}
 		return t.readUpTo(tx, &talk, 0, c.Time)
 	case c.More > 0:
 		talk.More += int64(min(c.More, maxMore))

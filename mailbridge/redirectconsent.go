@@ -200,7 +200,7 @@ func (t *Transport) composeCode(ctx context.Context, lang string, m *redirected,
 			text.Say(lang, "If that is you, write this to %s with your XMPP client:", t.opt.Domain) + "\n\nredirect code " + code + "\n\n" +
 			text.Say(lang, "If it is not you, do nothing: no mail comes then. Answer with nothing but “stop”, and nobody can ask again."),
 		Auto:  "auto-generated",
-		Extra: t.redirectHeaders(reply),
+		Extra: t.redirectHeaders(row, reply),
 	}
 	raw, err = t.signed(&out)
 	return row, raw, out.MessageID, err

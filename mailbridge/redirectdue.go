@@ -248,6 +248,7 @@ func (t *Transport) redirectedMail(m *redirected, row int64) (compose.Outgoing, 
 	if err != nil {
 		return compose.Outgoing{}, err
 	}
+	said.Leave = t.leaveLink(row)
 	body, spans := said.Text()
 	reply := address.Mailbox{Local: t.opt.Tokens.Local(address.TokenReply, row, t.opt.Now()), Domain: m.from.Domain}
 	last := store.MailMessage{MessageID: m.talk.MessageID, Refs: m.talk.Refs}
@@ -257,16 +258,19 @@ func (t *Transport) redirectedMail(m *redirected, row int64) (compose.Outgoing, 
 		Subject: said.Subject(), MessageID: newMessageID(m.from.Domain), InReplyTo: last.MessageID, References: refsBehind(&last), Date: t.opt.Now().UTC(),
 		Text: body, Spans: spans, HTML: true,
 		Auto:  "auto-generated", // RFC 3834 §5
-		Extra: t.redirectHeaders(reply),
+		Extra: t.redirectHeaders(row, reply),
 	}, nil
 }
 
 // redirectHeaders are above each mail of a redirect.
-func (t *Transport) redirectHeaders(reply address.Mailbox) []compose.Header {
-	return []compose.Header{
-		{Name: loopField, Value: t.loopMark()},
-		{Name: "List-Unsubscribe", Value: "<mailto:" + reply.String() + "?subject=stop>"}, // RFC 2369 §3.2
+func (t *Transport) redirectHeaders(row int64, reply address.Mailbox) []compose.Header {
+	headers := []compose.Header{{Name: loopField, Value: t.loopMark()}}
+	ways := "<mailto:" + reply.String() + "?subject=stop>" // RFC 2369 §3.2
+	if link := t.leaveLink(row); strings.HasPrefix(link, "https://") {
+		ways = "<" + link + ">, " + ways
+		headers = append(headers, compose.Header{Name: "List-Unsubscribe-Post", Value: "List-Unsubscribe=One-Click"}) // RFC 8058 §3.1
 	}
+	return append(headers, compose.Header{Name: "List-Unsubscribe", Value: ways})
 }
 
 // signed writes a mail and signs it.

@@ -54,6 +54,8 @@ type rig struct {
 	relay *postOffice
 	lmtp  string
 	clock *clock
+	// spoken is what is said in the name of users, where redirects are on.
+	spoken chan transports.Speech
 }
 
 // xmppSide stands for component: it knows users and takes what is for them.
@@ -166,7 +168,8 @@ func rigOf(t *testing.T, change func(*Options), changeServer func(*receive.Optio
 			users: map[string]bool{"romeo@xmpp.example": true, `d\27artagnan@xmpp.example`: true, "admin@xmpp.example": true}, uploads: map[string]string{},
 			delivered: make(chan transports.Event, 1000), told: make(chan string, 100),
 		},
-		relay: &postOffice{mails: make(chan Mail, 1000), fates: map[string]relay.Result{}},
+		spoken: make(chan transports.Speech, 100),
+		relay:  &postOffice{mails: make(chan Mail, 1000), fates: map[string]relay.Result{}},
 	}
 	var err error
 	r.db, err = store.Open(t.Context(), store.Options{Path: filepath.Join(t.TempDir(), "db"), Key: make([]byte, 32), Log: log, Now: r.clock.Now})
@@ -185,6 +188,9 @@ func rigOf(t *testing.T, change func(*Options), changeServer func(*receive.Optio
 		t.Fatal(err)
 	}
 	r.mail.Serve(r.xmpp)
+	if opt.Redirect != nil {
+		r.mail.Serve(&speaking{r.xmpp, r.spoken})
+	}
 	d := &jobs.Dispatcher{Store: r.db, Kinds: Kinds(r.mail), Log: log, Now: r.clock.Now}
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup

@@ -28,6 +28,7 @@ const (
 	kindIn      = "mail.in"      // what came is rendered for a user
 	kindAsk     = "mail.ask"     // a user is asked about strangers
 	kindReport  = "mail.report"  // who sent a mail is told that it did not arrive
+	kindAnswer  = "mail.answer"  // somebody who answers a mail of a redirect says that on XMPP
 )
 
 // task is the payload of a job.
@@ -44,6 +45,8 @@ type task struct {
 	Wanted    bool   `json:",omitempty"`
 	// Bounced is what a report is about, see reportRow.
 	Bounced int64 `json:",omitempty"`
+	// Answered is the row of the mail of a redirect that somebody has answered.
+	Answered int64 `json:",omitempty"`
 	// Action and Status are what a report says (RFC 3464 §2.3.3, RFC 3463).
 	Action string `json:",omitempty"`
 	Status string `json:",omitempty"`

@@ -20,6 +20,7 @@ import (
 	"passerelle/component"
 	"passerelle/config"
 	"passerelle/internal/jobs"
+	"passerelle/internal/onetime"
 	"passerelle/internal/safehttp"
 	"passerelle/internal/web"
 	"passerelle/mailbridge"
@@ -206,6 +207,9 @@ func redirectRules(cfg *config.Config, c *config.Mail) *mailbridge.RedirectRules
 		return nil
 	}
 	r := &mailbridge.RedirectRules{Sender: c.Redirect.Sender, PerHour: c.Redirect.PerHour, PerDay: c.Redirect.PerDay, Kept: c.Redirect.Kept}
+	if cfg.Web.URL != nil {
+		r.LeaveURL = cfg.Web.URL.JoinPath(onetime.LeavePath).String()
+	}
 	for _, m := range cfg.Mail {
 		r.Gateways = append(r.Gateways, m.Domain)
 	}

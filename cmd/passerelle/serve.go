@@ -233,15 +233,22 @@ func linkURL(cfg *config.Config) string {
 	return cfg.Web.URL.JoinPath(onetime.Path).String()
 }
 
-// linkPages are those of one-time links.
+// linkPages are those behind links that the gateways give.
 func (p *process) linkPages(db *store.DB) []web.Page {
 	var all []onetime.Gateway
 	for _, g := range p.gateways() {
 		all = append(all, g)
 	}
-	h := onetime.NewHandler(db, p.log, all...)
-	const path = onetime.Path + "{token}"
-	return []web.Page{{Pattern: "GET " + path, Handler: h}, {Pattern: "POST " + path, Handler: h}}
+	var redirects []onetime.Redirects
+	for _, m := range p.mail {
+		redirects = append(redirects, m.transport)
+	}
+	var pages []web.Page
+	for path, h := range map[string]http.Handler{onetime.Path: onetime.NewHandler(db, p.log, all...), onetime.LeavePath: onetime.NewLeaveHandler(p.log, redirects...)} {
+		path += "{token}"
+		pages = append(pages, web.Page{Pattern: "GET " + path, Handler: h}, web.Page{Pattern: "POST " + path, Handler: h})
+	}
+	return pages
 }
 
 // shutdownIRC waits until all sessions have left their networks.

@@ -90,5 +90,10 @@ var frenchRedirect = map[string]string{
 	"not confirmed":           "non confirmée",
 	"on":                      "active",
 	"paused: mails came back": "suspendue : des courriels sont revenus",
-	"… and %d more. You find them in your XMPP client.": "… et %d de plus. Vous les trouvez dans votre client XMPP.",
+	"… and %d more. You find them in your XMPP client.":                 "… et %d de plus. Vous les trouvez dans votre client XMPP.",
+	"Messages of XMPP come to %s. With this button nothing more comes.": "Des messages d'XMPP viennent à %s. Ce bouton y met fin.",
+	"Send nothing more":         "Ne plus rien envoyer",
+	"Nothing more comes to %s.": "Plus rien ne vient à %s.",
+	"This link is not known, or too old. A newer mail has one that works.": "Ce lien est inconnu, ou trop ancien. Un courriel plus récent en a un qui marche.",
+	"What you answered to %s by mail did not arrive. Please say it again.": "Ce que vous avez répondu à %s par courriel n'est pas arrivé. Dites-le de nouveau.",
 }

@@ -107,7 +107,7 @@ func TestTokens(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	tokens, other := NewTokens([]byte("key")), NewTokens([]byte("another"))
 	for _, row := range []int64{0, 1, 1<<62 + 5, -1} {
-		for _, kind := range []TokenKind{TokenBounce, TokenReply} {
+		for _, kind := range []TokenKind{TokenBounce, TokenReply, TokenLeave} {
 			local := tokens.Local(kind, row, now)
 			if len(local) > 64 { // RFC 5321 §4.5.3.1.1: some servers take no more
 				t.Errorf("the local part %q is %d bytes long", local, len(local))
@@ -121,7 +121,7 @@ func TestTokens(t *testing.T) {
 			if _, _, err := other.Row(local, now); !errors.Is(err, ErrToken) {
 				t.Errorf("with another key Row(%q) gives %v, want ErrToken", local, err)
 			}
-			swapped := string("br"[strings.IndexByte("rb", local[0])]) + local[1:]
+			swapped := string("brl"[strings.IndexByte("rlb", local[0])]) + local[1:]
 			if _, _, err := tokens.Row(swapped, now); !errors.Is(err, ErrToken) {
 				t.Errorf("Row(%q) gives %v, want ErrToken: it is of the other kind", swapped, err)
 			}
@@ -199,4 +199,17 @@ func FuzzTokens(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestMentionsToken(t *testing.T) {
+	t.Parallel()
+	local := NewTokens([]byte("key")).Local(TokenReply, 7, time.Unix(1_800_000_000, 0))
+	for text, want := range map[string]bool{
+		"Juliet <" + local + "@example.org> wrote:": true, local + "@x": true, "mailto:" + strings.ToUpper(local) + "@x": true,
+		local: false, local[1:] + "@x": false, local[:30] + "@x": false, "a+b@example.org": false, "": false, "+": false,
+	} {
+		if got := MentionsToken(text); got != want {
+			t.Errorf("%q mentions one: %v, want %v", text, got, want)
+		}
+	}
 }

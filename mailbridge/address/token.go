@@ -33,6 +33,7 @@ type TokenKind byte
 const (
 	TokenBounce TokenKind = 'b' // where mail servers report what became of a message (VERP)
 	TokenReply  TokenKind = 'r' // where a person answers
+	TokenLeave  TokenKind = 'l' // in a link that ends what has brought a mail; nobody writes to it
 )
 
 // Tokens makes and reads addresses of ours. Safe to use from any goroutine.
@@ -53,7 +54,18 @@ func (t *Tokens) Local(kind TokenKind, row int64, now time.Time) string {
 // HasToken reports whether a local part is meant to be such an address, right or not: no user has it.
 func HasToken(local string) bool {
 	return len(local) == 2+lower.EncodedLen(tokenBytes) && local[1] == '+' &&
-		strings.ContainsRune("bBrR", rune(local[0]))
+		strings.ContainsRune("bBrRlL", rune(local[0]))
+}
+
+// MentionsToken reports whether a text has such an address in it, of any domain.
+func MentionsToken(text string) bool {
+	for i := range len(text) {
+		if text[i] == '+' && i > 0 && i+1+lower.EncodedLen(tokenBytes) < len(text) && text[i+1+lower.EncodedLen(tokenBytes)] == '@' &&
+			HasToken(text[i-1:i+1+lower.EncodedLen(tokenBytes)]) {
+			return true
+		}
+	}
+	return false
 }
 
 // Row reads the local part of an address. Mail servers may have changed its case. An expired one is told apart, with its row, as only we can

@@ -1,0 +1,224 @@
+package mailbridge
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"passerelle/internal/dnstest"
+	"passerelle/mailbridge/judge"
+	"passerelle/mailbridge/receive"
+	"passerelle/store"
+	"passerelle/transports"
+)
+
+// speaking is the XMPP side where it speaks for users, and learns only of what is written to their aliases.
+type speaking struct {
+	*xmppSide
+	spoken chan transports.Speech
+}
+
+func (x *speaking) Speak(tx *store.Tx, _ transports.Address, s transports.Speech) (bool, error) {
+	tx.OnCommit(func() { x.spoken <- s })
+	return true, nil
+}
+
+func (x *speaking) Offers(context.Context, transports.Address, string) ([]transports.Offer, error) {
+	return []transports.Offer{{Way: transports.WayAlias, Speaks: true, Whole: true}}, nil
+}
+
+func (x *speaking) Follow(context.Context, transports.Address, transports.Way, transports.Following, string) error {
+	return nil
+}
+func (x *speaking) Unfollow(context.Context, transports.Address) error { return nil }
+func (x *speaking) Followed(context.Context, transports.Address) (transports.Way, transports.Following, error) {
+	return transports.WayAlias, transports.FollowAll, nil
+}
+
+func (x *speaking) ReadMarks(context.Context, transports.Address) ([]transports.ReadMark, error) {
+	return nil, nil
+}
+func (x *speaking) Fill(context.Context, transports.Address) error { return nil }
+func (x *speaking) Online(transports.Address) (online, known bool) { return false, false }
+
+// answeredRig is a gateway with a redirect of romeo's, whose mail is judged by the mail server in front.
+func answeredRig(t *testing.T) *rig {
+	t.Helper()
+	dns := dnstest.Start(t, dnstest.Zone{"example.net": {"TXT v=spf1 -all"}, "broken.example": {"SERVFAIL"}})
+	rules := &RedirectRules{Sender: "redirect", PerHour: 20, PerDay: 100, Kept: 1000, Gateways: []string{"mail.example"}, LeaveURL: "https://gw.example/leave/"}
+	r := rigOf(t, func(o *Options) { o.Redirect = rules }, func(o *receive.Options) {
+		o.Judge = judge.New(judge.Options{Resolver: dns.Resolver(), Log: o.Log})
+		o.Rules.Trusted, o.Rules.Results = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, []string{"front.example"}
+	})
+	r.redirects()
+	return r
+}
+
+// mailed has a message of bob's mailed, and returns the address for answers.
+func (r *rig) mailed() string {
+	r.t.Helper()
+	r.copied(transports.Copy{Way: transports.WayAlias, ID: "b1", Thread: "t", Nick: "Bob", Body: "Are you there?"})
+	r.pass(time.Hour)
+	to := field(r.sent(), "Reply-To")
+	return strings.TrimSuffix(to[strings.IndexByte(to, '<')+1:], ">")
+}
+
+// spoke is what is said in the name of a user next.
+func (r *rig) spoke() transports.Speech {
+	r.t.Helper()
+	select {
+	case s := <-r.spoken:
+		return s
+	case <-time.After(patienceOfTests):
+		r.t.Fatal("nothing was said")
+		return transports.Speech{}
+	}
+}
+
+// answerMail is an answer of romeo's that his domain speaks for.
+func answerMail(to, header, said string) string {
+	return "Authentication-Results: front.example; " + strings.ReplaceAll(bySignature, "DOMAIN", "example.net") + "\nFrom: Romeo <me@example.net>\nTo: <" + to +
+		">\nMessage-ID: <a@example.net>\nIn-Reply-To: <m@example.org>\nSubject: Re: Messages from Bob\n" + header + "\n" + said
+}
+
+func TestAnswer(t *testing.T) {
+	t.Parallel()
+	r := answeredRig(t)
+	to := r.mailed()
+	raw := answerMail(to, "", "I am here.\n\nOn Mon, 2 Mar 2026, Bob wrote:\n> Are you there?\n")
+	r.accepted("me@example.net", raw, to)
+	s := r.spoke()
+	want := transports.Speech{ID: s.ID, To: bob.Bare(), Body: "I am here.", Thread: "t", ReplyTo: "b1", Alias: s.Alias, Name: "romeo"}
+	if s.ID == "" || !strings.HasPrefix(s.Alias, "romeo-") || fmt.Sprintf("%+v", s) != fmt.Sprintf("%+v", want) {
+		t.Errorf("said\n%+v\nwant\n%+v", s, want)
+	}
+	// The same mail again, also by somebody who has got hold of it, is the same message: what comes next is another one.
+	r.accepted("me@example.net", raw, to)
+	r.accepted("me@example.net", strings.ReplaceAll(answerMail(to, "", "And now?\n"), "<a@", "<b@"), to)
+	if s := r.spoke(); s.Body != "And now?" {
+		t.Errorf("said %+v", s)
+	}
+}
+
+func TestAnswerWithFiles(t *testing.T) {
+	t.Parallel()
+	r := answeredRig(t)
+	to := r.mailed()
+	r.accepted("me@example.net", answerMail(to, "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n",
+		"--b\n\nLook.\n--b\nContent-Type: image/png; name=rose.png\nContent-Disposition: attachment\nContent-Transfer-Encoding: base64\n\niVBORw0KGgo=\n--b--\n"), to)
+	s := r.spoke()
+	if s.Body != "Look." || len(s.Files) != 1 || s.Files[0].Name != "rose.png" || s.Files[0].Type != "image/png" || s.Files[0].URL == "" {
+		t.Errorf("said %+v", s)
+	}
+}
+
+// Whoever is not proven to be the owner of the mailbox says nothing, and is told so while he hands his mail over.
+func TestAnswersRefused(t *testing.T) {
+	t.Parallel()
+	other := "r+aaaaaaaaaaaaafyaaaaf2vqk3m5d7wq2e4yh@example.org"
+	for _, c := range []struct {
+		name, from string
+		change     func(to, raw string) string
+		want       string
+		after      time.Duration
+	}{
+		{"forged", "me@example.net", func(_, raw string) string { return strings.ReplaceAll(raw, "=pass", "=fail") }, "550", 0},
+		{"nobody has looked", "me@example.net", func(_, raw string) string { return raw[strings.Index(raw, "From:"):] }, "550", 0},
+		{"the DNS is broken", "me@example.net", func(_, raw string) string { return strings.ReplaceAll(raw, "=pass", "=temperror") }, "451", 0},
+		{"of somebody else", "eve@evil.example", func(_, raw string) string {
+			return strings.ReplaceAll(strings.ReplaceAll(raw, "example.net", "evil.example"), "me@", "eve@")
+		}, "550 This address takes answers only from the mailbox", 0},
+		{"of a neighbour", "eve@example.net", func(_, raw string) string { return strings.ReplaceAll(raw, "me@", "eve@") }, "550 ", 0},
+		{"of two", "me@example.net", func(_, raw string) string { return strings.Replace(raw, "<me@", "<eve@example.net>, <me@", 1) }, "550 ", 0},
+		{"another mail of his, brought by who has got it", "me@example.net", func(to, raw string) string { return strings.ReplaceAll(raw, to, "eve@evil.example") }, "550 The address for answers", 0},
+		{"a holiday answer", "me@example.net", func(_, raw string) string { return "Auto-Submitted: auto-replied\n" + raw }, "550 This address takes what a person", 0},
+		{"by a list", "me@example.net", func(_, raw string) string { return "List-Id: <l.example.net>\n" + raw }, "550 ", 0},
+		{"of nobody", "", func(_, raw string) string { return raw }, "550 ", 0},
+		{"nothing new", "me@example.net", func(_, raw string) string {
+			return strings.Replace(raw, "yes\n", "On Mon, 2 Mar 2026, Bob wrote:\n> Are you there?\n", 1)
+		}, "501 There is nothing in this answer", 0},
+		{"encrypted", "me@example.net", func(_, raw string) string {
+			return strings.Replace(raw, "Subject:", "MIME-Version: 1.0\nContent-Type: multipart/encrypted; protocol=\"application/pgp-encrypted\"; boundary=b\nSubject:", 1) +
+				"--b\nContent-Type: application/pgp-encrypted\n\nVersion: 1\n--b\nContent-Type: application/octet-stream\n\nx\n--b--\n"
+		}, "502 The answer is encrypted", 0},
+		{"too late", "me@example.net", func(_, raw string) string { return raw }, "550 This address was for answers within a month", 32 * 24 * time.Hour},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			r := answeredRig(t)
+			to := r.mailed()
+			r.clock.advance(c.after)
+			answers := r.bring(c.from, c.change(to, answerMail(to, "", "yes\n")), to)
+			code, said, _ := strings.Cut(c.want, " ")
+			if got := fmt.Sprint(answers[to]); !strings.Contains(got, code) || !strings.Contains(got, said) {
+				t.Errorf("answered %v, want %s", answers[to], c.want)
+			}
+			if answers := r.bring("me@example.net", answerMail(other, "", "yes\n"), other); answers[other] == nil {
+				t.Error("an address that nobody made is taken")
+			}
+			r.saysNothing()
+		})
+	}
+}
+
+func TestAnswerStop(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, subject, said string }{
+		{"in words", "Re: Messages from Bob", "STOP.\n\nOn Mon, 2 Mar 2026, Bob wrote:\n> Are you there?\n"},
+		{"by the button of a mail program", "stop", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			r := answeredRig(t)
+			to := r.mailed()
+			r.accepted("me@example.net", strings.Replace(answerMail(to, "", c.said), "Re: Messages from Bob", c.subject, 1), to)
+			if e, ok := r.next().(transports.Remark); !ok || !strings.Contains(e.Text, "go to me@example.net no more") {
+				t.Errorf("he is told %+v", e)
+			}
+			if _, ok, err := r.db.Redirect(t.Context(), r.mail.userID(romeo)); ok || err != nil {
+				t.Errorf("the redirect is there still: %v", err)
+			}
+			r.saysNothing()
+		})
+	}
+}
+
+func TestLeaveLink(t *testing.T) {
+	t.Parallel()
+	r := answeredRig(t)
+	r.copied(transports.Copy{Way: transports.WayAlias, ID: "b1", Nick: "Bob", Body: "Are you there?"})
+	r.pass(time.Hour)
+	m := r.sent()
+	ways, link := field(m, "List-Unsubscribe"), leaveLinks.FindStringSubmatch(plainPart(m))
+	if link == nil || !strings.HasPrefix(ways, "<https://gw.example/leave/"+link[1]+">, <mailto:r+") || field(m, "List-Unsubscribe-Post") != "List-Unsubscribe=One-Click" {
+		t.Fatalf("the ways out are %s and\n%s", ways, m.Body)
+	}
+	for token, want := range map[string]bool{link[1]: true, link[1][1:]: false, "": false, strings.Repeat("a", len(link[1])): false} {
+		if mailbox, ok, err := r.mail.LeavesFrom(t.Context(), token); ok != want || err != nil || ok && mailbox != "me@example.net" {
+			t.Errorf("%q leaves from %q, %v, %v", token, mailbox, ok, err)
+		}
+	}
+	for range 2 { // a program may press twice
+		if err := r.mail.Leave(t.Context(), link[1]); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, ok, err := r.db.Redirect(t.Context(), r.mail.userID(romeo)); ok || err != nil {
+		t.Errorf("the redirect is there still: %v", err)
+	}
+}
+
+var leaveLinks = regexp.MustCompile(`https://gw\.example/leave/([a-z2-7]+)`)
+
+// saysNothing checks that nothing waits to be said.
+func (r *rig) saysNothing() {
+	r.t.Helper()
+	waiting, err := r.db.WaitingJobs(r.t.Context(), kindAnswer, 10)
+	if err != nil || len(waiting) > 0 || len(r.spoken) > 0 {
+		r.t.Errorf("%d answers wait, %d were said, %v", len(waiting), len(r.spoken), err)
+	}
+}
