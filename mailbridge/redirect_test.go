@@ -104,7 +104,7 @@ func TestAliasBecomesMail(t *testing.T) {
 		t.Errorf("reports go to %v", m.From)
 	}
 	for i := range 3 {
-		if want := fmt.Sprintf("10:00 line %d", i); strings.Count(plainPart(m), want) != 1 {
+		if want := fmt.Sprintf("*10:00* line %d", i); strings.Count(plainPart(m), want) != 1 {
 			t.Errorf("%q is not there once:\n%s", want, plainPart(m))
 		}
 	}
