@@ -104,7 +104,7 @@ func TestAliasBecomesMail(t *testing.T) {
 		t.Errorf("reports go to %v", m.From)
 	}
 	for i := range 3 {
-		if want := fmt.Sprintf("*10:00* line %d", i); strings.Count(plainPart(m), want) != 1 {
+		if want := fmt.Sprintf("10:00 line %d", i); strings.Count(plainPart(m), want) != 1 {
 			t.Errorf("%q is not there once:\n%s", want, plainPart(m))
 		}
 	}
@@ -114,5 +114,31 @@ func TestAliasBecomesMail(t *testing.T) {
 	next := r.sent()
 	if first := field(m, "Message-ID"); field(next, "In-Reply-To") != first || field(next, "References") != first {
 		t.Errorf("it does not go on:\n%s", next.Body)
+	}
+}
+
+// said has romeo say something to the bot.
+func (r *rig) command(words string) (string, error) {
+	r.t.Helper()
+	return r.mail.sayRedirect(r.t.Context(), transports.Call{User: romeo, Lang: "en"}, strings.Fields(words))
+}
+
+func TestOwnerOfMailboxRefuses(t *testing.T) {
+	t.Parallel()
+	r := redirectRig(t, nil)
+	if _, err := r.command("to me@example.net"); err != nil {
+		t.Fatal(err)
+	}
+	r.sent()
+	if err := r.db.Write(t.Context(), func(tx *store.Tx) error {
+		return r.mail.refuseRedirect(tx, &store.RedirectMail{UserID: r.mail.userID(romeo), Mailbox: "me@example.net"})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if e, ok := r.next().(transports.Remark); !ok || !strings.Contains(e.Text, "no more") {
+		t.Errorf("he is told %+v", e)
+	}
+	if _, err := r.command("to ME@example.net"); transports.AsError(err).Kind != transports.Denied {
+		t.Errorf("he may ask again: %v", err)
 	}
 }

@@ -28,6 +28,7 @@ func FuzzRedirectedMail(f *testing.F) {
 	f.Add("=?utf-8?q?=0d=0aBcc:_x?=", "romeo\\40x", "=?", strings.Repeat("y", 2000)+"\xff\xfe", "", "", "javascript:alert(1)", true)
 	f.Fuzz(func(t *testing.T, nick, local, subject, body, id, thread, url string, room bool) {
 		tr := &Transport{opt: Options{Domain: "mail.example", Tokens: address.NewTokens([]byte("key")), Now: func() time.Time { return time.Date(2026, 11, 26, 10, 0, 0, 0, time.UTC) }}}
+		tr.Reload(Rules{Redirect: &RedirectRules{LeaveURL: "https://gw.example/leave/"}})
 		peer := transports.Address{Local: local, Domain: "jabber.example"}
 		talk := store.RedirectTalk{Peer: peerOf(peer), MessageID: id, Refs: thread}
 		c := transports.Copy{
@@ -58,7 +59,7 @@ func checkRedirected(t *testing.T, raw []byte) {
 	}
 	for name, values := range read.Header {
 		if len(values) != 1 || !slices.Contains([]string{
-			"Date", "From", "Reply-To", "To", "Subject", "Message-Id", "In-Reply-To", "References", "Auto-Submitted", "X-Loop", "List-Unsubscribe", "Mime-Version", "Content-Type",
+			"Date", "From", "Reply-To", "To", "Subject", "Message-Id", "In-Reply-To", "References", "Auto-Submitted", "X-Loop", "List-Unsubscribe", "List-Unsubscribe-Post", "Mime-Version", "Content-Type",
 		}, name) {
 			t.Fatalf("%s is %q in\n%s", name, values, raw)
 		}
