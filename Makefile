@@ -52,7 +52,7 @@ check: go build ## formatting, static analysis, import table, generated files, b
 	$(GO) test -count=1 ./internal/archtest ./config
 
 .PHONY: quick
-quick: go ## the tests that need no server, in under a minute
+quick: go ## the tests that need no server, in under a minute once compiled
 	$(GO) test -short -shuffle=on ./...
 
 .PHONY: test

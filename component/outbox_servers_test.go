@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"passerelle/e2e/client"
 	"passerelle/internal/realservers"
@@ -52,25 +51,6 @@ func (w *outboxWorld) deliverMany(from, to int) {
 			events = append(events, letterTo(fmt.Sprint(i+j)))
 		}
 		w.deliver(outboxUser, events...)
-	}
-}
-
-// waitFor waits for something that the outbox does.
-func (w *outboxWorld) waitFor(what string, ok func(*outbox) bool) {
-	w.t.Helper()
-	look := time.NewTicker(time.Millisecond)
-	defer look.Stop()
-	for end := time.Now().Add(2 * testWait); ; <-look.C {
-		o := w.gateway.outbox
-		o.mu.Lock()
-		done := ok(o)
-		o.mu.Unlock()
-		if done {
-			return
-		}
-		if time.Now().After(end) {
-			w.t.Fatalf("%s: not in time\nlog:\n%s", what, w.log.String())
-		}
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -82,6 +81,25 @@ func (w *outboxWorld) emptied() {
 		}
 		if len(page) == 0 {
 			return
+		}
+	}
+}
+
+// waitFor waits for something that the outbox does.
+func (w *outboxWorld) waitFor(what string, ok func(*outbox) bool) {
+	w.t.Helper()
+	look := time.NewTicker(time.Millisecond)
+	defer look.Stop()
+	for end := time.Now().Add(2 * testWait); ; <-look.C {
+		o := w.gateway.outbox
+		o.mu.Lock()
+		done := ok(o)
+		o.mu.Unlock()
+		if done {
+			return
+		}
+		if time.Now().After(end) {
+			w.t.Fatalf("%s: not in time\nlog:\n%s", what, w.log.String())
 		}
 	}
 }
@@ -241,19 +259,11 @@ func TestDeliverAgain(t *testing.T) {
 // sent waits until a letter is on its way to the stream.
 func (w *outboxWorld) sent(id string) {
 	w.t.Helper()
-	o, k := w.gateway.outbox, w.gateway.outbox.key(outboxUser.String(), id)
-	for end := time.Now().Add(testWait); ; {
-		o.mu.Lock()
+	k := w.gateway.outbox.key(outboxUser.String(), id)
+	w.waitFor(id+" is sent", func(o *outbox) bool {
 		_, ok := o.letters[k]
-		o.mu.Unlock()
-		if ok {
-			return
-		}
-		runtime.Gosched()
-		if time.Now().After(end) {
-			w.t.Fatalf("%s was not sent\nlog:\n%s", id, w.log.String())
-		}
-	}
+		return ok
+	})
 }
 
 // TestDeliverLater: letters wait for the server and for the next process, in their order.
@@ -312,18 +322,7 @@ func TestDeliverRouted(t *testing.T) {
 // settled waits until the server has answered for something.
 func (w *outboxWorld) settled() {
 	w.t.Helper()
-	for end := time.Now().Add(testWait); ; {
-		w.gateway.outbox.mu.Lock()
-		n := len(w.gateway.outbox.settled)
-		w.gateway.outbox.mu.Unlock()
-		if n > 0 {
-			return
-		}
-		runtime.Gosched()
-		if time.Now().After(end) {
-			w.t.Fatalf("nothing was answered for\nlog:\n%s", w.log.String())
-		}
-	}
+	w.waitFor("an answer", func(o *outbox) bool { return len(o.settled) > 0 })
 }
 
 func TestTell(t *testing.T) {

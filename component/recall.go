@@ -17,7 +17,7 @@ import (
 
 const (
 	// recallWait bounds how much later; then there is no history.
-	recallWait = time.Second
+	recallWait = 3 * time.Second
 
 	// maxRecalled bounds the stanzas of it, which each room holds from then on, in bytes.
 	maxRecalled = 128 << 10
