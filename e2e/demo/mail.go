@@ -45,8 +45,8 @@ func startMail(ctx context.Context, password string) (m *mailServers, err error)
 			err = errors.Join(err, m.stop())
 		}
 	}()
-	// These domains are not of the internet: nobody vouches for them, and nobody says that somebody should.
-	if m.dns, m.stopDNS, err = dnstest.Listen(nil); err != nil {
+	// These domains are not of the internet. That mail of one of them is its own is proven by where it comes from: answers need that.
+	if m.dns, m.stopDNS, err = dnstest.Listen(dnstest.Zone{"mailbox.example": {"TXT v=spf1 ip4:127.0.0.1 -all"}}); err != nil {
 		return nil, err
 	}
 	port, err := freeport.Choose()
@@ -54,13 +54,13 @@ func startMail(ctx context.Context, password string) (m *mailServers, err error)
 		return nil, err
 	}
 	m.lmtp = freeport.Address(port)
-	if m.dovecot, err = realservers.StartDovecot(ctx, realservers.DovecotOptions{Users: map[string]string{bobMail: password}}); err != nil {
+	if m.dovecot, err = realservers.StartDovecot(ctx, realservers.DovecotOptions{Users: map[string]string{bobMail: password, aliceMailbox: password}}); err != nil {
 		return nil, err
 	}
 	m.postfix, err = realservers.StartPostfix(ctx, realservers.PostfixOptions{Routes: map[string]string{
 		"mailbox.example": "lmtp:" + bracketed(m.dovecot.LMTP),
 		"chat.example":    "lmtp:" + bracketed(m.lmtp),
-	}})
+	}, Settings: []string{"lmtp_send_xforward_command = yes"}})
 	return m, err
 }
 
@@ -103,7 +103,18 @@ strangers = "pass"
 [[mail.addresses]]
 domain = "chat.example"
 users = "localhost"
+
+[mail.redirect]
+enabled = true
 `, mailDomain, secret, xmpp, m.lmtp, m.postfix.Addr, m.dns.Addr)
+}
+
+// byMail plays what goes by mail.
+func (p *play) byMail(ctx context.Context, xmpp, password string, m *mailServers) error {
+	if err := p.correspondence(ctx, xmpp, password, m); err != nil {
+		return err
+	}
+	return p.away(ctx, xmpp, password, m)
 }
 
 // correspondence is a mail that arrives as a chat, and its answer in a mailbox.
@@ -144,7 +155,7 @@ func (p *play) correspondence(ctx context.Context, xmpp, password string, m *mai
 			return err
 		}
 	}
-	mail, err := m.await(ctx, "I bring the book.")
+	mail, err := m.await(ctx, bobMail, "I bring the book.", arrival)
 	if err != nil {
 		return err
 	}
@@ -162,12 +173,15 @@ const otherSide = ircSide
 
 func flat(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// await looks into bob's mailbox until there is a mail with a text.
-func (m *mailServers) await(ctx context.Context, text string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, arrival)
+// gathering is how long a mail may take that waits for more to say.
+const gathering = time.Minute
+
+// await looks into a mailbox until there is a mail with a text.
+func (m *mailServers) await(ctx context.Context, mailbox, text string, patience time.Duration) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
-		mails, err := m.dovecot.Inbox(ctx, bobMail)
+		mails, err := m.dovecot.Inbox(ctx, mailbox)
 		if err != nil {
 			return "", err
 		}
@@ -178,7 +192,7 @@ func (m *mailServers) await(ctx context.Context, text string) (string, error) {
 		}
 		select {
 		case <-ctx.Done():
-			return "", fmt.Errorf("this did not arrive in bob's mailbox: %q, but only:\n%s", text, strings.Join(mails, "\n\n"))
+			return "", fmt.Errorf("this did not arrive in the mailbox of %s: %q, but only:\n%s", mailbox, text, strings.Join(mails, "\n\n"))
 		case <-time.After(100 * time.Millisecond):
 		}
 	}

@@ -33,7 +33,11 @@ const (
 	roomJID       = channel + "%" + networkName + "@" + gatewayDomain
 )
 
-const startTime = 60 * time.Second
+// Bounds of time. Of the play half a minute is a mail that waits for more to say.
+const (
+	startTime = 60 * time.Second
+	playTime  = 2 * time.Minute
+)
 
 func main() {
 	once := flag.Bool("once", false, "end after the conversation; exit 1 if a line did not arrive")
@@ -61,7 +65,8 @@ func run(ctx context.Context, binary string, once bool, out io.Writer) (err erro
 	defer cancel()
 	fmt.Fprintln(out, "Starting Prosody, ngIRCd, mail servers and passerelle on loopback …")
 	prosody, err := realservers.StartProsody(starting, realservers.ProsodyOptions{
-		Components: []realservers.Component{{Domain: gatewayDomain, Secret: secret}, {Domain: mailDomain, Secret: secret}},
+		Components: []realservers.Component{{Domain: gatewayDomain, Secret: secret}, {Domain: mailDomain, Secret: secret, Privileged: true}},
+		Redirect:   mailDomain,
 		Users:      []realservers.Account{{Name: "alice", Password: password}, {Name: "guest", Password: password}},
 	})
 	if err != nil {
@@ -85,7 +90,7 @@ func run(ctx context.Context, binary string, once bool, out io.Writer) (err erro
 	defer gateway.Stop()
 
 	p := &play{out: out, color: isTerminal(out)}
-	playing, cancelPlay := context.WithTimeoutCause(ctx, startTime, errors.New("the conversation did not end in time"))
+	playing, cancelPlay := context.WithTimeoutCause(ctx, playTime, errors.New("the conversation did not end in time"))
 	defer cancelPlay()
 	robert, err := p.conversation(playing, prosody.C2SAddr, password, ircd.Addr)
 	if err != nil {
@@ -97,7 +102,7 @@ func run(ctx context.Context, binary string, once bool, out io.Writer) (err erro
 	defer robert.close()
 	if mail == nil {
 		fmt.Fprintln(out, "\nEmail is left out: only root can start the mail servers, with sudo make demo.")
-	} else if err := p.correspondence(playing, prosody.C2SAddr, password, mail); err != nil {
+	} else if err := p.byMail(playing, prosody.C2SAddr, password, mail); err != nil {
 		if ctx.Err() != nil {
 			return nil // Ctrl-C
 		}
