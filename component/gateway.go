@@ -55,6 +55,7 @@ type Timing struct {
 	Slow        time.Duration // until somebody is told that he is being connected
 	IdleCheck   time.Duration // between two looks for who is idle
 	PostLinger  time.Duration // that a session of a Postal transport is kept without anything to do
+	FillAgain   time.Duration // until it is asked again what came for somebody while the gateway was away
 	Routed      time.Duration // until a server other than Prosody has stored what it has routed
 }
 
@@ -74,6 +75,7 @@ func (t *Timing) setDefaults() {
 	set(&t.IdleCheck, idleCheck)
 	set(&t.Slow, slowAfter)
 	set(&t.PostLinger, postLinger)
+	set(&t.FillAgain, fillAgain)
 	set(&t.Routed, routedWait)
 }
 
@@ -117,7 +119,8 @@ type Gateway struct {
 	occupancy     chan *occupied // changes for the recorder
 	archive       *archiver      // nil where nothing is kept
 	people        *people
-	outbox        *outbox // nil where the network does not store and forward
+	outbox        *outbox    // nil where the network does not store and forward
+	follow        *followers // nil where the transport brings nothing elsewhere
 	spare         budget
 }
 
@@ -161,6 +164,7 @@ func New(opt Options) (*Gateway, error) {
 	if g.postal != nil && opt.Store != nil {
 		g.outbox = newOutbox(g)
 	}
+	g.follow = newFollowers(g)
 	g.bot = g.botAddress().String()
 	g.pictures = newPictures(opt.Upload.HTTP, g.log)
 	g.uploads = newUploads(opt.Upload, func() []string { return g.rules().OwnDomains })
@@ -186,6 +190,11 @@ func (g *Gateway) Run(ctx context.Context) error {
 			return err
 		}
 	}
+	if g.follow != nil {
+		if err := g.follow.begin(ctx); err != nil {
+			return err
+		}
+	}
 	// What users leave behind is written beyond the end of ctx, but a database that hangs does not hold up the end for long.
 	writing, endWriting := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer endWriting(nil)
@@ -197,6 +206,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 	}
 	if g.outbox != nil {
 		recorder.Go(func() { g.outbox.clerk(writing, stopRecorder) })
+	}
+	if g.follow != nil {
+		recorder.Go(func() { g.follow.write(writing, stopRecorder) })
 	}
 	recorder.Go(func() { g.watchIdle(ctx) })
 	wait := backoff{first: g.opt.Timing.FirstWait, max: g.opt.Timing.MaxWait, refused: g.opt.Timing.RefusedWait}
@@ -228,6 +240,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 		}
 	}
 	g.shutdown() // where no stream was up when ctx ended, the sessions are still to be closed
+	if g.follow != nil {
+		g.follow.end()
+	}
 	close(stopRecorder)
 	last := time.AfterFunc(lastWrites, func() { endWriting(errLastWrites) })
 	recorder.Wait()
@@ -262,6 +277,9 @@ func (g *Gateway) serve(ctx context.Context, wait *backoff, up func(), tell func
 			end(err)
 		}
 	})
+	if g.follow != nil {
+		wg.Go(func() { g.follow.resume(telling) })
+	}
 	sent := make(chan struct{}) // nothing of the outbox is sent any more
 	wg.Go(func() {
 		defer close(sent)
@@ -314,6 +332,7 @@ func (g *Gateway) up(first bool) {
 
 func (g *Gateway) down() {
 	g.connected.Store(false)
+	g.follow.nobodyKnown()
 	g.downSince.Store(time.Now().UnixNano())
 	g.out.setUp(false)
 	g.metrics.up.Set(0)

@@ -18,20 +18,32 @@ func (g *Gateway) askAs(ctx context.Context, typ string, user transports.Address
 	if !g.grants.of(user.Domain).publish {
 		return errNotGranted
 	}
+	return g.requestAs(ctx, typ, user, func(b *stanza.Builder) {
+		b.StartNS("pubsub", nsPubSub)
+		pubsub(b)
+		b.End()
+	}, func(iq *stanza.Element) {
+		if read != nil {
+			read(iq.Child(nsPubSub, "pubsub"))
+		}
+	})
+}
+
+// requestAs makes a request in a user's name, to his own account, of which his server has granted the namespace. Read takes the answer as in ask.
+func (g *Gateway) requestAs(ctx context.Context, typ string, user transports.Address, payload func(*stanza.Builder), read func(*stanza.Element)) error {
 	inside := make(chan error, 1)
 	err := g.ask(ctx, typ, g.domain, user.Bare(), rosterWait, func(b *stanza.Builder) {
 		b.StartNS("privileged_iq", nsPrivilege2)
 		b.StartNS("iq", nsClient).Attr("type", typ).JID("from", user.Bare()).JID("to", user.Bare()).Attr("id", newID())
-		b.StartNS("pubsub", nsPubSub)
-		pubsub(b)
-		b.End().End().End()
+		payload(b)
+		b.End().End()
 	}, func(answer *stanza.Element) {
 		iq := answer.Child(nsPrivilege2, "privilege").Child(nsForward, "forwarded").Child(nsClient, "iq")
 		switch {
 		case iq.AttrIs("type", "error"):
 			inside <- readIQError(iq)
 		case read != nil:
-			read(iq.Child(nsPubSub, "pubsub"))
+			read(iq)
 			inside <- nil
 		default:
 			inside <- nil

@@ -138,6 +138,12 @@ func (g *Gateway) appendSaid(b *stanza.Builder, user transports.Address, l *tran
 // appendFile writes a file of a letter, in each way that clients know.
 func (g *Gateway) appendFile(b *stanza.Builder, user transports.Address, l *transports.Letter, id string, first bool, f *transports.Attachment) {
 	g.startLetter(b, user, l, id)
+	appendFileContent(b, f)
+	g.endLetter(b, user, l, id, first)
+}
+
+// appendFileContent writes what a message has that is a file.
+func appendFileContent(b *stanza.Builder, f *transports.Attachment) {
 	b.Start("body").Text(f.URL).End() // clients show a file where this is the address alone
 	b.StartNS("x", downgrade.NSOOB).Start("url").Text(f.URL).End()
 	if f.Description != "" {
@@ -161,7 +167,6 @@ func (g *Gateway) appendFile(b *stanza.Builder, user transports.Address, l *tran
 	b.Start("sources").StartNS("url-data", downgrade.NSURLData).Attr("target", f.URL).End().End()
 	b.End()
 	b.StartNS("fallback", downgrade.NSFallback).Attr("for", downgrade.NSSharing).Start("body").End().End()
-	g.endLetter(b, user, l, id, first)
 }
 
 // disposition says whether clients may show a file of that type beside what is said, or are to offer it.

@@ -1,6 +1,7 @@
 package component
 
 import (
+	"cmp"
 	"context"
 	"hash/maphash"
 	"sync"
@@ -49,9 +50,9 @@ type outbox struct {
 	seed maphash.Seed
 
 	mu       sync.Mutex
-	letters  map[uint64]store.OutgoingNumber // that were sent, by key
-	order    []uint64                        // keys of letters, a ring once it is full
-	oldest   int                             // in order
+	letters  map[uint64]sentLetter // by key
+	order    []uint64              // keys of letters, a ring once it is full
+	oldest   int                   // in order
 	returned []returnedLetter
 	giving   int                  // letters that came back and that the clerk has taken and not given back yet
 	settled  []settled            // ascending
@@ -60,6 +61,12 @@ type outbox struct {
 	maybe    store.OutgoingNumber // the last one that a server may have
 	noted    store.Answered
 	unnoted  bool // it could not be, and that was said
+}
+
+// sentLetter is a letter that was sent.
+type sentLetter struct {
+	number store.OutgoingNumber
+	user   string // who said it, where it was not said to who sends an error
 }
 
 // returnedLetter is a letter that came back.
@@ -80,7 +87,7 @@ type settled struct {
 func newOutbox(g *Gateway) *outbox {
 	return &outbox{
 		g: g, wake: make(chan struct{}, 1), work: make(chan struct{}, 1), seed: maphash.MakeSeed(),
-		letters: make(map[uint64]store.OutgoingNumber),
+		letters: make(map[uint64]sentLetter),
 	}
 }
 
@@ -114,7 +121,10 @@ func (o *outbox) expect(s *store.Outgoing) {
 	if s.Letter == "" {
 		return
 	}
-	k := o.key(s.JID, s.Letter)
+	k, sent := o.key(cmp.Or(s.Back, s.JID), s.Letter), sentLetter{number: s.Number}
+	if s.Back != "" {
+		sent.user = s.JID
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(o.order) < maxReturnable {
@@ -124,7 +134,7 @@ func (o *outbox) expect(s *store.Outgoing) {
 		o.order[o.oldest] = k
 		o.oldest = (o.oldest + 1) % maxReturnable
 	}
-	o.letters[k] = s.Number
+	o.letters[k] = sent
 }
 
 // key is what an error brings of a letter: whom it was for, and its id.
@@ -146,10 +156,14 @@ func (o *outbox) bounced(from transports.Address, e *stanza.Element) bool {
 	id := e.Attr("id")
 	k := o.key(from.String(), id)
 	o.mu.Lock()
-	number, ok := o.letters[k]
+	sent, ok := o.letters[k]
 	if ok {
 		delete(o.letters, k)
-		o.returned = append(o.returned, returnedLetter{number: number, user: from, Returned: transports.Returned{ID: id, Err: readRefusal(e)}})
+		user := from
+		if a, err := transports.ParseAddress(sent.user); err == nil {
+			user = a
+		}
+		o.returned = append(o.returned, returnedLetter{number: sent.number, user: user, Returned: transports.Returned{ID: id, Err: readRefusal(e)}})
 	}
 	o.mu.Unlock()
 	if ok {

@@ -28,6 +28,9 @@ type grant struct {
 	change  bool
 	publish bool   // to read and write what users have published, such as bookmarks
 	speak   string // to send messages in the name of users: the namespace in which that is said, empty where it is not granted
+	push    bool   // to have pushes of users sent here
+	count   bool   // to ask their archives
+	see     bool   // who of them is there
 }
 
 // grants are those of the servers, by domain. Safe to call from any goroutine.
@@ -54,7 +57,9 @@ func (g *grants) take(from transports.Address, m *stanza.Element) bool {
 	}
 	var got grant
 	got.read(p, 0)
-	got.publish = got.publish && p.Space == nsPrivilege2 // before, there were no requests in the name of users
+	if p.Space != nsPrivilege2 { // before, there were no requests in the name of users
+		got.publish, got.push, got.count = false, false, false
+	}
 	if got.speak != "" {
 		got.speak = nsPrivilege1
 		if p.Space == nsPrivilege2 {
@@ -82,8 +87,14 @@ func (g *grant) read(e *stanza.Element, depth int) {
 		if c.Name == "perm" && c.AttrIs("access", "message") && c.AttrIs("type", "outgoing") { // XEP-0356 §4.3
 			g.speak = c.Space
 		}
-		if c.Name == "namespace" && c.AttrIs("ns", nsPubSub) && c.AttrIs("type", "both") { // XEP-0356, IQ permission
-			g.publish = true
+		if c.Name == "perm" && c.AttrIs("access", "presence") && (c.AttrIs("type", "managed_entity") || c.AttrIs("type", "roster")) { // XEP-0356 §4.4
+			g.see = true
+		}
+		if c.Name == "namespace" { // XEP-0356, IQ permission
+			both := c.AttrIs("type", "both")
+			g.publish = g.publish || both && c.AttrIs("ns", nsPubSub)
+			g.push = g.push || c.AttrIs("ns", nsPush) && (both || c.AttrIs("type", "set"))
+			g.count = g.count || c.AttrIs("ns", nsMAM) && (both || c.AttrIs("type", "set"))
 		}
 		if depth < 4 {
 			g.read(c, depth+1)
@@ -186,4 +197,12 @@ func (g *Gateway) changeRoster(ctx context.Context, user transports.Address, ite
 		item(b)
 		b.End()
 	}, nil)
+}
+
+// known reports whether a server has said what it grants.
+func (g *grants) known(domain string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	_, ok := g.m[domain]
+	return ok
 }

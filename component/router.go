@@ -69,6 +69,9 @@ func (g *Gateway) handle(st *stanza.Stanza) {
 	case e.Name == "message" && e.AttrIs("type", "error") && to == g.domain && g.people.refused(from, e):
 	case e.Name == "message" && to == g.domain && g.grants.take(from, e):
 		g.log.Info("the XMPP server grants privileges", "server", from.Domain)
+	case g.follow.hears(from, to, e):
+	case g.follow.aliased(inbound{st: st, from: from, to: to}):
+		return
 	default:
 		if from == g.domain && to == g.domain && e.Name == "iq" && !g.iqs.waits(iqKey{id: e.Attr("id"), to: to, from: from}) {
 			// ejabberd lets two processes in and gives each a part of the stanzas: the other one's ping to itself has come here.

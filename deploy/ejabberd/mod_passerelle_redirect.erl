@@ -21,7 +21,7 @@
 -behaviour(gen_mod).
 
 -export([start/2, stop/1, reload/3, depends/2, mod_options/1, mod_opt_type/1, mod_doc/0]).
--export([process_iq/1, disco_features/5, sm_receive_packet/1, user_send_packet/1, offline_message/1, c2s_terminated/2, local_message/1, remove_user/2]).
+-export([decode_iq_subel/1, process_iq/1, disco_features/5, sm_receive_packet/1, user_send_packet/1, offline_message/1, c2s_terminated/2, local_message/1, remove_user/2]).
 
 -record(passerelle_redirect, {us, mode, by}).
 
@@ -113,6 +113,9 @@ allowed(From, To) ->
         _ -> nobody
     end.
 
+%% What is not known to ejabberd stays as it came.
+decode_iq_subel(El) -> El.
+
 %% Nobody else gets another answer than that of a server without this module.
 process_iq(IQ) ->
     {LUser, LServer, _} = jid:tolower(xmpp:get_to(IQ)),
@@ -156,7 +159,8 @@ sm_receive_packet(Packet) when element(1, Packet) == message ->
     {LUser, LServer, LResource} = jid:tolower(xmpp:get_to(Packet)),
     Mode = mode(LUser, LServer),
     Room = xmpp:get_type(Packet) == groupchat,
-    case (Mode == all orelse Mode == rooms) andalso (not Room orelse Mode == rooms)
+    Again = maps:get(from_offline, xmpp:get_meta(Packet), false), % it was copied when it was kept
+    case (Mode == all orelse Mode == rooms) andalso (not Room orelse Mode == rooms) andalso not Again
         andalso (reachable(LUser, LServer) orelse LResource /= <<>> andalso ejabberd_sm:is_existing_resource(LUser, LServer, LResource)) of
         true -> incoming(LUser, LServer, Packet, []);
         false -> ok

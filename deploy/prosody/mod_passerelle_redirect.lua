@@ -150,17 +150,16 @@ local passing = {
 	["http://jabber.org/protocol/chatstates"] = true; ["urn:xmpp:receipts"] = true; ["urn:xmpp:sid:0"] = true; ["urn:xmpp:hints"] = true;
 	["urn:xmpp:delay"] = true; ["http://jabber.org/protocol/pubsub#event"] = true; ["urn:xmpp:carbons:2"] = true;
 	["urn:xmpp:mam:2"] = true; ["http://jabber.org/protocol/nick"] = true; ["urn:xmpp:order-by:1"] = true;
-	["http://jabber.org/protocol/muc#user"] = false;
 };
 
 -- tells reports whether there is something in a message that somebody may want to know later.
 local function tells(message)
-	for tag in message:childtags() do
+	for _, tag in ipairs(message.tags) do
 		local xmlns = tag.attr.xmlns;
-		if tag.name == "received" and xmlns == "urn:xmpp:chat-markers:0" or tag.name == "markable" and xmlns == "urn:xmpp:chat-markers:0" then -- luacheck: ignore 542
-			-- XEP-0333: only what was displayed counts
-		elseif xmlns == nil or xmlns == "jabber:client" then
+		if xmlns == nil or xmlns == "jabber:client" then
 			if tag.name ~= "thread" then return true; end
+		elseif xmlns == "urn:xmpp:chat-markers:0" then -- XEP-0333: only what was displayed counts
+			if tag.name ~= "received" and tag.name ~= "markable" then return true; end
 		elseif not passing[xmlns] then
 			return true;
 		end
@@ -321,7 +320,7 @@ module:hook("iq-get/bare/"..ns..":catch-up", catch_up);
 local function plain(tag) -- inside the server stanzas have no namespace
 	if tag.attr.xmlns == "jabber:client" then
 		tag.attr.xmlns = nil;
-		for child in tag:childtags() do plain(child); end
+		for _, child in ipairs(tag.tags) do plain(child); end
 	end
 end
 

@@ -196,7 +196,7 @@ http_ports = { {{if .Uploads}}{{.HTTP}}{{end}} }
 http_interfaces = { "127.0.0.1" }
 https_ports = { }
 modules_enabled = { "roster"; "saslauth"; "disco"; "posix"; "ping"; "carbons"; {{if not .NoArchive}}"mam"; {{end}}"pep"; "offline"; "smacks"; "blocklist";
-	"vcard4"; "vcard_legacy"; "bookmarks"{{if or .Federation .TLS}}; "tls"{{end}}{{if .Federation}}; "peers"{{end}} }
+	"vcard4"; "vcard_legacy"; "bookmarks"{{if or .Redirect .Push}}; "csi"; "csi_simple"{{end}}{{if or .Federation .TLS}}; "tls"{{end}}{{if .Federation}}; "peers"{{end}} }
 plugin_paths = { {{if .Federation}}{{lua .Dir}} .. "/plugins"; {{end}}{{if .Modules}}{{lua .Modules}}; {{end}} }
 {{if .Sleep}}smacks_hibernation_time = {{.Sleep}}
 {{end}}{{if .Push}}push_notification_with_body = true

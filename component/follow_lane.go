@@ -1,0 +1,89 @@
+package component
+
+import (
+	"sync"
+
+	"passerelle/transports"
+)
+
+// Limits of lanes.
+const (
+	maxErrands    = 512     // that wait, an address
+	maxErrandSize = 4 << 20 // of what they hold, in bytes, an address; one may be larger where nothing waits
+	maxLanes      = 50_000
+)
+
+// lanes run errands, those of one address one after the other and those of others beside them. An address at rest costs nothing. Safe to call from
+// any goroutine.
+type lanes struct {
+	guard func(func())
+
+	mu    sync.Mutex
+	m     map[transports.Address]*lane
+	ended bool
+	wg    sync.WaitGroup
+}
+
+// lane is what waits for one address.
+type lane struct {
+	errands []errand
+	size    int
+}
+
+type errand struct {
+	size int
+	do   func()
+}
+
+// post has something done. It never waits, and reports false where too much waits, or the lanes have ended: it is not done then.
+func (l *lanes) post(a transports.Address, size int, do func()) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ended {
+		return false
+	}
+	if w := l.m[a]; w != nil {
+		if len(w.errands) >= maxErrands || len(w.errands) > 0 && w.size+size > maxErrandSize {
+			return false
+		}
+		w.errands, w.size = append(w.errands, errand{size, do}), w.size+size
+		return true
+	}
+	if len(l.m) >= maxLanes {
+		return false
+	}
+	if l.m == nil {
+		l.m = make(map[transports.Address]*lane)
+	}
+	w := &lane{errands: []errand{{size, do}}, size: size}
+	l.m[a] = w
+	l.wg.Go(func() { l.run(a, w) })
+	return true
+}
+
+// run does what waits for an address until nothing does.
+func (l *lanes) run(a transports.Address, w *lane) {
+	for {
+		l.mu.Lock()
+		if len(w.errands) == 0 {
+			delete(l.m, a)
+			l.mu.Unlock()
+			return
+		}
+		e := w.errands[0]
+		w.errands = w.errands[1:]
+		l.mu.Unlock()
+		l.guard(e.do)
+		l.mu.Lock()
+		w.size -= e.size
+		l.mu.Unlock()
+	}
+}
+
+// end takes no more and waits for what is there.
+func (l *lanes) end() {
+	l.mu.Lock()
+	l.ended = true
+	l.mu.Unlock()
+	l.wg.Wait()
+}

@@ -1,0 +1,112 @@
+package component
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"passerelle/transports"
+)
+
+// TestModules: what a module on a real server copies of whom, in each state that he may be in, over restarts of the gateway and of the server.
+func TestModules(t *testing.T) {
+	t.Parallel()
+	startServers(t, serverOptions{redirect: true, sleep: 2}, func(t *testing.T, s xmppServer) {
+		w := s.world(t)
+		offers, err := w.gateway.Offers(t.Context(), followAlice, "en")
+		if err != nil || len(offers) == 0 || offers[0].Way != transports.WayModule {
+			t.Fatalf("got %+v, %v", offers, err)
+		}
+		bob := s.login(t, "bob", "desk")
+		carolPhone := s.login(t, "carol", "phone")
+		bob.say("alice", "before")
+		bob.got()
+		w.follow(followAlice, transports.WayModule, transports.FollowAll)
+		carol := transports.Address{Local: "carol", Domain: "localhost"}
+		w.follow(carol, transports.WayModule, transports.FollowOffline)
+
+		bob.say("alice", "offline")
+		bob.say("carol", "carol online")
+		bob.say("dave", "not followed")
+		w.copied("offline")
+		phone := s.login(t, "alice", "phone")
+		if got := phone.got(); !slices.Equal(got, []string{"chat before", "chat offline"}) {
+			t.Errorf("the phone got %q: what was kept for it is not to be touched", got)
+		}
+		bob.say("alice", "online")
+		w.copied("online")
+		phone.say("bob", "answer")
+		phone.send("<message to='bob@localhost/desk' type='chat'><displayed xmlns='urn:xmpp:chat-markers:0' id='id-online'/></message>")
+		phone.send("<message to='bob@localhost/desk' type='chat'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>")
+		w.copied("answer")
+		w.until("a mark", func(r *scriptedRedirect) bool { return len(r.marks) > 0 })
+		if m := w.redirect.marks[0]; m.Peer != followBob || m.ID != "id-online" || m.User != followAlice {
+			t.Errorf("got the mark %+v", m)
+		}
+		phone.send("<inactive xmlns='urn:xmpp:csi:0'/>")
+		bob.say("alice", "inactive")
+		w.copied("inactive")
+		phone.sleepy()
+		bob.say("alice", "asleep")
+		w.copied("asleep")
+		if err := carolPhone.Close(); err != nil {
+			t.Fatal(err)
+		}
+		bob.say("carol", "carol offline")
+		w.copied("carol offline")
+
+		// The gateway is away.
+		w.stop()
+		for _, b := range []string{"away1", "away2", "away3"} {
+			bob.say("alice", b)
+			bob.say("carol", "carol "+b)
+		}
+		if got := bob.got(); !slices.Equal(got, []string{"chat answer"}) {
+			t.Errorf("bob got %q: he is not to know that the gateway is away", got)
+		}
+		w.again()
+		w.copied("away1", "away2", "away3", "carol away1", "carol away2", "carol away3")
+
+		// The server is started again.
+		s.kill()
+		if err := s.restart(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		bob = s.login(t, "bob", "desk")
+		bob.say("alice", "restarted")
+		w.copied("restarted")
+		bob.say("carol", "carol restarted")
+		w.copied("carol restarted")
+
+		want := []string{
+			"answer (sent)", "asleep", "away1", "away2", "away3", "carol away1 (offline)", "carol away2 (offline)", "carol away3 (offline)",
+			"carol offline (offline)", "carol restarted (offline)", "inactive", "offline (offline)", "online", "restarted (offline)",
+		}
+		var got []string
+		for said := range strings.SplitSeq(w.told(), ", ") {
+			if !strings.HasPrefix(said, "carol") && (strings.HasPrefix(said, "a") || strings.HasPrefix(said, "inactive")) {
+				said = strings.TrimSuffix(said, " (offline)") // the server waits for the phone for a time
+			}
+			got = append(got, said)
+		}
+		slices.Sort(got)
+		if got = slices.Compact(got); !slices.Equal(got, want) {
+			t.Errorf("got  %q\nwant %q", got, want)
+		}
+		for _, c := range w.redirect.copies {
+			if c.ArchiveID == "" || c.ID != "id-"+c.Body || c.Way != transports.WayModule {
+				t.Errorf("a copy is %+v", c)
+			}
+		}
+
+		if err := w.gateway.Unfollow(t.Context(), followAlice); err != nil {
+			t.Fatal(err)
+		}
+		bob.say("alice", "unfollowed")
+		bob.say("carol", "last")
+		w.copied("last")
+		if strings.Contains(w.told(), "unfollowed") {
+			t.Error("somebody is followed who is not")
+		}
+	})
+}
