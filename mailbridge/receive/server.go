@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -195,6 +196,10 @@ func (s *Server) trusted(a netip.Addr) bool {
 type quiet struct{ log *slog.Logger }
 
 func (q quiet) Printf(format string, v ...any) {
+	if strings.HasPrefix(format, "panic") {
+		q.log.Error("the connection of a mail server broke by a fault of ours", "said", fmt.Sprintf(format, v...))
+		return
+	}
 	q.log.Debug("the connection of a mail server ended", "said", fmt.Sprintf(format, v...))
 }
 

@@ -39,7 +39,21 @@ func (c *conn) login(ctx context.Context, user, password string) error {
 		c.dead = true
 		return fmt.Errorf("AUTH: %w", errAuthMore)
 	case got.code != 235:
-		return &refusal{got, "AUTH"}
+		return &refusal{unechoed(got, append(answers, password, first[strings.LastIndexByte(first, ' ')+1:])), "AUTH"}
 	}
 	return nil
+}
+
+// unechoed is a reply without what was said to the server to log in: some repeat what they do not understand, and a reply is logged, and shown to users.
+func unechoed(r reply, secrets []string) reply {
+	lines := slices.Clone(r.lines)
+	for i, line := range lines {
+		for _, s := range secrets {
+			if s != "" && (strings.Contains(line, s) || strings.Contains(line, base64.StdEncoding.EncodeToString([]byte(s)))) {
+				lines[i] = "…"
+			}
+		}
+	}
+	r.lines = lines
+	return r
 }

@@ -113,6 +113,8 @@ func TestLogin(t *testing.T) {
 			}, sent, "c2VjcmV0",
 		},
 		{"a wrong password", "AUTH PLAIN", map[string]string{"AUTH": "535 5.7.8 bad credentials"}, "later 451 4.3.0 AUTH: bad credentials (away)", plainLine},
+		{"an echo", "AUTH PLAIN", map[string]string{"AUTH": "501 5.5.4 what is " + plainLine + "?"}, "later 451 4.3.0 AUTH: … (away)", plainLine},
+		{"an echo in clear", "AUTH PLAIN", map[string]string{"AUTH": "535-5.7.8 no\r\n535 5.7.8 secret is wrong"}, "later 451 4.3.0 AUTH: no … (away)", plainLine},
 		{"no way", "AUTH GSSAPI", nil, "later 451 4.4.1 it offers no way to log in that is known here (away)", "EHLO gw.example.org"},
 		{"endless questions", "AUTH PLAIN", map[string]string{"AUTH": "334 "}, "later 451 4.4.1 AUTH: it asks for more than a name and a password (away)", plainLine},
 		{"a login that is wanted", "SIZE;AUTH PLAIN", map[string]string{plainLine: "235 fine", "MAIL": "530 5.7.0 Authentication required"}, "later 530 5.7.0 Authentication required (away)", plainLine},
