@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"passerelle/e2e/client"
+	"passerelle/internal/xmpptest"
 )
 
 // Mail outlives a gateway that is killed at any step, and an XMPP server that is away: what was answered with 250 comes, and what comes twice
@@ -43,17 +44,20 @@ func (i *inbox) until(last string) {
 		if err != nil {
 			i.t.Fatalf("%q did not come: %v", last, err)
 		}
-		text := body(e)
-		text = text[strings.LastIndexByte(text, '\n')+1:] // above it may stand that nobody could verify whom it is from
-		if text == "" || e.Get("type") == "error" {
-			continue
+		if text := body(e); text != "" && e.Get("type") != "error" {
+			i.note(e, text)
 		}
-		i.came[text]++
-		if i.ids[text] == nil {
-			i.ids[text] = make(map[string]bool)
-		}
-		i.ids[text][e.Get("id")] = true
 	}
+}
+
+// note counts a letter.
+func (i *inbox) note(e *xmpptest.Element, text string) {
+	text = text[strings.LastIndexByte(text, '\n')+1:] // above it may stand that nobody could verify whom it is from
+	i.came[text]++
+	if i.ids[text] == nil {
+		i.ids[text] = make(map[string]bool)
+	}
+	i.ids[text][e.Get("id")] = true
 }
 
 // check counts what is lost and what came twice of some texts, and reports what must not be.

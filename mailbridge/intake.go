@@ -3,6 +3,7 @@ package mailbridge
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -149,8 +150,7 @@ func (t *Transport) accept(ctx context.Context, in *receive.Incoming) []error {
 		err = t.opt.Store.Write(ctx, func(tx *store.Tx) error { return t.keep(tx, raw, what, deliveries, bounces, answers) })
 	}
 	if err != nil {
-		t.log.Error("a mail was not written down", "error", err)
-		err = transports.NewError(transports.Busy, "The message could not be written down, try again later", err)
+		err = t.notWritten(err)
 		for i := range refused {
 			if refused[i] == nil {
 				refused[i] = err
@@ -158,6 +158,20 @@ func (t *Transport) accept(ctx context.Context, in *receive.Incoming) []error {
 		}
 	}
 	return refused
+}
+
+// notWritten says what a peer is told of a mail that the database does not take. It brings it again.
+func (t *Transport) notWritten(err error) error {
+	switch {
+	case errors.Is(err, store.ErrNoRoom):
+		t.log.Error("the disk of the database is full: mail is refused for a time (452) until there is room", "error", err)
+		err = errors.Join(receive.ErrNoRoom, err)
+	case errors.Is(err, store.ErrReadOnly):
+		t.log.Error("the database cannot be written: mail is refused for a time (451) until it can", "error", err)
+	default:
+		t.log.Error("a mail was not written down", "error", err)
+	}
+	return transports.NewError(transports.Busy, "The message could not be written down, try again later", err)
 }
 
 // oneAnswer is the answer for all recipients where there can be only one (RFC 5321 §4.2.5): a mail that somebody takes is taken, and who does not want

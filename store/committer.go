@@ -79,6 +79,7 @@ func (db *DB) commitLoop() {
 			if op.err == nil {
 				op.err = err
 			}
+			op.err = db.troubled(op.err)
 			if op.err == nil {
 				for _, f := range op.committed {
 					f()

@@ -18,6 +18,8 @@ type dialect struct {
 	reclaim   string // gives some free pages back; empty where that is not ours to do
 	remote    bool   // it is a server, which may not answer, see settle.go
 
+	trouble func(error) error // what an error says of the database as a whole, see trouble.go; nil where it says nothing of it
+
 	// insert begins a statement that inserts many rows, which fails with all of its operation. So SQLite need not be able to undo some of the
 	// rows alone, for which it would copy each page that it changes to a file of its own first.
 	insert string
@@ -36,6 +38,7 @@ func sqliteDialect() dialect {
 		reclaim:   fmt.Sprintf(`PRAGMA incremental_vacuum(%d)`, reclaimPages),
 		insert:    `INSERT OR FAIL`,
 		inserts:   []int{24, 16, 8, 4, 2, 1},
+		trouble:   sqliteTrouble,
 	}
 }
 
@@ -48,6 +51,7 @@ func postgresDialect() dialect {
 		lock:      `SELECT pg_advisory_xact_lock(8097880544449291628)`,
 		rowNumber: `BIGINT PRIMARY KEY`,
 		remote:    true,
+		trouble:   postgresTrouble,
 		insert:    `INSERT`,
 		inserts:   []int{256, 1},
 	}

@@ -1,6 +1,7 @@
 package receive
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/emersion/go-smtp"
@@ -33,8 +34,14 @@ var (
 	errOurs      = reply(451, 4, 3, 0, "An error of ours, try again later")
 )
 
+// ErrNoRoom has a peer told that there is no room for any mail now, whoever it is for.
+var ErrNoRoom = errors.New("there is no room for mail")
+
 // refusal is what a peer is told of an error of a Backend. Of the error itself it hears its Text alone.
 func refusal(err error) *smtp.SMTPError {
+	if errors.Is(err, ErrNoRoom) {
+		return errSpool
+	}
 	e := transports.AsError(err)
 	text := e.Text
 	if text == "" {
