@@ -148,6 +148,16 @@ func (t *Transport) listQueue(ctx context.Context, call transports.Call, page tr
 			to = append(to, r.String())
 		}
 		state := text.Say(call.Lang, "on its way: “%s”", cutText(h.Subject, 100))
+		states, err := t.opt.Store.MailRecipients(ctx, m.ID)
+		if err != nil {
+			return nil, busy(err)
+		}
+		for _, r := range states {
+			if r.Note != "" && (r.State == store.MailQueued || r.State == store.MailDelayed) {
+				state = text.Say(call.Lang, "waits for a server: “%s”", cutText(h.Subject, 100)) + " " + text.Say(call.Lang, "The server said: %s", r.Note)
+				break
+			}
+		}
 		if !m.Composed {
 			state = text.Say(call.Lang, "being written: “%s”", cutText(h.Subject, 100))
 		} else if j, ok := tried[m.ID]; ok && j.Error != "" {

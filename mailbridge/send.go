@@ -161,6 +161,10 @@ func (t *Transport) sent(m *store.MailOut, user transports.Address, prefs prefer
 
 // settle notes what became of a mail for one recipient and tells its user.
 func (t *Transport) settle(tx *store.Tx, m *store.MailOut, user transports.Address, prefs preferences, to address.Mailbox, f fate) error {
+	if f.kind == fateTemporary {
+		tx.OnCommit(func() { count(t.metrics.out, outAgain) })
+		return tx.DelayMailRecipient(m.ID, to.String(), oneLine(f.text))
+	}
 	state := store.MailQueued
 	switch f.kind {
 	case fateSent:
@@ -171,9 +175,6 @@ func (t *Transport) settle(tx *store.Tx, m *store.MailOut, user transports.Addre
 		state = store.MailFailed
 	}
 	news, err := tx.SetMailRecipient(m.ID, to.String(), state, f.text)
-	if f.kind == fateTemporary {
-		tx.OnCommit(func() { count(t.metrics.out, outAgain) })
-	}
 	if err != nil || !news {
 		return err
 	}
@@ -282,7 +283,7 @@ func (t *Transport) sayFailure(lang string, to address.Mailbox, f fate) string {
 
 // late tells a user that a mail is still on its way.
 func (t *Transport) late(tx *store.Tx, j jobs.Job, what task) error {
-	return t.eachOpen(tx, what, func(m *store.MailOut, user transports.Address, to address.Mailbox) error {
+	return t.eachOpen(tx, what, func(m *store.MailOut, user transports.Address, to address.Mailbox, _ string) error {
 		news, err := tx.SetMailRecipient(m.ID, to.String(), store.MailDelayed, "")
 		if err != nil || !news {
 			return err
@@ -298,13 +299,13 @@ func (t *Transport) late(tx *store.Tx, j jobs.Job, what task) error {
 
 // gaveUp tells a user that nobody tries any more.
 func (t *Transport) gaveUp(tx *store.Tx, _ jobs.Job, what task) error {
-	return t.eachOpen(tx, what, func(m *store.MailOut, user transports.Address, to address.Mailbox) error {
-		return t.settle(tx, m, user, preferences{Lang: t.langOf(tx, user)}, to, fate{kind: fatePermanent, status: "4.4.7"})
+	return t.eachOpen(tx, what, func(m *store.MailOut, user transports.Address, to address.Mailbox, last string) error {
+		return t.settle(tx, m, user, preferences{Lang: t.langOf(tx, user)}, to, fate{kind: fatePermanent, status: "4.4.7", text: last})
 	})
 }
 
-// eachOpen calls do for each recipient at a site who has not got a mail.
-func (t *Transport) eachOpen(tx *store.Tx, what task, do func(m *store.MailOut, user transports.Address, to address.Mailbox) error) error {
+// eachOpen calls do for each recipient at a site who has not got a mail, with what was said of him last.
+func (t *Transport) eachOpen(tx *store.Tx, what task, do func(m *store.MailOut, user transports.Address, to address.Mailbox, last string) error) error {
 	m, ok, err := tx.MailOut(what.Mail)
 	if err != nil || !ok {
 		return err
@@ -327,7 +328,7 @@ func (t *Transport) eachOpen(tx *store.Tx, what task, do func(m *store.MailOut, 
 		}
 		for _, r := range h.recipients() {
 			if r.String() == s.Mailbox && (t.siteOf(r) == what.Site || !t.isSite(&h, what.Site)) {
-				if err := do(&m, user, r); err != nil {
+				if err := do(&m, user, r, s.Note); err != nil {
 					return err
 				}
 			}

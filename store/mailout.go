@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -236,12 +237,25 @@ func (tx *Tx) DropMailOut(mail int64) error {
 	return nil
 }
 
-// SetMailRecipient notes what became of a mail for a recipient, and reports whether that is news: from a later state nothing leads back.
+// DelayMailRecipient notes why a recipient has not got a mail yet.
+func (tx *Tx) DelayMailRecipient(mail int64, mailbox, note string) error {
+	if len(note) > maxValue {
+		note = strings.ToValidUTF8(note[:maxValue], "")
+	}
+	if err := tx.exec(`UPDATE mail_recipients SET note = $3 WHERE mail = $1 AND mailbox = $2 AND state IN ($4, $5)`, mail, mailbox, note, MailQueued, MailDelayed); err != nil {
+		return fmt.Errorf("note why a mail waits: %w", err)
+	}
+	return nil
+}
+
+// SetMailRecipient notes what became of a mail for a recipient, and reports whether that is news: from a later state nothing leads back. An empty
+// note leaves the one that is there.
 func (tx *Tx) SetMailRecipient(mail int64, mailbox string, state MailState, note string) (news bool, err error) {
 	if len(note) > maxValue {
-		note = note[:maxValue]
+		note = strings.ToValidUTF8(note[:maxValue], "")
 	}
-	n, err := tx.count(`UPDATE mail_recipients SET state = $3, note = $4, changed_at = $5 WHERE mail = $1 AND mailbox = $2 AND state < $3`,
+	n, err := tx.count(`UPDATE mail_recipients SET state = $3, note = CASE WHEN $4 = '' THEN note ELSE $4 END, changed_at = $5
+		WHERE mail = $1 AND mailbox = $2 AND state < $3`,
 		mail, mailbox, state, note, tx.now)
 	if err != nil {
 		return false, fmt.Errorf("note what became of a mail: %w", err)

@@ -83,3 +83,23 @@ func (s *Sink) Stop() error {
 	s.Process.Kill()
 	return nil
 }
+
+// Restart ends it, unless it has ended, and starts it again at the same address with other arguments.
+func (s *Sink) Restart(ctx context.Context, o SinkOptions) error {
+	s.Process.Kill()
+	args := slices.Clone(o.Args)
+	if os.Getuid() == 0 {
+		args = append(args, "-u", nobody)
+	}
+	path, err := program("smtp-sink")
+	if err == nil {
+		s.Process, err = Spawn(exec.Command(path, append(args, s.Addr, "128")...), o.Log)
+	}
+	if err == nil {
+		err = s.listens(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("restart smtp-sink: %w", err)
+	}
+	return nil
+}
