@@ -82,7 +82,13 @@ func (d *smallDisk) fill() (free func()) {
 // offer hands over a mail once, and returns the answer: 250 where it was taken.
 func (m *mailGateway) offer(text string) (code int, said string) {
 	m.t.Helper()
-	c, err := m.put(text)
+	return m.offerTo("alice@example.org", text)
+}
+
+// offerTo is offer for somebody else.
+func (m *mailGateway) offerTo(to, text string) (code int, said string) {
+	m.t.Helper()
+	c, err := m.putFor(to, text)
 	if err == nil {
 		code, said, err = c.ReadResponse(250)
 		err = errors.Join(err, c.Close())

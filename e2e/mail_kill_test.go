@@ -85,6 +85,11 @@ func mailSaying(text string) string {
 
 // put hands over a mail by LMTP up to the end of its data, and leaves the answer where it is.
 func (m *mailGateway) put(text string) (*textproto.Conn, error) {
+	return m.putFor("alice@example.org", text)
+}
+
+// putFor is put for somebody else.
+func (m *mailGateway) putFor(to, text string) (*textproto.Conn, error) {
 	conn, err := net.Dial("unix", m.lmtp())
 	if err != nil {
 		return nil, err
@@ -95,7 +100,7 @@ func (m *mailGateway) put(text string) (*textproto.Conn, error) {
 		say  string
 		code int
 	}{
-		{"LHLO mx.example.org", 250}, {"MAIL FROM:<juliet@example.com>", 250}, {"RCPT TO:<alice@example.org>", 250}, {"DATA", 354},
+		{"LHLO mx.example.org", 250}, {"MAIL FROM:<juliet@example.com>", 250}, {"RCPT TO:<" + to + ">", 250}, {"DATA", 354},
 	} {
 		if err == nil {
 			err = c.PrintfLine("%s", step.say)

@@ -97,12 +97,20 @@ func (m *mailGateway) smarthost() string { return m.at }
 // setSmarthost has it go out another way, from the next start on.
 func (m *mailGateway) setSmarthost(addr string) {
 	m.t.Helper()
+	m.replace(fmt.Sprintf("smarthost = %q", m.at), fmt.Sprintf("smarthost = %q", addr))
+}
+
+// replace changes a piece of its configuration.
+func (m *mailGateway) replace(old, with string) {
+	m.t.Helper()
 	text, err := os.ReadFile(m.config())
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	changed := strings.Replace(string(text), fmt.Sprintf("smarthost = %q", m.at), fmt.Sprintf("smarthost = %q", addr), 1)
-	if err := os.WriteFile(m.config(), []byte(changed), 0o600); err != nil {
+	if !strings.Contains(string(text), old) {
+		m.t.Fatalf("the configuration has no %s", old)
+	}
+	if err := os.WriteFile(m.config(), []byte(strings.Replace(string(text), old, with, 1)), 0o600); err != nil {
 		m.t.Fatal(err)
 	}
 }
