@@ -60,7 +60,10 @@ type outbox struct {
 	handed   store.OutgoingNumber // all up to it are the clerk's
 	maybe    store.OutgoingNumber // the last one that a server may have
 	noted    store.Answered
-	unnoted  bool // it could not be, and that was said
+
+	// noting is held while it is noted, for which a disk may have to be waited for, and taken before mu: who reads from the stream waits for no disk.
+	noting  sync.Mutex
+	unnoted bool // it could not be, and that was said
 }
 
 // sentLetter is a letter that was sent.
@@ -182,18 +185,36 @@ func (o *outbox) settle(s settled, after time.Duration) {
 	} else {
 		o.settled = append(o.settled, s)
 	}
-	o.note()
 	o.mu.Unlock()
+	o.note()
 	poke(o.work)
 }
 
-// note has the next process know how far the server is. What came back and is not written down may not be taken for what is with its user. The
-// caller holds mu.
+// note has the next process know how far the server is.
 func (o *outbox) note() {
-	if len(o.returned)+o.giving > 0 {
+	o.noting.Lock()
+	defer o.noting.Unlock()
+	said, news := o.answered()
+	if !news {
 		return
 	}
-	said, t := store.Answered{Stored: o.handed, Routed: o.handed}, now()
+	err := o.g.opt.Store.NoteAnswered(o.g.opt.Domain, said)
+	if err != nil && !o.unnoted {
+		o.g.log.Warn("what the XMPP server has cannot be noted: where this process is killed users may get letters twice", "error", err)
+	}
+	o.unnoted = err != nil
+}
+
+// answered is how far the server is, and whether that is to be noted. What came back and is not written down may not be taken for what is with its
+// user.
+func (o *outbox) answered() (said store.Answered, news bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.returned)+o.giving > 0 {
+		return said, false
+	}
+	t := now()
+	said = store.Answered{Stored: o.handed, Routed: o.handed}
 	for _, s := range o.settled {
 		if s.due.After(t) {
 			break
@@ -205,21 +226,16 @@ func (o *outbox) note() {
 			said.Routed, said.At, said.Up = list[n-1].last, list[n-1].at, list[n-1].up
 		}
 	}
-	if said == o.noted {
-		return
-	}
-	err := o.g.opt.Store.NoteAnswered(o.g.opt.Domain, said)
-	if err != nil && !o.unnoted {
-		o.g.log.Warn("what the XMPP server has cannot be noted: where this process is killed users may get letters twice", "error", err)
-	}
-	o.noted, o.unnoted = said, err != nil
+	news = said != o.noted
+	o.noted = said
+	return said, news
 }
 
 // gave notes how many letters the clerk still has to give back.
 func (o *outbox) gave(left int) {
 	o.mu.Lock()
-	defer o.mu.Unlock()
 	o.giving = left
+	o.mu.Unlock()
 	o.note()
 }
 

@@ -32,6 +32,7 @@ func (o *outbox) clerk(ctx context.Context, stop <-chan struct{}) {
 		}
 		timer.Stop()
 		next := o.take(&c)
+		o.note()
 		if linger := c.lingers(); linger > 0 && !last {
 			if next > 0 {
 				linger = min(linger, next)
@@ -82,7 +83,6 @@ func (o *outbox) take(c *clerking) time.Duration {
 		o.settled = o.settled[1:]
 	}
 	o.handed = max(o.handed, c.last)
-	o.note()
 	if len(o.settled) == 0 {
 		o.settled = nil
 		return 0
