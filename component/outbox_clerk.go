@@ -44,6 +44,7 @@ func (o *outbox) clerk(ctx context.Context, stop <-chan struct{}) {
 		case err != nil:
 			o.g.log.Error("what the XMPP server has of the outbox cannot be written down", "error", err, "again_in", wait)
 			timer.Reset(wait)
+			rest = time.After(wait) // however much there is to do: a transport is asked again a few times only
 			wait = min(2*wait, maxOutboxAgain)
 			continue
 		case next > 0:

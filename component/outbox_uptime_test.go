@@ -1,9 +1,11 @@
 package component
 
 import (
+	"errors"
 	"testing"
 	"time"
 
+	"passerelle/store"
 	"passerelle/transports"
 )
 
@@ -70,27 +72,26 @@ func TestDeliverNoted(t *testing.T) {
 	t.Parallel()
 	w := newOutboxWorld(t, func(o *Options) { o.Timing.Routed = 0 })
 	phone := w.connected().client("alice@localhost/phone")
-	refuse := make(chan struct{})
+	take := make(chan struct{})
 	w.postal.onReturned = func(transports.Returned) error {
-		select {
-		case <-refuse:
-			return nil
-		default:
-			return errScripted
-		}
+		<-take
+		return nil
 	}
 	w.deliver(outboxUser, letterTo("l1"))
 	phone.expect(`<message type='chat' id='l1'/>`)
 	w.settled()
 	before := w.db.Answered(testDomain)
-	w.deliver(transports.Address{Local: "nobody", Domain: "localhost"}, letterTo("l2"))
-	w.deliver(outboxUser, letterTo("l3"))
+	if err := w.db.Write(t.Context(), func(tx *store.Tx) error {
+		return errors.Join(w.gateway.Deliver(tx, transports.Address{Local: "nobody", Domain: "localhost"}, letterTo("l2")), w.gateway.Deliver(tx, outboxUser, letterTo("l3")))
+	}); err != nil {
+		t.Fatal(err)
+	}
 	phone.expect(`<message type='chat' id='l3'/>`)
 	w.waitFor("the last answer", func(o *outbox) bool { return o.answeredFor(3) })
 	if got := w.db.Answered(testDomain); got != before || got.Routed == 0 {
 		t.Errorf("noted is %+v, want still %+v", got, before)
 	}
-	close(refuse)
+	close(take)
 	w.returned(1)
 	w.waitFor("its being noted", func(o *outbox) bool { return o.noted.Routed == 3 })
 	if got := w.db.Answered(testDomain); got.Routed != 3 {
