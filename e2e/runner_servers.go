@@ -122,6 +122,12 @@ func inspircd(t testing.TB, s *servers, o realservers.InspircdOptions) *realserv
 // the test.
 func xmppServer(t testing.TB, name string, privileged bool) *servers {
 	t.Helper()
+	return xmppServerWith(t, name, privileged, "")
+}
+
+// xmppServerWith is an xmppServer with our module that copies what users get to a gateway; without one, where that is empty.
+func xmppServerWith(t testing.TB, name string, privileged bool, redirect string) *servers {
+	t.Helper()
 	s := &servers{}
 	components := []realservers.Component{{Domain: gatewayDomain, Secret: gatewaySecret, Privileged: privileged}}
 	var users []realservers.Account
@@ -130,10 +136,10 @@ func xmppServer(t testing.TB, name string, privileged bool) *servers {
 	}
 	switch name {
 	case "prosody":
-		p := realtest.Prosody(t, realservers.ProsodyOptions{Components: components, Users: users, Uploads: maxUpload})
+		p := realtest.Prosody(t, realservers.ProsodyOptions{Components: components, Users: users, Uploads: maxUpload, Redirect: redirect})
 		s.xmpp, s.c2sAddr, s.componentAddr = p, p.C2SAddr, p.ComponentAddr
 	case "ejabberd":
-		e := realtest.Ejabberd(t, realservers.EjabberdOptions{Components: components, Users: users, Uploads: maxUpload})
+		e := realtest.Ejabberd(t, realservers.EjabberdOptions{Components: components, Users: users, Uploads: maxUpload, Redirect: redirect})
 		s.xmpp, s.c2sAddr, s.componentAddr = e, e.C2SAddr, e.ComponentAddr
 	}
 	s.login = func(ctx context.Context, user, resource string) (xmppClient, error) {

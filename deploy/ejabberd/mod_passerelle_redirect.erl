@@ -57,7 +57,7 @@ mod_doc() -> #{}.
 %% mod_mam (50 and 88) gives a message its id before; it is kept for who is offline after (49, 50).
 hooks() ->
     [{disco_local_features, disco_features, 60}, {sm_receive_packet, sm_receive_packet, 60}, {user_send_packet, user_send_packet, 90},
-     {offline_message_hook, offline_message, 10}, {c2s_terminated, c2s_terminated, 40}, {local_send_to_resource_hook, local_message, 60}, {remove_user, remove_user, 50}].
+     {offline_message_hook, offline_message, 10}, {c2s_terminated, c2s_terminated, 40}, {local_send_to_resource_hook, local_message, 40}, {remove_user, remove_user, 50}].
 
 gateway(Host) -> gen_mod:get_module_opt(Host, ?MODULE, gateway).
 
@@ -361,6 +361,7 @@ past_el(LUser, LServer, Mode, Archive, Here, ID, Forwarded) ->
     end.
 
 %% What a user says by way of the gateway goes out as if a client of his had sent it: to his other clients (XEP-0280) and his archive too.
+%% The hook runs before that of mod_privilege, which takes whatever a component sends to the server for its own.
 
 local_message(Packet) when element(1, Packet) == message ->
     {_, LServer, _} = jid:tolower(xmpp:get_to(Packet)),
