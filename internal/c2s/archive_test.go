@@ -153,8 +153,8 @@ func TestNoArchive(t *testing.T) {
 	if err := s.Offline(t.Context(), nil, nil); !errors.Is(err, ErrNoArchive) {
 		t.Errorf("Offline: got %v", err)
 	}
-	if all, err := s.Displayed(t.Context()); err != nil || len(all) != 0 {
-		t.Errorf("Displayed: got %v, %v", all, err)
+	if err := s.Displayed(t.Context(), func(*stanza.Element) { t.Error("something is said") }); err != nil {
+		t.Errorf("Displayed: got %v", err)
 	}
 	if err := s.EnablePush(t.Context(), transports.Address{Domain: "mail.example.org"}, "n"); ReasonOf(err) != Refused {
 		t.Errorf("EnablePush: got %v", err)
@@ -298,18 +298,21 @@ func TestOffline(t *testing.T) {
 
 func TestDisplayed(t *testing.T) {
 	t.Parallel()
-	s, _ := plainSession(t, func(s *served, e element) {
-		s.write("<iq type='result' id='%s'><pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='urn:xmpp:mds:displayed:0'>"+
-			"<item id='Juliet@example.org'><displayed xmlns='urn:xmpp:mds:displayed:0'><stanza-id xmlns='urn:xmpp:sid:0' by='romeo@example.org' id='7'/></displayed></item>"+
-			"<item id='room@muc.example.org'><displayed xmlns='urn:xmpp:mds:displayed:0'><stanza-id xmlns='urn:xmpp:sid:0' by='room@muc.example.org' id='8'/></displayed></item>"+
-			"<item id='@@'><displayed xmlns='urn:xmpp:mds:displayed:0'><stanza-id xmlns='urn:xmpp:sid:0' by='romeo@example.org' id='9'/></displayed></item>"+
-			"<item id='x@example.org'><displayed xmlns='urn:xmpp:mds:displayed:0'/></item><item/></items></pubsub></iq>", e.ID)
+	const items = "<items node='urn:xmpp:mds:displayed:0'><item id='juliet@example.org'><displayed xmlns='urn:xmpp:mds:displayed:0'>" +
+		"<stanza-id xmlns='urn:xmpp:sid:0' by='romeo@example.org' id='7'/></displayed></item></items>"
+	s, f := plainSession(t, func(s *served, e element) {
+		s.write("<iq type='result' id='%s'><pubsub xmlns='http://jabber.org/protocol/pubsub'>%s</pubsub></iq>", e.ID, items)
 	})
-	all, err := s.Displayed(t.Context())
-	room := transports.Address{Local: "room", Domain: "muc.example.org"}
-	want := []Displayed{{Peer: transports.Address{Local: "juliet", Domain: testDomain}, ID: "7", By: romeo}, {Peer: room, ID: "8", By: room}}
-	if err != nil || fmt.Sprint(all) != fmt.Sprint(want) {
-		t.Errorf("got %v, %v, want %v", all, err, want)
+	got := ""
+	if err := s.Displayed(t.Context(), func(e *stanza.Element) {
+		got = string(e.Child("", "items").AppendXML(nil, nsPubsub))
+	}); err != nil || got != items {
+		t.Errorf("got %s, %v", got, err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if asked := f.got[0]; asked.Type != "get" || !strings.Contains(asked.Inner, nsDisplayed) {
+		t.Errorf("asked %+v", asked)
 	}
 }
 

@@ -36,7 +36,7 @@ const keptTickets = 256
 
 // Options are what a Client is made of.
 type Options struct {
-	Hosts    map[string]Host // where servers are, by their domain in the letters of the DNS and in lower case
+	Hosts    map[string]Host // where servers are, by their domain
 	Permit   []netip.Prefix  // addresses that servers may have although they are not public
 	Resolver *net.Resolver   // nil for the system's
 	RootCAs  *x509.CertPool  // nil for the system's
@@ -50,6 +50,13 @@ type Client struct {
 
 // New makes a client.
 func New(o Options) *Client {
+	hosts := make(map[string]Host, len(o.Hosts))
+	for domain, h := range o.Hosts {
+		if name, err := asciiName(domain); err == nil {
+			hosts[name] = h
+		}
+	}
+	o.Hosts = hosts
 	return &Client{o: o, tickets: tls.NewLRUClientSessionCache(keptTickets)}
 }
 

@@ -98,7 +98,7 @@ func FuzzSession(f *testing.F) {
 		_, errArchive := session().Archive(ctx, Place{}, each)
 		_, _, errLast := session().Last(ctx)
 		errOffline := session().Offline(ctx, func(string) bool { return false }, each)
-		_, errDisplayed := session().Displayed(ctx)
+		errDisplayed := session().Displayed(ctx, func(*stanza.Element) {})
 		_, errFeatures := session().Features(ctx)
 		errSend := session().Send(ctx, "m", []byte("<message id='m'/>"))
 		for _, err := range []error{errArchive, errLast, errOffline, errDisplayed, errFeatures, errSend} {

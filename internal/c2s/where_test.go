@@ -171,6 +171,18 @@ func TestPlainElsewhere(t *testing.T) {
 	}
 }
 
+// A domain is the same in whatever letters it is written.
+func TestHostInOtherLetters(t *testing.T) {
+	t.Parallel()
+	ca := newAuthority(t)
+	f := &fake{cert: ca.issue(t, "xn--bcher-kva.example"), mechanisms: all, password: "another", direct: true}
+	f.start(t)
+	c := New(Options{RootCAs: ca.pool, Hosts: map[string]Host{"Bücher.example": {Addr: f.addr, Direct: true}}})
+	if _, err := c.Dial(t.Context(), Account{User: transports.Address{Local: "romeo", Domain: "bücher.example"}, Password: testPassword}); ReasonOf(err) != Password {
+		t.Errorf("got %v", err)
+	}
+}
+
 // A server that says nothing holds nobody: the login ends with its context.
 func TestSilentServer(t *testing.T) {
 	t.Parallel()
