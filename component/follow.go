@@ -49,11 +49,12 @@ const (
 
 // followers are those whom the gateway follows. Safe to use from any goroutine.
 type followers struct {
-	g     *Gateway
-	to    transports.Redirecting
-	ways  map[transports.Way]follower
-	lanes lanes
-	fills chan struct{} // one for each fill that runs
+	g      *Gateway
+	to     transports.Redirecting
+	ways   map[transports.Way]follower
+	logins *logins // nil where nobody is logged in
+	lanes  lanes
+	fills  chan struct{} // one for each fill that runs
 
 	mu       sync.Mutex
 	ctx      context.Context // of the errands; nil while nothing runs
@@ -88,6 +89,10 @@ func newFollowers(g *Gateway) *followers {
 	fs.lanes.guard = fs.guard
 	fs.ways = map[transports.Way]follower{
 		transports.WayModule: moduleWay{fs}, transports.WayPush: pushWay{fs}, transports.WayAlias: aliasWay{fs},
+	}
+	if c := g.opt.Logins; c != nil {
+		fs.logins = newLogins(fs, c)
+		fs.ways[transports.WayLogin] = fs.logins
 	}
 	return fs
 }
@@ -142,6 +147,19 @@ func (fs *followers) of(user transports.Address) (row store.Followed, ok bool) {
 		return row, false
 	}
 	return f.row, true
+}
+
+// followedBy are those who are followed by a way.
+func (fs *followers) followedBy(w transports.Way) []transports.Address {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	var all []transports.Address
+	for user, f := range fs.users {
+		if transports.Way(f.row.Way) == w {
+			all = append(all, user)
+		}
+	}
+	return all
 }
 
 // get is somebody who is followed, nil where he is not.

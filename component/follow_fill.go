@@ -19,7 +19,14 @@ func (fs *followers) resume(stream context.Context) {
 		all = append(all, user)
 	}
 	fs.mu.Unlock()
+	if fs.logins != nil {
+		fs.logins.gap()
+	}
 	for _, user := range all {
+		if row, _ := fs.of(user); transports.Way(row.Way) == transports.WayLogin { // he is visited in his turn
+			fs.probe(user)
+			continue
+		}
 		select {
 		case fs.fills <- struct{}{}:
 		case <-stream.Done():

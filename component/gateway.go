@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"passerelle/component/stanza"
+	"passerelle/internal/c2s"
 	"passerelle/store"
 	"passerelle/transports"
 )
@@ -37,6 +38,8 @@ type Options struct {
 	// OccupantKey makes the opaque names of people in rooms (XEP-0421), which change with it; empty takes a random one.
 	OccupantKey []byte
 	Upload      UploadOptions
+	// Logins log in as users who want to be followed so; nil where nobody is.
+	Logins *c2s.Client
 	// Scratch is a directory for files that have no name; empty for that of the system.
 	Scratch string
 	// Reconfigure reads the configuration of the whole program again, for administrators; nil where that cannot be.
@@ -56,6 +59,9 @@ type Timing struct {
 	IdleCheck   time.Duration // between two looks for who is idle
 	PostLinger  time.Duration // that a session of a Postal transport is kept without anything to do
 	FillAgain   time.Duration // until it is asked again what came for somebody while the gateway was away
+	VisitPoll   time.Duration // between visits as a user whose server does not push
+	VisitPause  time.Duration // between those that pushes ask for
+	VisitLater  time.Duration // until the first one after his server was asked to push
 	Routed      time.Duration // until a server other than Prosody has stored what it has routed
 }
 
@@ -76,6 +82,9 @@ func (t *Timing) setDefaults() {
 	set(&t.Slow, slowAfter)
 	set(&t.PostLinger, postLinger)
 	set(&t.FillAgain, fillAgain)
+	set(&t.VisitPoll, visitPoll)
+	set(&t.VisitPause, visitPause)
+	set(&t.VisitLater, visitLater)
 	set(&t.Routed, routedWait)
 }
 
@@ -209,6 +218,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 	}
 	if g.follow != nil {
 		recorder.Go(func() { g.follow.write(writing, stopRecorder) })
+		if g.follow.logins != nil {
+			recorder.Go(func() { g.follow.logins.run(ctx) })
+		}
 	}
 	recorder.Go(func() { g.watchIdle(ctx) })
 	wait := backoff{first: g.opt.Timing.FirstWait, max: g.opt.Timing.MaxWait, refused: g.opt.Timing.RefusedWait}

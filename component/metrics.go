@@ -13,6 +13,7 @@ type Metrics struct {
 	events     *prometheus.CounterVec
 	archive    *prometheus.CounterVec
 	outbox     *prometheus.CounterVec
+	logins     *prometheus.CounterVec
 }
 
 // NewMetrics makes and registers the figures.
@@ -35,7 +36,8 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		archive:  counter("archive_messages_total", "Messages for the archive: kept, or lost because it could not keep up.", "result"),
 	}
 	m.outbox = counter("outbox_total", "Stanzas of the outbox: sent for the first time, sent again (the XMPP server may have had them), returned by the XMPP server.", "what")
-	reg.MustRegister(m.outbox, m.up, m.reconnects, m.stanzas, m.sent, m.troubles, m.sessions, m.events, m.archive)
+	m.logins = counter("logins_total", "Times that the gateway logged in as a user to read what came for him: worked, or failed.", "result")
+	reg.MustRegister(m.logins, m.outbox, m.up, m.reconnects, m.stanzas, m.sent, m.troubles, m.sessions, m.events, m.archive)
 	return m
 }
 
@@ -48,6 +50,7 @@ type domainMetrics struct {
 	ignored, unasked, panics    prometheus.Counter
 	archived, archiveLost       prometheus.Counter
 	letters, again, returned    prometheus.Counter
+	visits, visitsFailed        prometheus.Counter
 }
 
 func (m *Metrics) forDomain(domain string) *domainMetrics {
@@ -60,6 +63,7 @@ func (m *Metrics) forDomain(domain string) *domainMetrics {
 		malformed: trouble("malformed"), refused: trouble("refused"), dropped: trouble("dropped"),
 		ignored: trouble("ignored"), unasked: trouble("unasked"), panics: trouble("panic"),
 		archived: m.archive.WithLabelValues(domain, "kept"), archiveLost: m.archive.WithLabelValues(domain, "lost"),
+		visits: m.logins.WithLabelValues(domain, "worked"), visitsFailed: m.logins.WithLabelValues(domain, "failed"),
 		letters: m.outbox.WithLabelValues(domain, "sent"), again: m.outbox.WithLabelValues(domain, "again"), returned: m.outbox.WithLabelValues(domain, "returned"),
 	}
 }
@@ -69,6 +73,14 @@ func (m *domainMetrics) letter(again bool) {
 		m.again.Inc()
 	} else {
 		m.letters.Inc()
+	}
+}
+
+func (m *domainMetrics) visited(err error) {
+	if err != nil {
+		m.visitsFailed.Inc()
+	} else {
+		m.visits.Inc()
 	}
 }
 

@@ -297,18 +297,23 @@ func (s *sending) finish(stream context.Context) {
 // readRefusal reads the error that a letter came back with.
 func readRefusal(e *stanza.Element) *transports.Error {
 	refusal := readIQError(e)
-	kind, ok := refusals[refusal.condition]
-	if !ok {
-		kind = transports.Denied
-	}
 	said := e.Child(e.Space, "error").Child(stanza.NSStanzas, "text").Text()
 	if len(said) > maxRefusal {
 		said = strings.ToValidUTF8(said[:maxRefusal], "") + "…"
 	}
-	if said == "" {
-		said = "The XMPP server says: " + refusal.condition + "."
+	return refusedFor(refusal.condition, said, refusal)
+}
+
+// refusedFor is what the condition of an error means that a letter came back with. Said are the server's words, which may be none.
+func refusedFor(condition, said string, err error) *transports.Error {
+	kind, ok := refusals[condition]
+	if !ok {
+		kind = transports.Denied
 	}
-	return transports.NewError(kind, said, fmt.Errorf("the XMPP server refused a letter: %w", refusal))
+	if said == "" {
+		said = "The XMPP server says: " + condition + "."
+	}
+	return transports.NewError(kind, said, fmt.Errorf("the XMPP server refused a letter: %w", err))
 }
 
 // refusals are the kinds of the conditions (RFC 6120 §8.3.3) that servers answer messages with. Prosody and ejabberd say service-unavailable

@@ -49,7 +49,7 @@ func (w pushWay) speak(*store.Tx, transports.Address, *transports.Speech) (bool,
 // sayFor has the user's server send something as his client would: an element has it forwarded (XEP-0356 §4.3).
 func (g *Gateway) sayFor(tx *store.Tx, user transports.Address, s *transports.Speech, element, ns string) error {
 	server := transports.Address{Domain: user.Domain}
-	return g.saySpeech(tx, user, server, s, s.Body, func(b *stanza.Builder, id string, content func()) {
+	return g.saySpeech(tx, user, server, s, s.Body, g.sendLater, func(b *stanza.Builder, id string, content func()) {
 		b.Start("message").JID("from", g.domain).JID("to", server).Attr("id", id)
 		b.StartNS(element, ns).StartNS("forwarded", nsForward)
 		b.StartNS("message", nsClient).JID("from", user).JID("to", s.To.Bare()).Attr("type", "chat").Attr("id", id)
@@ -68,7 +68,7 @@ func (g *Gateway) sayAlias(tx *store.Tx, user transports.Address, s *transports.
 	if s.Body != "" {
 		said += "\n" + s.Body
 	}
-	return g.saySpeech(tx, user, s.To.Bare(), s, said, func(b *stanza.Builder, id string, content func()) {
+	return g.saySpeech(tx, user, s.To.Bare(), s, said, g.sendLater, func(b *stanza.Builder, id string, content func()) {
 		b.Start("message").JID("from", transports.Address{Local: s.Alias, Domain: g.domain.Domain}).JID("to", s.To.Bare()).Attr("type", "chat").Attr("id", id)
 		content()
 		appendNick(b, name)
@@ -76,8 +76,11 @@ func (g *Gateway) sayAlias(tx *store.Tx, user transports.Address, s *transports.
 	})
 }
 
-// saySpeech writes the messages of something that is said: what it says, and each file by itself. An error for the first comes from back.
-func (g *Gateway) saySpeech(tx *store.Tx, user, back transports.Address, s *transports.Speech, said string, message func(b *stanza.Builder, id string, content func())) error {
+// saySpeech writes the messages of something that is said: what it says, and each file by itself. An error for the first comes from back; later
+// has each of them sent once it is committed.
+func (g *Gateway) saySpeech(tx *store.Tx, user, back transports.Address, s *transports.Speech, said string, later func(*store.Tx, store.Outgoing) error,
+	message func(b *stanza.Builder, id string, content func()),
+) error {
 	o := store.Outgoing{UserID: g.userID(user), Letter: s.ID, Back: back.String(), Time: now()}
 	var b stanza.Builder
 	n := 0
@@ -93,7 +96,7 @@ func (g *Gateway) saySpeech(tx *store.Tx, user, back transports.Address, s *tran
 			b.StartNS("store", nsHints).End()
 		})
 		o.Stanza = string(b.Bytes())
-		if err := g.sendLater(tx, o); err != nil {
+		if err := later(tx, o); err != nil {
 			return err
 		}
 		n++

@@ -210,7 +210,7 @@ s2s_access: none
   mod_last: {}
 {{if not .NoArchive}}  mod_mam: {default: always, db_type: mnesia}
 {{end}}{{if .Redirect}}  mod_passerelle_redirect: {gateway: {{yaml .Redirect}}}
-  mod_client_state: {}
+{{end}}{{if or .Redirect .Push}}  mod_client_state: {}
 {{end}}{{if .Push}}  mod_push: {include_body: true, include_sender: true}
 {{end}}  mod_offline: {}
   mod_ping: {}

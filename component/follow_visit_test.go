@@ -1,0 +1,256 @@
+package component
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	osexec "os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"passerelle/internal/c2s"
+	"passerelle/internal/realservers"
+	"passerelle/internal/realservers/realtest"
+	"passerelle/store"
+	"passerelle/transports"
+)
+
+// TestVisitsWithoutArchive: where a server keeps no archive, what waits for the user is read, once, and waits for him still.
+func TestVisitsWithoutArchive(t *testing.T) {
+	t.Parallel()
+	e := realtest.Ejabberd(t, realservers.EjabberdOptions{Components: loginComponents, Users: loginUsers, TLS: true, Push: true, NoArchive: true})
+	w := newLoginWorld(t, loginServer{realServer{e.ComponentAddr, e.C2SAddr, e.Kill, e.Restart}, c2s.Host{Addr: e.TLSAddr, Direct: true}, e.Authority}, 100*time.Millisecond)
+	bob := w.login("bob", "b")
+	w.send(bob, chat("alice", "before"))
+	w.settle(bob)
+	if err := w.gateway.Follow(t.Context(), followAlice, transports.WayLogin, transports.FollowAll, "pw"); err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, body := range []string{"one", "two", "three"} {
+		w.send(bob, chat("alice", body))
+		want = append(want, body)
+		w.come(body)
+		if body == "two" {
+			w.again()
+		}
+	}
+	if err := w.gateway.Fill(t.Context(), followAlice); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.bodies(); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	w.redirect.mu.Lock()
+	for _, c := range w.redirect.copies {
+		if !c.Offline {
+			t.Errorf("%q waits, and is said not to", c.Body)
+		}
+	}
+	w.redirect.mu.Unlock()
+	if got, want := bodiesOf(w.settle(w.login("alice", "phone"))), append([]string{"before"}, want...); !slices.Equal(got, want) {
+		t.Errorf("the phone got %q of what waited, want %q", got, want)
+	}
+}
+
+// TestServerCeasesToPush: a server that has forgotten whom to push to is found out by a visit that nobody asked for, and asked again.
+func TestServerCeasesToPush(t *testing.T) {
+	t.Parallel()
+	w := newLoginWorld(t, loginServers["prosody"](t), time.Millisecond)
+	ctx := t.Context()
+	if err := w.gateway.Follow(ctx, followAlice, transports.WayLogin, transports.FollowAll, "pw"); err != nil {
+		t.Fatal(err)
+	}
+	bob := w.login("bob", "b")
+	w.send(bob, chat("alice", "pushed"))
+	w.come("pushed")
+	row, ok := w.gateway.follow.of(followAlice)
+	if !ok {
+		t.Fatal("she is not followed")
+	}
+	phone := w.login("alice", "phone")
+	w.send(phone, "<iq type='set' id='d'><disable xmlns='urn:xmpp:push:0' jid='"+testDomain+"' node='"+row.Node+"'/></iq>")
+	w.settle(phone)
+	// The first one may be taken for what was pushed before.
+	for _, body := range []string{"not pushed", "nor this"} {
+		w.send(bob, chat("alice", body))
+		w.settle(bob)
+		if err := w.gateway.Fill(ctx, followAlice); err != nil {
+			t.Fatal(err)
+		}
+		w.come(body)
+	}
+	w.logged("has ceased to push")
+	w.send(bob, chat("alice", "pushed again"))
+	w.come("pushed again")
+}
+
+// TestVisitsAtATime: however many users of a server are due, a few are visited at a time, and others have their turn.
+func TestVisitsAtATime(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conns := make(chan net.Conn, 100)
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			conns <- conn
+		}
+	}()
+	defer l.Close()
+	w := newRedirectWorld(t, func(o *Options) {
+		o.Logins = c2s.New(c2s.Options{Hosts: map[string]c2s.Host{"localhost": {Addr: l.Addr().String(), Plain: true}}})
+	})
+	w.connected()
+	const users = 3 * maxServerVisits
+	visits := w.gateway.follow.logins
+	for i := range users {
+		user := transports.Address{Local: fmt.Sprint("user", i), Domain: "localhost"}
+		row := store.Followed{UserID: w.gateway.userID(user), Way: int(transports.WayLogin), Node: fmt.Sprint(i)}
+		if err := w.db.Write(t.Context(), func(tx *store.Tx) error {
+			if err := tx.Follow(row); err != nil {
+				return err
+			}
+			return tx.SetFollowPassword(row.UserID, "pw")
+		}); err != nil {
+			t.Fatal(err)
+		}
+		w.gateway.follow.set(user, row)
+		visits.begin(user, 0)
+	}
+	// Each visit that ends, since the server hangs up, lets another one begin.
+	var open []net.Conn
+	for i := range users {
+		select {
+		case c := <-conns:
+			open = append(open, c)
+		case <-time.After(testWait):
+			t.Fatalf("only %d of %d were visited", i, users)
+		}
+		visits.mu.Lock()
+		busy, server := visits.busy, visits.servers["localhost"].busy
+		visits.mu.Unlock()
+		if busy > maxServerVisits || server > maxServerVisits {
+			t.Errorf("%d visits at a time, %d at the server", busy, server)
+		}
+		if len(open) == maxServerVisits {
+			open[0].Close()
+			open = open[1:]
+		}
+	}
+	for _, c := range open {
+		c.Close()
+	}
+}
+
+// visitEnv has the test program run a gateway that a test kills: the addresses of the server for components and for clients, and the path of the
+// database.
+const visitEnv = "PASSERELLE_TEST_VISITS"
+
+// printingRedirect prints the id of each copy that it takes.
+type printingRedirect struct{ *scriptedRedirect }
+
+func (printingRedirect) Copied(_ context.Context, c transports.Copy) error {
+	_, err := fmt.Println(c.ArchiveID) // one write(2), which a pipe takes whole or not at all
+	return err
+}
+
+func visitUntilKilled(how []string) error {
+	ctx := context.Background()
+	db, err := store.Open(ctx, store.Options{Path: how[2], Key: make([]byte, store.KeySize), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return err
+	}
+	g, err := New(Options{
+		Domain: testDomain, Secret: "s3cret", Server: how[0], Store: db, Log: slog.New(slog.DiscardHandler), Metrics: NewMetrics(prometheus.NewRegistry()),
+		Transport: printingRedirect{&scriptedRedirect{scriptedPostal: &scriptedPostal{scripted: newScripted()}, changed: make(chan struct{})}},
+		Rules:     Rules{OwnDomains: []string{"localhost"}},
+		Logins:    c2s.New(c2s.Options{Hosts: map[string]c2s.Host{"localhost": {Addr: how[1], Plain: true}}}),
+	})
+	if err != nil {
+		return err
+	}
+	return g.Run(ctx)
+}
+
+// TestVisitorKilled kills gateways while they read. The next one goes on, and what two have read has one id.
+func TestVisitorKilled(t *testing.T) {
+	if how := os.Getenv(visitEnv); how != "" {
+		t.Fatal(visitUntilKilled(strings.Fields(how))) // it is the child
+	}
+	t.Parallel()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newLoginWorld(t, loginServers["prosody"](t), time.Millisecond)
+	if err := w.gateway.Follow(t.Context(), followAlice, transports.WayLogin, transports.FollowAll, "pw"); err != nil {
+		t.Fatal(err)
+	}
+	w.stop()
+	w.opt.Store.Close()
+	bob := w.login("bob", "b")
+	const n = 200
+	for i := range n {
+		w.send(bob, chat("alice", fmt.Sprint("m", i)))
+	}
+	w.settle(bob)
+	times := map[string]int{}
+	for range 2 {
+		child := osexec.CommandContext(t.Context(), exe, "-test.run=^TestVisitorKilled$")
+		child.Env = append(os.Environ(), visitEnv+"="+w.server.components+" "+w.server.clients+" "+w.path)
+		child.Stderr = t.Output()
+		stdout, err := child.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := child.Start(); err != nil {
+			t.Fatal(err)
+		}
+		read := 0
+		for lines := bufio.NewScanner(stdout); lines.Scan(); read++ {
+			times[lines.Text()]++
+			if read == n/4 {
+				if err := child.Process.Kill(); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		if err := child.Wait(); err == nil || read <= n/4 {
+			t.Fatalf("the child ended by itself after %d messages: %v", read, err)
+		}
+	}
+	w.opt.Store = openStore(t, w.path)
+	w.start(w.opt)
+	w.come(fmt.Sprint("m", n-1))
+	w.redirect.mu.Lock()
+	for _, c := range w.redirect.copies {
+		times[c.ArchiveID]++
+	}
+	w.redirect.mu.Unlock()
+	twice := 0
+	for id, k := range times {
+		if id == "" {
+			t.Error("a message has no id")
+		}
+		if k > 1 {
+			twice++
+		}
+	}
+	if len(times) != n {
+		t.Errorf("%d different messages came, want %d", len(times), n)
+	}
+	t.Logf("%d of %d came twice", twice, n)
+}
