@@ -2,7 +2,9 @@ package config
 
 import (
 	"fmt"
+	"net"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -14,6 +16,46 @@ type MailRedirect struct {
 	PerDay  int      `toml:"mails_per_day" doc:"The same for a day."`
 	Kept    int      `toml:"messages_kept" doc:"How many messages may wait for a user's mails; of what is over that he is told the number."`
 	Ways    []string `toml:"ways" sample:"module" doc:"By which ways users' messages may be learnt of: module, push, login, alias. Without it by all of them. With login this gateway keeps the passwords of users who want that, sealed."`
+	Servers []string `toml:"login_servers" restart:"yes" sample:"example.org=127.0.0.1:5222" doc:"Where XMPP servers are that users are logged in to, for domains of which the DNS does not say it, or says an address that is not public: DOMAIN=HOST:PORT. Such a server encrypts when it is asked to (STARTTLS), with a certificate for the domain; where TLS begins at once write tls:// before the host, as in example.org=tls://10.0.0.5:5223. On this machine, and nowhere else, none:// goes without."`
+
+	// LoginServers are Servers.
+	LoginServers []LoginServer `toml:"-" of:"login_servers"`
+}
+
+// LoginServer says where the XMPP server of a domain is.
+type LoginServer struct {
+	Domain, Address string // the domain in the letters of the DNS
+	Direct, Plain   bool   // TLS begins at once; there is none
+}
+
+// readLoginServer reads one of login_servers.
+func readLoginServer(s string) (l LoginServer, ok bool) {
+	domain, address, ok := strings.Cut(s, "=")
+	if !ok {
+		return l, false
+	}
+	if how, rest, said := strings.Cut(strings.TrimSpace(address), "://"); said {
+		switch address = rest; how {
+		case "tls":
+			l.Direct = true
+		case "none":
+			l.Plain = true
+		case "starttls":
+		default:
+			return l, false
+		}
+	}
+	var err error
+	if l.Domain, err = foldDomain(strings.TrimSpace(domain)); err != nil {
+		return l, false
+	}
+	l.Address = strings.TrimSpace(address)
+	host, port, err := net.SplitHostPort(l.Address)
+	if err != nil || host == "" {
+		return l, false
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	return l, err == nil && n > 0
 }
 
 // redirectWays are the ways that there are.
@@ -41,6 +83,13 @@ func (v validator) redirect(at string, r *MailRedirect) {
 		if r.Sender == "" || len(r.Sender) > 64 || strings.Trim(r.Sender, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
 			v.add(key, fmt.Sprintf("%q is nothing that stands before an @", r.Sender), `write letters and digits, such as "redirect"`)
 		}
+	}
+	for i, text := range r.Servers {
+		l, ok := readLoginServer(text)
+		if key := element(child(at, "login_servers"), i); v.ok(key) && !ok {
+			v.add(key, fmt.Sprintf("%q does not say where a server is", text), "write example.org=127.0.0.1:5222, or example.org=tls://127.0.0.1:5223")
+		}
+		r.LoginServers = append(r.LoginServers, l)
 	}
 	for i, w := range r.Ways {
 		if key := element(child(at, "ways"), i); v.ok(key) && !slices.Contains(redirectWays, w) {

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -19,6 +20,7 @@ import (
 
 	"passerelle/component"
 	"passerelle/config"
+	"passerelle/internal/c2s"
 	"passerelle/internal/jobs"
 	"passerelle/internal/onetime"
 	"passerelle/internal/safehttp"
@@ -68,7 +70,9 @@ func (p *process) addMail(cfg *config.Config, c *config.Mail, w *wiring) error {
 	if m.transport, err = mailbridge.New(opt); err != nil {
 		return err
 	}
-	if m.Gateway, err = component.New(w.options(cfg, &c.Component, m.transport, mailRulesOf(cfg, c))); err != nil {
+	options := w.options(cfg, &c.Component, m.transport, mailRulesOf(cfg, c))
+	options.Logins = logins(&c.Redirect)
+	if m.Gateway, err = component.New(options); err != nil {
 		return err
 	}
 	m.transport.Serve(m.Gateway)
@@ -199,6 +203,18 @@ func mailRules(cfg *config.Config, c *config.Mail, admits func(transports.Addres
 	r.Admins = addresses(c.Admins)
 	r.Redirect = redirectRules(cfg, c)
 	return r
+}
+
+// logins log in as users whose messages go to their mailboxes, nil where nobody does.
+func logins(r *config.MailRedirect) *c2s.Client {
+	if !r.Enabled || len(r.Ways) > 0 && !slices.Contains(r.Ways, "login") {
+		return nil
+	}
+	o := c2s.Options{Hosts: make(map[string]c2s.Host)}
+	for _, l := range r.LoginServers {
+		o.Hosts[l.Domain] = c2s.Host{Addr: l.Address, Direct: l.Direct, Plain: l.Plain}
+	}
+	return c2s.New(o)
 }
 
 // redirectRules are the bounds of redirects, nil where they are not on.
