@@ -324,6 +324,7 @@ func testRemoveUser(t *testing.T, db *DB, _ *testClock) {
 				addMail(tx, user(n)),
 				addRedirect(tx, user(n)),
 				tx.Follow(followed(n)),
+				tx.Say(Said{UserID: user(n), Letter: "l", Stanza: "<a/>", Time: testStart}),
 			)
 		})
 	}
