@@ -170,7 +170,7 @@ func (t *Transport) take(tx *store.Tx, rules *RedirectRules, c transports.Copy) 
 	}
 	action := rulesOf(&r).Match(redirect.Message{
 		Peer: talk.Peer, Room: c.Room, Mentions: c.Room && mentions(c.User, c.Body), At: c.Time.In(s.zone()),
-	}, s.Marks || c.Way == transports.WayAlias)
+	}, s.Marks && c.Way != transports.WayAlias) // what came to the alias is nowhere that he could read it
 	if !t.wants(action, &c) {
 		return nil
 	}
