@@ -587,3 +587,62 @@ func TestRedirectByForm(t *testing.T) {
 		t.Errorf("got %q, %v", said, err)
 	}
 }
+
+func TestOperatorSeesAndEndsRedirects(t *testing.T) {
+	t.Parallel()
+	r, _ := followedRig(t, nil)
+	r.copied(copyOf("1", "one"))
+	call := transports.Call{Lang: "en", Values: transports.Values{}}
+	table, err := r.mail.listRedirects(t.Context(), call, transports.Page{Max: 1})
+	if err != nil || table.More || len(table.Rows) != 1 || !slices.Equal(table.Rows[0].Cells, []string{"romeo@xmpp.example", "me@example.net", "on", "module"}) {
+		t.Errorf("got %+v, %v", table, err)
+	}
+	call.Values = transports.Values{fieldUser: {"romeo@xmpp.example"}}
+	if said, err := r.mail.runRedirectUser(t.Context(), call); err != nil || said != "romeo@xmpp.example → me@example.net: on, by module; 1 messages of 1 conversations wait." {
+		t.Errorf("got %q, %v", said, err)
+	}
+	call.Values[fieldOff] = []string{"true"}
+	if _, err := r.mail.runRedirectUser(t.Context(), call); err != nil {
+		t.Fatal(err)
+	}
+	if e, ok := r.next().(transports.Remark); !ok || !strings.Contains(e.Text, "The operator of this gateway has ended it") {
+		t.Errorf("he is told %+v", e)
+	}
+	if _, err := r.mail.runRedirectUser(t.Context(), call); transports.AsError(err).Kind != transports.NotFound {
+		t.Errorf("a second time: %v", err)
+	}
+}
+
+// TestBusyConversation: messages that come while a mail is made are in the next one, and none is in two.
+func TestBusyConversation(t *testing.T) {
+	t.Parallel()
+	r, f := followedRig(t, nil)
+	r.mustSay("add do always")
+	f.mu.Lock()
+	f.marks = []transports.ReadMark{{Peer: transports.Address{Local: "x", Domain: "y.example"}}} // so that it is looked at
+	f.mu.Unlock()
+	const many = 120
+	for i := range many {
+		r.copied(copyOf(fmt.Sprint(i), fmt.Sprintf("line-%d.", i)))
+		if i%10 == 9 {
+			r.pass(time.Minute)
+		}
+	}
+	seen := map[string]int{}
+	for len(seen) < many {
+		got := plainPart(r.sent())
+		for i := range many {
+			seen[fmt.Sprint(i)] += strings.Count(got, fmt.Sprintf("line-%d.", i))
+			if seen[fmt.Sprint(i)] == 0 {
+				delete(seen, fmt.Sprint(i))
+			}
+		}
+		r.pass(time.Minute)
+	}
+	for i, n := range seen {
+		if n != 1 {
+			t.Errorf("line %s was mailed %d times", i, n)
+		}
+	}
+	r.silent()
+}
