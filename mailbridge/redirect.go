@@ -39,6 +39,7 @@ const maxTalks = 100
 // Times of copies.
 const (
 	sameCopyFor = 2 * time.Second    // in which a push that says the same is the same (XEP-0357 has no ids)
+	liveFor     = time.Minute        // in which a copy of a module is of something that happens, and not of the archive
 	partialFor  = 7 * 24 * time.Hour // in which the rest of a message may be found
 	maxLate     = 7 * 24 * time.Hour // what was said before that is said then
 )
@@ -357,6 +358,9 @@ func (t *Transport) wants(a redirect.Action, c *transports.Copy) bool {
 		return false
 	case a.Do != redirect.DoOffline || c.Offline || c.Way == transports.WayAlias: // what came to the alias is nowhere else
 		return true
+	}
+	if c.Way == transports.WayModule && t.opt.Now().Sub(c.Time) < liveFor {
+		return false // his server has just said that he has a client
 	}
 	if t.follower == nil {
 		return true
