@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -8,6 +9,9 @@ import (
 	"strings"
 	"testing"
 
+	"passerelle/e2e/client"
+	"passerelle/internal/realservers"
+	"passerelle/internal/realservers/realtest"
 	"passerelle/internal/xmpptest"
 )
 
@@ -82,5 +86,62 @@ func (m *mailGateway) awaitWaiting(n int) {
 		return nil
 	}); err != nil {
 		m.t.Fatal(err)
+	}
+}
+
+// redirectServer is an XMPP server with our module for redirects.
+func redirectServer(t testing.TB, name string) *servers {
+	t.Helper()
+	components := []realservers.Component{{Domain: gatewayDomain, Secret: gatewaySecret}}
+	var users []realservers.Account
+	for _, name := range []string{"alice", "bob"} {
+		users = append(users, realservers.Account{Name: name, Password: password})
+	}
+	s := &servers{}
+	switch name {
+	case "prosody":
+		p := realtest.Prosody(t, realservers.ProsodyOptions{Components: components, Users: users, Redirect: gatewayDomain})
+		s.xmpp, s.c2sAddr, s.componentAddr = p, p.C2SAddr, p.ComponentAddr
+	case "ejabberd":
+		e := realtest.Ejabberd(t, realservers.EjabberdOptions{Components: components, Users: users, Redirect: gatewayDomain})
+		s.xmpp, s.c2sAddr, s.componentAddr = e, e.C2SAddr, e.ComponentAddr
+	}
+	s.login = func(ctx context.Context, user, resource string) (xmppClient, error) {
+		return client.Login(ctx, s.c2sAddr, user, password, resource)
+	}
+	return s
+}
+
+// TestRedirectByModule: what comes for a user who is offline is mailed to him and stays for his client; what comes while he is online is not.
+func TestRedirectByModule(t *testing.T) {
+	t.Parallel()
+	program := build(t)
+	for _, xmpp := range []string{"prosody", "ejabberd"} {
+		t.Run(xmpp, func(t *testing.T) {
+			t.Parallel()
+			m := newMailGateway(t, program, redirectServer(t, xmpp), `redirect = { enabled = true }`)
+			m.start()
+			alice, bob := m.client("alice"), m.client("bob")
+			if said := m.redirects(alice); !strings.Contains(said, "a module on your server") {
+				t.Fatalf("she is told %q", said)
+			}
+			sendStanza(t, alice, `<message type='chat' id='r3' to='help@`+gatewayDomain+`'><body>redirect add do offline</body></message>`)
+			await(t, alice, "the rules", func(e *xmpptest.Element) bool { return strings.Contains(body(e), "1. do offline") })
+			sendStanza(t, bob, `<message type='chat' id='b1' to='alice@localhost'><body>She is here.</body></message>`)
+			await(t, alice, "the message", func(e *xmpptest.Element) bool { return body(e) == "She is here." })
+			if err := alice.Close(); err != nil {
+				t.Fatal(err)
+			}
+			sendStanza(t, bob, `<message type='chat' id='b2' to='alice@localhost'><body>She is away.</body></message>`)
+			mail := m.awaitMail("She is away.")
+			if strings.Contains(mail, "She is here.") || !strings.Contains(mail, "bob@localhost wrote to you on XMPP:") {
+				t.Errorf("the mail is\n%s", mail)
+			}
+			alice = m.client("alice")
+			await(t, alice, "what waited for her", func(e *xmpptest.Element) bool { return body(e) == "She is away." })
+			if n := len(m.mails()); n != 2 { // with that of the code
+				t.Errorf("%d mails went out", n)
+			}
+		})
 	}
 }
