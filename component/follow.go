@@ -60,7 +60,8 @@ type followers struct {
 	ctx      context.Context // of the errands; nil while nothing runs
 	users    map[transports.Address]*followed
 	nodes    map[string]transports.Address
-	features map[string]knownFeatures // of servers
+	features map[string]knownFeatures         // of servers
+	told     map[transports.Address]time.Time // whose servers were told that nothing is wanted of them
 	reached  map[transports.Address]store.Followed
 	wake     chan struct{} // something is to be written; capacity 1
 }
@@ -83,7 +84,7 @@ func newFollowers(g *Gateway) *followers {
 	}
 	fs := &followers{
 		g: g, to: to, users: make(map[transports.Address]*followed), nodes: make(map[string]transports.Address),
-		features: make(map[string]knownFeatures), reached: make(map[transports.Address]store.Followed),
+		features: make(map[string]knownFeatures), told: make(map[transports.Address]time.Time), reached: make(map[transports.Address]store.Followed),
 		fills: make(chan struct{}, maxFills), wake: make(chan struct{}, 1),
 	}
 	fs.lanes.guard = fs.guard

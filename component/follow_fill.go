@@ -10,8 +10,24 @@ import (
 
 // Asking for what came while the gateway was away, or did not take what came.
 
-// resume asks for everybody, since the stream is back. It ends with the stream.
+// followCheck is how often everybody is asked for while nothing happens: a server may have forgotten that he is followed.
+const followCheck = 6 * time.Hour
+
+// resume asks for everybody, since the stream is back, and again now and then. It ends with the stream.
 func (fs *followers) resume(stream context.Context) {
+	again := time.NewTicker(followCheck)
+	defer again.Stop()
+	for {
+		fs.askForAll(stream)
+		select {
+		case <-again.C:
+		case <-stream.Done():
+			return
+		}
+	}
+}
+
+func (fs *followers) askForAll(stream context.Context) {
 	fs.mu.Lock()
 	all := make([]transports.Address, 0, len(fs.users))
 	for user, f := range fs.users {

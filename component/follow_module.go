@@ -184,6 +184,7 @@ func (fs *followers) moduleCopy(from transports.Address, m *stanza.Element) {
 		}
 		f := fs.get(user)
 		if f == nil {
+			fs.unwanted(user)
 			continue
 		}
 		switch e.Name {
@@ -198,6 +199,28 @@ func (fs *followers) moduleCopy(from transports.Address, m *stanza.Element) {
 			}
 		}
 	}
+}
+
+// unwanted tells the server of somebody who is not followed that nothing is wanted of him, now and then: it was not told, or did not hear it.
+func (fs *followers) unwanted(user transports.Address) {
+	fs.mu.Lock()
+	last, told := fs.told[user]
+	if told = told && now().Sub(last) < knowServer; !told {
+		remember(fs.told, maxServers, user, now())
+	}
+	fs.mu.Unlock()
+	if told {
+		return
+	}
+	fs.lanes.post(user, 0, func() {
+		if fs.get(user) != nil {
+			return // by now he is
+		}
+		row := store.Followed{UserID: fs.g.userID(user)}
+		if err := (moduleWay{fs}).unfollow(fs.life(), &row); err != nil {
+			fs.g.log.Debug("a server copies messages that nobody wants", "server", user.Domain, "error", err)
+		}
+	})
 }
 
 // takeCopy takes a copy as it comes.

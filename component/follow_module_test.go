@@ -35,6 +35,9 @@ func TestModules(t *testing.T) {
 		}
 		bob.say("alice", "online")
 		w.copied("online")
+		if _, known := w.gateway.Online(followAlice); known {
+			t.Error("the gateway takes it for known whether alice is there, of which nobody tells it")
+		}
 		phone.say("bob", "answer")
 		phone.send("<message to='bob@localhost/desk' type='chat'><displayed xmlns='urn:xmpp:chat-markers:0' id='id-online'/></message>")
 		phone.send("<message to='bob@localhost/desk' type='chat'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>")

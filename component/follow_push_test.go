@@ -104,3 +104,22 @@ func TestPushes(t *testing.T) {
 		}
 	})
 }
+
+// TestWholePushes: with our module the gateway is pushed messages as they are, and the push service of a phone gets what it got before.
+func TestWholePushes(t *testing.T) {
+	t.Parallel()
+	startServers(t, serverOptions{privileged: true, push: true, redirect: true}, func(t *testing.T, s xmppServer) {
+		if !s.prosody {
+			t.Skip("ejabberd 23.01 lets nobody enable pushes of others")
+		}
+		w := s.world(t)
+		w.logged("the XMPP server grants privileges")
+		w.follow(followAlice, transports.WayPush, transports.FollowAll)
+		bob := s.login(t, "bob", "desk")
+		bob.say("alice", "whole")
+		w.copied("whole")
+		if c := w.redirect.copies[0]; c.Partial || c.ID != "id-whole" || c.ArchiveID == "" || c.Way != transports.WayPush {
+			t.Errorf("got %+v", c)
+		}
+	})
+}

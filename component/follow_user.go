@@ -125,6 +125,29 @@ func (fs *followers) drop(ctx context.Context, user transports.Address, row stor
 	return nil
 }
 
+// removed follows somebody no more of whom nothing is in the database any more.
+func (fs *followers) removed(user transports.Address) {
+	if fs == nil {
+		return
+	}
+	user = user.Bare()
+	row, ok := fs.of(user)
+	if !ok {
+		return
+	}
+	fs.set(user, store.Followed{})
+	fs.mu.Lock()
+	delete(fs.nodes, row.Node)
+	fs.mu.Unlock()
+	fs.lanes.post(user, 0, func() {
+		if way := fs.ways[transports.Way(row.Way)]; way != nil {
+			if err := way.unfollow(fs.life(), &row); err != nil {
+				fs.g.log.Info("a user's server was not told that it need tell no more of him", fs.g.opt.Identity(user.String()), "error", err)
+			}
+		}
+	})
+}
+
 // Followed implements transports.Follower.
 func (g *Gateway) Followed(ctx context.Context, user transports.Address) (transports.Way, transports.Following, error) {
 	if g.follow == nil {

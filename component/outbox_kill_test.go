@@ -29,6 +29,10 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, deliverUntilKilled(strings.SplitN(how, " ", 3)))
 		os.Exit(1)
 	}
+	if how := os.Getenv(followEnv); how != "" {
+		fmt.Fprintln(os.Stderr, followUntilKilled(strings.Split(how, " ")))
+		os.Exit(1)
+	}
 	os.Exit(m.Run())
 }
 

@@ -115,6 +115,7 @@ func (g *Gateway) removeUser(ctx context.Context, jid transports.Address, reason
 		u.post(u.endRemoval)
 		return nil, err
 	}
+	g.follow.removed(jid)
 	// Where the server does not let us, what sayRemoved says takes the subscriptions back.
 	g.removeContacts(ctx, jid, begun.contacts)
 	return func() {

@@ -27,3 +27,13 @@ Component "irc.example.org"
 
 -- Long messages are uploaded to the users' own server. Where its http_file_share has an access list, add the gateway:
 --   http_file_share_access = { "irc.example.org" }
+
+-- Messages of users go to their email by the gateway to email, if they want that and `redirect` is on in passerelle's configuration. It learns of them
+-- best by a module of its own: put deploy/prosody/mod_passerelle_redirect.lua of passerelle into a folder for modules, here
+-- /usr/local/lib/prosody/modules, and set, at the top of the file:
+--   plugin_paths = { "/usr/local/lib/prosody/modules" }
+-- and in the VirtualHost:
+--   modules_enabled = { "passerelle_redirect" }  -- or in the list that is there
+--   passerelle_redirect_gateway = "mail.example.org"
+-- Without it, pushes (mod_cloud_notify, Debian: prosody-modules) tell that something came, if the privileges of the gateway have:
+--   iq = { ["http://jabber.org/protocol/pubsub"] = "both", ["urn:xmpp:push:0"] = "set", ["urn:xmpp:mam:2"] = "both" }, presence = "managed_entity"

@@ -3,7 +3,7 @@
 %% For ejabberd 23.01 and newer; it needs no headers. On Debian, with the compiler of Erlang (in the package erlang-base, which ejabberd has brought):
 %%
 %%     sudo install -d /usr/local/lib/ejabberd
-%%     sudo erlc -o /usr/local/lib/ejabberd -pa /usr/lib/*/ejabberd-*/ebin mod_passerelle_redirect.erl
+%%     sudo erlc -o /usr/local/lib/ejabberd -pa "$(dirname "$(dpkg -L ejabberd | grep '/gen_mod.beam')")" mod_passerelle_redirect.erl
 %%     echo 'ERL_OPTIONS="-env ERL_CRASH_DUMP_BYTES 0 -pa /usr/local/lib/ejabberd"' | sudo tee -a /etc/default/ejabberd
 %%
 %% In ejabberd.yml, then restart ejabberd:
