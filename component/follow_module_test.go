@@ -1,6 +1,8 @@
 package component
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -29,6 +31,7 @@ func TestModules(t *testing.T) {
 		bob.say("carol", "carol online")
 		bob.say("dave", "not followed")
 		w.copied("offline")
+		bob.got() // by now it is kept for the phone
 		phone := s.login(t, "alice", "phone")
 		if got := phone.got(); !slices.Equal(got, []string{"chat before", "chat offline"}) {
 			t.Errorf("the phone got %q: what was kept for it is not to be touched", got)
@@ -111,5 +114,48 @@ func TestModules(t *testing.T) {
 		if strings.Contains(w.told(), "unfollowed") {
 			t.Error("somebody is followed who is not")
 		}
+
+		s.login(t, "carol", "phone")
+		room := func(said string) {
+			bob.send("<message to='carol@localhost/phone' type='groupchat'><body>" + said + "</body></message>")
+		}
+		room("not of rooms")
+		bob.got() // the server has it
+		w.follow(carol, transports.WayModule, transports.FollowRooms)
+		room("of rooms")
+		w.until("what is said in a room", func(r *scriptedRedirect) bool {
+			return slices.ContainsFunc(r.copies, func(c transports.Copy) bool { return c.Body == "of rooms" && c.Room && c.Nick == "desk" })
+		})
+		if strings.Contains(w.told(), "not of rooms") {
+			t.Error("what is said in rooms is copied of somebody who does not want it")
+		}
+	})
+}
+
+// TestCopiesAgain: what the transport cannot take for now is asked for again, in its order, and nothing behind it is taken for all that came.
+func TestCopiesAgain(t *testing.T) {
+	t.Parallel()
+	startServers(t, serverOptions{redirect: true}, func(t *testing.T, s xmppServer) {
+		w := s.world(t)
+		w.follow(followAlice, transports.WayModule, transports.FollowAll)
+		failures := 0
+		w.redirect.note(func() {
+			w.redirect.fail = func(c transports.Copy) error { // of one user, so in one lane
+				if failures++; failures%2 == 1 || c.Body == "m1" && failures < 12 {
+					return transports.NewError(transports.Busy, "", errors.New("the database is away"))
+				}
+				return nil
+			}
+		})
+		bob := s.login(t, "bob", "desk")
+		var all []string
+		for i := range 5 {
+			all = append(all, fmt.Sprint("m", i))
+			bob.say("alice", all[i])
+		}
+		w.copied(all...)
+		w.again()
+		bob.say("alice", "end")
+		w.copied("end")
 	})
 }
