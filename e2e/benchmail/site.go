@@ -20,6 +20,7 @@ type site struct {
 	dir     string
 	xmpp    *xmppServer
 	sink    *counter
+	gateway *realservers.Process
 	targets []target
 	stops   []func()
 }
@@ -30,7 +31,8 @@ func (s *site) stop() {
 	}
 }
 
-func newSite(ctx context.Context, binary string) (_ *site, err error) {
+// newSite starts everything, or the gateway alone.
+func newSite(ctx context.Context, binary string, alone bool) (_ *site, err error) {
 	s := &site{sink: newCounter()}
 	defer func() {
 		if err != nil {
@@ -57,6 +59,9 @@ func newSite(ctx context.Context, binary string) (_ *site, err error) {
 	s.stops = append(s.stops, p.Kill)
 	if err := s.startGateway(ctx, binary, sink); err != nil {
 		return nil, err
+	}
+	if alone {
+		return s, nil
 	}
 	return s, errors.Join(s.startPostfix(ctx), s.startDovecot(ctx))
 }
@@ -108,11 +113,12 @@ listen = ""
 	if err != nil {
 		return err
 	}
+	s.gateway = p
 	s.stops = append(s.stops, p.Stop)
 	to := func(i int) string { return fmt.Sprintf("user%d@bench.test", i) }
 	s.targets = append(s.targets,
-		target{name: "passerelle, LMTP", addr: lmtp, lmtp: true, to: to, xmpp: s.xmpp},
-		target{name: "passerelle, SMTP", addr: smtp, to: to, xmpp: s.xmpp})
+		target{name: "passerelle, LMTP", addr: lmtp, lmtp: true, to: to, xmpp: s.xmpp, process: p},
+		target{name: "passerelle, SMTP", addr: smtp, to: to, xmpp: s.xmpp, process: p})
 	return s.xmpp.await(ctx)
 }
 
