@@ -53,6 +53,7 @@ func New(o Options) *Judge {
 	if o.Budget == 0 {
 		o.Budget = usualBudget
 	}
+	o.Resolver = newCached(o.Resolver)
 	return &Judge{o}
 }
 
@@ -165,9 +166,17 @@ func (j *Judge) Judge(ctx context.Context, m Mail) Verdict {
 	defer cancel()
 	from, ok := fromDomain(m.Header)
 	spfDone, dkimDone, dmarcDone := make(chan Verdict, 1), make(chan []Signature, 1), make(chan policy, 1)
-	go j.run("SPF", func() { spfDone <- j.spf(ctx, m) }, func() { spfDone <- Verdict{SPF: PermError} })
-	go j.run("DKIM", func() { dkimDone <- j.dkim(ctx, m) }, func() { dkimDone <- nil })
-	go j.run("DMARC", func() { dmarcDone <- j.policy(ctx, from) }, func() { dmarcDone <- policy{result: PermError} })
+	if m.Addr.IsValid() {
+		go j.run("SPF", func() { spfDone <- j.spf(ctx, m) }, func() { spfDone <- Verdict{SPF: PermError} })
+	} else {
+		spfDone <- Verdict{SPF: None}
+	}
+	if isSigned(m.Header) {
+		go j.run("DKIM", func() { dkimDone <- j.dkim(ctx, m) }, func() { dkimDone <- nil })
+	} else {
+		dkimDone <- nil
+	}
+	j.run("DMARC", func() { dmarcDone <- j.policy(ctx, from) }, func() { dmarcDone <- policy{result: PermError} })
 	v, signatures, p := <-spfDone, <-dkimDone, <-dmarcDone
 	v.From, v.DKIM = from, signatures
 	v.take(m.Results)

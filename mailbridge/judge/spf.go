@@ -9,9 +9,6 @@ import (
 
 // spf says whether the server may send for the domain of the envelope's sender, or where there is none, for what it calls itself (RFC 7208 §2.4).
 func (j *Judge) spf(ctx context.Context, m Mail) Verdict {
-	if !m.Addr.IsValid() {
-		return Verdict{SPF: None}
-	}
 	domain, local := fold(m.Hello), "postmaster"
 	if !m.Sender.IsZero() {
 		// The library splits at the first at-sign.
