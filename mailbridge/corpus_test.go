@@ -86,7 +86,7 @@ func (r *rig) letterOf(key string, raw []byte) string {
 	if a.prefs, err = r.mail.preferences(r.t.Context(), romeo); err != nil {
 		r.t.Fatal(err)
 	}
-	a.from, a.letterID = r.mail.writerOf(&a), digest(key)
+	a.from, a.letterID = r.mail.writerOf(a.m, &a.came), digest(key)
 	l, err := r.mail.letter(r.t.Context(), &a)
 	if err != nil {
 		r.t.Errorf("%s: %v", key, err)

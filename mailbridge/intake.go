@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -59,7 +58,8 @@ type delivery struct {
 	recipient address.Mailbox
 	notify    bool // its sender wants to hear that it has arrived
 
-	ready *ready // nil where a job is to render it
+	stands *standing
+	ready  *ready // nil where a job is to render it
 }
 
 // Accept implements receive.Backend: the mail is written down with its letter or a job for each user who gets it.
@@ -112,13 +112,14 @@ func (t *Transport) accept(ctx context.Context, in *receive.Incoming) []error {
 	var answers []store.RedirectMail
 	for i, to := range in.To {
 		var answered store.RedirectMail
+		var takers []delivery
 		d, err := t.destinationOf(ctx, to.Mailbox)
 		switch {
 		case err != nil || d.bounced != 0:
 		case d.answered != 0:
 			answered, err = t.mayAnswer(ctx, d, to.Mailbox, in, m)
 		default:
-			d.users, err = t.welcome(ctx, d.users, in, m, &what)
+			takers, err = t.welcome(ctx, d.users, in, m, &what)
 		}
 		switch {
 		case err != nil:
@@ -128,8 +129,9 @@ func (t *Transport) accept(ctx context.Context, in *receive.Incoming) []error {
 		case d.answered != 0:
 			answers = append(answers, answered)
 		default:
-			for _, u := range d.users {
-				deliveries = append(deliveries, delivery{user: u, recipient: to.Mailbox, notify: to.NotifySuccess && len(d.users) == 1})
+			for _, d := range takers {
+				d.recipient, d.notify = to.Mailbox, to.NotifySuccess && len(takers) == 1
+				deliveries = append(deliveries, d)
 			}
 		}
 	}
@@ -253,18 +255,18 @@ func (t *Transport) wasHere(m *content.Message) bool {
 func (t *Transport) loopMark() string { return t.opt.Domain }
 
 // welcome are those of some users who take a mail. It is an error where none of them does.
-func (t *Transport) welcome(ctx context.Context, users []transports.Address, in *receive.Incoming, m *content.Message, what *came) ([]transports.Address, error) {
+func (t *Transport) welcome(ctx context.Context, users []transports.Address, in *receive.Incoming, m *content.Message, what *came) ([]delivery, error) {
 	if in.From.IsZero() && m.Report != nil && m.Report.Kind == content.ReportDelivery {
 		// What we send has an address of its own for reports: this one is about mail that somebody else sent in a user's name.
 		return nil, transports.NewError(transports.Policy, "No mail was sent from this address that a report could be about", nil)
 	}
-	var take []transports.Address
+	var take []delivery
 	var refusal error
 	for _, u := range users {
-		err := t.takes(ctx, u, m, what)
+		stands, err := t.takes(ctx, u, m, what)
 		switch {
 		case err == nil:
-			take = append(take, u)
+			take = append(take, delivery{user: u, stands: stands})
 		case refusal == nil || !transports.AsError(err).Kind.Temporary():
 			refusal = err
 		}
@@ -278,50 +280,44 @@ func (t *Transport) welcome(ctx context.Context, users []transports.Address, in 
 	return take, nil
 }
 
-// takes says why a user does not take a mail.
-func (t *Transport) takes(ctx context.Context, user transports.Address, m *content.Message, what *came) error {
-	refusal := transports.NewError(transports.Denied, "The recipient does not take mail from you", nil)
+// takes says why a user does not take a mail, or how he stands towards it where he does.
+func (t *Transport) takes(ctx context.Context, user transports.Address, m *content.Message, what *came) (*standing, error) {
 	id := t.userID(user)
 	who := gateOf(m, what)
-	c, known, err := t.opt.Store.MailContact(ctx, id, who.ID)
-	if err != nil {
-		return busy(err)
-	}
-	blocked, err := t.blocks(ctx, id, m)
+	s, err := t.standing(ctx, user, m, what)
 	switch {
 	case err != nil:
-		return busy(err)
-	case blocked:
-		return refusal
+		return nil, busy(err)
+	case t.blocks(s, m):
+		return nil, errNotTaken
 	case t.limits.circles(id.JID, who.ID, m.Subject+"\x00"+m.Text):
 		// Two programs that answer each other; a person does not say the same so often.
-		return transports.NewError(transports.Policy, "You have sent this message too often", nil)
+		return nil, transports.NewError(transports.Policy, "You have sent this message too often", nil)
 	}
+	c, known := s.contacts[who.ID]
 	suspect := known && what.suspects(&c, who, writer(m))
-	if known && c.State == store.MailKnown && !suspect {
-		return nil
+	if known && (c.State == store.MailKnown || s.prefs.Strangers == StrangersPass) && !suspect { // he may have written before
+		return s, nil
 	}
-	prefs, err := t.preferences(ctx, user)
-	if err != nil {
-		return busy(err)
-	}
+	return s, t.takesStranger(ctx, id, s, m, what, suspect)
+}
+
+// takesStranger says why a user does not take a mail of somebody unknown, or one that is likely not to be from whom it says.
+func (t *Transport) takesStranger(ctx context.Context, id store.UserID, s *standing, m *content.Message, what *came, suspect bool) error {
 	if !suspect {
-		if known && prefs.Strangers == StrangersPass {
-			return nil // he has written before
-		}
 		answers, err := t.answers(ctx, id, m)
 		if err != nil || answers {
 			return busyOr(err)
 		}
-		if prefs.Strangers == StrangersPass {
+		if s.prefs.Strangers == StrangersPass {
 			if t.limits.stranger(id.JID, what.size, t.rules.Load().MaxSize) {
 				return transports.NewError(transports.Full, "Too many people write to the recipient who are unknown there", nil)
 			}
 			return nil
 		}
 	}
-	if prefs.Strangers == StrangersRefuse {
-		return refusal
+	if s.prefs.Strangers == StrangersRefuse {
+		return errNotTaken
 	}
 	n, size, err := t.opt.Store.CountMailWaiting(ctx, id)
 	if err == nil && (n >= maxWaiting || size >= maxWaitingSize*t.rules.Load().MaxSize) {
@@ -330,35 +326,14 @@ func (t *Transport) takes(ctx context.Context, user transports.Address, m *conte
 	return busyOr(err)
 }
 
+var errNotTaken = transports.NewError(transports.Denied, "The recipient does not take mail from you", nil)
+
 // busyOr is busy of an error, nil without one.
 func busyOr(err error) error {
 	if err == nil {
 		return nil
 	}
 	return busy(err)
-}
-
-// blocks reports whether a user has blocked who wrote a mail or its list, with his client as well (XEP-0191).
-func (t *Transport) blocks(ctx context.Context, id store.UserID, m *content.Message) (bool, error) {
-	for _, who := range []transports.Target{listOf(m), writer(m)} {
-		if c, ok, err := t.opt.Store.MailContact(ctx, id, who.ID); err != nil || ok && c.State == store.MailBlocked {
-			return ok, err
-		}
-	}
-	list, err := t.opt.Store.Blocks(ctx, id)
-	if err != nil || len(list) == 0 {
-		return false, err
-	}
-	for _, p := range m.From {
-		if p.Mailbox.IsZero() {
-			continue
-		}
-		jid := transports.Address{Local: transports.Escape(contactOf(p.Mailbox).ID), Domain: t.opt.Domain}
-		if slices.Contains(list, jid.String()) || slices.Contains(list, t.opt.Domain) {
-			return true, nil
-		}
-	}
-	return false, nil
 }
 
 // answers reports whether a mail answers one that a user wrote: its sender has got it, or was shown it.

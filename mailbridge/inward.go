@@ -28,6 +28,8 @@ type arrival struct {
 	id    store.UserID
 	prefs preferences
 	from  person
+	// Stands is how the user stands towards it, nil where that was not read yet.
+	stands *standing
 	// ID names its letter: the same each time that it comes.
 	letterID string
 }
@@ -100,10 +102,13 @@ func (t *Transport) arrive(ctx context.Context, a *arrival) jobs.Outcome {
 // identify finds out who a mail is for and from, and names its letter.
 func (t *Transport) identify(ctx context.Context, a *arrival) (err error) {
 	a.id = t.userID(a.user)
-	if a.prefs, err = t.preferences(ctx, a.user); err != nil {
-		return err
+	if a.stands == nil {
+		if a.stands, err = t.standing(ctx, a.user, a.m, &a.came); err != nil {
+			return err
+		}
 	}
-	a.from = t.writerOf(a)
+	a.prefs = a.stands.prefs
+	a.from = t.writerOf(a.m, &a.came)
 	a.letterID = digest(a.m.MessageID, a.came.Hash, a.id.JID)
 	if a.m.MessageID != "" {
 		a.letterID = digest(a.m.MessageID, a.id.JID)
@@ -112,12 +117,12 @@ func (t *Transport) identify(ctx context.Context, a *arrival) (err error) {
 }
 
 // writerOf is who a mail is from, for the conversation that it goes to.
-func (t *Transport) writerOf(a *arrival) person {
-	if len(a.m.From) > 0 && !a.m.From[0].Mailbox.IsZero() {
-		return person{Name: a.m.From[0].Name, Mailbox: a.m.From[0].Mailbox}
+func (t *Transport) writerOf(m *content.Message, what *came) person {
+	if len(m.From) > 0 && !m.From[0].Mailbox.IsZero() {
+		return person{Name: m.From[0].Name, Mailbox: m.From[0].Mailbox}
 	}
-	if m, err := address.Parse(a.came.From); err == nil {
-		return person{Mailbox: m}
+	if box, err := address.Parse(what.From); err == nil {
+		return person{Mailbox: box}
 	}
 	return person{Mailbox: address.Mailbox{Local: "mailer-daemon", Domain: t.rules.Load().Domains[0].Name}}
 }
@@ -129,16 +134,14 @@ func (t *Transport) deliver(tx *store.Tx, a *arrival, l *transports.Letter) erro
 			return err
 		}
 	}
-	seen, err := tx.HasMailMessage(a.id, a.m.MessageID, a.came.Hash, t.opt.Now().Add(-seenFor))
+	seen, taken, err := tx.MailCame(a.id, a.m.MessageID, a.came.Hash, t.opt.Now().Add(-seenFor), l.ID)
 	if err != nil || seen {
 		tx.OnCommit(func() { count(t.metrics.in, inDuplicate) })
 		return err
 	}
 	tx.OnCommit(func() { count(t.metrics.in, inDelivered) })
 	// A Message-ID is its sender's, who may use it again for something else: that is a letter of its own.
-	if _, taken, err := tx.MailMessage(a.id, store.MailKey{XMPPID: l.ID}); err != nil {
-		return err
-	} else if taken {
+	if taken {
 		l.ID = digest(a.m.MessageID, a.came.Hash, a.id.JID)
 	}
 	if err := tx.MeetMailContact(store.MailContact{UserID: a.id, Contact: l.With.ID, Mailbox: a.from.Mailbox.String(), Name: l.Nick, Proof: int(a.came.Proof)}); err != nil {

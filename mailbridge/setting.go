@@ -71,6 +71,11 @@ func (t *Transport) preferences(ctx context.Context, user transports.Address) (p
 	if err != nil {
 		return preferences{}, err
 	}
+	return t.preferencesOf(user, set), nil
+}
+
+// preferencesOf are those of a user who has set that.
+func (t *Transport) preferencesOf(user transports.Address, set map[string]string) preferences {
 	get := func(name, usual string) string {
 		if v := set[name]; v != "" {
 			return v
@@ -92,7 +97,7 @@ func (t *Transport) preferences(ctx context.Context, user transports.Address) (p
 	if p.Named = p.Name != ""; !p.Named {
 		p.Name = defaultName(user)
 	}
-	return p, nil
+	return p
 }
 
 // defaultName is what somebody is called who has set no name: what his address begins with.

@@ -56,7 +56,7 @@ func (t *Transport) prepare(ctx context.Context, d *delivery, m *content.Message
 	}()
 	r = &ready{arrival: arrival{
 		what: task{User: d.user.Bare().String(), Recipient: d.recipient.String(), Notify: d.notify, attempts: 1},
-		in:   store.MailIn{Domain: t.opt.Domain, ReceivedAt: t.opt.Now()}, came: what, m: m, user: d.user.Bare(),
+		in:   store.MailIn{Domain: t.opt.Domain, ReceivedAt: t.opt.Now()}, came: what, m: m, user: d.user.Bare(), stands: d.stands,
 	}}
 	if t.identify(ctx, &r.arrival) != nil {
 		return nil

@@ -70,21 +70,17 @@ func (t *Transport) gate(ctx context.Context, a *arrival) (gate, error) {
 	if a.what.Wanted {
 		return gateOpen, nil
 	}
-	if blocked, err := t.blocks(ctx, a.id, a.m); err != nil {
-		return 0, err
-	} else if blocked {
+	if t.blocks(a.stands, a.m) {
 		return gateShut, nil
 	}
 	for _, who := range []transports.Target{gateOf(a.m, &a.came), contactOf(a.from.Mailbox)} {
-		c, ok, err := t.opt.Store.MailContact(ctx, a.id, who.ID)
+		c, met := a.stands.contacts[who.ID]
 		switch {
-		case err != nil:
-			return 0, err
-		case ok && c.State == store.MailBlocked:
+		case met && c.State == store.MailBlocked:
 			return gateShut, nil
-		case ok && a.came.suspects(&c, who, writer(a.m)):
+		case met && a.came.suspects(&c, who, writer(a.m)):
 			return gateWaits, nil // whatever he has set of strangers
-		case ok && c.State == store.MailKnown:
+		case met && c.State == store.MailKnown:
 			return gateOpen, nil
 		}
 	}

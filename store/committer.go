@@ -119,6 +119,9 @@ func (db *DB) commit(batch []*operation) error {
 	ctx, cancel := db.bound()
 	defer cancel()
 	err := db.transact(ctx, batch)
+	if err != nil {
+		db.own.forgetSeries()
+	}
 	if err != nil && ctx.Err() != nil {
 		err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
 	}
@@ -161,9 +164,14 @@ func (db *DB) transact(ctx context.Context, batch []*operation) error {
 	return nil
 }
 
+const (
+	beginOperation = `SAVEPOINT operation`
+	endOperation   = `RELEASE SAVEPOINT operation`
+)
+
 // apply runs one operation between savepoints. The error that it returns means that the transaction is lost.
 func (db *DB) apply(ctx context.Context, sqlTx *sql.Tx, op *operation) error {
-	if _, err := sqlTx.ExecContext(ctx, `SAVEPOINT operation`); err != nil {
+	if _, err := sqlTx.StmtContext(ctx, db.hot[beginOperation]).ExecContext(ctx); err != nil {
 		return fmt.Errorf("begin a write: %w", err)
 	}
 	op.err = db.call(ctx, sqlTx, op)
@@ -173,7 +181,7 @@ func (db *DB) apply(ctx context.Context, sqlTx *sql.Tx, op *operation) error {
 			return fmt.Errorf("the transaction was lost: %w", errors.Join(op.err, err))
 		}
 	}
-	if _, err := sqlTx.ExecContext(ctx, `RELEASE SAVEPOINT operation`); err != nil {
+	if _, err := sqlTx.StmtContext(ctx, db.hot[endOperation]).ExecContext(ctx); err != nil {
 		return fmt.Errorf("end a write: %w", err)
 	}
 	return nil
@@ -181,12 +189,15 @@ func (db *DB) apply(ctx context.Context, sqlTx *sql.Tx, op *operation) error {
 
 // call calls fn and turns a panic into an error: the committer serves everybody and must live.
 func (db *DB) call(ctx context.Context, sqlTx *sql.Tx, op *operation) (err error) {
-	tx := &Tx{box: db.box, ctx: ctx, sql: sqlTx, hot: db.hot, dialect: db.dialect, now: millis(db.now()), lastOutgoing: &db.lastOutgoing, jobs: db.jobs}
+	tx := &Tx{box: db.box, ctx: ctx, sql: sqlTx, hot: db.hot, dialect: db.dialect, now: millis(db.now()), lastOutgoing: &db.lastOutgoing, jobs: db.jobs, own: db.own}
 	defer func() {
 		tx.sql = nil
 		if p := recover(); p != nil {
 			db.log.Error("a write panicked", "panic", p, "stack", string(debug.Stack()))
 			err = fmt.Errorf("the write panicked: %v", p)
+		}
+		if err != nil && tx.took {
+			db.own.forgetSeries()
 		}
 	}()
 	if err := op.fn(tx); err != nil {

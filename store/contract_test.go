@@ -54,7 +54,7 @@ var contract = []behaviour{
 
 func TestContract(t *testing.T) {
 	t.Parallel()
-	for _, c := range slices.Concat(contract, archiveContract, keepContract, contactContract, fileContract, heardContract, forgetContract, exportContract, outboxContract, jobContract, mailContract, redirectContract, followContract, saidContract) {
+	for _, c := range slices.Concat(contract, archiveContract, keepContract, contactContract, fileContract, heardContract, forgetContract, exportContract, outboxContract, jobContract, mailContract, ownContract, redirectContract, followContract, saidContract) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			onEach(t, func(t *testing.T, opts Options) {

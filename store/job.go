@@ -44,7 +44,6 @@ const (
 )
 
 const (
-	nextJobID = `UPDATE job_ids SET last = last + 1 RETURNING last`
 	insertJob = `INSERT INTO jobs (id, lane, site, kind, payload, created, due, warn, expires) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
 	// A lane that is there has a head, behind which the job waits.
 	insertLane = `INSERT INTO job_lanes (lane, head, site, attempts, next_at, told, deadline, error) VALUES ($1, $2, $3, 0, $4, $5, $6, '')
@@ -85,7 +84,7 @@ func (tx *Tx) AddJob(j NewJob) (id int64, err error) {
 	if payload == nil {
 		payload = []byte{}
 	}
-	if err := tx.query(func(r *sql.Rows) error { return r.Scan(&id) }, nextJobID); err != nil {
+	if id, err = tx.next(&tx.own.jobIDs); err != nil {
 		return 0, err
 	}
 	if err := tx.exec(insertJob, id, j.Lane, j.Site, j.Kind, payload, tx.now, due, warn, expires); err != nil {

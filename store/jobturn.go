@@ -74,7 +74,7 @@ const (
 
 // jobStatements are those that every job costs.
 var jobStatements = []string{
-	nextJobID, insertJob, insertLane, hastenSite, dueSites, dueLanes, claimLane, deleteJob, logJob, nextInLane, deleteLane, turnLane, retryLane,
+	insertJob, insertLane, hastenSite, dueSites, dueLanes, claimLane, deleteJob, logJob, nextInLane, deleteLane, turnLane, retryLane,
 	findLane, openSite, firstLane, settleSite, enterSite, deleteSite, nextSite, nextLate,
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ var mailContract = []behaviour{
 	{"what became of a mail leads forward", testMailRecipients},
 	{"letters are found by what they are called", testMailMessages},
 	{"contacts of mail", testMailContacts},
+	{"how a user stands towards who writes to him", testMailStanding},
 	{"mail of strangers waits", testMailWaiting},
 }
 
@@ -237,8 +239,10 @@ func testMailMessages(t *testing.T, db *DB, clock *testClock) {
 			{"m1@x", "other", clock.now.Add(-time.Hour), false},
 			{"m2@x", "", clock.now.Add(-time.Hour), false},
 		} {
-			if has, err := tx.HasMailMessage(user(1), c.id, c.hash, c.since); err != nil || has != c.want {
-				t.Errorf("%+v: got %v, %v", c, has, err)
+			for id, want := range map[string]bool{"s1": true, "s3": false} {
+				if came, taken, err := tx.MailCame(user(1), c.id, c.hash, c.since, id); err != nil || came != c.want || taken != want {
+					t.Errorf("%+v, %s: got %v, %v, %v", c, id, came, taken, err)
+				}
 			}
 		}
 		return tx.DropMailMessage(user(1), 3, "s2")
@@ -299,6 +303,59 @@ func testMailContacts(t *testing.T, db *DB, clock *testClock) {
 	})
 	if n := count(t, db, "mail_contacts"); n != 2 {
 		t.Errorf("there are %d contacts", n)
+	}
+}
+
+// testMailStanding also has somebody write often: that is noted once in a while.
+func testMailStanding(t *testing.T, db *DB, clock *testClock) {
+	meet := func(who int, contact, name string, state MailContactState) {
+		t.Helper()
+		write(t, db, func(tx *Tx) error {
+			return tx.MeetMailContact(MailContact{UserID: user(who), Contact: contact, Mailbox: contact, Name: name, State: state})
+		})
+	}
+	seen := func(want time.Time, name string) {
+		t.Helper()
+		if c, ok, err := db.MailContact(t.Context(), user(1), "bob@x"); err != nil || !ok || !c.SeenAt.Equal(want) || c.Name != name {
+			t.Errorf("got %+v, %v, %v, want %s, seen at %s", c, ok, err, name, want)
+		}
+	}
+	first := clock.now
+	meet(1, "bob@x", "Bob", MailKnown)
+	clock.advance((metAgain - 1) * time.Millisecond)
+	meet(1, "bob@x", "Bob", MailKnown)
+	meet(1, "bob@x", "", MailKnown)
+	seen(first, "Bob")
+	clock.advance(2 * time.Millisecond)
+	meet(1, "bob@x", "", MailKnown)
+	seen(clock.now, "Bob")
+	clock.advance(time.Millisecond)
+	meet(1, "bob@x", "Bobby", MailKnown)
+	seen(clock.now, "Bobby")
+	clock.advance(time.Millisecond)
+	write(t, db, func(tx *Tx) error {
+		return tx.MeetMailContact(MailContact{UserID: user(1), Contact: "bob@x", Mailbox: "bob@x", Proof: 2})
+	})
+	seen(clock.now, "Bobby")
+	clock.advance(-time.Hour) // somebody has set it
+	meet(1, "bob@x", "", MailKnown)
+	seen(clock.now, "Bobby")
+
+	meet(1, "eve@x", "", MailWaits)
+	meet(1, "zoe@x", "", MailKnown)
+	meet(2, "list@x", "", MailKnown)
+	write(t, db, func(tx *Tx) error {
+		return errors.Join(tx.Set(user(1), "s", "a", "1"), tx.Set(user(1), "other", "b", "2"), tx.Set(user(2), "s", "c", "3"),
+			tx.SetSecret(user(1), "s", "d", "4"), tx.Block(Block{user(1), "b"}), tx.Block(Block{user(1), "a"}), tx.Block(Block{user(2), "c"}))
+	})
+	got, err := db.MailStanding(t.Context(), user(1), "s", [3]string{"list@x", "eve@x", "bob@x"})
+	want := MailStanding{
+		Settings: map[string]string{"a": "1"}, Blocked: []string{"a", "b"},
+		Contacts: map[string]MailContact{"eve@x": {}, "bob@x": {State: MailKnown, Proof: 2}},
+	}
+	slices.Sort(got.Blocked)
+	if err != nil || !cmp.Equal(got, want) {
+		t.Errorf("got %+v, %v", got, err)
 	}
 }
 

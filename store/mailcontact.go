@@ -47,7 +47,12 @@ func scanMailContacts(all *[]MailContact) func(*sql.Rows) error {
 const meetMailContact = `INSERT INTO mail_contacts (` + mailContactColumns + `) VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8)
 	ON CONFLICT (domain, jid, contact) DO UPDATE SET mailbox = excluded.mailbox, seen_at = excluded.seen_at,
 	proof = CASE WHEN excluded.proof > mail_contacts.proof THEN excluded.proof ELSE mail_contacts.proof END,
-	name = CASE WHEN excluded.name = '' THEN mail_contacts.name ELSE excluded.name END`
+	name = CASE WHEN excluded.name = '' THEN mail_contacts.name ELSE excluded.name END
+	WHERE excluded.mailbox <> mail_contacts.mailbox OR excluded.name NOT IN ('', mail_contacts.name) OR excluded.proof > mail_contacts.proof
+	OR excluded.seen_at NOT BETWEEN mail_contacts.seen_at AND mail_contacts.seen_at + $9`
+
+// metAgain is after how long it is noted that a user has met somebody again who has not changed, in milliseconds: who writes much costs no write a mail.
+const metAgain = 60 * 1000
 
 // MeetMailContact notes how somebody spells himself, whom the user has met now. Of one who is not known yet the state becomes that of c.
 // An empty name leaves the one that is known, and a worse proof the one that there was.
@@ -58,7 +63,7 @@ func (tx *Tx) MeetMailContact(c MailContact) error {
 	}
 	if err == nil {
 		err = tx.exec(meetMailContact,
-			c.Domain, c.JID, c.Contact, c.Mailbox, c.Name, c.State, c.Proof, tx.now)
+			c.Domain, c.JID, c.Contact, c.Mailbox, c.Name, c.State, c.Proof, tx.now, metAgain)
 	}
 	if err != nil {
 		return fmt.Errorf("note a contact of mail: %w", err)

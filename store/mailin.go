@@ -30,19 +30,12 @@ const (
 )
 
 const (
-	nextMailID   = `UPDATE mail_ids SET last = last + 1 RETURNING last`
 	insertMailIn = `INSERT INTO mail_in (id, domain, envelope, raw, received_at, open, keep_until) VALUES ($1, $2, $3, $4, $5, $6, $7)`
 	closeMailIn  = `UPDATE mail_in SET open = open - 1 WHERE id = $1 AND open > 0`
 )
 
 // mailStatements are those that every mail that comes costs.
-var mailStatements = []string{nextMailID, insertMailIn, closeMailIn, insertMailMessage, hasMailMessage, mailMessageBy("xmpp_id"), meetMailContact}
-
-// nextMailID is a new id.
-func (tx *Tx) nextMailID() (id int64, err error) {
-	err = tx.query(func(r *sql.Rows) error { return r.Scan(&id) }, nextMailID)
-	return id, err
-}
+var mailStatements = []string{insertMailIn, closeMailIn, insertMailMessage, selectMailCame, meetMailContact}
 
 // AddMailIn keeps a mail that came, and returns its id.
 func (tx *Tx) AddMailIn(m MailIn) (id int64, err error) {

@@ -29,7 +29,8 @@ const mailMessageColumns = `id, domain, jid, contact, outward, xmpp_id, message_
 
 const (
 	insertMailMessage = `INSERT INTO mail_messages (` + mailMessageColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
-	hasMailMessage    = `SELECT 1 FROM mail_messages WHERE domain = $1 AND jid = $2 AND message_id = $3 AND hash = $4 AND outward = 0 AND at > $5 LIMIT 1`
+	selectMailCame    = `SELECT EXISTS (SELECT 1 FROM mail_messages WHERE domain = $1 AND jid = $2 AND message_id = $3 AND hash = $4 AND outward = 0 AND at > $5),
+		EXISTS (SELECT 1 FROM mail_messages WHERE domain = $1 AND jid = $2 AND xmpp_id = $6)`
 )
 
 // mailMessageBy finds a user's last letter by a column.
@@ -129,11 +130,12 @@ func (db *DB) LastMailFrom(ctx context.Context, id UserID, contact string) (m Ma
 	return m, ok, nil
 }
 
-// HasMailMessage reports whether a user has got what came before: the same Message-ID with the same content, since a time.
-func (tx *Tx) HasMailMessage(id UserID, messageID, hash string, since time.Time) (has bool, err error) {
-	if err := tx.query(func(r *sql.Rows) error { has = true; return r.Scan(new(int)) }, hasMailMessage,
-		id.Domain, id.JID, messageID, hash, millis(since)); err != nil {
-		return false, fmt.Errorf("look whether a mail came before: %w", err)
+// MailCame reports whether a user has got a mail before, the same Message-ID with the same content, since a time; and whether a letter of his
+// has an id already.
+func (tx *Tx) MailCame(id UserID, messageID, hash string, since time.Time, xmppID string) (came, taken bool, err error) {
+	if err := tx.query(func(r *sql.Rows) error { return r.Scan(&came, &taken) }, selectMailCame,
+		id.Domain, id.JID, messageID, hash, millis(since), xmppID); err != nil {
+		return false, false, fmt.Errorf("look whether a mail came before: %w", err)
 	}
-	return has, nil
+	return came, taken, nil
 }

@@ -77,7 +77,7 @@ var errPageFull = errors.New("the page is full")
 func (db *DB) Outgoing(ctx context.Context, domain string, after OutgoingNumber) ([]Outgoing, error) {
 	var page []Outgoing
 	bytes := 0
-	err := db.query(ctx, func(rows *sql.Rows) error {
+	err := db.query(db.brief(ctx), func(rows *sql.Rows) error {
 		o := Outgoing{UserID: UserID{Domain: domain}}
 		var ms int64
 		if err := rows.Scan(&o.Number, &o.JID, &o.Letter, &o.Back, &o.Stanza, &ms); err != nil {

@@ -13,6 +13,7 @@ func (d dialect) hotStatements() []string {
 	for _, n := range d.inserts {
 		hot = append(hot, lineInsert.sql(d, n), seenInsert.sql(d, n))
 	}
+	hot = append(hot, beginOperation, endOperation, takeMailIDs, takeJobIDs)
 	hot = append(hot, jobStatements...)
 	hot = append(hot, mailStatements...)
 	hot = append(hot, redirectStatements...)
@@ -25,6 +26,11 @@ func (d dialect) hotStatements() []string {
 
 // prepareHot compiles the hot statements on the committer's connection. Where that one is replaced by another they are compiled anew.
 func (db *DB) prepareHot(ctx context.Context) error {
+	if db.dialect.tune != "" {
+		if _, err := db.pool.write.ExecContext(ctx, db.dialect.tune); err != nil {
+			return fmt.Errorf("tune the database: %w", err)
+		}
+	}
 	db.hot = make(map[string]*sql.Stmt)
 	for _, query := range db.dialect.hotStatements() {
 		stmt, err := db.pool.write.PrepareContext(ctx, query)

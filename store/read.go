@@ -58,6 +58,15 @@ func (db *DB) query(ctx context.Context, scan func(*sql.Rows) error, query strin
 	}
 }
 
+// brief is a context for a question whose answer is at hand. SQLite has it before anybody could give up, and what waits for that costs as much as
+// the question.
+func (db *DB) brief(ctx context.Context) context.Context {
+	if db.dialect.remote {
+		return ctx
+	}
+	return context.WithoutCancel(ctx)
+}
+
 func (db *DB) rows(ctx context.Context, query string, args []any) (*sql.Rows, error) {
 	stmt, err := db.reads.statement(ctx, db.pool.read, query)
 	if err != nil {

@@ -69,6 +69,7 @@ type DB struct {
 	// lastOutgoing is the committer's.
 	lastOutgoing OutgoingNumber
 	answered     answered
+	own          *own // the committer's
 
 	life                 context.Context // ends when a server has had its time at the end
 	die                  context.CancelCauseFunc
@@ -125,6 +126,7 @@ func Open(ctx context.Context, opts Options) (*DB, error) {
 		pool:    pool,
 		dialect: d,
 		marks:   newMarks(),
+		own:     newOwn(),
 		pages:   make(chan struct{}, maxPages),
 		jobs:    make(chan struct{}, 1),
 		queue:   make(chan *operation, maxQueue),

@@ -25,6 +25,9 @@ type Tx struct {
 	jobs     chan<- struct{} // takes the word that there is something to do, see JobsAdded
 	saidJobs bool            // it follows the commit
 
+	own  *own
+	took bool // ids of a series, which are not taken where it fails
+
 	rooms map[archiveKey]roomEnd // of rooms that this operation looked up or appended to
 }
 

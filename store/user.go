@@ -44,9 +44,13 @@ func (tx *Tx) TouchUser(id UserID) error {
 // addUser makes a row for a user who has none, for the rows of other tables that refer to it. It is not TouchUser: putting a
 // setting or a room back is no sign of the user.
 func (tx *Tx) addUser(id UserID) error {
+	if _, there := tx.own.users[id]; there {
+		return nil
+	}
 	if err := id.check(); err != nil {
 		return err
 	}
+	tx.OnCommit(func() { tx.own.addUser(id) })
 	return tx.exec(insertUser, id.Domain, id.JID, tx.now)
 }
 
@@ -67,6 +71,9 @@ func (tx *Tx) RemoveUser(id UserID) error {
 	if err := tx.exec(`DELETE FROM outbox WHERE domain = $1 AND jid = $2`, id.Domain, id.JID); err != nil {
 		return fmt.Errorf("remove a user: %w", err)
 	}
+	forget := func() { delete(tx.own.users, id) }
+	forget() // now as well: a write that shares the commit may be the next to need him
+	tx.OnCommit(forget)
 	if err := tx.exec(`DELETE FROM users WHERE domain = $1 AND jid = $2`, id.Domain, id.JID); err != nil {
 		return fmt.Errorf("remove a user: %w", err)
 	}

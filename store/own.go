@@ -1,0 +1,66 @@
+package store
+
+import (
+	"database/sql"
+	"fmt"
+)
+
+// own is what the committer knows without asking the database: one process has it for itself. It belongs to the committer.
+type own struct {
+	mailIDs, jobIDs series
+	users           map[UserID]struct{} // some of those that are there
+}
+
+// series gives out ids, none of them twice, whatever becomes of the rows. It takes many at a time from the database; what a process has not given
+// out when it ends is left out.
+type series struct {
+	take      string // takes seriesStep more and returns the last of them
+	last, end int64
+}
+
+const (
+	seriesStep = 1000
+	// maxOwnUsers bounds the users that are known to be there; with more, all are asked for anew.
+	maxOwnUsers = 10_000
+)
+
+var (
+	takeMailIDs = fmt.Sprintf(`UPDATE mail_ids SET last = last + %d RETURNING last`, seriesStep)
+	takeJobIDs  = fmt.Sprintf(`UPDATE job_ids SET last = last + %d RETURNING last`, seriesStep)
+)
+
+func newOwn() *own {
+	return &own{mailIDs: series{take: takeMailIDs}, jobIDs: series{take: takeJobIDs}, users: make(map[UserID]struct{})}
+}
+
+// nextMailID is a new id in the tables of mail.
+func (tx *Tx) nextMailID() (int64, error) { return tx.next(&tx.own.mailIDs) }
+
+// next is a new id.
+func (tx *Tx) next(s *series) (int64, error) {
+	if s.last == s.end {
+		tx.took = true
+		err := tx.query(func(r *sql.Rows) error { return r.Scan(&s.end) }, s.take)
+		if err != nil {
+			return 0, err
+		}
+		s.last = s.end - seriesStep
+	}
+	s.last++
+	return s.last, nil
+}
+
+// forgetSeries has ids taken anew: those that were taken are the database's again.
+func (o *own) forgetSeries() {
+	for _, s := range []*series{&o.mailIDs, &o.jobIDs} {
+		s.last, s.end = 0, 0
+	}
+}
+
+// addUser notes that a user is there.
+func (o *own) addUser(id UserID) {
+	if len(o.users) >= maxOwnUsers {
+		clear(o.users)
+	}
+	o.users[id] = struct{}{}
+}
