@@ -102,6 +102,37 @@ func TestJIDLocal(t *testing.T) {
 	}
 }
 
+// TestPlainMailboxes: what is taken for plain is what RFC 7622 leaves as it is.
+func TestPlainMailboxes(t *testing.T) {
+	t.Parallel()
+	plain := 0
+	for c := range 256 {
+		for _, s := range []string{string([]byte{byte(c)}) + "@", "a" + string([]byte{byte(c)}) + "@x.example", strings.Repeat(string([]byte{byte(c)}), maxPlain)} {
+			if !isPlain(s) {
+				continue
+			}
+			plain++
+			// RFC 7622 §3.3.1: something has to be left beside what is escaped.
+			if got := mapsToItself(s); !got && strings.Trim(s, "@") != "" {
+				t.Errorf("%.20q is taken for plain", s)
+			}
+		}
+	}
+	if plain != 3*(26+10+6) {
+		t.Errorf("%d are plain", plain)
+	}
+}
+
+func BenchmarkJIDLocal(b *testing.B) {
+	m := Mailbox{Local: "juliet.capulet+news", Domain: "example.org"}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, exact := m.JIDLocal(); !exact {
+			b.Fatal("it has an alias")
+		}
+	}
+}
+
 func TestTokens(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_800_000_000, 0)

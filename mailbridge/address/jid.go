@@ -37,13 +37,35 @@ func IsAlias(local string) bool {
 	return strings.Trim(code, "abcdefghijklmnopqrstuvwxyz234567") == ""
 }
 
+// maxPlain is how long a mailbox may be, in bytes, that fits into a JID whatever of it has to be escaped.
+const maxPlain = maxJIDPart / 3
+
 // escapable reports whether a JID can have s as its local part once it is escaped (XEP-0106), so that every server takes it.
 func escapable(s string) bool {
+	return len(s) <= maxPlain && isPlain(s) || mapsToItself(s)
+}
+
+// isPlain reports whether s is of what nearly all mailboxes are of, and RFC 7622 leaves as it is: it is asked for each address of each mail.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= 'a' && c <= 'z', c >= '0' && c <= '9', c == '.', c == '-', c == '_', c == '+', c == '=', c == '@':
+		default:
+			return false
+		}
+	}
+	return s != ""
+}
+
+// escaped are the characters that XEP-0106 §3 has escaped.
+var escaped = strings.NewReplacer(" ", "", `"`, "", "&", "", "'", "", "/", "", ":", "", "<", "", ">", "", "@", "", `\`, "")
+
+func mapsToItself(s string) bool {
 	// XEP-0106 §4.2: an escape begins with a backslash, so one that is meant takes three bytes; none of the ends may be a space.
 	if len(s) > maxJIDPart || strings.HasPrefix(s, " ") || strings.HasSuffix(s, " ") {
 		return false
 	}
-	plain := strings.NewReplacer(" ", "", `"`, "", "&", "", "'", "", "/", "", ":", "", "<", "", ">", "", "@", "", `\`, "").Replace(s)
+	plain := escaped.Replace(s)
 	if len(plain)+3*(len(s)-len(plain)) > maxJIDPart {
 		return false
 	}
