@@ -33,12 +33,13 @@ func (l *Limits) setDefaults() {
 // quota counts what may be had so often in some time.
 type quota struct {
 	used int
-	from time.Time
+	from int64 // in Unix nanoseconds: each user has some of these
 }
 
 // take counts n more, and reports whether that is not too much.
 func (q *quota) take(n, most int, every time.Duration) bool {
-	if t := now(); t.Sub(q.from) > every {
+	t := now().UnixNano()
+	if past := time.Duration(t - q.from); past > every || past < -every { // the latter where the clock was put back
 		*q = quota{from: t}
 	}
 	q.used += n

@@ -88,7 +88,7 @@ func TestTooManyJoins(t *testing.T) {
 	if !ok {
 		t.Fatal("she is not known")
 	}
-	if _, err := peek(context.Background(), u, func() bool { u.joins.from = u.joins.from.Add(-2 * time.Minute); return true }); err != nil {
+	if _, err := peek(context.Background(), u, func() bool { u.joins.from -= int64(2 * time.Minute); return true }); err != nil {
 		t.Fatal(err)
 	}
 	alice.send(join("e"))
@@ -232,6 +232,6 @@ func TestAskingTooOftenWhoIsThere(t *testing.T) {
 	}
 	change(func() { u.shown.used = maxShown - 1 })
 	alice.ask(again, `<presence type='error' id='a'><error type='wait'><resource-constraint xmlns='`+conditions+`'/></error></presence>`)
-	change(func() { u.shown.from = u.shown.from.Add(-2 * showTime) })
+	change(func() { u.shown.from -= int64(2 * showTime) })
 	alice.ask(again, `<presence from='#go%irc.example@irc.localhost/bob'/>`)
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"passerelle/transports"
 )
@@ -269,7 +268,7 @@ func TestOccupantsAskedWithoutEnd(t *testing.T) {
 	}
 	u, _ := w.gateway.user(transports.Address{Local: "alice", Domain: "localhost"})
 	if _, err := peek(t.Context(), u, func() struct{} { // however long it takes to ask, it is in the same minute
-		u.shown = quota{from: now().Add(time.Hour)}
+		u.shown = quota{from: now().Add(showTime).UnixNano()}
 		return struct{}{}
 	}); err != nil {
 		t.Fatal(err)

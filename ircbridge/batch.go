@@ -203,7 +203,7 @@ func (s *session) closeBatch(c *conn, b *batch) {
 	case batchTargets:
 		s.heardTargets(c, b)
 	case batchMultiline:
-		m := b.message(&c.isup)
+		m := b.message(c.isup)
 		if m == nil {
 			return
 		}

@@ -50,10 +50,10 @@ type conn struct {
 	showsClient bool // people on the network may ask which client the user has
 
 	// What the network is like.
-	isup            isupport
-	ident, hostname string // of ourselves, as others see them; empty while unknown
-	realName        string // that it was told
-	account         string // that we are logged in to; empty for none
+	isup            *isupport // shared by connections, so it is replaced and never changed
+	ident, hostname string    // of ourselves, as others see them; empty while unknown
+	realName        string    // that it was told
+	account         string    // that we are logged in to; empty for none
 
 	// Writing.
 	urgent   []string
@@ -108,7 +108,7 @@ type conn struct {
 func newConn(nc net.Conn, to *Network, buffers *lineBuffers, burst int) *conn {
 	now := time.Now()
 	return &conn{
-		nc: nc, raw: socket(nc), to: to, lines: newLineReader(nc, buffers), isup: defaultISupport(),
+		nc: nc, raw: socket(nc), to: to, lines: newLineReader(nc, buffers), isup: &plainISupport,
 		burst: burst, tokens: float64(burst), tokensAt: now, begun: now, heard: now, lastUse: now,
 	}
 }

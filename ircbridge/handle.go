@@ -135,7 +135,7 @@ func (s *session) event(c *conn, e *girc.Event) {
 // translator is what translates lines, with all that it needs to know.
 func (s *session) translator(c *conn) translator {
 	return translator{
-		network: s.net.ID, nick: s.nick, isup: &c.isup, now: time.Now(),
+		network: s.net.ID, nick: s.nick, isup: c.isup, now: time.Now(),
 		room: s.present, person: s.t.people.intern,
 	}
 }

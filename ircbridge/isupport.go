@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unique"
 
 	"passerelle/transports"
@@ -63,6 +64,41 @@ func defaultISupport() isupport {
 		joinTargets: maxJoinTargets,
 		modes:       maxModeParams,
 	}
+}
+
+// plainISupport is what connections begin with. It is never changed.
+var plainISupport = defaultISupport()
+
+// isupports are what networks have said of themselves lately: a thousand connections to one of them share it.
+type isupports struct {
+	mu   sync.Mutex
+	said []*isupport // the newest last
+}
+
+// maxSaid bounds what is looked through: a network says it in some lines, after each of which it is another.
+const maxSaid = 64
+
+// share is one that says the same, and is never changed.
+func (l *isupports) share(said isupport) *isupport {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, known := range slices.Backward(l.said) {
+		if known.equal(&said) {
+			return known
+		}
+	}
+	if len(l.said) == maxSaid {
+		l.said = slices.Delete(l.said, 0, 1)
+	}
+	l.said = append(l.said, &said)
+	return &said
+}
+
+// equal reports whether two say the same.
+func (s *isupport) equal(other *isupport) bool {
+	a, b := *s, *other
+	a.tagDeny, b.tagDeny = nil, nil
+	return a == b && s.tagDeny.equal(other.tagDeny)
 }
 
 // maxJoinTargets is what networks take that do not say how many channels one JOIN may have; some drop the rest without a word.
@@ -368,9 +404,9 @@ func (s *isupport) takesParam(letter byte, set bool) bool {
 
 // supports takes what a network says of itself, at any time. Where names are compared otherwise by now, what goes by them is sorted anew.
 func (s *session) supports(c *conn, tokens []string) {
-	before := c.isup.casemap
-	c.isup.apply(tokens)
-	if c.isup.casemap == before {
+	before, said := c.isup.casemap, *c.isup
+	said.apply(tokens)
+	if c.isup = s.t.isupports.share(said); c.isup.casemap == before {
 		return
 	}
 	fold := c.isup.casemap.fold

@@ -2,6 +2,7 @@ package ircbridge
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -143,5 +144,34 @@ func TestCasemappingChanges(t *testing.T) {
 	}
 	if want := []string{"alice", "bob[", "carol"}; !slices.Equal(nicks, want) {
 		t.Errorf("got %q, want %q", nicks, want)
+	}
+}
+
+// TestISupportShared: connections share what their networks say alike, and what one says changes nothing for others.
+func TestISupportShared(t *testing.T) {
+	t.Parallel()
+	var l isupports
+	say := func(from *isupport, tokens ...string) *isupport {
+		said := *from
+		said.apply(tokens)
+		return l.share(said)
+	}
+	first := say(&plainISupport, "NICKLEN=20", "CLIENTTAGDENY=*,-typing")
+	if say(&plainISupport, "CLIENTTAGDENY=*,-typing", "NICKLEN=20") != first {
+		t.Error("it is kept twice")
+	}
+	for _, tokens := range [][]string{{"NICKLEN=21"}, {"CLIENTTAGDENY=*"}, {"-CLIENTTAGDENY"}, {"CASEMAPPING=ascii"}} {
+		if say(first, tokens...) == first {
+			t.Errorf("%q is not heard", tokens)
+		}
+	}
+	if first.nickLen != 20 || plainISupport != defaultISupport() {
+		t.Error("what is shared has changed")
+	}
+	for i := range 2 * maxSaid {
+		say(first, "TOPICLEN="+strconv.Itoa(i+1))
+	}
+	if len(l.said) != maxSaid {
+		t.Errorf("%d are kept, want %d", len(l.said), maxSaid)
 	}
 }

@@ -138,7 +138,7 @@ func (s *session) succeeded(match func(*pending) bool) {
 // rankChanges are the modes for ranks. The highest rank is taken last: InspIRCd looks at each mode by itself, and who takes his own
 // rank may do nothing any more.
 func (s *session) rankChanges(q transports.Moderate) ([]modeChange, *transports.Error) {
-	isup := &s.conn.isup
+	isup := s.conn.isup
 	var changes []modeChange
 	for rank := transports.RoleVoice; rank <= transports.RoleOwner; rank <<= 1 {
 		if !q.Grant.Has(rank) {

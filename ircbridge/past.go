@@ -122,7 +122,7 @@ func (s *session) askPast(c *conn) {
 	}
 	for _, r := range s.rooms {
 		if k := r.catch; k != nil && k.ask {
-			c.enqueue(outLine{text: k.question(&c.isup), past: k})
+			c.enqueue(outLine{text: k.question(c.isup), past: k})
 			k.ask = false
 			return
 		}
@@ -205,7 +205,7 @@ func (s *session) heardPast(c *conn, b *batch) {
 	case r.catch != nil && !r.catch.by.IsZero():
 		k := r.catch
 		k.by = time.Time{}
-		if k.take(b, s.pastOf(c, b, r, k.since), &c.isup, s.pastRoom(c)) {
+		if k.take(b, s.pastOf(c, b, r, k.since), c.isup, s.pastRoom(c)) {
 			k.ask = true
 			s.startWriter(c)
 			return

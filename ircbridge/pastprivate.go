@@ -58,7 +58,7 @@ func (c *conn) askPrivately() {
 			pastTime(time.Now().Add(24*time.Hour)), min(maxPastTargets, c.isup.historyPage())), targets: p})
 	case p.now != nil && p.now.ask:
 		p.now.ask = false
-		c.enqueue(outLine{text: p.now.question(&c.isup), past: p.now})
+		c.enqueue(outLine{text: p.now.question(c.isup), past: p.now})
 	}
 }
 
@@ -105,7 +105,7 @@ func (s *session) heardPrivatePast(c *conn, b *batch) {
 	p := c.private
 	k := p.now
 	k.by = time.Time{}
-	if k.take(b, s.privatePastOf(c, b, k.name, k.since), &c.isup, s.pastRoom(c)) {
+	if k.take(b, s.privatePastOf(c, b, k.name, k.since), c.isup, s.pastRoom(c)) {
 		k.ask = true
 		s.startWriter(c)
 		return

@@ -119,6 +119,14 @@ type tagDeny struct {
 	names []string // without the plus sign: those that it drops, or with all those that it passes on
 }
 
+// equal reports whether two say the same; either may be nil.
+func (d *tagDeny) equal(other *tagDeny) bool {
+	if d == nil || other == nil {
+		return d == other
+	}
+	return d.all == other.all && slices.Equal(d.names, other.names)
+}
+
 // maxTagDeny bounds what is kept of it, in names.
 const maxTagDeny = 50
 

@@ -20,9 +20,10 @@ func TestTagDeny(t *testing.T) {
 		"*,typing":           {tagTyping: false},
 		strings.Repeat("a,", 2*maxTagDeny) + "typing": {tagTyping: true}, // what is beyond the bound
 	} {
-		c := &conn{}
+		isup := defaultISupport()
+		isup.apply([]string{"CLIENTTAGDENY=" + value})
+		c := &conn{isup: &isup}
 		c.caps.on = 1 << capTags
-		c.isup.apply([]string{"CLIENTTAGDENY=" + value})
 		for name, passes := range want {
 			if got := c.passes(name); got != passes {
 				t.Errorf("CLIENTTAGDENY=%s: %s passes: %t, want %t", value, name, got, passes)

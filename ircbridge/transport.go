@@ -69,15 +69,16 @@ type Options struct {
 
 // Transport serves the virtual domain of the IRC networks. Its methods are safe to call from any goroutine.
 type Transport struct {
-	opt      Options // as New was given them; what may change is asked of rules
-	current  atomic.Pointer[rules]
-	log      *slog.Logger
-	metrics  *metrics
-	buffers  lineBuffers
-	people   people
-	gates    gates
-	outages  outages
-	sleepers sleepers
+	opt       Options // as New was given them; what may change is asked of rules
+	current   atomic.Pointer[rules]
+	log       *slog.Logger
+	metrics   *metrics
+	buffers   lineBuffers
+	people    people
+	gates     gates
+	outages   outages
+	sleepers  sleepers
+	isupports isupports
 
 	mu          sync.Mutex
 	closed      bool

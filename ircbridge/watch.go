@@ -252,7 +252,9 @@ func (s *session) watchNumeric(c *conn, e *girc.Event) bool {
 	case "732", "733": // the list, which nobody asked for
 	case "734": // ERR_MONLISTFULL: who is in it is asked for
 		if len(e.Params) > 2 {
-			c.isup.monitor = 0
+			full := *c.isup
+			full.monitor = 0
+			c.isup = s.t.isupports.share(full)
 			for nick := range strings.SplitSeq(e.Params[2], ",") {
 				if p := s.watched(c, nick); p != nil && p.told {
 					p.monitored, p.told = false, false
