@@ -28,9 +28,10 @@ type network struct {
 	via map[string]*muc.Room
 	// online says that the network let the user in. While it did not, why is the last reason, empty for a first try.
 	online    bool
+	owing     bool // clients in rooms have still to be told of changes
+	resting   bool // it is closed where nothing more is sent for a while, where it is of a Postal transport
 	why       string
 	lingering int             // reasons to keep a session that nothing needs
-	owing     bool            // clients in rooms have still to be told of changes
 	nick      string          // that he is online by, and
 	link      transports.Link // by what
 	// away is what the network is to know of the user's being away.
@@ -48,7 +49,6 @@ type network struct {
 	// posts are what clients sent that a Postal transport has not written down yet; lastUse is when something was sent.
 	posts   map[transports.Ref]posted
 	lastUse time.Time
-	resting bool // it is closed where nothing more is sent for a while
 	// buried are stanza ids of private messages that were taken back of late, of which the archive may not know yet.
 	buried []string
 }

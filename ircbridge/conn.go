@@ -26,28 +26,34 @@ type conn struct {
 	nc    net.Conn
 	raw   syscall.RawConn // of what lies under nc; nil where that is no socket
 	lines *lineReader     // the session's goroutine alone
-	// resting says that nothing was heard for a while, see rest.go; the session's goroutine alone.
-	resting bool
-	alarm   *time.Timer // rouses the session at the deadline; nil while it has a goroutine
-	to      *Network    // as the user has set it up
-	dead    bool        // nothing more is written
+	alarm *time.Timer     // rouses the session at the deadline; nil while it has a goroutine
+	to    *Network        // as the user has set it up
+
+	// What is yes or no, and what counts little, stands together: there are many connections.
+	resting     bool // nothing was heard for a while, see rest.go; the session's goroutine alone
+	dead        bool // nothing more is written
+	nickTaken   bool // by somebody else, whence it is wished for
+	capsEnded   bool
+	registered  bool // 001 came
+	ready       bool // the greeting is over
+	showsClient bool // people on the network may ask which client the user has
+	preAway     bool // it was said before we were let in that the user is away
+	bouncer     bool // what we are connected to keeps the user in his channels
+	late        bool // the deadline of reading passed while we did not read
+	barred      bool // it ends because it may not be any more
+	nickTries   uint8
+	labelled    uint32
+	fences      uint32
 
 	// Registration.
-	asked      string // the nick that was tried first
-	nickTries  int
-	nickTaken  bool // by somebody else, whence it is wished for
-	caps       caps
-	strict     strict
-	login      *login // nil where the user has none
-	capsEnded  bool
-	after      []string // lines of the user's own that are sent once the greeting is over
-	told       []string // whom they said something
-	over       []string // labels of requests that were refused, see label.go
-	registered bool     // 001 came
-	ready      bool     // the greeting is over
-	greeting   []byte
-
-	showsClient bool // people on the network may ask which client the user has
+	asked    string // the nick that was tried first
+	caps     caps
+	strict   strict
+	login    *login   // nil where the user has none
+	after    []string // lines of the user's own that are sent once the greeting is over
+	told     []string // whom they said something
+	over     []string // labels of requests that were refused, see label.go
+	greeting []byte
 
 	// What the network is like.
 	isup            *isupport // shared by connections, so it is replaced and never changed
@@ -64,8 +70,6 @@ type conn struct {
 	tokens   float64
 	tokensAt time.Time
 	writer   *writing // nil while nothing is being written
-	labelled uint64
-	fences   uint64
 	typing   []ownTyping
 	typers   []typer
 	unsure   int // messages that were written, and shown as said, since the network was last heard
@@ -86,10 +90,7 @@ type conn struct {
 	nextWho  time.Time // zero before the first one
 	deadline time.Time // of reading
 
-	preAway   bool     // it was said before we were let in that the user is away
-	bouncer   bool     // what we are connected to keeps the user in his channels
 	elsewhere []string // channels that it is in and that the user did not join here
-	late      bool     // the deadline of reading passed while we did not read
 
 	batches  []*batch // that are open, oldest first
 	gathered int      // bytes of their lines
@@ -99,7 +100,6 @@ type conn struct {
 	batchID  uint64            // of the last batch of ours
 	awayTold map[string]string // what the user was told of whom he wrote to, by folded nick
 	fault    *cause            // why the connection ends
-	barred   bool              // because it may not be any more
 	broken   error             // of writing
 	words    string            // of ERROR
 	notLetIn string            // why the user is not let in, said before that
@@ -348,13 +348,13 @@ func (c *conn) confirmed(fence string) *sentPart {
 // read, and that what was wrong with them has been said.
 func (c *conn) nextFence() string {
 	c.fences++
-	return "done-" + strconv.FormatUint(c.fences, 36)
+	return "done-" + strconv.FormatUint(uint64(c.fences), 36)
 }
 
 // nextLabel makes the label of a line (IRCv3 labeled-response).
 func (c *conn) nextLabel() string {
 	c.labelled++
-	return strconv.FormatUint(c.labelled, 36)
+	return strconv.FormatUint(uint64(c.labelled), 36)
 }
 
 // appendLine writes a line with its ending, the last place where something could break out of it.

@@ -38,7 +38,7 @@ func (s *session) nextNick(c *conn) {
 		c.refuse(refused(transports.Conflict, "%s took none of the nicks that were tried, %s being the first.", s.net.Name, c.asked), false)
 		return
 	}
-	s.nick = alternateNick(c.asked, c.nickTries, c.isup.nickLen)
+	s.nick = alternateNick(c.asked, int(c.nickTries), c.isup.nickLen)
 	c.urgent = append(c.urgent, "NICK "+s.nick)
 	s.startWriter(c)
 }

@@ -23,28 +23,26 @@ const (
 
 // room is a channel that the user is in, or on the way in or out. There is no list of its members here: component keeps one.
 type room struct {
-	target  transports.Target
-	name    string // as the network writes it
-	key     string
-	state   roomState
-	entered bool      // the host was told so: after a lost link it is joined again
-	lasting bool      // so it is if he was not told yet
-	parts   int       // answers to earlier PARTs that are still to come
-	enter   *entering // what was told so far, while somebody waits for Entered
-	banned  *lastBan
-	catch   *catching // its past, while that is being asked for
+	target            transports.Target
+	name              string // as the network writes it
+	key               string
+	state             roomState
+	entered           bool      // the host was told so: after a lost link it is joined again
+	lasting           bool      // so it is if he was not told yet
+	askModes          bool      // how it is set up is still to be asked
+	askWho            bool      // and who is away
+	small             bool      // enough to ask that
+	noColour, noCodes bool      // modes c and S: what has codes is refused there, or loses them
+	parts             int       // answers to earlier PARTs that are still to come
+	enter             *entering // what was told so far, while somebody waits for Entered
+	banned            *lastBan
+	catch             *catching // its past, while that is being asked for
 
 	again   time.Time // when to try again to get back in; zero for not
 	rejoins int       // how often that was tried on this connection
 
-	noColour, noCodes bool // modes c and S: what has codes is refused there, or loses them
-
 	syncAt time.Time // when to ask what people say of themselves; zero for not
 	syncs  int       // how often that was put off
-
-	askModes bool // how it is set up is still to be asked
-	askWho   bool // and who is away
-	small    bool // enough to ask that
 }
 
 // Bounds of what is collected while a channel is entered.

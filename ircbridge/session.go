@@ -49,11 +49,16 @@ type session struct {
 	mu        sync.Mutex
 	phase     phase
 	closed    bool
+	flushing  bool               // flushAll is running
+	eager     bool               // somebody waits for the next attempt
+	hinted    bool               // the user was told of a password that he wrote
+	greeted   bool               // what the network greets with was shown
+	queued    bool               // the user was told that he waits for his turn
+	patient   bool               // the network turned us away and counts: no Join cuts the back-off short
 	reason    string             // that Close gave
 	abort     context.CancelFunc // of the connection that is being made, else nil
 	hurry     chan struct{}      // a Join asks to end the back-off now; nil before the first one
 	out       []transports.Event // posted, not yet emitted
-	flushing  bool               // flushAll is running
 	wanted    string             // the nick to register with
 	nick      string             // the nick that the network knows us by
 	charsets  *charsets
@@ -64,18 +69,13 @@ type session struct {
 	away      *away  // nil while the user never was
 	conn      *conn  // nil while there is none
 	attempts  int    // since the last stable connection
-	eager     bool   // somebody waits for the next attempt
 	proven    proven
-	hinted    bool          // the user was told of a password that he wrote
-	greeted   bool          // what the network greets with was shown
 	greetings []greetingEnd // what came behind it
-	queued    bool          // the user was told that he waits for his turn
 	strict    strictPolicy  // that the network asked for without TLS
 	// gate and addresses are those of the last attempt.
 	gate, addresses string
 	lastTry         time.Time
 	nextTry         time.Time
-	patient         bool // the network turned us away and counts: no Join cuts the back-off short
 	// Of a visit, see errand.go: the settings that are tried, and who hears every line. It is called with mu held.
 	tried     map[string]string
 	overhears func(e *girc.Event)

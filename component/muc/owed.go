@@ -40,8 +40,8 @@ type owed struct {
 type netsplit struct {
 	reason     string
 	since      time.Time
+	gone, back int32
 	said       bool
-	gone, back int
 }
 
 // Owes reports whether the clients have still to be told of changes, by Settle.
@@ -189,11 +189,11 @@ func (r *Room) saySplit(now time.Time, goesOn bool, out *Out) {
 	}
 	if !s.said {
 		s.said = true
-		r.Say(fmt.Sprintf("%s That takes %s along, who may be back in a moment.", s.reason, count(s.gone, "one person", "people")), out)
+		r.Say(fmt.Sprintf("%s That takes %s along, who may be back in a moment.", s.reason, count(int(s.gone), "one person", "people")), out)
 	}
 	if !goesOn {
 		if s.back > 0 {
-			r.Say(fmt.Sprintf("After the netsplit %s back.", count(s.back, "one person is", "people are")), out)
+			r.Say(fmt.Sprintf("After the netsplit %s back.", count(int(s.back), "one person is", "people are")), out)
 		}
 		r.split = netsplit{}
 	}

@@ -84,7 +84,6 @@ type Room struct {
 	opt       Options
 	nick      string // own nick; empty until the room was entered
 	password  string
-	entered   bool
 	clients   []client
 	occupants crowd             // includes the user himself
 	absent    map[string]string // what those who are away say of it, by nick; nil while nobody is
@@ -93,19 +92,20 @@ type Room struct {
 	history   history
 	buried    []string // stanza ids of lines that were taken back of late, of which the archive may not know yet
 	older     []*line  // that somebody referred to, see refer.go
-	forgot    bool     // what was said before what history has is in the archive
-	recalling bool     // it is being read; clients wait for it
-	stays     bool     // the user stays in while none of his clients is
-	wish      string   // the nick that he would have then
+	entered   bool
+	returns   bool   // he was in it when an earlier process of the gateway ended
+	catching  bool   // heardLast is being asked for, so that it is there
+	forgot    bool   // what was said before what history has is in the archive
+	recalling bool   // it is being read; clients wait for it
+	stays     bool   // the user stays in while none of his clients is
+	wish      string // the nick that he would have then
 	outage    outage
 	owed      map[string]*owed // by nick; nil at rest
 	split     netsplit
 	changes   float64 // that clients were told of lately, by changedAt
 	changedAt time.Time
-	returns   bool // he was in it when an earlier process of the gateway ended
 	enteredAt time.Time
 	heardLast []heardLine // what he heard last, for what the network tells of before
-	catching  bool        // it is being asked, so that heardLast is there
 	awaited   string      // how a gap is marked of which it is not known yet what it was; empty for none
 	readTo    string      // stanza id of what other clients of his on the network have shown him
 	pending   map[transports.Ref]*pending
@@ -116,9 +116,9 @@ type Room struct {
 type client struct {
 	addr  transports.Address // full JID
 	want  string             // the nick it asked for
-	in    bool               // false while the network has not answered yet
 	join  string             // id of its join presence, while it is not in
 	asked historyRequest
+	in    bool // false while the network has not answered yet
 	// restored clients believe that they are in the room, since the process that let them in died.
 	restored bool
 }
