@@ -161,7 +161,8 @@ func (a *archiver) take() []keepItem {
 	}
 	a.bytes -= bytes
 	items := slices.Clone(a.queue[:n])
-	if a.queue = slices.Delete(a.queue, 0, n); len(a.queue) == 0 && cap(a.queue) > maxKeptItems { // it was a rush
+	clear(a.queue[:n]) // what is written is not held as long as something waits
+	if a.queue = a.queue[n:]; len(a.queue) == 0 {
 		a.queue = nil
 	}
 	return items
