@@ -17,7 +17,6 @@ import (
 
 	"passerelle/internal/dnstest"
 	"passerelle/internal/realservers"
-	"passerelle/internal/realservers/freeport"
 	"passerelle/internal/realservers/realtest"
 	"passerelle/internal/xmpptest"
 )
@@ -118,40 +117,18 @@ func (m *mailGateway) replace(old, with string) {
 // startSink starts smtp-sink and returns its address.
 func (m *mailGateway) startSink() string {
 	m.t.Helper()
-	path, err := exec.LookPath("smtp-sink")
-	if err != nil {
-		path = "/usr/sbin/smtp-sink"
-		if _, err := os.Stat(path); err != nil {
-			realtest.Missing(m.t, err)
-		}
-	}
 	if err := errors.Join(os.Mkdir(m.sink, 0o777), os.Chmod(m.sink, 0o777), os.Chmod(m.dir, 0o755)); err != nil {
 		m.t.Fatal(err)
 	}
-	port, err := freeport.Choose()
+	s, err := realservers.StartSink(m.t.Context(), realservers.SinkOptions{Args: []string{"-d", filepath.Join(m.sink, "%M.")}, Log: &m.log})
+	if errors.Is(err, exec.ErrNotFound) {
+		realtest.Missing(m.t, err)
+	}
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	addr := freeport.Address(port)
-	args := []string{"-d", filepath.Join(m.sink, "%M.")}
-	if os.Getuid() == 0 {
-		args = append(args, "-u", "nobody")
-	}
-	p, err := realservers.Spawn(exec.Command(path, append(args, addr, "100")...), &m.log)
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	m.t.Cleanup(p.Kill)
-	if err := poll(m.t.Context(), func() error {
-		c, err := net.Dial("tcp", addr)
-		if err == nil {
-			err = c.Close()
-		}
-		return err
-	}); err != nil {
-		m.t.Fatalf("smtp-sink: %v", err)
-	}
-	return addr
+	m.t.Cleanup(s.Kill)
+	return s.Addr
 }
 
 // mails are those that have come to the sink.

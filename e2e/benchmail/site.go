@@ -47,17 +47,12 @@ func newSite(ctx context.Context, binary string, alone bool) (_ *site, err error
 		return nil, err
 	}
 	s.stops = append(s.stops, func() { _ = s.xmpp.close() }) // and the process ends
-	port, err := freeport.Choose()
+	sink, err := realservers.StartSink(ctx, realservers.SinkOptions{Args: []string{"-c"}, Log: s.sink})
 	if err != nil {
 		return nil, err
 	}
-	sink := freeport.Address(port)
-	p, err := realservers.Spawn(exec.Command("smtp-sink", "-u", "nobody", "-c", sink, "1000"), s.sink)
-	if err != nil {
-		return nil, err
-	}
-	s.stops = append(s.stops, p.Kill)
-	if err := s.startGateway(ctx, binary, sink); err != nil {
+	s.stops = append(s.stops, sink.Kill)
+	if err := s.startGateway(ctx, binary, sink.Addr); err != nil {
 		return nil, err
 	}
 	if alone {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"syscall"
 	"time"
 
 	"passerelle/internal/realservers/freeport"
@@ -39,12 +40,16 @@ func StartSink(ctx context.Context, o SinkOptions) (*Sink, error) {
 		if err != nil {
 			return nil, err
 		}
-		args := slices.Clone(o.Args)
-		if os.Getuid() == 0 {
-			args = append(args, "-u", nobody)
-		}
 		s := &Sink{Addr: freeport.Address(port)}
-		if s.Process, err = Spawn(exec.Command(path, append(args, s.Addr, "128")...), o.Log); err != nil {
+		cmd := exec.Command(path, append(slices.Clone(o.Args), s.Addr, "128")...)
+		if os.Getuid() == 0 { // it wants to be told whom to become then, and would outlive us once it had
+			c, err := credential(nobody)
+			if err != nil {
+				return nil, err
+			}
+			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: c}
+		}
+		if s.Process, err = Spawn(cmd, o.Log); err != nil {
 			return nil, err
 		}
 		if err = s.listens(ctx); err == nil {

@@ -212,7 +212,8 @@ func TestDieWithParent(t *testing.T) {
 		n := realtest.Ngircd(t, realservers.NgircdOptions{})
 		i := realtest.Inspircd(t, realservers.InspircdOptions{})
 		m := realtest.Postfix(t, realservers.PostfixOptions{})
-		if _, err := fmt.Println("ADDRS", p.C2SAddr, e.C2SAddr, n.Addr, i.Addr, m.Addr); err != nil {
+		s := realtest.Sink(t, realservers.SinkOptions{})
+		if _, err := fmt.Println("ADDRS", p.C2SAddr, e.C2SAddr, n.Addr, i.Addr, m.Addr, s.Addr); err != nil {
 			t.Fatal(err)
 		}
 		_, _ = io.Copy(io.Discard, os.Stdin)
