@@ -12,6 +12,7 @@ import (
 type MailRedirect struct {
 	Enabled bool     `toml:"enabled" restart:"yes" doc:"Whether users may have what they get on XMPP mailed to a mailbox of theirs, and answer it from there. Each has to confirm his mailbox and can end it. What this gateway sees of their messages then, and what it keeps, is in docs/redirect.md."`
 	Sender  string   `toml:"sender" restart:"yes" doc:"What stands before the @ of the address that such mails come from. Nobody else has it."`
+	Guests  []string `toml:"guests" sample:"*.example.net" doc:"Who may have this too without an address here, of those that may use the gateway, written as allow_users: users of other servers, whose messages come by an address of the gateway that stands for them, or by their login. Without it nobody."`
 	PerHour int      `toml:"mails_per_hour" doc:"How many such mails a user may get in an hour; what else comes waits and goes into later ones. 0 means no limit."`
 	PerDay  int      `toml:"mails_per_day" doc:"The same for a day."`
 	Kept    int      `toml:"messages_kept" doc:"How many messages may wait for a user's mails; of what is over that he is told the number."`
@@ -75,6 +76,7 @@ func (v validator) redirect(at string, r *MailRedirect) {
 			v.add(key, fmt.Sprintf("it must be from 0 to %d", maxKept), "write a number, or 0 for no limit")
 		}
 	}
+	v.users(child(at, "guests"), r.Guests)
 	if key := child(at, "messages_kept"); v.ok(key) && (r.Kept < 1 || r.Kept > maxKept) {
 		v.add(key, fmt.Sprintf("it must be from 1 to %d", maxKept), "write a number, such as 1000")
 	}

@@ -26,6 +26,8 @@ type RedirectRules struct {
 	Ways []transports.Way
 	// Gateways are the domains of all gateways to email: what comes from there was mail already.
 	Gateways []string
+	// Guest says of a user without an address here whether he may have a redirect too; nil for nobody.
+	Guest func(user transports.Address) bool
 	// LeaveURL is where the pages stand that end a redirect, without the token; empty where there are none.
 	LeaveURL string
 }

@@ -142,3 +142,26 @@ func TestOwnerOfMailboxRefuses(t *testing.T) {
 		t.Errorf("he may ask again: %v", err)
 	}
 }
+
+// TestGuestsHaveRedirects: who has no address here has one only where the operator lets him.
+func TestGuestsHaveRedirects(t *testing.T) {
+	t.Parallel()
+	guest, other := transports.Address{Local: "zoe", Domain: "friend.example"}, transports.Address{Local: "eve", Domain: "evil.example"}
+	r := redirectRig(t, func(rules *RedirectRules) { rules.Guest = func(user transports.Address) bool { return user == guest } })
+	if _, err := r.mail.redirectTo(t.Context(), "en", other, "eve@example.net"); transports.AsError(err).Kind != transports.NotRegistered {
+		t.Errorf("somebody else is answered %v", err)
+	}
+	if _, err := r.mail.redirectTo(t.Context(), "en", guest, "zoe@example.net"); err != nil {
+		t.Fatal(err)
+	}
+	code := codeInMail.FindStringSubmatch(string(r.sent().Body))
+	if _, err := r.mail.confirmRedirect(t.Context(), "en", guest, code[1]); err != nil {
+		t.Fatal(err)
+	}
+	r.next() // how her messages are learnt of
+	r.copied(transports.Copy{User: guest, Way: transports.WayAlias, ID: "1", Nick: "Bob", Body: "Are you there?"})
+	r.pass(time.Hour)
+	if m := r.sent(); field(m, "From") != `"Bob (XMPP)" <redirect@example.org>` || field(m, "To") != "zoe@example.net" {
+		t.Errorf("the mail is\n%s", m.Body)
+	}
+}

@@ -79,10 +79,14 @@ func (t *Transport) leadsBack(m address.Mailbox) bool {
 
 // mayRedirect says why a user may not.
 func (t *Transport) mayRedirect(lang string, user transports.Address) error {
-	if t.rules.Load().Redirect == nil {
+	r := t.rules.Load().Redirect
+	if r == nil {
 		return transports.NewError(transports.Unsupported, text.Say(lang, "The operator of this gateway has not turned redirects on."), nil)
 	}
 	_, err := t.sender(lang, user)
+	if err != nil && transports.AsError(err).Kind == transports.NotRegistered && r.Guest != nil && r.Guest(user.Bare()) && t.opt.Relay != nil {
+		return nil
+	}
 	return err
 }
 

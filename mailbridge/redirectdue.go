@@ -97,8 +97,13 @@ func (t *Transport) targetOf(m *redirected) bool {
 func (t *Transport) redirectSender(user transports.Address) (address.Mailbox, error) {
 	r := t.rules.Load()
 	own, ok := t.addressOf(user)
-	if !ok || r.Redirect == nil {
+	switch {
+	case r.Redirect == nil:
+		return address.Mailbox{}, errors.New("redirects are not on any more")
+	case !ok && (r.Redirect.Guest == nil || !r.Redirect.Guest(user.Bare())):
 		return address.Mailbox{}, errors.New("the user has no address here any more")
+	case !ok:
+		own.Domain = r.Domains[0].Name
 	}
 	return address.New(r.Redirect.Sender, own.Domain)
 }

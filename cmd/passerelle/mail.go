@@ -226,6 +226,9 @@ func redirectRules(cfg *config.Config, c *config.Mail) *mailbridge.RedirectRules
 	if cfg.Web.URL != nil {
 		r.LeaveURL = cfg.Web.URL.JoinPath(onetime.LeavePath).String()
 	}
+	if guests := c.Redirect.Guests; len(guests) > 0 {
+		r.Guest = component.Access{Allow: guests}.Admits
+	}
 	for _, m := range cfg.Mail {
 		r.Gateways = append(r.Gateways, m.Domain)
 	}
