@@ -74,6 +74,7 @@ type followed struct {
 	behind  atomic.Bool         // something may have come since row.Reached that is not taken
 	waiting atomic.Bool         // for a fill
 	failed  int                 // fills, one after the other; of his lane
+	taken   taken               // of his lane
 }
 
 // newFollowers is nil for a transport that brings nothing elsewhere.

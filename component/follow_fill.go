@@ -2,6 +2,8 @@ package component
 
 import (
 	"context"
+	"hash/maphash"
+	"slices"
 	"time"
 
 	"passerelle/store"
@@ -13,17 +15,46 @@ import (
 // followCheck is how often everybody is asked for while nothing happens: a server may have forgotten that he is followed.
 const followCheck = 6 * time.Hour
 
-// resume asks for everybody, since the stream is back, and again now and then. It ends with the stream.
+// taken are the messages of a user that were taken last, by hashes of their ids in his archive. When they are asked for once more they are not told
+// again: of the past a server only knows whether somebody is there by now.
+type taken struct {
+	hashes [maxTaken]uint64
+	next   int
+}
+
+// maxTaken is how many of them are known, a user.
+const maxTaken = 64
+
+var takenSeed = maphash.MakeSeed()
+
+func (t *taken) add(archiveID string) {
+	if archiveID != "" && !t.has(archiveID) {
+		t.hashes[t.next%maxTaken] = maphash.String(takenSeed, archiveID)
+		t.next++
+	}
+}
+
+func (t *taken) has(archiveID string) bool {
+	return archiveID != "" && slices.Contains(t.hashes[:min(t.next, maxTaken)], maphash.String(takenSeed, archiveID))
+}
+
+// keptLate is how long after a message came a server may take to keep it: ejabberd does so beside the traffic, so that what came just before the
+// stream was back is in no answer yet.
+const keptLate = 10 * time.Second
+
+// resume asks for everybody, since the stream is back, soon once more, and again now and then. It ends with the stream.
 func (fs *followers) resume(stream context.Context) {
-	again := time.NewTicker(followCheck)
-	defer again.Stop()
+	wait := fs.g.opt.Timing.KeptLate
 	for {
 		fs.askForAll(stream)
+		timer := time.NewTimer(wait)
 		select {
-		case <-again.C:
+		case <-timer.C:
 		case <-stream.Done():
+			timer.Stop()
 			return
 		}
+		wait = followCheck
 	}
 }
 

@@ -20,7 +20,7 @@ const nsDelay = "urn:xmpp:delay" // XEP-0203
 // Bounds of asking for what came before.
 const (
 	maxCatchUps = 1000            // pages
-	catchUpOver = 2 * time.Second // before what is known: servers keep times in seconds
+	catchUpOver = 2 * time.Second // before the time up to which everything is known: servers keep times in seconds
 	knowServer  = 10 * time.Minute
 	maxServers  = 1000
 )
@@ -240,6 +240,7 @@ func (fs *followers) takeCopy(user transports.Address, f *followed, c *copied) {
 			return // it is asked for again at the next start
 		}
 	}
+	f.taken.add(c.archiveID)
 	if !f.behind.Load() {
 		fs.reach(user, c.behind(row))
 	}
@@ -276,6 +277,10 @@ func (w moduleWay) fill(ctx context.Context, f *store.Followed) error {
 	if err != nil {
 		return err
 	}
+	known := w.fs.get(user)
+	if known == nil {
+		return nil
+	}
 	cursor, set := "", false
 	for range maxCatchUps {
 		c, err := w.catchUp(ctx, user, f, cursor)
@@ -292,10 +297,14 @@ func (w moduleWay) fill(ctx context.Context, f *store.Followed) error {
 			}
 		}
 		for i := range c.all {
-			if err := w.fs.take(ctx, c.all[i].Found); err != nil && transports.AsError(err).Kind.Temporary() {
-				return err
+			past := &c.all[i]
+			if !known.taken.has(past.archiveID) {
+				if err := w.fs.take(ctx, past.Found); err != nil && transports.AsError(err).Kind.Temporary() {
+					return err
+				}
+				known.taken.add(past.archiveID)
 			}
-			*f = c.all[i].behind(*f)
+			*f = past.behind(*f)
 		}
 		if c.archiveID != "" {
 			f.Reached = c.archiveID

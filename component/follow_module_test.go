@@ -141,7 +141,7 @@ func TestCopiesAgain(t *testing.T) {
 		failures := 0
 		w.redirect.note(func() {
 			w.redirect.fail = func(c transports.Copy) error { // of one user, so in one lane
-				if failures++; failures%2 == 1 || c.Body == "m1" && failures < 12 {
+				if failures++; failures < 20 && (failures%2 == 1 || c.Body == "m1") {
 					return transports.NewError(transports.Busy, "", errors.New("the database is away"))
 				}
 				return nil

@@ -93,7 +93,7 @@ func newRedirectWorld(t *testing.T, change func(*Options)) *redirectWorld {
 	w.world = newWorld(t, func(o *Options) {
 		w.redirect.scripted = o.Transport.(*scripted)
 		o.Transport, o.Store, o.OwnDomains = w.redirect, w.db, []string{"localhost"}
-		o.Timing.Routed, o.Timing.FillAgain = time.Millisecond, 50*time.Millisecond
+		o.Timing.Routed, o.Timing.FillAgain, o.Timing.KeptLate = time.Millisecond, 50*time.Millisecond, 2*time.Second
 		if change != nil {
 			change(o)
 		}
@@ -127,12 +127,17 @@ func (w *redirectWorld) until(what string, ok func(r *scriptedRedirect) bool) {
 	}
 }
 
-// told is what the transport was told, in words: each message by its body, once, in their order.
+// told is what the transport was told, in words: each message by its body, in their order, as it was told first.
 func (w *redirectWorld) told() string {
 	w.redirect.mu.Lock()
 	defer w.redirect.mu.Unlock()
 	var all []string
+	known := map[string]bool{}
 	for _, c := range w.redirect.copies {
+		if c.ArchiveID != "" && known[c.ArchiveID] {
+			continue
+		}
+		known[c.ArchiveID] = true
 		said := c.Body
 		if c.Sent {
 			said += " (sent)"

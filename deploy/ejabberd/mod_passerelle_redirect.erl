@@ -23,7 +23,7 @@
 -export([start/2, stop/1, reload/3, depends/2, mod_options/1, mod_opt_type/1, mod_doc/0]).
 -export([decode_iq_subel/1, process_iq/1, disco_features/5, sm_receive_packet/1, user_send_packet/1, offline_message/1, c2s_terminated/2, local_message/1, remove_user/2]).
 
--record(passerelle_redirect, {us, mode, by}).
+-record(passerelle_redirect, {us, mode, by, since}). % since is when he began to want it, in microseconds
 
 -define(NS, <<"urn:passerelle:redirect:0">>).
 -define(FORWARD, <<"urn:xmpp:forward:0">>).
@@ -35,6 +35,9 @@
 %% Of an answer to what came while the gateway was away; one message at least.
 -define(MOST_MESSAGES, 50).
 -define(MOST_BYTES, 122880).
+
+%% How late a message may be kept, in microseconds.
+-define(OVERLAP, 30000000).
 
 start(Host, _Opts) ->
     ejabberd_mnesia:create(?MODULE, passerelle_redirect,
@@ -54,10 +57,10 @@ mod_opt_type(gateway) -> econf:domain().
 mod_options(_Host) -> [gateway].
 mod_doc() -> #{}.
 
-%% mod_mam (50 and 88) gives a message its id before; it is kept for who is offline after (49, 50).
+%% mod_mam (50 and 88) gives a message its id before; for who is offline it has been kept (49, 50), so that it is there when the gateway asks.
 hooks() ->
     [{disco_local_features, disco_features, 60}, {sm_receive_packet, sm_receive_packet, 60}, {user_send_packet, user_send_packet, 90},
-     {offline_message_hook, offline_message, 10}, {c2s_terminated, c2s_terminated, 40}, {local_send_to_resource_hook, local_message, 40}, {remove_user, remove_user, 50}].
+     {offline_message_hook, offline_message, 60}, {c2s_terminated, c2s_terminated, 40}, {local_send_to_resource_hook, local_message, 40}, {remove_user, remove_user, 50}].
 
 gateway(Host) -> gen_mod:get_module_opt(Host, ?MODULE, gateway).
 
@@ -75,14 +78,22 @@ wish(LUser, LServer) ->
 
 mode(LUser, LServer) -> element(1, wish(LUser, LServer)).
 
+%% since is from when on somebody wants it: nothing is told of before.
+since(LUser, LServer) ->
+    case mnesia:dirty_read(passerelle_redirect, {LUser, LServer}) of
+        [#passerelle_redirect{mode = Mode, since = Since}] when Mode /= none -> Since;
+        _ -> erlang:system_time(microsecond)
+    end.
+
 %% What a user has refused himself the gateway does not change.
 set_mode(LUser, LServer, Mode, By) ->
     case wish(LUser, LServer) of
         {none, user} when By == gateway, Mode == none -> ok;
         {none, user} when By == gateway -> forbidden;
         _ ->
+            Since = since(LUser, LServer),
             F = fun() when Mode == none, By == gateway -> mnesia:delete({passerelle_redirect, {LUser, LServer}});
-                   () -> mnesia:write(#passerelle_redirect{us = {LUser, LServer}, mode = Mode, by = By})
+                   () -> mnesia:write(#passerelle_redirect{us = {LUser, LServer}, mode = Mode, by = By, since = Since})
                 end,
             case mnesia:sync_transaction(F) of
                 {atomic, ok} -> told(LUser, LServer, Mode, By);
@@ -274,13 +285,17 @@ bare(LUser, LServer) -> jid:encode(jid:make(LUser, LServer)).
 
 catch_up(LUser, LServer, Asked) ->
     Max = max(1, min(?MOST_MESSAGES, to_integer(fxml:get_tag_attr_s(<<"max">>, Asked), ?MOST_MESSAGES))),
-    Since = decode_time(fxml:get_tag_attr_s(<<"since">>, Asked)),
+    Begin = since(LUser, LServer),
+    Since = case decode_time(fxml:get_tag_attr_s(<<"since">>, Asked)) of
+                undefined -> misc:usec_to_now(Begin);
+                T -> max(T, misc:usec_to_now(Begin))
+            end,
     Cursor = fxml:get_tag_attr_s(<<"cursor">>, Asked),
     Mode = mode(LUser, LServer),
     Archive = gen_mod:is_loaded(LServer, mod_mam) andalso not (Mode == offline andalso gen_mod:is_loaded(LServer, mod_offline)),
     {Items, Complete} =
         if Mode == none -> {[], true};
-           Archive -> past(LUser, LServer, first([Cursor, fxml:get_tag_attr_s(<<"after">>, Asked)]), Since, Max);
+           Archive -> past(LUser, LServer, first([Cursor, before(fxml:get_tag_attr_s(<<"after">>, Asked), Begin)]), Since, Max);
            true -> kept(LUser, LServer, to_integer(Cursor, 0), Since, Max)
         end,
     Here = reachable(LUser, LServer),
@@ -292,6 +307,13 @@ catch_up(LUser, LServer, Asked) ->
 first([<<>> | Rest]) -> first(Rest);
 first([X | _]) -> X;
 first([]) -> <<>>.
+
+%% before is an id some time before another one: they are times in microseconds, and messages are not kept in the order of their ids.
+before(ID, Begin) ->
+    case to_integer(ID, 0) of
+        N when N > ?OVERLAP -> integer_to_binary(max(N - ?OVERLAP, Begin));
+        _ -> ID
+    end.
 
 to_integer(B, Default) -> try binary_to_integer(B) catch _:_ -> Default end.
 

@@ -46,7 +46,7 @@ if push_only then return; end
 module:add_feature(ns);
 
 ---------------------------------------------------------------------------------------------------------------------------------------
--- Who wants it: { mode = "offline" | "all" | "rooms" | "none", by = "user" | "gateway" }
+-- Who wants it: { mode = "offline" | "all" | "rooms" | "none", by = "user" | "gateway", since = when he began to want it }
 
 local wishes = module:open_store("passerelle_redirect");
 local known = {}; -- by user name; false where there is nothing
@@ -77,7 +77,7 @@ local function set_mode(user, mode, by)
 		if mode == "none" then return true; end
 		return nil, "forbidden";
 	end
-	local wish = { mode = mode, by = by };
+	local wish = { mode = mode, by = by, since = old and old.mode ~= "none" and old.since or os.time() };
 	if mode == "none" and by == "gateway" then wish = nil; end
 	if not wishes:set(user, wish) then return nil, "internal-server-error"; end
 	known[user] = wish or false;
@@ -276,7 +276,8 @@ local function catch_up(event)
 	local offline = not name or mode == "offline" and modulemanager.is_loaded(host, "offline");
 	local store = module:open_store(offline and "offline" or name, "archive");
 	local limit = math.max(1, math.min(tonumber(asked.max) or most_messages, most_messages));
-	local since = asked.since and datetime.parse(asked.since) or nil;
+	local wish = wish_of(user); -- nothing is told of before
+	local since = math.max(asked.since and datetime.parse(asked.since) or 0, wish and wish.since or os.time());
 	local after = asked.cursor or not offline and asked.after or nil;
 	local found, err = store:find(user, { after = after, start = not after and since or nil, limit = limit + 1 });
 	if not found and after and not asked.cursor then -- it has expired
