@@ -46,7 +46,7 @@ func newRedirectRig(t *testing.T, xmpp string) *redirectRig {
 	r.mailGateway = newMailGateway(t, build(t), s, fmt.Sprintf("resolver = %q\n[mail.redirect]\nenabled = true\n", dns.Addr))
 	r.postfix = realtest.Postfix(t, realservers.PostfixOptions{
 		Routes:   map[string]string{"example.org": "lmtp:unix:" + r.lmtp(), "home.example": "lmtp:[127.0.0.1]:" + freeport.Port(r.mailboxes.LMTP)},
-		Settings: []string{"lmtp_send_xforward_command = yes", "relay_recipient_maps ="},
+		Settings: []string{"lmtp_send_xforward_command = yes", "relay_recipient_maps =", "queue_run_delay = 2s", "minimal_backoff_time = 2s", "maximal_backoff_time = 4s"},
 	})
 	r.setSmarthost(r.postfix.Addr)
 	r.start()

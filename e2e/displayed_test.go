@@ -72,6 +72,9 @@ irc phone <* * MARKREAD #go timestamp=$later
 irc phone > MARKREAD bob timestamp=$then
 irc phone > PRIVMSG bob :from the train
 irc bob <* :alice!* PRIVMSG bob :from the train
+# Where he answers, the gateway has heard what she said.
+irc bob > PRIVMSG alice :which train?
+alice <* <message from='bob%$NET@$GW' type='chat'><body>which train?</body></message>
 alice > <iq type='set' id='q' to='bob%$NET@$GW'><query xmlns='urn:xmpp:mam:2'/></iq>
 alice <* <message><result xmlns='urn:xmpp:mam:2'><forwarded xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client' from='alice@localhost'><body>from the train</body></message></forwarded></result></message>
 alice <* <iq type='result' id='q'/>

@@ -26,7 +26,7 @@ func TestMutt(t *testing.T) {
 	m := newMailGateway(t, program, s, "")
 	postfix := realtest.Postfix(t, realservers.PostfixOptions{
 		Routes:   map[string]string{"example.org": "lmtp:unix:" + m.lmtp(), "friend.example": "lmtp:[127.0.0.1]:" + freeport.Port(mailboxes.LMTP)},
-		Settings: []string{"lmtp_send_xforward_command = yes", "relay_recipient_maps ="},
+		Settings: []string{"lmtp_send_xforward_command = yes", "relay_recipient_maps =", "queue_run_delay = 2s", "minimal_backoff_time = 2s", "maximal_backoff_time = 4s"},
 	})
 	m.setSmarthost(postfix.Addr)
 	m.start()

@@ -58,6 +58,12 @@ func openTerminal(ctx context.Context, t *testing.T, home string, command ...str
 	if out, err := term.tmux(ctx, args...); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			screen, err := term.tmux(context.Background(), "capture-pane", "-p")
+			t.Logf("the screen: %v\n%s", err, strings.TrimRight(screen, "\n "))
+		}
+	})
 	return term
 }
 
