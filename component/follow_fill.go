@@ -110,7 +110,10 @@ func (fs *followers) fillLater(user transports.Address) {
 			defer func() { <-fs.fills }()
 			fs.fill(user)
 		}) {
-			f.waiting.Store(false) // at the next stream it is asked for anyway
+			f.waiting.Store(false)
+			if fs.life().Err() == nil { // his lane is full
+				fs.fillLater(user)
+			}
 		}
 	})
 }

@@ -162,7 +162,7 @@ func readCopy(e *stanza.Element, user transports.Address) copied {
 // take hands on what was found. It runs in the user's lane.
 func (fs *followers) take(ctx context.Context, found copies.Found) error {
 	if found.Copy != nil {
-		if err := fs.to.Copied(ctx, *found.Copy); err != nil {
+		if err := fs.to.Copied(ctx, ofSpeech(*found.Copy)); err != nil {
 			return err
 		}
 	}
@@ -170,6 +170,14 @@ func (fs *followers) take(ctx context.Context, found copies.Found) error {
 		return fs.to.WasRead(ctx, *found.Mark)
 	}
 	return nil
+}
+
+// ofSpeech names a file that a user has said with something, by way of the gateway, by what that is called, see saySpeech.
+func ofSpeech(c transports.Copy) transports.Copy {
+	if c.Sent {
+		c.ID = letterID(c.ID)
+	}
+	return c
 }
 
 // moduleCopy takes a message of a module: copies, and what a user has told his server himself. It runs on the reader's goroutine.
@@ -185,7 +193,7 @@ func (fs *followers) moduleCopy(from transports.Address, m *stanza.Element) {
 		f := fs.get(user)
 		if f == nil {
 			fs.unwanted(user)
-			continue
+			return // a server that copies many is told of one at a time
 		}
 		switch e.Name {
 		case "copy":
@@ -212,12 +220,16 @@ func (fs *followers) unwanted(user transports.Address) {
 	if told {
 		return
 	}
-	fs.lanes.post(user, 0, func() {
-		if fs.get(user) != nil {
-			return // by now he is
-		}
-		row := store.Followed{UserID: fs.g.userID(user)}
-		if err := (moduleWay{fs}).unfollow(fs.life(), &row); err != nil {
+	// One after the other of a server's, and in the lane of the user: anybody's server may say this of as many users as it likes.
+	fs.lanes.post(transports.Address{Domain: user.Domain}, 0, func() {
+		err := fs.inLane(fs.life(), user, func(ctx context.Context) error {
+			if fs.get(user) != nil {
+				return nil // by now he is
+			}
+			row := store.Followed{UserID: fs.g.userID(user)}
+			return (moduleWay{fs}).unfollow(ctx, &row)
+		})
+		if err != nil {
 			fs.g.log.Debug("a server copies messages that nobody wants", "server", user.Domain, "error", err)
 		}
 	})

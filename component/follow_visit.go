@@ -194,7 +194,7 @@ func (l *logins) bring(ctx context.Context, r *reading, k c2s.Kept, waiting bool
 		if !c.Sent && time.Since(k.Time) > l.fs.g.opt.Timing.VisitLater {
 			r.missed = true
 		}
-		if err := l.taken(n, l.fs.to.Copied(ctx, *c)); err != nil {
+		if err := l.taken(n, l.fs.to.Copied(ctx, ofSpeech(*c))); err != nil {
 			return err
 		}
 	}

@@ -58,7 +58,8 @@ local function wish_of(user)
 		wish, err = wishes:get(user);
 		if err then return nil; end -- the storage has a fault: asked again next time
 		wish = wish or false;
-		known[user] = wish;
+		-- Messages come for names that nobody has: they are not remembered.
+		if wish or user_exists(user, host) then known[user] = wish; end
 	end
 	return wish or nil;
 end
