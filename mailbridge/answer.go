@@ -40,7 +40,7 @@ func (t *Transport) mayAnswer(ctx context.Context, to destination, at address.Ma
 	switch {
 	case err != nil:
 		return sent, busy(err)
-	case !ok || !sameMailbox(redirect.Mailbox, sent.Mailbox):
+	case !ok || redirect.State == store.RedirectAsked || !sameMailbox(redirect.Mailbox, sent.Mailbox) || t.mayAnswerStill(&sent) != nil && !wantsOut(m):
 		return sent, transports.NewError(transports.NotFound, "The messages of this user do not go to this mailbox any more", nil)
 	case to.stale:
 		return sent, transports.NewError(transports.NotFound, "This address was for answers within a month. The next message of the conversation has a new one", nil)
@@ -50,6 +50,8 @@ func (t *Transport) mayAnswer(ctx context.Context, to destination, at address.Ma
 		return sent, transports.NewError(transports.Policy, "Nobody reads what is answered to a code. Write it to the gateway with your XMPP client, or answer with nothing but “stop”", nil)
 	case sent.Peer == unknownPeer:
 		return sent, transports.NewError(transports.Unsupported, "It is not known who wrote this message. Answer with your XMPP client", nil)
+	case sent.Room:
+		return sent, transports.NewError(transports.Unsupported, "What is said in a room can only be answered there", nil)
 	case m.Encrypted != "":
 		return sent, transports.NewError(transports.Unsupported, "The answer is encrypted, and the gateway cannot read it. Send it as plain mail", nil)
 	case saidIn(m) == "" && len(answeredFiles(m)) == 0:
@@ -58,6 +60,15 @@ func (t *Transport) mayAnswer(ctx context.Context, to destination, at address.Ma
 		return sent, transports.NewError(transports.TooLarge, "The answer is too long for a chat", nil)
 	}
 	return sent, nil
+}
+
+// mayAnswerStill says why a user may have no redirect any more.
+func (t *Transport) mayAnswerStill(sent *store.RedirectMail) error {
+	user, err := transports.ParseAddress(sent.JID)
+	if err != nil {
+		return err
+	}
+	return t.mayRedirect("", user)
 }
 
 // fromOwner says why a mail is not proven to be from the mailbox that a mail of a redirect went to.
@@ -71,11 +82,25 @@ func fromOwner(sent *store.RedirectMail, at address.Mailbox, in *receive.Incomin
 		return transports.NewError(transports.Busy, "It cannot be found out at the moment whether this mail is from whom it says", nil)
 	case !in.Verdict.Proven():
 		return transports.NewError(transports.Denied, "Nothing proves that this mail is from whom it says: its domain has no SPF or DKIM that speaks for it", nil)
+	case m.Repeated || !in.Verdict.Covers(fieldsOf(m)...):
+		return transports.NewError(transports.Denied, "Nothing proves that this mail was written to this address: the signature of its domain does not cover it, and it comes from elsewhere", nil)
 	case !named(at, m.To) && !named(at, m.Cc):
 		// Who has got another mail of the user cannot bring it here.
 		return transports.NewError(transports.Denied, "The address for answers has to stand in the header of the answer", nil)
 	}
 	return nil
+}
+
+// fieldsOf are those above a mail that say whom it is for and which one it is.
+func fieldsOf(m *content.Message) []string {
+	fields := []string{"to", "message-id"}
+	if len(m.Cc) > 0 {
+		fields = append(fields, "cc")
+	}
+	if len(m.To) == 0 {
+		fields = fields[1:]
+	}
+	return fields
 }
 
 // sameMailbox compares addresses as people mean them: hardly any server tells letters apart by their case (RFC 5321 §2.4).
@@ -134,6 +159,9 @@ func (t *Transport) answer(ctx context.Context, what task) jobs.Outcome {
 	if !ok || !known {
 		return jobs.Outcome{Verdict: jobs.Done} // he has left meanwhile
 	}
+	if err := t.mayAnswerStill(&sent); err != nil {
+		return jobs.Outcome{Verdict: jobs.Failed, Err: err}
+	}
 	m, err := content.Read(in.Raw, content.Limits{Size: len(in.Raw)})
 	if err != nil {
 		return jobs.Outcome{Verdict: jobs.Failed, Err: err} // it was read before it was taken
@@ -163,7 +191,13 @@ func (t *Transport) answer(ctx context.Context, what task) jobs.Outcome {
 		if err != nil {
 			return err
 		}
-		return t.speak(tx, user, s)
+		err = t.speak(tx, user, s)
+		if e := transports.AsError(err); err != nil && !e.Kind.Temporary() {
+			t.log.Warn("what a user has answered by mail is not said", "error", err)
+			said := text.Say(t.langOf(tx, user), "What you answered by mail was not taken: %s", e.Text)
+			return t.gateway.Deliver(tx, user, transports.Remark{ID: digest("unsaid", s.ID), Text: said})
+		}
+		return err
 	}}
 }
 

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"passerelle/internal/dnstest"
+	"passerelle/mailbridge/address"
+	"passerelle/mailbridge/content"
 	"passerelle/mailbridge/judge"
 	"passerelle/mailbridge/receive"
 	"passerelle/store"
@@ -220,5 +222,78 @@ func (r *rig) saysNothing() {
 	waiting, err := r.db.WaitingJobs(r.t.Context(), kindAnswer, 10)
 	if err != nil || len(waiting) > 0 || len(r.spoken) > 0 {
 		r.t.Errorf("%d answers wait, %d were said, %v", len(waiting), len(r.spoken), err)
+	}
+}
+
+// TestOwnMessagesWithoutID: what a user writes without an id says that he has read the conversation, as with one; the file beside something that he
+// has answered by mail says no such thing.
+func TestOwnMessagesWithoutID(t *testing.T) {
+	t.Parallel()
+	r := answeredRig(t)
+	to := r.mailed()
+	r.accepted("me@example.net", answerMail(to, "", "yes\n"), to)
+	said := r.spoke()
+	r.copied(transports.Copy{Way: transports.WayModule, ID: "b2", Body: "And now?", Offline: true})
+	for _, c := range []struct {
+		id   string
+		want int
+	}{{said.ID, 1}, {"", 0}} {
+		r.copied(transports.Copy{Way: transports.WayModule, Sent: true, ID: c.id, Body: "yes"})
+		if n := r.waiting(); n != c.want {
+			t.Errorf("after his own message %q %d messages wait, want %d", c.id, n, c.want)
+		}
+	}
+}
+
+// TestAnswersThatNobodyTakes: the user is told on XMPP.
+func TestAnswersThatNobodyTakes(t *testing.T) {
+	t.Parallel()
+	r := answeredRig(t)
+	to := r.mailed()
+	r.accepted("me@example.net", answerMail(to, "", "yes\n"), to)
+	s := r.spoke()
+	if err := r.db.Write(t.Context(), func(tx *store.Tx) error {
+		return r.mail.Returned(tx, romeo, transports.Returned{ID: s.ID, Err: transports.NewError(transports.Denied, "He has blocked you.", nil)})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if e, ok := r.next().(transports.Remark); !ok || !strings.Contains(e.Text, "He has blocked you.") {
+		t.Errorf("he is told %+v", e)
+	}
+}
+
+// TestAddedFields: who has got another mail of the user, which his domain signed, cannot bring it here by adding a field.
+func TestAddedFields(t *testing.T) {
+	t.Parallel()
+	signed := func(header ...string) judge.Verdict {
+		return judge.Verdict{From: "example.net", DMARC: judge.Pass, SPF: judge.Fail, DKIM: []judge.Signature{{Domain: "example.net", Result: judge.Pass, Aligned: true, Header: header}}}
+	}
+	const to = "r+aaaaaaaaaaaaafyaaaaf2vqk3m5d7wq2e4yh@example.org"
+	at, err := address.Parse(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := answerMail(to, "", "yes\n")
+	for _, c := range []struct {
+		name, raw string
+		verdict   judge.Verdict
+		want      bool
+	}{
+		{"an answer that is signed", own, signed("from", "to", "message-id"), true},
+		{"an answer from a server of his", own, judge.Verdict{From: "example.net", DMARC: judge.Pass, SPF: judge.Pass, SPFAligned: true}, true},
+		{"whom it is for is not signed", own, signed("from", "message-id"), false},
+		{"which mail it is, is not signed", own, signed("from", "to"), false},
+		{"Cc was added", strings.Replace(own, "To: <"+to, "Cc: <"+to+">\nTo: <eve@evil.example", 1), signed("from", "to", "message-id"), false},
+		{"To was added", "To: <" + to + ">\n" + strings.Replace(own, "To: <"+to, "To: <eve@evil.example", 1), signed("from", "to", "message-id"), false},
+		{"only another server has looked", own, judge.Verdict{From: "example.net", DMARC: judge.Pass, DKIM: []judge.Signature{{Domain: "example.net", Result: judge.Pass, Aligned: true}}}, false},
+	} {
+		m, err := content.Read([]byte(strings.ReplaceAll(c.raw, "\n", "\r\n")), content.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = fromOwner(&store.RedirectMail{Mailbox: "me@example.net"}, at, &receive.Incoming{Envelope: receive.Envelope{From: address.Mailbox{Local: "me", Domain: "example.net"}}, Verdict: c.verdict}, m)
+		if (err == nil) != c.want {
+			t.Errorf("%s: %v, want it taken: %v", c.name, err, c.want)
+		}
 	}
 }

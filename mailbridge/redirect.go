@@ -144,8 +144,10 @@ func (t *Transport) take(tx *store.Tx, rules *RedirectRules, c transports.Copy) 
 	}
 	switch {
 	case c.Sent:
-		if _, ours, err := tx.MailMessage(id, store.MailKey{XMPPID: cutID(c.ID)}); err != nil || ours && c.ID != "" {
-			return err // he has answered by mail, where he does not see what waits
+		if c.ID != "" {
+			if _, ours, err := tx.MailMessage(id, store.MailKey{XMPPID: cutID(c.ID)}); err != nil || ours {
+				return err // he has answered by mail, where he does not see what waits
+			}
 		}
 		return t.readUpTo(tx, &talk, 0, c.Time)
 	case c.More > 0:

@@ -220,7 +220,7 @@ func (t *Transport) fillRedirect(tx *store.Tx, lang string, r *store.Redirect, s
 		switch {
 		case err != nil:
 			return err
-		case taken || !aliasName.MatchString(alias) || alias == transports.BotName || address.IsAlias(alias):
+		case taken || !aliasName.MatchString(alias) || alias == transports.BotName || address.IsAlias(alias) || slices.Contains(nobodyReads, alias) || givenAlias.MatchString(alias):
 			wrong(fieldAlias, text.Say(lang, "This name is taken, or has something else in it than letters, digits, “.”, “-” and “_”."))
 		}
 		r.Alias = alias
@@ -233,6 +233,9 @@ func (t *Transport) fillRedirect(tx *store.Tx, lang string, r *store.Redirect, s
 
 // aliasName is what a user may call his address here: nothing that would be an email address.
 var aliasName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{1,63}$`)
+
+// givenAlias is what those look like that the gateway makes: whose it was once gets what is still written to it, and nobody after him.
+var givenAlias = regexp.MustCompile(`-[a-z2-7]{8}$`)
 
 func (t *Transport) redirectOff(ctx context.Context, lang string, user transports.Address) (string, error) {
 	was := false

@@ -77,7 +77,8 @@ func (t *Transport) chooseWay(ctx context.Context, user transports.Address, lang
 	if err != nil && transports.AsError(err).Kind.Temporary() {
 		return chosen, "", err
 	}
-	password, _, err := t.opt.Store.Secret(ctx, t.userID(user), scope, redirectPassword)
+	id := t.userID(user)
+	password, _, err := t.opt.Store.Secret(ctx, id, scope, redirectPassword)
 	if err != nil {
 		return chosen, "", err
 	}
@@ -103,6 +104,12 @@ func (t *Transport) chooseWay(ctx context.Context, user transports.Address, lang
 			return o, why, nil
 		}
 		e := transports.AsError(err)
+		if o.Way == transports.WayLogin && e.Kind == transports.NeedPassword { // it is not tried again: servers lock accounts
+			password = ""
+			if err := t.write(ctx, func(tx *store.Tx) error { return tx.Unset(id, scope, redirectPassword) }); err != nil {
+				return chosen, "", err
+			}
+		}
 		if e.Kind.Temporary() {
 			return chosen, "", err
 		}

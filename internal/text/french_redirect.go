@@ -15,7 +15,7 @@ var frenchRedirect = map[string]string{
 	"All else: %s; nothing that is said in rooms.":                "Tout le reste : %s ; rien de ce qui est dit dans les salons.",
 	"An encrypted message (%s). You find it in your XMPP client.": "Un message chiffré (%s). Vous le trouvez dans votre client XMPP.",
 	"Answer this mail, and %s gets it on XMPP.":                   "Répondez à ce courriel, et %s l'aura sur XMPP.",
-	"Answer this mail, and everybody in the room reads it.":       "Répondez à ce courriel, et chacun dans le salon le lira.",
+	"What is said in a room can only be answered there.":          "Ce qui est dit dans un salon ne trouve réponse que là.",
 	"Behind “redirect” comes: to and your email address, code and what was mailed, status, rules, add and a rule, remove and its number, by and a way (module, push, login, alias, best), zone, presence on or off, alias and a name, or off.": "Après « redirect » vient : to et votre adresse de courriel, code et ce qui a été envoyé, status (l'état), rules (les règles), add et une règle, remove et son numéro, by et une voie (module, push, login, alias, best), zone, presence on ou off, alias et un nom, ou off (la fin).",
 	"Beside these, %d messages of others were not kept for your mailbox: there were too many. You find them in your XMPP client.":                                                                                                              "En plus de ceux-ci, %d messages d'autres personnes n'ont pas été gardés pour votre boîte : il y en avait trop. Vous les trouvez dans votre client XMPP.",
 	"%d messages, which this gateway could not read. You find them in your XMPP client.":                                                                                                                                                       "%d messages, que cette passerelle n'a pu lire. Vous les trouvez dans votre client XMPP.",
@@ -96,4 +96,5 @@ var frenchRedirect = map[string]string{
 	"Nothing more comes to %s.": "Plus rien ne vient à %s.",
 	"This link is not known, or too old. A newer mail has one that works.": "Ce lien est inconnu, ou trop ancien. Un courriel plus récent en a un qui marche.",
 	"What you answered to %s by mail did not arrive. Please say it again.": "Ce que vous avez répondu à %s par courriel n'est pas arrivé. Dites-le de nouveau.",
+	"What you answered by mail was not taken: %s":                          "Ce que vous avez répondu par courriel n'a pas été pris : %s",
 }

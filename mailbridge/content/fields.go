@@ -51,6 +51,9 @@ func (r *reader) readFields(h header) {
 	if v := h.all("Autocrypt", 2); len(v) == 1 && len(v[0]) <= maxAutocrypt { // Autocrypt 1.1 §2.3: several are none
 		m.Autocrypt = cleanLine(v[0])
 	}
+	for _, name := range []string{"To", "Cc", "Message-ID"} {
+		m.Repeated = m.Repeated || len(h.all(name, 2)) > 1
+	}
 	for _, f := range h {
 		if strings.EqualFold(f.name, "Received") {
 			m.Received++

@@ -76,6 +76,7 @@ type Message struct {
 
 	Autocrypt string   // the value of the header, unchecked
 	Received  int      // how many servers it has passed
+	Repeated  bool     // To, Cc or Message-ID stands above it twice, which nobody's program does (RFC 5322 §3.6)
 	Loops     []string // the values of Delivered-To and X-Loop: whoever has put one in already has seen it
 	Odd       []Oddity // what a person is to know about it
 }

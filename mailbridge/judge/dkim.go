@@ -36,6 +36,9 @@ func (j *Judge) dkim(ctx context.Context, m Mail) []Signature {
 	var found []Signature
 	for _, v := range verifications {
 		s := Signature{Domain: fold(v.Domain), Result: Pass}
+		for _, key := range v.HeaderKeys {
+			s.Header = append(s.Header, strings.ToLower(strings.TrimSpace(key)))
+		}
 		switch {
 		case s.Domain == "":
 			s.Result = PermError

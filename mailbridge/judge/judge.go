@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,6 +75,8 @@ type Signature struct {
 	Domain  string
 	Result  Result
 	Aligned bool // its domain is that of From
+	// Header are the fields that it covers, in lower case, each as often as it covers it; nil where another server has looked.
+	Header []string
 }
 
 // Verdict is what was found out about a mail.
@@ -153,6 +156,17 @@ func (v Verdict) aligned() bool {
 		}
 	}
 	return false
+}
+
+// Covers reports whether it is proven too that the domain in From has written some fields as they are, each of which stands once in the mail: it
+// comes from a server of that domain, or a signature of it covers them. Else somebody who has got the mail may have added them.
+func (v Verdict) Covers(fields ...string) bool {
+	if v.SPF == Pass && v.SPFAligned {
+		return true
+	}
+	return slices.ContainsFunc(v.DKIM, func(s Signature) bool {
+		return s.Result == Pass && s.Aligned && !slices.ContainsFunc(fields, func(f string) bool { return !slices.Contains(s.Header, f) })
+	})
 }
 
 // Forged reports whether the domain in From says that a mail like this is not of it.

@@ -239,7 +239,7 @@ func (w *writer) foot(m *Mail) {
 	case m.Mute:
 		w.line(text.Say(m.Lang, "This cannot be answered by mail."))
 	case m.Room:
-		w.line(text.Say(m.Lang, "Answer this mail, and everybody in the room reads it."))
+		w.line(text.Say(m.Lang, "What is said in a room can only be answered there."))
 	default:
 		w.line(text.Say(m.Lang, "Answer this mail, and %s gets it on XMPP.", m.Name))
 	}
