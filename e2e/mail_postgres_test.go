@@ -87,9 +87,7 @@ func TestMailOnPostgres(t *testing.T) {
 		}
 		break
 	}
-	if !strings.Contains(m.log.String(), "the database cannot be written") {
-		t.Error("the log does not say that the database cannot be written")
-	}
+	m.awaitLog("the database cannot be written")
 	setReadOnly("off")
 	m.deliver("after")
 	in.until("after")

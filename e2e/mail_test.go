@@ -213,6 +213,21 @@ func (m *mailGateway) client(name string) xmppClient {
 	return c
 }
 
+// awaitLog waits until the gateway's log says something: it comes by a pipe, after what it is about.
+func (m *mailGateway) awaitLog(said string) {
+	m.t.Helper()
+	ctx, cancel := context.WithTimeout(m.t.Context(), mailTime)
+	defer cancel()
+	if err := poll(ctx, func() error {
+		if !strings.Contains(m.log.String(), said) {
+			return errors.New("it does not")
+		}
+		return nil
+	}); err != nil {
+		m.t.Errorf("the log says %q: %v", said, err)
+	}
+}
+
 func sendStanza(t testing.TB, c xmppClient, stanza string) {
 	t.Helper()
 	if err := c.Send(t.Context(), stanza); err != nil {
