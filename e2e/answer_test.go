@@ -26,10 +26,7 @@ const (
 // redirectTime is how long a mail may take that waits for more to say.
 const redirectTime = 90 * time.Second
 
-var (
-	redirectCode  = regexp.MustCompile(`redirect code (\S+)`)
-	answerAddress = regexp.MustCompile(`<(r\+[a-z2-7]+@example\.org)>`)
-)
+var answerAddress = regexp.MustCompile(`<(r\+[a-z2-7]+@example\.org)>`)
 
 // redirectRig is a gateway between an XMPP server with our module, Postfix and a mailbox of alice's.
 type redirectRig struct {
@@ -41,12 +38,12 @@ type redirectRig struct {
 func newRedirectRig(t *testing.T, xmpp string) *redirectRig {
 	t.Helper()
 	dns := dnstest.Start(t, dnstest.Zone{"home.example": {"TXT v=spf1 ip4:127.0.0.1 -all"}})
-	s := xmppServerWith(t, xmpp, true, gatewayDomain)
+	s := xmppServerWith(t, xmpp, xmppExtras{privileged: true, redirect: true})
 	r := &redirectRig{mailboxes: realtest.Dovecot(t, realservers.DovecotOptions{Users: map[string]string{home: homePassword}})}
 	r.mailGateway = newMailGateway(t, build(t), s, fmt.Sprintf("resolver = %q\n[mail.redirect]\nenabled = true\n", dns.Addr))
 	r.postfix = realtest.Postfix(t, realservers.PostfixOptions{
 		Routes:   map[string]string{"example.org": "lmtp:unix:" + r.lmtp(), "home.example": "lmtp:[127.0.0.1]:" + freeport.Port(r.mailboxes.LMTP)},
-		Settings: []string{"lmtp_send_xforward_command = yes", "relay_recipient_maps =", "queue_run_delay = 2s", "minimal_backoff_time = 2s", "maximal_backoff_time = 4s"},
+		Settings: inFront,
 	})
 	r.setSmarthost(r.postfix.Addr)
 	r.start()
@@ -83,7 +80,7 @@ func (r *redirectRig) redirects() {
 		await(r.t, alice, "the answer to "+words, func(e *xmpptest.Element) bool { return strings.Contains(body(e), answer) })
 	}
 	tell("redirect to "+home, "A mail with a code goes to")
-	code := redirectCode.FindStringSubmatch(r.inbox(1)[0])
+	code := mailedCode.FindStringSubmatch(r.inbox(1)[0])
 	if code == nil {
 		r.t.Fatal("the mail has no code")
 	}
@@ -154,17 +151,7 @@ func (r *redirectRig) answerWithMutt(string) {
 	t := r.t.(*testing.T)
 	ctx, cancel := context.WithTimeout(t.Context(), mailTime)
 	defer cancel()
-	dir := shortTempDir(t)
-	writeHome(t, dir, "answer", "#!/bin/sh\n{ cat \"$1\"; echo; echo 'At nine.'; } >\"$1.new\" && mv \"$1.new\" \"$1\"\n")
-	if err := os.Chmod(filepath.Join(dir, "answer"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	writeHome(t, dir, ".muttrc", `
-set imap_user=%q imap_pass=%q spoolfile="imap://%s/INBOX" smtp_url="smtp://%s/" from=%q folder=%q
-set ssl_starttls=no ssl_force_tls=no use_from=yes envelope_from=yes realname="Alice" record="" copy=no postponed=""
-set fast_reply=yes include=yes autoedit=yes edit_headers=no editor=%q sendmail_wait=0 quit=yes delete=no confirmcreate=no reply_to=yes
-`, home, homePassword, r.mailboxes.IMAP, r.postfix.Addr, home, dir, filepath.Join(dir, "answer"))
-	openTerminal(ctx, t, dir, findProgram(t, "mutt"), "-n", "-F", filepath.Join(dir, ".muttrc"), "-e", "push '<last-entry><reply><send-message><quit>'").awaitEnd(ctx)
+	replyWithMutt(ctx, t, correspondent{"Alice", home, homePassword}, r.mailboxes, r.postfix, "cat \"$1\"; echo; echo 'At nine.'").awaitEnd(ctx)
 }
 
 // answerWithPhone answers a mail as the mail program of a phone does: in HTML alone, above the quote, with what it advertises.

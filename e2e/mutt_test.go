@@ -19,14 +19,13 @@ import (
 func TestMutt(t *testing.T) {
 	t.Parallel()
 	program := build(t)
-	mutt := findProgram(t, "mutt")
 	s := xmppServer(t, "prosody", false)
 	const bob, password = "bob@friend.example", "secret"
 	mailboxes := realtest.Dovecot(t, realservers.DovecotOptions{Users: map[string]string{bob: password}})
 	m := newMailGateway(t, program, s, "")
 	postfix := realtest.Postfix(t, realservers.PostfixOptions{
 		Routes:   map[string]string{"example.org": "lmtp:unix:" + m.lmtp(), "friend.example": "lmtp:[127.0.0.1]:" + freeport.Port(mailboxes.LMTP)},
-		Settings: []string{"lmtp_send_xforward_command = yes", "relay_recipient_maps =", "queue_run_delay = 2s", "minimal_backoff_time = 2s", "maximal_backoff_time = 4s"},
+		Settings: inFront,
 	})
 	m.setSmarthost(postfix.Addr)
 	m.start()
@@ -56,17 +55,7 @@ func TestMutt(t *testing.T) {
 	sendStanza(t, alice, `<message type='chat' id='a2' to='`+to+`'><body>/send</body></message>`)
 	inbox(1)
 
-	home := shortTempDir(t)
-	writeHome(t, home, "answer", "#!/bin/sh\n{ echo 'At nine.'; echo; cat \"$1\"; } >\"$1.new\" && mv \"$1.new\" \"$1\"\n")
-	if err := os.Chmod(filepath.Join(home, "answer"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	writeHome(t, home, ".muttrc", `
-set imap_user=%q imap_pass=%q spoolfile="imap://%s/INBOX" smtp_url="smtp://%s/" from=%q folder=%q
-set ssl_starttls=no ssl_force_tls=no use_from=yes envelope_from=yes realname="Bob" record="" copy=no postponed=""
-set fast_reply=yes include=yes autoedit=yes edit_headers=no editor=%q sendmail_wait=0 quit=yes delete=no confirmcreate=no
-`, bob, password, mailboxes.IMAP, postfix.Addr, bob, home, filepath.Join(home, "answer"))
-	screen := openTerminal(ctx, t, home, mutt, "-n", "-F", filepath.Join(home, ".muttrc"), "-e", "push '<last-entry><reply><send-message><quit>'")
+	screen := replyWithMutt(ctx, t, correspondent{"Bob", bob, password}, mailboxes, postfix, "echo 'At nine.'; echo; cat \"$1\"")
 	e := await(t, alice, "the answer", func(e *xmpptest.Element) bool { return strings.Contains(body(e), "nine") })
 	if got := body(e); got != "At nine.\n[…]" || e.Get("from") != to {
 		t.Errorf("the answer is %s", e)
@@ -84,6 +73,28 @@ set fast_reply=yes include=yes autoedit=yes edit_headers=no editor=%q sendmail_w
 	if root := headerOf(first, "Message-ID"); root == "" || !strings.HasPrefix(headerOf(last, "References"), root+" ") || !strings.HasPrefix(headerOf(last, "Subject"), "Re: ") {
 		t.Errorf("it is not in the thread of\n%s\nbut\n%s", first, last)
 	}
+}
+
+// inFront are settings of a Postfix in front of the gateway, which tries again soon.
+var inFront = []string{"lmtp_send_xforward_command = yes", "relay_recipient_maps =", "queue_run_delay = 2s", "minimal_backoff_time = 2s", "maximal_backoff_time = 4s"}
+
+// correspondent is somebody who reads and writes mail.
+type correspondent struct{ name, mailbox, password string }
+
+// replyWithMutt answers the last mail of a mailbox with mutt. The editor's file, $1, has the quote; what edit prints takes its place.
+func replyWithMutt(ctx context.Context, t *testing.T, who correspondent, mailboxes *realservers.Dovecot, postfix *realservers.Postfix, edit string) *terminal {
+	t.Helper()
+	dir := shortTempDir(t)
+	writeHome(t, dir, "answer", "#!/bin/sh\n{ %s; } >\"$1.new\" && mv \"$1.new\" \"$1\"\n", edit)
+	if err := os.Chmod(filepath.Join(dir, "answer"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	writeHome(t, dir, ".muttrc", `
+set imap_user=%q imap_pass=%q spoolfile="imap://%s/INBOX" smtp_url="smtp://%s/" from=%q folder=%q
+set ssl_starttls=no ssl_force_tls=no use_from=yes envelope_from=yes realname=%q record="" copy=no postponed=""
+set fast_reply=yes include=yes autoedit=yes edit_headers=no editor=%q sendmail_wait=0 quit=yes delete=no confirmcreate=no reply_to=yes
+`, who.mailbox, who.password, mailboxes.IMAP, postfix.Addr, who.mailbox, dir, who.name, filepath.Join(dir, "answer"))
+	return openTerminal(ctx, t, dir, findProgram(t, "mutt"), "-n", "-F", filepath.Join(dir, ".muttrc"), "-e", "push '<last-entry><reply><send-message><quit>'")
 }
 
 // headerOf is a field of a mail, on one line.

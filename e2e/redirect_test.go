@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -9,9 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"passerelle/e2e/client"
-	"passerelle/internal/realservers"
-	"passerelle/internal/realservers/realtest"
 	"passerelle/internal/xmpptest"
 )
 
@@ -89,29 +85,6 @@ func (m *mailGateway) awaitWaiting(n int) {
 	}
 }
 
-// redirectServer is an XMPP server with our module for redirects.
-func redirectServer(t testing.TB, name string) *servers {
-	t.Helper()
-	components := []realservers.Component{{Domain: gatewayDomain, Secret: gatewaySecret}}
-	var users []realservers.Account
-	for _, name := range []string{"alice", "bob"} {
-		users = append(users, realservers.Account{Name: name, Password: password})
-	}
-	s := &servers{}
-	switch name {
-	case "prosody":
-		p := realtest.Prosody(t, realservers.ProsodyOptions{Components: components, Users: users, Redirect: gatewayDomain})
-		s.xmpp, s.c2sAddr, s.componentAddr = p, p.C2SAddr, p.ComponentAddr
-	case "ejabberd":
-		e := realtest.Ejabberd(t, realservers.EjabberdOptions{Components: components, Users: users, Redirect: gatewayDomain})
-		s.xmpp, s.c2sAddr, s.componentAddr = e, e.C2SAddr, e.ComponentAddr
-	}
-	s.login = func(ctx context.Context, user, resource string) (xmppClient, error) {
-		return client.Login(ctx, s.c2sAddr, user, password, resource)
-	}
-	return s
-}
-
 // TestRedirectByModule: what comes for a user who is offline is mailed to him and stays for his client; what comes while he is online is not.
 func TestRedirectByModule(t *testing.T) {
 	t.Parallel()
@@ -119,7 +92,7 @@ func TestRedirectByModule(t *testing.T) {
 	for _, xmpp := range []string{"prosody", "ejabberd"} {
 		t.Run(xmpp, func(t *testing.T) {
 			t.Parallel()
-			m := newMailGateway(t, program, redirectServer(t, xmpp), `redirect = { enabled = true }`)
+			m := newMailGateway(t, program, xmppServerWith(t, xmpp, xmppExtras{redirect: true}), `redirect = { enabled = true }`)
 			m.start()
 			alice, bob := m.client("alice"), m.client("bob")
 			if said := m.redirects(alice); !strings.Contains(said, "a module on your server") {

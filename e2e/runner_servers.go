@@ -122,24 +122,35 @@ func inspircd(t testing.TB, s *servers, o realservers.InspircdOptions) *realserv
 // the test.
 func xmppServer(t testing.TB, name string, privileged bool) *servers {
 	t.Helper()
-	return xmppServerWith(t, name, privileged, "")
+	return xmppServerWith(t, name, xmppExtras{privileged: privileged})
 }
 
-// xmppServerWith is an xmppServer with our module that copies what users get to a gateway; without one, where that is empty.
-func xmppServerWith(t testing.TB, name string, privileged bool, redirect string) *servers {
+// xmppExtras are what an XMPP server has for the gateway beside a component.
+type xmppExtras struct {
+	privileged bool // see xmppServer
+	redirect   bool // our module that copies what users get
+	push       bool // XEP-0357
+}
+
+// xmppServerWith is an xmppServer with more.
+func xmppServerWith(t testing.TB, name string, with xmppExtras) *servers {
 	t.Helper()
 	s := &servers{}
-	components := []realservers.Component{{Domain: gatewayDomain, Secret: gatewaySecret, Privileged: privileged}}
+	components := []realservers.Component{{Domain: gatewayDomain, Secret: gatewaySecret, Privileged: with.privileged}}
+	redirect := ""
+	if with.redirect {
+		redirect = gatewayDomain
+	}
 	var users []realservers.Account
 	for _, name := range []string{"alice", "bob", "carol", "mallory"} {
 		users = append(users, realservers.Account{Name: name, Password: password})
 	}
 	switch name {
 	case "prosody":
-		p := realtest.Prosody(t, realservers.ProsodyOptions{Components: components, Users: users, Uploads: maxUpload, Redirect: redirect})
+		p := realtest.Prosody(t, realservers.ProsodyOptions{Components: components, Users: users, Uploads: maxUpload, Redirect: redirect, Push: with.push})
 		s.xmpp, s.c2sAddr, s.componentAddr = p, p.C2SAddr, p.ComponentAddr
 	case "ejabberd":
-		e := realtest.Ejabberd(t, realservers.EjabberdOptions{Components: components, Users: users, Uploads: maxUpload, Redirect: redirect})
+		e := realtest.Ejabberd(t, realservers.EjabberdOptions{Components: components, Users: users, Uploads: maxUpload, Redirect: redirect, Push: with.push})
 		s.xmpp, s.c2sAddr, s.componentAddr = e, e.C2SAddr, e.ComponentAddr
 	}
 	s.login = func(ctx context.Context, user, resource string) (xmppClient, error) {

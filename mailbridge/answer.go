@@ -37,6 +37,7 @@ func (t *Transport) mayAnswer(ctx context.Context, to destination, at address.Ma
 		return sent, err
 	}
 	redirect, ok, err := t.opt.Store.Redirect(ctx, sent.UserID)
+	said := saidIn(m)
 	switch {
 	case err != nil:
 		return sent, busy(err)
@@ -54,9 +55,9 @@ func (t *Transport) mayAnswer(ctx context.Context, to destination, at address.Ma
 		return sent, transports.NewError(transports.Unsupported, "What is said in a room can only be answered there", nil)
 	case m.Encrypted != "":
 		return sent, transports.NewError(transports.Unsupported, "The answer is encrypted, and the gateway cannot read it. Send it as plain mail", nil)
-	case saidIn(m) == "" && len(answeredFiles(m)) == 0:
+	case said == "" && len(answeredFiles(m)) == 0:
 		return sent, transports.NewError(transports.BadRequest, "There is nothing in this answer but what it repeats. Write above the quote", nil)
-	case len(saidIn(m)) > maxSaid:
+	case len(said) > maxSaid:
 		return sent, transports.NewError(transports.TooLarge, "The answer is too long for a chat", nil)
 	}
 	return sent, nil
@@ -228,7 +229,8 @@ func (t *Transport) speech(ctx context.Context, a *arrival, sent *store.Redirect
 		ID: digest("answer", cmp.Or(a.m.MessageID, said+a.m.Date.String()), sent.Peer, a.id.JID),
 		To: peer, Room: sent.Room, Body: said, Thread: sent.Thread, ReplyTo: sent.XMPPID, Alias: redirect.Alias, Name: prefs.Name,
 	}
-	for _, f := range answeredFiles(a.m)[:min(len(answeredFiles(a.m)), maxFiles)] {
+	files := answeredFiles(a.m)
+	for _, f := range files[:min(len(files), maxFiles)] {
 		file, err := t.upload(ctx, a, f.Name, f.Type, f.Data)
 		switch {
 		case err != nil && t.again(a, err):
