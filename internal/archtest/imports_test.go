@@ -69,6 +69,11 @@ func importTable() []row {
 			why:  "it reads messages that somebody hands to it",
 		},
 		{
+			pkgs: []string{"component/microblog"},
+			may:  []string{"transports", "component/downgrade", "component/markup", "component/stanza"},
+			why:  "it reads and writes items that somebody hands to it",
+		},
+		{
 			pkgs: []string{"component/muc"},
 			may:  []string{"transports", "component/downgrade", "component/markup", "component/stanza"},
 			why:  "a room is without I/O: events and stanzas in, stanzas out",
@@ -77,7 +82,7 @@ func importTable() []row {
 			pkgs: []string{"component"},
 			may: []string{
 				"transports", "store", "internal/c2s", "internal/export", "internal/files", "internal/logging", "internal/safehttp", "internal/text",
-				"component/archive", "component/copies", "component/downgrade", "component/markup", "component/muc", "component/stanza", "component/xep",
+				"component/archive", "component/copies", "component/downgrade", "component/markup", "component/microblog", "component/muc", "component/stanza", "component/xep",
 			},
 			why: "XMPP is written once for all networks, so it knows no network",
 		},
@@ -113,12 +118,42 @@ func importTable() []row {
 			why: "a bridge knows its network and the waist, neither XMPP nor another bridge",
 		},
 		{
-			pkgs: []string{"ircbridge", "socialbridge"},
+			pkgs: []string{"ircbridge"},
 			may: []string{
 				"transports", "store",
 				"internal/jobs", "internal/logging", "internal/safehttp", "internal/scram", "internal/text",
 			},
 			why: "a bridge knows its network and the waist, neither XMPP nor another bridge",
+		},
+		{
+			pkgs: []string{"socialbridge/activity", "socialbridge/clean"},
+			why:  "words and their cleaning depend on nothing of ours",
+		},
+		{
+			pkgs: []string{"socialbridge/atom", "socialbridge/salmon", "socialbridge/webfinger"},
+			may:  []string{"socialbridge/activity"},
+			why:  "a format is read and written without I/O",
+		},
+		{
+			pkgs: []string{"socialbridge/pages"},
+			may:  []string{"internal/text", "socialbridge/activity"},
+			why:  "pages show what they are handed",
+		},
+		{
+			pkgs: []string{"socialbridge"},
+			may: []string{
+				"transports", "store", "internal/jobs", "internal/logging", "internal/safehttp", "internal/text",
+				"socialbridge/activity", "socialbridge/clean", "socialbridge/pages",
+			},
+			why: "the social core knows no wire, so that another one can stand beside the first",
+		},
+		{
+			pkgs: []string{"socialbridge/ostatus"},
+			may: []string{
+				"transports", "store", "internal/jobs", "internal/logging", "internal/safehttp", "socialbridge",
+				"socialbridge/activity", "socialbridge/atom", "socialbridge/salmon", "socialbridge/webfinger",
+			},
+			why: "a wire asks the social core and is asked by it, and knows no XMPP",
 		},
 		{
 			pkgs: []string{"internal/biboumi"},
