@@ -33,7 +33,7 @@ const (
 type Config struct {
 	IRC     []IRC    `toml:"irc" restart:"yes" doc:"A gateway to IRC. Write this table once for each domain that is one."`
 	Mail    []Mail   `toml:"mail" restart:"yes" doc:"A gateway to email: mail that comes to addresses of your users is a chat, and what they write to people of the internet is a mail."`
-	Social  []Social `toml:"social" restart:"yes" doc:"A gateway to the social web. It is checked, but this version has no such gateway yet."`
+	Social  []Social `toml:"social" restart:"yes" doc:"A gateway to the social web: each user who wants that publishes there, is followed from other servers, and follows people on them."`
 	Store   Store    `toml:"store" restart:"yes" doc:"Where passerelle keeps its data."`
 	Archive Archive  `toml:"archive" doc:"What was said, kept for users to read later: in rooms what their own sessions heard, and private messages."`
 	Admin   Admin    `toml:"admin" restart:"yes" doc:"The listener for the operator: /metrics, /healthz and /readyz. Whoever reaches it may read all of that."`
@@ -131,9 +131,6 @@ type Network struct {
 	// Avatar was read from AvatarFile, empty without.
 	Avatar Image `toml:"-" of:"avatar_file"`
 }
-
-// Social is a gateway to the social web.
-type Social struct{ Component }
 
 // Store is where the data is.
 type Store struct {
@@ -309,7 +306,7 @@ func (c *Config) Notes() []string {
 	}
 	for i := range c.Social {
 		notes = append(notes, c.exposure(&c.Social[i].Component)...)
-		notes = append(notes, c.Social[i].Domain+": this version has no social gateway yet, so its table has no effect")
+		notes = append(notes, c.Social[i].notes()...)
 	}
 	if c.Admin.Socket == "" {
 		notes = append(notes, "the command line cannot talk to passerelle: a socket beside the database would have too long a name, so give admin.socket a shorter one")

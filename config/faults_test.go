@@ -227,7 +227,41 @@ address = "info@elsewhere.example"
 		}},
 		{"one domain twice", valid + "[[mail]]\ndomain = \"IRC.example.org.\"\nsecret = \"x\"\nlisten = \"127.0.0.1:25\"\n[[mail.addresses]]\ndomain = \"example.org\"\n[[social]]\ndomain = \"irc.Example.org\"\nsecret = \"x\"\n", []string{
 			"5 mail[0].domain: irc[0] has the domain irc.example.org already",
+			"10 social[0].public_url: nobody reaches it, because there is no listener",
 			"11 social[0].domain: irc[0] has the domain irc.example.org already",
+		}},
+		{"social gateways", valid + `[web]
+listen = "127.0.0.1:5381"
+public_url = "https://gateway.example.org/below"
+[[social]]
+domain = "social.example.org"
+secret = "x"
+deny_hosts = ["*.spam.example", "a b", "https://c.d"]
+permit = ["here"]
+resolver = "x"
+posts_kept = 0
+[[social]]
+domain = "social.example.net"
+secret = "x"
+public_url = "https://me@b.example"
+users = "no domain"
+[[social]]
+domain = "social.example.com"
+secret = "x"
+public_url = "http://c.example"
+[[social]]
+domain = "d.example.com"
+secret = "x"
+public_url = "https://D.example"
+[[social]]
+domain = "e.example.com"
+secret = "x"
+public_url = "https://d.Example/"
+`, []string{
+			"7 social[0].public_url: \"https://gateway.example.org/below\" has a path", `10 social[0].deny_hosts[1]: "a b" is no host`,
+			`10 social[0].deny_hosts[2]: "https://c.d" is no host`, `11 social[0].permit[0]: "here" is no network`, `12 social[0].resolver: "x" is not an address`,
+			"13 social[0].posts_kept: it must be from 1 to 100000", `17 social[1].public_url: "https://me@b.example" cannot be used`,
+			`18 social[1].users: "no domain" is no domain`, "22 social[2].public_url: it is without TLS", "30 social[4].public_url: social[3] has it too",
 		}},
 		{"bad servers", `
 irc = [

@@ -50,6 +50,7 @@ func (r resolver) config(c *Config) {
 	}
 	for i := range c.Social {
 		r.component(element("social", i), &c.Social[i].Component)
+		r.social(element("social", i), &c.Social[i])
 	}
 	r.web(&c.Web)
 }

@@ -38,6 +38,9 @@ func (v validator) config(c *Config) {
 	v.archive(&c.Archive)
 	v.admin(&c.Admin)
 	v.web(&c.Web)
+	for i := range c.Social {
+		v.social(element("social", i), &c.Social[i], c)
+	}
 	v.identd(&c.Identd)
 	v.files(&c.Files)
 }

@@ -38,6 +38,8 @@ type PublicOptions struct {
 // error after 64 KiB.
 type Page struct {
 	Pattern string // of http.ServeMux, with a method and a path below that of PublicOptions.URL: "GET /files/{id}"
+	// Host is the host that the page is at, without a port, and at its root; empty for every host.
+	Host    string
 	Handler http.Handler
 }
 
@@ -70,11 +72,11 @@ func ListenPublic(ctx context.Context, o PublicOptions) (*Server, error) {
 // publicPages are the pages handed over and the two that every site has.
 func publicPages(o PublicOptions) http.Handler {
 	pages := append([]Page{
-		{"GET /{$}", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		{Pattern: "GET /{$}", Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			writeText(w, http.StatusOK, "Passerelle, a gateway from XMPP to other networks. There is nothing to see here.\n")
 		})},
 		// RFC 9309 §2.2: addresses of files and forms are nobody's business but their receivers'.
-		{"GET /robots.txt", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		{Pattern: "GET /robots.txt", Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			writeText(w, http.StatusOK, "User-agent: *\nDisallow: /\n")
 		})},
 	}, o.Pages...)
@@ -83,7 +85,11 @@ func publicPages(o PublicOptions) http.Handler {
 	for _, p := range pages {
 		// Patterns get the path in front, instead of requests losing it: redirects of the mux have to lead below it too.
 		method, path, _ := strings.Cut(p.Pattern, " ")
-		mux.Handle(method+" "+base+path, p.Handler)
+		at := base
+		if p.Host != "" {
+			at = p.Host
+		}
+		mux.Handle(method+" "+at+path, p.Handler)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		publicHeaders(w.Header(), o.URL.Scheme)

@@ -61,16 +61,19 @@ func parseURL(t *testing.T, s string) *url.URL {
 
 func TestPublicPages(t *testing.T) {
 	t.Parallel()
-	hello := Page{"GET /hello/{name}", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	hello := Page{Pattern: "GET /hello/{name}", Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "private")
 		_, _ = io.WriteString(w, "hello "+r.PathValue("name"))
 	})}
-	form := Page{"POST /form", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	form := Page{Pattern: "POST /form", Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := r.ParseForm(); err != nil {
 			http.Error(w, "too much", http.StatusRequestEntityTooLarge)
 			return
 		}
 		writeText(w, http.StatusOK, r.PostForm.Get("a"))
+	})}
+	profile := Page{Host: "social.example", Pattern: "GET /{$}", Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		writeText(w, http.StatusOK, "people")
 	})}
 	for _, test := range []struct {
 		name, base         string
@@ -88,15 +91,23 @@ func TestPublicPages(t *testing.T) {
 		{"the path itself, written badly", "https://a.b/gw", "GET", "/gw//hello//bob", "", 200, "hello bob"},
 		{"beside the path", "https://a.b/gw", "GET", "/hello/bob", "", 404, "404 page not found\n"},
 		{"form", "http://a.b", "POST", "/form", "a=b", 200, "b"},
+		{"of a host", "http://a.b/gw", "GET", "//social.example:81/", "", 200, "people"},
+		{"of another host", "http://a.b", "GET", "//elsewhere.example/", "", 200, "Passerelle, a gateway"},
 		{"a form too large", "http://a.b", "POST", "/form", "a=" + strings.Repeat("b", maxBodyBytes), 413, "too much\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			addr := startPublic(t, PublicOptions{URL: parseURL(t, test.base), Pages: []Page{hello, form}}, io.Discard)
-			req, err := http.NewRequestWithContext(t.Context(), test.method, "http://"+addr.String()+test.path, strings.NewReader(test.send))
+			addr := startPublic(t, PublicOptions{URL: parseURL(t, test.base), Pages: []Page{hello, form, profile}}, io.Discard)
+			path, host := test.path, ""
+			if rest, named := strings.CutPrefix(path, "//"); named {
+				host, path, _ = strings.Cut(rest, "/")
+				path = "/" + path
+			}
+			req, err := http.NewRequestWithContext(t.Context(), test.method, "http://"+addr.String()+path, strings.NewReader(test.send))
 			if err != nil {
 				t.Fatal(err)
 			}
+			req.Host = host
 			req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 			client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 			resp, err := client.Do(req)
@@ -134,7 +145,7 @@ func TestPublicPanic(t *testing.T) {
 	var log bytes.Buffer
 	t.Run("serve", func(t *testing.T) {
 		addr := startPublic(t, PublicOptions{URL: parseURL(t, "https://a.b"), Pages: []Page{{
-			"GET /link/{secret}", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("out of cheese") }),
+			Pattern: "GET /link/{secret}", Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("out of cheese") }),
 		}}}, &log)
 		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 		if resp, err := client.Get("http://" + addr.String() + "/link/s3cret"); err == nil {
