@@ -70,7 +70,7 @@ func importTable() []row {
 		},
 		{
 			pkgs: []string{"component/microblog"},
-			may:  []string{"transports", "component/downgrade", "component/markup", "component/stanza"},
+			may:  []string{"transports", "component/downgrade", "component/stanza"},
 			why:  "it reads and writes items that somebody hands to it",
 		},
 		{
