@@ -44,10 +44,10 @@ func (g *Gateway) sendLater(tx *store.Tx, o store.Outgoing) error {
 	if len(o.Stanza) > store.MaxOutgoing {
 		return transports.NewError(transports.TooLarge, "This is too large for XMPP.", nil)
 	}
-	if err := tx.Send(o); err != nil {
+	if err := tx.Send(&o); err != nil {
 		return err
 	}
-	tx.OnCommit(func() { poke(g.outbox.wake) })
+	tx.OnCommit(func() { g.outbox.committed(&o) })
 	return nil
 }
 
@@ -68,7 +68,7 @@ func (g *Gateway) deliverLetter(tx *store.Tx, user transports.Address, l *transp
 		show = showNamed(value)
 	}
 	l.ID = cmp.Or(l.ID, newID())
-	o := store.Outgoing{UserID: id, Letter: l.ID, Time: now()}
+	o := store.Outgoing{UserID: id, Letter: l.ID, Message: l.Message, Time: now()}
 	if !l.Time.IsZero() {
 		o.Time = l.Time
 	}

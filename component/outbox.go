@@ -18,12 +18,13 @@ import (
 //
 // XEP-0114 acknowledges nothing, but servers take the stanzas of a stream in their order. So a ping that follows stanzas is a barrier: when
 // its answer comes they were routed, and those that could not be have come back as errors. What was sent and not answered for when the
-// stream is lost is sent again, under the same id. So that this is one letter at the most, the next one goes out when the server has answered,
-// and how far it has answered is noted where the death of this process does not undo it (store.Answered).
+// stream is lost is sent again, under the same id. So that this is one message at the most, which may be a mail to many users, the next one goes out
+// when the server has answered, and how far it has answered is noted where the death of this process does not undo it (store.Answered).
 
 // Limits of the outbox.
 const (
-	maxFlight     = 50               // stanzas of a letter that share a barrier
+	maxFlight     = 100              // stanzas of a message that share a barrier
+	maxFlightSize = 1 << 20          // bytes of them, beside the first
 	barrierAnswer = 30 * time.Second // after which another one is set
 	// routedWait is how long a server other than Prosody has for what it has routed: ejabberd stores messages beside the traffic.
 	routedWait = 10 * time.Second
@@ -60,6 +61,7 @@ type outbox struct {
 	handed   store.OutgoingNumber // all up to it are the clerk's
 	maybe    store.OutgoingNumber // the last one that a server may have
 	noted    store.Answered
+	ready    ready
 
 	// noting is held while it is noted, for which a disk may have to be waited for, and taken before mu: who reads from the stream waits for no disk.
 	noting  sync.Mutex
@@ -100,6 +102,10 @@ func (o *outbox) begin(ctx context.Context) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.maybe = last
+	if err == nil {
+		o.ready.known = true
+		o.ready.skip(last)
+	}
 	o.noted = o.g.opt.Store.Answered(o.g.opt.Domain)
 	if o.noted.Stored > 0 {
 		o.settled = []settled{{last: o.noted.Stored, due: now()}}

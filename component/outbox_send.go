@@ -56,6 +56,8 @@ func (o *outbox) send(stream context.Context, stop <-chan struct{}) {
 	if o.doubts() && !s.know(stream, stop) {
 		return
 	}
+	o.follow(true)
+	defer o.follow(false)
 	s.at, s.maybe = o.resume(s.up)
 	s.run(stream, stop)
 	s.late.Stop()
@@ -107,9 +109,12 @@ func (s *sending) run(stream context.Context, stop <-chan struct{}) {
 	}
 }
 
-// page reads what is to be sent next.
+// page finds what is to be sent next.
 func (s *sending) page(stream context.Context) (err error) {
-	s.rows, err = s.o.g.opt.Store.Outgoing(stream, s.o.g.opt.Domain, s.at)
+	var ok bool
+	if s.rows, ok = s.o.next(s.at); !ok {
+		s.rows, err = s.o.g.opt.Store.Outgoing(stream, s.o.g.opt.Domain, s.at)
+	}
 	return err
 }
 
@@ -137,10 +142,13 @@ func (s *sending) fly(stream context.Context, stop <-chan struct{}) {
 	}
 }
 
-// flight is how many stanzas go out together: those of one letter.
+// flight is how many stanzas go out together: those of one letter, and of all letters that are one message.
 func flight(rows []store.Outgoing) int {
+	size := 0
 	for i := 1; i < len(rows); i++ {
-		if i == maxFlight || rows[i].Letter != "" || rows[i].JID != rows[0].JID {
+		row := &rows[i]
+		same := row.Letter == "" && row.JID == rows[i-1].JID || row.Message != "" && row.Message == rows[0].Message
+		if size += len(row.Stanza); !same || i == maxFlight || size > maxFlightSize {
 			return i
 		}
 	}

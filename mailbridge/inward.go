@@ -215,7 +215,7 @@ func (t *Transport) othersOf(a *arrival) others {
 // letter renders a mail for a user. Its files are uploaded meanwhile.
 func (t *Transport) letter(ctx context.Context, a *arrival) (*transports.Letter, error) {
 	l := &transports.Letter{
-		ID: a.letterID, With: contactOf(a.from.Mailbox), Nick: nickOf(a), Time: a.in.ReceivedAt,
+		ID: a.letterID, Message: a.came.ID, With: contactOf(a.from.Mailbox), Nick: nickOf(a), Time: a.in.ReceivedAt,
 		Receipt: a.what.Notify,
 		Formal:  a.prefs.Type == typeNormal || a.m.List != nil || a.m.Bulk,
 	}

@@ -13,8 +13,9 @@ import (
 // the outbox: it costs no job, nor a second commit. A mail with files, one that waits until its user wants it, and one behind others of its
 // user's that wait are rendered by jobs.
 
-// maxStraight is for how many users a mail is rendered while its sender waits.
-const maxStraight = 4
+// maxStraight is for how many users a mail is rendered while its sender waits: as many as one mail may name where the operator has not set otherwise,
+// and some who have the same address.
+const maxStraight = 100
 
 // ready is a mail with the letter that it becomes.
 type ready struct {

@@ -1,6 +1,7 @@
 package mailbridge
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -59,5 +60,38 @@ func TestMailBehindOthers(t *testing.T) {
 	}
 	if in, ok, err := r.db.MailIn(t.Context(), 1); err != nil || !ok || in.Open != 1 {
 		t.Errorf("the one that waits is kept as %+v, %v, %v", in, ok, err)
+	}
+}
+
+// TestMailToMany: a mail to as many as one may name is kept once, goes straight to all of them, and their letters are one message.
+func TestMailToMany(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	var to []string
+	for i := range 50 {
+		r.xmpp.mu.Lock()
+		r.xmpp.users[fmt.Sprintf("user%d@xmpp.example", i)] = true
+		r.xmpp.mu.Unlock()
+		to = append(to, fmt.Sprintf("user%d@example.org", i))
+	}
+	r.accepted("juliet@example.com", plainMail(fromJuliet+"Message-ID: <m1@example.com>\n", "To all."), to...)
+	message := r.letter().Message
+	if message == "" {
+		t.Error("the letter stands for itself")
+	}
+	for range len(to) - 1 {
+		if l := r.letter(); l.Message != message || l.Body != "To all." {
+			t.Errorf("got %+v, want one of the message %s", l, message)
+		}
+	}
+	if n := r.rendered(); n != 0 {
+		t.Errorf("%d jobs were done for it", n)
+	}
+	if _, ok, err := r.db.MailIn(t.Context(), 1); err != nil || !ok {
+		t.Errorf("it is not kept: %v", err)
+	}
+	r.accepted("juliet@example.com", plainMail(fromJuliet+"Message-ID: <m2@example.com>\n", "Another."), to[0])
+	if l := r.letter(); l.Message == message {
+		t.Error("another mail is the same message")
 	}
 }

@@ -14,8 +14,10 @@ type Outgoing struct {
 	Number OutgoingNumber // set by the database
 	Letter string         // the id of what may come back; empty where nobody wants to know
 	Back   string         // the bare JID that an error comes from where that is not the user, since he says it himself
-	Stanza string
-	Time   time.Time // when what it says was said
+	// Message names what others get as well as one message, for a crash to repeat no more than one; empty where it stands for itself.
+	Message string
+	Stanza  string
+	Time    time.Time // when what it says was said
 }
 
 // OutgoingNumber numbers stanzas in the order of their commits. It is unique in a database while a process runs.
@@ -30,15 +32,16 @@ const (
 	outgoingBytes = 256 << 10
 )
 
-// Send has a stanza sent once it is committed.
-func (tx *Tx) Send(o Outgoing) error {
+// Send has a stanza sent once it is committed. It sets its number.
+func (tx *Tx) Send(o *Outgoing) error {
 	err := o.check()
 	if err == nil {
-		err = checkFields(field{"id", o.Letter, maxPart}, field{"JID", o.Back, maxJID}, field{"stanza", o.Stanza, MaxOutgoing})
+		err = checkFields(field{"id", o.Letter, maxPart}, field{"JID", o.Back, maxJID}, field{"message", o.Message, maxPart}, field{"stanza", o.Stanza, MaxOutgoing})
 	}
 	if err == nil {
 		*tx.lastOutgoing++
-		err = tx.exec(insertOutgoing, int64(*tx.lastOutgoing), o.Domain, o.JID, o.Letter, o.Back, o.Stanza, millis(o.Time))
+		o.Number = *tx.lastOutgoing
+		err = tx.exec(insertOutgoing, int64(o.Number), o.Domain, o.JID, o.Letter, o.Back, o.Message, o.Stanza, millis(o.Time))
 	}
 	if err != nil {
 		return fmt.Errorf("send a stanza: %w", err)
@@ -46,7 +49,7 @@ func (tx *Tx) Send(o Outgoing) error {
 	return nil
 }
 
-const insertOutgoing = `INSERT INTO outbox (number, domain, jid, letter, back, stanza, time) VALUES ($1, $2, $3, $4, $5, $6, $7)`
+const insertOutgoing = `INSERT INTO outbox (number, domain, jid, letter, back, message, stanza, time) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
 
 // Sent forgets the stanzas of a domain behind a number, up to another one.
 func (tx *Tx) Sent(domain string, after, last OutgoingNumber) error {
@@ -80,7 +83,7 @@ func (db *DB) Outgoing(ctx context.Context, domain string, after OutgoingNumber)
 	err := db.query(db.brief(ctx), func(rows *sql.Rows) error {
 		o := Outgoing{UserID: UserID{Domain: domain}}
 		var ms int64
-		if err := rows.Scan(&o.Number, &o.JID, &o.Letter, &o.Back, &o.Stanza, &ms); err != nil {
+		if err := rows.Scan(&o.Number, &o.JID, &o.Letter, &o.Back, &o.Message, &o.Stanza, &ms); err != nil {
 			return err
 		}
 		o.Time = fromMillis(ms)
@@ -96,4 +99,4 @@ func (db *DB) Outgoing(ctx context.Context, domain string, after OutgoingNumber)
 	return page, nil
 }
 
-const selectOutgoing = `SELECT number, jid, letter, back, stanza, time FROM outbox WHERE domain = $1 AND number > $2 ORDER BY number LIMIT $3`
+const selectOutgoing = `SELECT number, jid, letter, back, message, stanza, time FROM outbox WHERE domain = $1 AND number > $2 ORDER BY number LIMIT $3`

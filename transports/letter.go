@@ -19,6 +19,9 @@ type Letter struct {
 	// With is the contact that it comes from or goes to: the zero Target of one that the user wrote to the domain, for all of its Others alike.
 	With Target
 	Nick string // what who wrote it calls himself
+	// Message names what several users get as one, such as a mail to all of them: those letters are delivered together, and a crash repeats what
+	// is of one message at most. Empty where it stands for itself.
+	Message string
 
 	Subject string
 	Thread  string // the same for all letters of a thread

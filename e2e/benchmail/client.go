@@ -18,6 +18,7 @@ type client struct {
 	conn net.Conn
 	r    *bufio.Reader
 	name string
+	lmtp bool // there is an answer for each recipient (RFC 2033 §4.2)
 	sent int
 }
 
@@ -31,7 +32,7 @@ func dialMail(addr, name string, lmtp bool) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &client{conn: conn, r: bufio.NewReader(conn), name: name}
+	c := &client{conn: conn, r: bufio.NewReader(conn), name: name, lmtp: lmtp}
 	hello := map[bool]string{false: "EHLO", true: "LHLO"}[lmtp]
 	if err = c.expect("220"); err == nil {
 		err = c.command("250", hello+" bench.test")
@@ -74,21 +75,30 @@ func (c *client) expect(code string) error {
 	}
 }
 
-// send gives one mail for a recipient, and returns how long the answer to its end took. No two mails are equal, as equal ones would be a loop.
-func (c *client) send(to string) (time.Duration, error) {
+// send gives one mail for some recipients, and returns how long the answer to its end took. No two mails are equal, as equal ones would be a loop.
+func (c *client) send(to []string) (time.Duration, error) {
 	c.sent++
 	id := fmt.Sprintf("%s.%d", c.name, c.sent)
 	var b strings.Builder
 	fmt.Fprintf(&b, "From: Sender <%s@sender.test>\r\nTo: <%s>\r\nSubject: mail %s\r\nMessage-ID: <%s@sender.test>\r\nDate: %s\r\n\r\n",
-		c.name, to, id, id, time.Now().Format(time.RFC1123Z))
+		c.name, strings.Join(to, ">, <"), id, id, time.Now().Format(time.RFC1123Z))
 	for line := 0; b.Len() < mailSize; line++ {
 		fmt.Fprintf(&b, "Line %d of mail %s, which says what mails say, and nothing that would surprise anybody.\r\n", line, id)
 	}
 	b.WriteString(".\r\n")
-	if _, err := fmt.Fprintf(c.conn, "MAIL FROM:<%s@sender.test>\r\nRCPT TO:<%s>\r\nDATA\r\n", c.name, to); err != nil {
+	var envelope strings.Builder
+	fmt.Fprintf(&envelope, "MAIL FROM:<%s@sender.test>\r\n", c.name)
+	for _, r := range to {
+		fmt.Fprintf(&envelope, "RCPT TO:<%s>\r\n", r)
+	}
+	if _, err := io.WriteString(c.conn, envelope.String()+"DATA\r\n"); err != nil {
 		return 0, err
 	}
-	for _, code := range []string{"250", "250", "354"} {
+	for n := range 2 + len(to) {
+		code := "250"
+		if n == 1+len(to) {
+			code = "354"
+		}
 		if err := c.expect(code); err != nil {
 			return 0, err
 		}
@@ -97,6 +107,14 @@ func (c *client) send(to string) (time.Duration, error) {
 	if _, err := io.WriteString(c.conn, b.String()); err != nil {
 		return 0, err
 	}
-	err := c.expect("250")
-	return time.Since(begun), err
+	answers := 1
+	if c.lmtp {
+		answers = len(to)
+	}
+	for range answers {
+		if err := c.expect("250"); err != nil {
+			return 0, err
+		}
+	}
+	return time.Since(begun), nil
 }

@@ -28,6 +28,7 @@ func main() {
 	flag.StringVar(&b.binary, "binary", "bin/passerelle", "the program to measure")
 	flag.IntVar(&b.mails, "mails", 5000, "how many mails each work takes")
 	flag.BoolVar(&b.alone, "alone", false, "measure the gateway alone, without the others beside it")
+	flag.StringVar(&b.only, "only", "", "measure only what comes in so, such as \"LMTP | 10 | 1\": a piece of the first columns")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -42,7 +43,19 @@ type bench struct {
 	binary string
 	mails  int
 	alone  bool
+	only   string
 }
+
+// load is how mails are brought: over how many sessions, and for how many recipients each.
+type load struct{ sessions, recipients int }
+
+var loads = []load{{1, 1}, {10, 1}, {10, 10}}
+
+// maxRecipient is one more than the highest number of a recipient.
+const maxRecipient = 100
+
+// recipient is the number of one of those whom a session brings mail for. They are others in each.
+func (l load) recipient(session, n int) int { return session + n*l.sessions }
 
 // target is something that takes mail.
 type target struct {
@@ -57,68 +70,82 @@ type target struct {
 
 func (b *bench) run(ctx context.Context) error {
 	begun := time.Now()
-	fmt.Printf("%d cores, Go %s, load %s before. %d mails of %d bytes each.\n\n", runtime.NumCPU(), strings.TrimPrefix(runtime.Version(), "go"), load(), b.mails, mailSize)
-	fmt.Println("| in | sessions | committed/s | stanzas written/s | processor a mail: its own, of this program | 250 after p50 / p99 | the same at 100/s |")
-	fmt.Println("|---|---|---|---|---|---|---|")
+	fmt.Printf("%d cores, Go %s, load %s before. %d mails of %d bytes each. One for ten recipients counts as ten.\n\n",
+		runtime.NumCPU(), strings.TrimPrefix(runtime.Version(), "go"), busy(), b.mails, mailSize)
+	fmt.Println("| in | sessions | recipients | committed/s | stanzas written/s | processor each: its own, of this program | 250 after p50 / p99 | the same with 100 mails/s |")
+	fmt.Println("|---|---|---|---|---|---|---|---|")
 	s, err := newSite(ctx, b.binary, b.alone)
 	if err != nil {
 		return err
 	}
 	defer s.stop()
 	for _, t := range s.targets {
-		for _, sessions := range []int{1, 10} {
+		for _, l := range loads {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			if err := b.in(t, sessions); err != nil {
-				fmt.Printf("| %s | %d | – | – | – | – | %v |\n", t.name, sessions, err)
+			row := fmt.Sprintf("| %s | %d | %d |", t.name, l.sessions, l.recipients)
+			if !strings.Contains(row, b.only) {
+				continue
+			}
+			if cells, err := b.in(t, l); err != nil {
+				fmt.Println(row, "– | – | – | – |", err, "|")
+			} else {
+				fmt.Println(row, strings.Join(cells, " | "), "|")
 			}
 		}
+	}
+	if b.only != "" {
+		return nil
 	}
 	if err := b.out(ctx, s); err != nil {
 		return err
 	}
-	fmt.Printf("\nIt took %.1f minutes; load %s after.\n", time.Since(begun).Minutes(), load())
+	fmt.Printf("\nIt took %.1f minutes; load %s after.\n", time.Since(begun).Minutes(), busy())
 	return nil
 }
 
-// in brings mails as fast as they are taken, and then 100 a second.
-func (b *bench) in(t target, sessions int) error {
+// in brings mails as fast as they are taken, and then 100 a second. It returns cells of the table.
+func (b *bench) in(t target, l load) ([]string, error) {
+	mails := b.mails
+	if l.recipients > 1 {
+		mails = b.mails * 3 / l.recipients
+	}
+	n := mails * l.recipients
 	var written <-chan struct{}
 	if t.xmpp != nil {
-		written = t.xmpp.expect(b.mails)
+		written = t.xmpp.expect(n)
 	}
 	used, begun := newUsed(t.process), time.Now()
-	waits, err := bring(t, sessions, b.mails, 0)
+	waits, err := bring(t, l, mails, 0)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	committed := rate(b.mails, time.Since(begun))
+	committed := rate(n, time.Since(begun))
 	stanzas := "–"
 	if written != nil {
 		select {
 		case <-written:
-			stanzas = rate(b.mails, time.Since(begun))
+			stanzas = rate(n, time.Since(begun))
 		case <-time.After(time.Minute):
-			stanzas = fmt.Sprintf("%d of %d after a minute", t.xmpp.count(), b.mails)
+			stanzas = fmt.Sprintf("%d of %d after a minute", t.xmpp.count(), n)
 		}
 	}
-	cost := used.each(b.mails)
-	paced, err := bring(t, sessions, 1000, 10*time.Millisecond)
+	cost := used.each(n)
+	paced, err := bring(t, l, 1000, 10*time.Millisecond)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	fmt.Printf("| %s | %d | %s | %s | %s | %s | %s |\n", t.name, sessions, committed, stanzas, cost, percentiles(waits), percentiles(paced))
-	return nil
+	return []string{committed, stanzas, cost, percentiles(waits), percentiles(paced)}, nil
 }
 
-// bring sends n mails over that many sessions, each to recipients of its own, one each pace where there is one; it returns how long the answers took.
-func bring(t target, sessions, n int, pace time.Duration) ([]time.Duration, error) {
+// bring sends n mails, one each pace where there is one; it returns how long the answers took.
+func bring(t target, l load, n int, pace time.Duration) ([]time.Duration, error) {
 	type result struct {
 		waits []time.Duration
 		err   error
 	}
-	results := make([]result, sessions)
+	results := make([]result, l.sessions)
 	due := make(chan struct{})
 	go func() {
 		defer close(due)
@@ -139,6 +166,10 @@ func bring(t target, sessions, n int, pace time.Duration) ([]time.Duration, erro
 	for i := range results {
 		wg.Go(func() {
 			r := &results[i]
+			to := make([]string, l.recipients)
+			for n := range to {
+				to[n] = t.to(l.recipient(i, n))
+			}
 			var c *client
 			if c, r.err = dialMail(t.addr, fmt.Sprintf("s%d-%d", i, time.Now().UnixNano()), t.lmtp); r.err == nil {
 				defer c.close()
@@ -148,7 +179,7 @@ func bring(t target, sessions, n int, pace time.Duration) ([]time.Duration, erro
 					continue // nobody else would take them
 				}
 				var wait time.Duration
-				if wait, r.err = c.send(t.to(i)); r.err == nil {
+				if wait, r.err = c.send(to); r.err == nil {
 					r.waits = append(r.waits, wait)
 				}
 			}
@@ -171,8 +202,8 @@ func percentiles(d []time.Duration) string {
 	return at(50) + " / " + at(99) + " ms"
 }
 
-// load is how busy the machine is.
-func load() string {
+// busy is how busy the machine is.
+func busy() string {
 	data, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
 		return "unknown"

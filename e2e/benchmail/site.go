@@ -132,7 +132,7 @@ func (s *site) startPostfix(ctx context.Context) error {
 func (s *site) startDovecot(ctx context.Context) error {
 	user := func(i int) string { return fmt.Sprintf("user%d@dovecot.test", i) }
 	users := make(map[string]string)
-	for i := range 10 {
+	for i := range maxRecipient {
 		users[user(i)] = "x"
 	}
 	d, err := realservers.StartDovecot(ctx, realservers.DovecotOptions{Users: users})
