@@ -30,23 +30,26 @@ type Content struct {
 	left   int64
 	ctx    context.Context
 	cancel context.CancelFunc
+	done   func()
 }
 
 // sniffBytes is how much is looked at to tell what something is (http.DetectContentType).
 const sniffBytes = 512
 
+func newSniffer(r io.Reader) *bufio.Reader { return bufio.NewReaderSize(r, sniffBytes) }
+
 // Fetch gets what is under a URL. Its errors are of type *Error. IRC does for pictures of people; the links that people share
-// stay links. Email will, for the files that are attached by their URL (XEP-0066, XEP-0447), and so will the social web for pictures and keys.
+// stay links. Email does for the files that are attached by their URL (XEP-0066, XEP-0447), and the social web for pictures.
 func (c *Client) Fetch(ctx context.Context, rawURL string, limit Limit) (*Content, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit.Time)
-	resp, err := c.do(ctx, http.MethodGet, rawURL, nil, http.NoBody, 0)
+	resp, done, err := c.do(ctx, http.MethodGet, rawURL, nil, http.NoBody, 0)
 	if err != nil {
 		cancel()
 		return nil, err
 	}
 	content := &Content{
-		URL: resp.Request.URL.String(), body: bufio.NewReaderSize(resp.Body, sniffBytes), closer: resp.Body,
-		left: limit.Bytes, ctx: ctx, cancel: cancel,
+		URL: resp.Request.URL.String(), body: newSniffer(resp.Body), closer: resp.Body,
+		left: limit.Bytes, ctx: ctx, cancel: cancel, done: done,
 	}
 	if err := content.check(resp, limit); err != nil {
 		_ = content.Close() // err says more
@@ -137,5 +140,7 @@ func (c *Content) failed(err error) error {
 // Close ends the request.
 func (c *Content) Close() error {
 	c.cancel()
-	return c.closer.Close()
+	err := c.closer.Close()
+	c.done()
+	return err
 }
