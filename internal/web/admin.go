@@ -32,7 +32,7 @@ func ListenAdmin(ctx context.Context, o AdminOptions) (*Server, error) {
 		return nil, fmt.Errorf("open admin listener: %w", err)
 	}
 	ready := newReadiness(o.Checks)
-	s := newServer("admin", l, adminPages(ready, o.Metrics), ready.stop)
+	s := newServer("admin", l, http.MaxBytesHandler(adminPages(ready, o.Metrics), maxBodyBytes), ready.stop)
 	s.http.IdleTimeout = adminIdle
 	s.http.ErrorLog = slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn)
 	return s, nil

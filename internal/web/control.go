@@ -31,7 +31,7 @@ func ListenControl(ctx context.Context, o ControlOptions) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open socket for commands: %w", err)
 	}
-	s := newServer("control", l, ownerOnly(o.Pages), func() error { return nil })
+	s := newServer("control", l, http.MaxBytesHandler(ownerOnly(o.Pages), maxBodyBytes), func() error { return nil })
 	s.http.ReadTimeout, s.http.WriteTimeout, s.http.IdleTimeout = controlTimeout, controlTimeout, adminIdle
 	s.http.ErrorLog = slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn)
 	s.http.ConnContext = func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -35,12 +36,13 @@ type PublicOptions struct {
 
 // Page is something that the public listener serves. Its handler may change the headers that every answer has, see publicHeaders,
 // and may use http.ResponseController to allow itself more time than writeTimeout. What it reads of a request's body ends with an
-// error after 64 KiB.
+// error after Body bytes; 0: 64 KiB.
 type Page struct {
 	Pattern string // of http.ServeMux, with a method and a path below that of PublicOptions.URL: "GET /files/{id}"
 	// Host is the host that the page is at, without a port, and at its root; empty for every host.
 	Host    string
 	Handler http.Handler
+	Body    int64
 }
 
 // ListenPublic opens the listener for everybody. Nothing is answered before Serve; who does not call that calls Close.
@@ -51,7 +53,7 @@ func ListenPublic(ctx context.Context, o PublicOptions) (*Server, error) {
 		if err != nil {
 			return nil, fmt.Errorf("open public listener: %w", err)
 		}
-		certificates = &tls.Config{GetCertificate: get, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
+		certificates = &tls.Config{GetCertificate: get, MinVersion: tls.VersionTLS12, NextProtos: protocols()}
 	}
 	l, err := listen(ctx, o.Listen)
 	if err != nil {
@@ -68,6 +70,9 @@ func ListenPublic(ctx context.Context, o PublicOptions) (*Server, error) {
 	s.http.ErrorLog = slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug)
 	return s, nil
 }
+
+// protocols are those that a client may offer (RFC 7301). GNU social offers the last one alone.
+func protocols() []string { return []string{"h2", "http/1.1", "http/1.0"} }
 
 // publicPages are the pages handed over and the two that every site has.
 func publicPages(o PublicOptions) http.Handler {
@@ -89,7 +94,7 @@ func publicPages(o PublicOptions) http.Handler {
 		if p.Host != "" {
 			at = p.Host
 		}
-		mux.Handle(method+" "+at+path, p.Handler)
+		mux.Handle(method+" "+at+path, http.MaxBytesHandler(p.Handler, cmp.Or(p.Body, maxBodyBytes)))
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		publicHeaders(w.Header(), o.URL.Scheme)

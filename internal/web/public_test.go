@@ -72,6 +72,8 @@ func TestPublicPages(t *testing.T) {
 		}
 		writeText(w, http.StatusOK, r.PostForm.Get("a"))
 	})}
+	large := form
+	large.Pattern, large.Body = "POST /large", 2*maxBodyBytes
 	profile := Page{Host: "social.example", Pattern: "GET /{$}", Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		writeText(w, http.StatusOK, "people")
 	})}
@@ -93,11 +95,13 @@ func TestPublicPages(t *testing.T) {
 		{"form", "http://a.b", "POST", "/form", "a=b", 200, "b"},
 		{"of a host", "http://a.b/gw", "GET", "//social.example:81/", "", 200, "people"},
 		{"of another host", "http://a.b", "GET", "//elsewhere.example/", "", 200, "Passerelle, a gateway"},
+		{"a large body", "http://a.b", "POST", "/large", "a=" + strings.Repeat("b", maxBodyBytes), 200, "bbb"},
+		{"one too large", "http://a.b", "POST", "/large", "a=" + strings.Repeat("b", 2*maxBodyBytes), 413, "too much\n"},
 		{"a form too large", "http://a.b", "POST", "/form", "a=" + strings.Repeat("b", maxBodyBytes), 413, "too much\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			addr := startPublic(t, PublicOptions{URL: parseURL(t, test.base), Pages: []Page{hello, form, profile}}, io.Discard)
+			addr := startPublic(t, PublicOptions{URL: parseURL(t, test.base), Pages: []Page{hello, form, large, profile}}, io.Discard)
 			path, host := test.path, ""
 			if rest, named := strings.CutPrefix(path, "//"); named {
 				host, path, _ = strings.Cut(rest, "/")
@@ -212,6 +216,38 @@ func TestPublicTLS(t *testing.T) {
 	}
 	if resp.StatusCode != http.StatusOK || resp.ProtoMajor != 2 {
 		t.Errorf("%s over %s, want 200 over HTTP/2.0", resp.Status, resp.Proto)
+	}
+}
+
+// Some clients say that they speak HTTP/1.0 and nothing else, first in TLS and then in the request. They are served without chunks.
+func TestHTTP10(t *testing.T) {
+	t.Parallel()
+	certFile, keyFile := writePair(t, t.TempDir(), 1, time.Now())
+	page := Page{Pattern: "GET /long", Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, strings.Repeat("x", 10_000))
+	})}
+	addr := startPublic(t, PublicOptions{URL: parseURL(t, "https://localhost"), CertFile: certFile, KeyFile: keyFile, Pages: []Page{page}}, io.Discard)
+	roots := x509.NewCertPool()
+	data, err := os.ReadFile(certFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots.AppendCertsFromPEM(data)
+	c, err := tls.Dial("tcp", addr.String(), &tls.Config{RootCAs: roots, ServerName: "localhost", NextProtos: []string{"http/1.0"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := io.WriteString(c, "GET /long HTTP/1.0\r\nHost: localhost\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(c) // the server closes the connection behind it
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, body, _ := strings.Cut(string(answer), "\r\n\r\n")
+	if !strings.HasPrefix(head, "HTTP/1.0 200") || strings.Contains(head, "chunked") || body != strings.Repeat("x", 10_000) {
+		t.Errorf("%d bytes behind %s", len(body), head)
 	}
 }
 

@@ -28,12 +28,12 @@ type Server struct {
 	stopped  func() error // ends what the pages have started; called after the last request
 }
 
-// newServer puts pages behind a listener, with the limits of both listeners.
+// newServer puts pages behind a listener, with the limits of both listeners. What they read of a body they limit themselves.
 func newServer(name string, l net.Listener, pages http.Handler, stopped func() error) *Server {
 	return &Server{
 		name: name, listener: l, stopped: stopped,
 		http: &http.Server{
-			Handler:           http.MaxBytesHandler(pages, maxBodyBytes),
+			Handler:           pages,
 			ReadHeaderTimeout: headerTimeout,
 			ReadTimeout:       readTimeout,
 			WriteTimeout:      writeTimeout,
