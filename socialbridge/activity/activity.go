@@ -24,7 +24,7 @@ const (
 //
 //	Post                       Note, whose author is the actor or, in the feed of a group, somebody else
 //	Share                      Note, of its author
-//	Favorite, Unfavorite       Object, the id of a note, and Owner where it is known whose
+//	Favorite, Unfavorite       Object, the id of a note, and Owner where it is said whose
 //	Follow, Unfollow           Object, the URI of an actor
 //	Join, Leave                Object, the URI of a group
 //	Delete                     Object, the id of a note
@@ -41,7 +41,9 @@ type Activity struct {
 	To     []string
 	Public bool   // it is for everybody
 	Title  string // for people, such as "alice favorited something by bob"
-	HTML   string // the same, marked up
+	HTML   string // the same, marked up; empty for a post, whose note says it
+	Page   string // URL for people; that of a post is its note's
+	Self   string // URL of the activity as a wire writes it; empty where there is none
 }
 
 // Kind is what a note is.
