@@ -135,15 +135,19 @@ func importTable() []row {
 			why:  "a format is read and written without I/O",
 		},
 		{
+			pkgs: []string{"socialbridge/picture"},
+			why:  "a picture is made of one without anything else",
+		},
+		{
 			pkgs: []string{"socialbridge/pages"},
-			may:  []string{"internal/text", "socialbridge/activity"},
+			may:  []string{"internal/text", "internal/webpage", "socialbridge/activity"},
 			why:  "pages show what they are handed",
 		},
 		{
 			pkgs: []string{"socialbridge"},
 			may: []string{
 				"transports", "store", "internal/jobs", "internal/logging", "internal/safehttp", "internal/text",
-				"socialbridge/activity", "socialbridge/clean", "socialbridge/pages",
+				"socialbridge/activity", "socialbridge/clean", "socialbridge/pages", "socialbridge/picture",
 			},
 			why: "the social core knows no wire, so that another one can stand beside the first",
 		},
@@ -167,8 +171,13 @@ func importTable() []row {
 		},
 		{
 			pkgs: []string{"internal/onetime"},
-			may:  []string{"transports", "store", "internal/export", "internal/text"},
+			may:  []string{"transports", "store", "internal/export", "internal/text", "internal/webpage"},
 			why:  "it shows forms on the web, whatever they are for",
+		},
+		{
+			pkgs: []string{"internal/webpage"},
+			may:  []string{"internal/text"},
+			why:  "it writes pages, whatever is on them",
 		},
 		{
 			pkgs: []string{"internal/operator"},

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"passerelle/internal/text"
+	"passerelle/internal/webpage"
 	"passerelle/store"
 	"passerelle/transports"
 )
@@ -46,7 +47,7 @@ func NewHandler(db *store.DB, log *slog.Logger, gateways ...Gateway) *Handler {
 
 // ServeHTTP shows the form, or takes what was filled in.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	p := page{Lang: readLanguage(r.Header.Get("Accept-Language"))}
+	p := page{Lang: webpage.Language(r.Header.Get("Accept-Language"))}
 	token := store.Secret(r.PathValue("token"))
 	link, ok, err := h.find(r.Context(), token)
 	switch {

@@ -237,26 +237,3 @@ func TestNoLink(t *testing.T) {
 		t.Errorf("a command ran with %v", s.g.ran)
 	}
 }
-
-func TestReadLanguage(t *testing.T) {
-	t.Parallel()
-	for accept, want := range map[string]string{
-		"": "en", "*": "en", "fr": "fr", "FR-ca": "fr", "en-GB, fr;q=0.9": "en", "fr;q=0.2, en;q=0.1": "fr", "de, it": "en", "de;q=1, fr;q=0.1": "fr",
-		"fr;q=0, de": "en", "fr;q=2": "en", "fr;q=x, en": "en", "fr ; q=0.5": "fr", ",,;": "en",
-	} {
-		if got := readLanguage(accept); got != want {
-			t.Errorf("%q: got %q, want %q", accept, got, want)
-		}
-	}
-}
-
-func FuzzReadLanguage(f *testing.F) {
-	for _, seed := range []string{"", "fr-CH, fr;q=0.9, en;q=0.8, de;q=0.7, *;q=0.5", ";q=", "fr;q=NaN", "fr;q=-0"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, accept string) {
-		if got := readLanguage(accept); got != "en" && got != "fr" {
-			t.Errorf("%q: got %q", accept, got)
-		}
-	})
-}

@@ -1,45 +1,13 @@
 package onetime
 
-import (
-	"bytes"
-	"html"
-	"strconv"
-)
+import "passerelle/internal/webpage"
 
-// markup is HTML that is written here. Everything else is a string, and goes into a document escaped.
-//
-// This takes the place of html/template: with that in a program the linker keeps all exported methods of all packages, since a template may
-// name any of them, and they were a tenth of passerelle.
-type markup string
-
-// document is a page that is being written.
-type document struct{ bytes.Buffer }
-
-// add writes markup as it is, and text escaped, which is safe between elements and in attributes between quotes.
-func (d *document) add(parts ...any) {
-	for _, part := range parts {
-		switch part := part.(type) {
-		case markup:
-			d.WriteString(string(part))
-		case string:
-			d.WriteString(html.EscapeString(part))
-		case int:
-			d.WriteString(strconv.Itoa(part))
-		}
-	}
-}
-
-// addIf writes markup if something is so.
-func (d *document) addIf(so bool, m markup) {
-	if so {
-		d.add(m)
-	}
-}
+type markup = webpage.Markup
 
 // html is the page.
 func (p *page) html() []byte {
-	var d document
-	d.add(markup(`<!doctype html>
+	var d webpage.Document
+	d.Add(markup(`<!doctype html>
 <html lang="`), p.Lang, markup(`">
 <head>
 <meta charset="utf-8">
@@ -51,84 +19,84 @@ func (p *page) html() []byte {
 <main>
 <h1>`), p.Title, markup("</h1>\n"))
 	if p.Send == "" {
-		d.add(markup("<p>"), p.Said, markup("</p>\n"))
+		d.Add(markup("<p>"), p.Said, markup("</p>\n"))
 	} else {
 		p.addForm(&d)
 	}
-	d.add(markup(`</main>
+	d.Add(markup(`</main>
 </body>
 </html>
 `))
 	return d.Bytes()
 }
 
-func (p *page) addForm(d *document) {
-	d.add(markup(`<p class="whose">`), p.Whose, markup("</p>\n"))
+func (p *page) addForm(d *webpage.Document) {
+	d.Add(markup(`<p class="whose">`), p.Whose, markup("</p>\n"))
 	if p.Help != "" {
-		d.add(markup(`<p class="help">`), p.Help, markup("</p>\n"))
+		d.Add(markup(`<p class="help">`), p.Help, markup("</p>\n"))
 	}
 	if p.Said != "" {
-		d.add(markup(`<p class="wrong" role="alert">`), p.Said, markup("</p>\n"))
+		d.Add(markup(`<p class="wrong" role="alert">`), p.Said, markup("</p>\n"))
 	}
-	d.add(markup(`<form method="post" autocomplete="off">`), markup("\n"))
+	d.Add(markup(`<form method="post" autocomplete="off">`), markup("\n"))
 	for i := range p.Form {
-		d.add(markup(`<div class="field">`), markup("\n"))
+		d.Add(markup(`<div class="field">`), markup("\n"))
 		p.Form[i].add(d, i)
-		d.add(markup("</div>\n"))
+		d.Add(markup("</div>\n"))
 	}
-	d.add(markup("<button>"), p.Send, markup("</button>\n</form>\n"))
+	d.Add(markup("<button>"), p.Send, markup("</button>\n</form>\n"))
 }
 
 // add writes a field, the i-th of its form.
-func (f *field) add(d *document, i int) {
+func (f *field) add(d *webpage.Document, i int) {
 	switch f.Kind {
 	case "box":
 		f.addBox(d, "true", f.Label, f.Checked)
 		return
 	case "choices":
-		d.add(markup("<fieldset><legend>"), f.Label, markup("</legend>\n"))
+		d.Add(markup("<fieldset><legend>"), f.Label, markup("</legend>\n"))
 		for _, o := range f.Options {
 			f.addBox(d, o.Value, o.Label, o.Selected)
 		}
-		d.add(markup("</fieldset>\n"))
+		d.Add(markup("</fieldset>\n"))
 		return
 	}
-	d.add(markup(`<label for="f`), i, markup(`">`), f.Label, markup("</label>\n"))
+	d.Add(markup(`<label for="f`), i, markup(`">`), f.Label, markup("</label>\n"))
 	if f.Fault != "" {
-		d.add(markup(`<p class="wrong" id="w`), i, markup(`">`), f.Fault, markup("</p>\n"))
+		d.Add(markup(`<p class="wrong" id="w`), i, markup(`">`), f.Fault, markup("</p>\n"))
 	}
 	switch f.Kind {
 	case "choice":
-		d.add(markup(`<select id="f`), i, markup(`" name="`), f.Name, markup(`">`), markup("\n"))
+		d.Add(markup(`<select id="f`), i, markup(`" name="`), f.Name, markup(`">`), markup("\n"))
 		for _, o := range f.Options {
-			d.add(markup(`<option value="`), o.Value, markup(`"`))
-			d.addIf(o.Selected, " selected")
-			d.add(markup(">"), o.Label, markup("</option>\n"))
+			d.Add(markup(`<option value="`), o.Value, markup(`"`))
+			d.AddIf(o.Selected, " selected")
+			d.Add(markup(">"), o.Label, markup("</option>\n"))
 		}
-		d.add(markup("</select>\n"))
+		d.Add(markup("</select>\n"))
 	case "lines", "secret lines":
-		d.add(markup(`<textarea id="f`), i, markup(`" name="`), f.Name, markup(`" spellcheck="false" autocapitalize="none"`))
+		d.Add(markup(`<textarea id="f`), i, markup(`" name="`), f.Name, markup(`" spellcheck="false" autocapitalize="none"`))
 		f.addFault(d, i)
-		d.add(markup(">\n"), f.Value, markup("</textarea>\n")) // a first line feed is none of the text
+		d.Add(markup(">\n"), f.Value, markup("</textarea>\n")) // a first line feed is none of the text
 	default:
-		d.add(markup(`<input id="f`), i, markup(`" type="`), f.Kind, markup(`" name="`), f.Name, markup(`" value="`), f.Value,
+		d.Add(markup(`<input id="f`), i, markup(`" type="`), f.Kind, markup(`" name="`), f.Name, markup(`" value="`), f.Value,
 			markup(`" spellcheck="false" autocapitalize="none" autocomplete="off"`))
-		d.addIf(f.Required, " required")
+		d.AddIf(f.Required, " required")
 		f.addFault(d, i)
-		d.add(markup(">\n"))
+		d.Add(markup(">\n"))
 	}
 }
 
 // addBox writes a box to be ticked.
-func (f *field) addBox(d *document, value, label string, ticked bool) {
-	d.add(markup(`<label class="box"><input type="checkbox" name="`), f.Name, markup(`" value="`), value, markup(`"`))
-	d.addIf(ticked, " checked")
-	d.add(markup("> "), label, markup("</label>\n"))
+func (f *field) addBox(d *webpage.Document, value, label string, ticked bool) {
+	d.Add(markup(`<label class="box"><input type="checkbox" name="`), f.Name, markup(`" value="`), value, markup(`"`))
+	d.AddIf(ticked, " checked")
+	d.Add(markup("> "), label, markup("</label>\n"))
 }
 
 // addFault has a field point to what is wrong with it.
-func (f *field) addFault(d *document, i int) {
+func (f *field) addFault(d *webpage.Document, i int) {
 	if f.Fault != "" {
-		d.add(markup(` aria-invalid="true" aria-describedby="w`), i, markup(`"`))
+		d.Add(markup(` aria-invalid="true" aria-describedby="w`), i, markup(`"`))
 	}
 }

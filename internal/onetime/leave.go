@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"passerelle/internal/text"
+	"passerelle/internal/webpage"
 	"passerelle/transports"
 )
 
@@ -39,7 +40,7 @@ func NewLeaveHandler(log *slog.Logger, all ...Redirects) *LeaveHandler {
 
 // ServeHTTP shows the page, or ends the redirect.
 func (h *LeaveHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	p := page{Lang: readLanguage(r.Header.Get("Accept-Language"))}
+	p := page{Lang: webpage.Language(r.Header.Get("Accept-Language"))}
 	p.Title = text.Say(p.Lang, "Messages from XMPP by mail")
 	token := r.PathValue("token")
 	redirects, mailbox, err := h.find(r.Context(), token)

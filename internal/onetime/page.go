@@ -1,15 +1,13 @@
 package onetime
 
 import (
-	"crypto/sha256"
 	_ "embed"
-	"encoding/base64"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 
 	"passerelle/internal/text"
+	"passerelle/internal/webpage"
 	"passerelle/store"
 	"passerelle/transports"
 )
@@ -17,13 +15,8 @@ import (
 //go:embed style.css
 var styleCSS string
 
-// policy lets the page have its own style and send its form to where it came from, and nothing else: neither scripts nor anything of
-// other sites (Content Security Policy Level 3).
-var policy = func() string {
-	sum := sha256.Sum256([]byte(styleCSS))
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
-		"'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-}()
+// policy lets the page send its form to where it came from.
+var policy = webpage.Policy(styleCSS, "form-action 'self'")
 
 // page is what is shown, in a language.
 type page struct {
@@ -108,31 +101,4 @@ func (p page) write(w http.ResponseWriter, status int) {
 	h.Set("Vary", "Accept-Language")
 	w.WriteHeader(status)
 	_, _ = w.Write(p.html()) // the browser may be gone; there is nobody to tell
-}
-
-// maxLanguages is how many languages of a browser are looked at.
-const maxLanguages = 16
-
-// readLanguage is the language of the catalogue that a browser likes best (RFC 9110 §12.5.4).
-func readLanguage(accept string) string {
-	best, most := "en", 0.0
-	for i, part := range strings.SplitN(accept, ",", maxLanguages+1) {
-		if i == maxLanguages {
-			break
-		}
-		tag, params, _ := strings.Cut(strings.TrimSpace(part), ";")
-		weight := 1.0
-		if q, ok := strings.CutPrefix(strings.TrimSpace(params), "q="); ok {
-			var err error
-			if weight, err = strconv.ParseFloat(q, 64); err != nil || !(weight >= 0 && weight <= 1) {
-				continue
-			}
-		}
-		tag = strings.TrimSpace(tag)
-		primary, _, _ := strings.Cut(strings.ToLower(tag), "-")
-		if known := text.Known(tag); known == primary && weight > most {
-			best, most = known, weight
-		}
-	}
-	return best
 }
