@@ -87,6 +87,7 @@ func (db *DB) commitLoop() {
 			}
 			close(op.done)
 		}
+		db.folder.wrote(db.pool.write)
 		clear(batch) // what the callers captured is not held until the next write
 		batch = batch[:0]
 	}

@@ -278,10 +278,10 @@ func TestHangingReader(t *testing.T) {
 			}
 		}()
 	}
-	// More than the log holds between two checkpoints.
+	// More than the log has when it is folded.
 	value := strings.Repeat("x", maxValue)
-	for n := 2; n < 102; n++ {
-		write(t, db, func(tx *Tx) error { return tx.Set(user(n), "s", "n", value) })
+	for n := range 2 * foldFrom * 4096 / maxValue {
+		write(t, db, func(tx *Tx) error { return tx.Set(user(3+n), "s", "n", value) })
 	}
 }
 

@@ -20,9 +20,6 @@ const (
 	sqliteReaders     = 4
 	sqliteBusyTimeout = 5 * time.Second // for the lock of another process, such as a backup
 	sqliteWALLimit    = 16 << 20        // bytes that the write-ahead log keeps after a checkpoint
-	// sqliteCheckpoint is how many pages the log has when they are folded into the file. Most of them are of few pages of the file, again and again.
-	sqliteCheckpoint = 4000
-
 	// A commit of many lines of the archive changes some megabytes. What the writer's cache does not hold is written to the log more
 	// than once.
 	sqliteWriteCache = 16 << 20 // bytes
@@ -48,12 +45,15 @@ func openSQLite(ctx context.Context, path string) (pool, error) {
 		"_journal_mode": {"WAL"},
 		"_synchronous":  {"FULL"}, // with WAL anything less answers before the disk has it
 		"_foreign_keys": {"on"},
-		"_pragma":       {"auto_vacuum(incremental)", "secure_delete(on)", fmt.Sprintf("journal_size_limit(%d)", sqliteWALLimit), fmt.Sprintf("wal_autocheckpoint(%d)", sqliteCheckpoint), fmt.Sprintf("cache_size(-%d)", sqliteWriteCache>>10)},
+		"_pragma":       {"auto_vacuum(incremental)", "secure_delete(on)", fmt.Sprintf("journal_size_limit(%d)", sqliteWALLimit), "wal_autocheckpoint(0)", fmt.Sprintf("cache_size(-%d)", sqliteWriteCache>>10)},
 	}); err != nil {
 		return pool{}, err
 	}
 	if p.read, err = openPool(path, sqliteReaders, url.Values{"_query_only": {"on"}}); err != nil {
 		return pool{}, errors.Join(err, p.write.Close())
+	}
+	if p.fold, err = openPool(path, 1, url.Values{"_query_only": {"on"}, "_synchronous": {"FULL"}}); err != nil {
+		return pool{}, errors.Join(err, p.close())
 	}
 	if err := checkWAL(ctx, p.write); err != nil {
 		return pool{}, errors.Join(err, p.close())

@@ -69,7 +69,8 @@ type DB struct {
 	// lastOutgoing is the committer's.
 	lastOutgoing OutgoingNumber
 	answered     answered
-	own          *own // the committer's
+	own          *own    // the committer's
+	folder       *folder // nil for a server
 
 	life                 context.Context // ends when a server has had its time at the end
 	die                  context.CancelCauseFunc
@@ -87,6 +88,7 @@ type DB struct {
 type pool struct {
 	write *sql.DB // exactly one connection, the committer's
 	read  *sql.DB // refuses to write
+	fold  *sql.DB // folds the log of SQLite, see fold.go; nil for a server
 }
 
 // Open opens the database, makes it where there is none, brings its schema up to date and checks that its credentials were sealed
@@ -155,6 +157,9 @@ func Open(ctx context.Context, opts Options) (*DB, error) {
 		die(err)
 		return nil, err
 	}
+	if pool.fold != nil {
+		db.folder = newFolder(pool.fold, db.log)
+	}
 	go db.commitLoop()
 	return db, nil
 }
@@ -167,6 +172,7 @@ func (db *DB) shutdown() error {
 	close(db.closing)
 	end := time.AfterFunc(db.closeTime, func() { db.die(errSlow) })
 	<-db.stopped
+	db.folder.close()
 	err := errors.Join(db.answered.close(), db.pool.close())
 	if cause := context.Cause(db.life); cause != nil {
 		err = errors.Join(cause, err)
@@ -181,7 +187,11 @@ func (db *DB) shutdown() error {
 
 // close closes the readers first: the last connection to go folds the write-ahead log into the database, and a reader may not.
 func (p pool) close() error {
-	return errors.Join(p.read.Close(), p.write.Close())
+	var fold error
+	if p.fold != nil {
+		fold = p.fold.Close()
+	}
+	return errors.Join(fold, p.read.Close(), p.write.Close())
 }
 
 // Ready tells whether the database takes writes: it makes a small one and waits for its commit.
