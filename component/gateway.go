@@ -96,6 +96,7 @@ type Gateway struct {
 	domain      transports.Address
 	bot         string            // JID of the help bot
 	postal      transports.Postal // Options.Transport where it is one; else nil
+	social      transports.Social // so is this
 	current     atomic.Pointer[ruleset]
 	changed     chan struct{} // what presences show is not what it was; capacity 1
 	access      *access
@@ -169,6 +170,7 @@ func New(opt Options) (*Gateway, error) {
 		working:     workCount{zero: make(chan struct{}, 1)},
 	}
 	g.postal, _ = opt.Transport.(transports.Postal)
+	g.social, _ = opt.Transport.(transports.Social)
 	if opt.Archive && opt.Store != nil && g.postal == nil {
 		g.archive = newArchiver(opt.Store, opt.Domain, g.log, g.metrics)
 	}

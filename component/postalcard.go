@@ -74,7 +74,7 @@ func (u *user) readCards() {
 
 // postalCard is a card as vCards show it.
 func (u *user) postalCard(e entity, c *transports.Card) card {
-	shown := card{jid: u.g.address(e.target), name: c.Name, nick: c.Name, note: c.Note, email: c.Email, avatar: u.avatarOf(e, "")}
+	shown := card{jid: u.g.address(e.target), name: c.Name, nick: c.Name, note: c.Note, email: c.Email, homepage: c.Page, avatar: u.avatarOf(e, "")}
 	if shown.name == "" {
 		shown.name = c.Email
 	}

@@ -169,4 +169,5 @@ type Card struct {
 	Name   string // for people
 	Email  string
 	Note   string
+	Page   string // URL of his page for people
 }
