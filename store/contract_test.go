@@ -325,6 +325,7 @@ func testRemoveUser(t *testing.T, db *DB, _ *testClock) {
 				addRedirect(tx, user(n)),
 				tx.Follow(followed(n)),
 				tx.Say(Said{UserID: user(n), Letter: "l", Stanza: "<a/>", Time: testStart}),
+				addSocial(tx, user(n)),
 			)
 		})
 	}

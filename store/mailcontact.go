@@ -133,9 +133,14 @@ func (db *DB) MailContacts(ctx context.Context, id UserID, state MailContactStat
 	return all, nil
 }
 
+// likeText is a text in lower case as it stands in a pattern of LIKE with the escape character "!".
+func likeText(s string) string {
+	return strings.NewReplacer(`!`, `!!`, `%`, `!%`, `_`, `!_`).Replace(strings.ToLower(s))
+}
+
 // FindMailContacts returns those known to a user whose address or name has a text in it, the last met first.
 func (db *DB) FindMailContacts(ctx context.Context, id UserID, part string, limit int) (all []MailContact, err error) {
-	like := "%" + strings.NewReplacer(`!`, `!!`, `%`, `!%`, `_`, `!_`).Replace(strings.ToLower(part)) + "%"
+	like := "%" + likeText(part) + "%"
 	if err := db.query(ctx, scanMailContacts(&all), `SELECT `+mailContactColumns+` FROM mail_contacts
 		WHERE domain = $1 AND jid = $2 AND state = $3 AND (lower(mailbox) LIKE $4 ESCAPE '!' OR lower(name) LIKE $4 ESCAPE '!')
 		ORDER BY seen_at DESC, contact LIMIT $5`, id.Domain, id.JID, MailKnown, like, limit); err != nil {

@@ -7,8 +7,8 @@ import (
 
 // own is what the committer knows without asking the database: one process has it for itself. It belongs to the committer.
 type own struct {
-	mailIDs, jobIDs series
-	users           map[UserID]struct{} // some of those that are there
+	mailIDs, jobIDs, socialIDs series
+	users                      map[UserID]struct{} // some of those that are there
 }
 
 // series gives out ids, none of them twice, whatever becomes of the rows. It takes many at a time from the database; what a process has not given
@@ -27,14 +27,20 @@ const (
 var (
 	takeMailIDs = fmt.Sprintf(`UPDATE mail_ids SET last = last + %d RETURNING last`, seriesStep)
 	takeJobIDs  = fmt.Sprintf(`UPDATE job_ids SET last = last + %d RETURNING last`, seriesStep)
+	takeSocial  = fmt.Sprintf(`UPDATE social_ids SET last = last + %d RETURNING last`, seriesStep)
 )
 
 func newOwn() *own {
-	return &own{mailIDs: series{take: takeMailIDs}, jobIDs: series{take: takeJobIDs}, users: make(map[UserID]struct{})}
+	return &own{
+		mailIDs: series{take: takeMailIDs}, jobIDs: series{take: takeJobIDs}, socialIDs: series{take: takeSocial}, users: make(map[UserID]struct{}),
+	}
 }
 
 // nextMailID is a new id in the tables of mail.
 func (tx *Tx) nextMailID() (int64, error) { return tx.next(&tx.own.mailIDs) }
+
+// nextSocialID is a new id in the tables of the social web.
+func (tx *Tx) nextSocialID() (int64, error) { return tx.next(&tx.own.socialIDs) }
 
 // next is a new id.
 func (tx *Tx) next(s *series) (int64, error) {
@@ -52,7 +58,7 @@ func (tx *Tx) next(s *series) (int64, error) {
 
 // forgetSeries has ids taken anew: those that were taken are the database's again.
 func (o *own) forgetSeries() {
-	for _, s := range []*series{&o.mailIDs, &o.jobIDs} {
+	for _, s := range []*series{&o.mailIDs, &o.jobIDs, &o.socialIDs} {
 		s.last, s.end = 0, 0
 	}
 }

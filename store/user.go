@@ -60,7 +60,8 @@ const (
 )
 
 // RemoveUser removes everything of the user at that domain. Other tables follow by their foreign keys; his lines in the archive
-// are nobody's from now on and are deleted by CollectArchive.
+// are nobody's from now on and are deleted by CollectArchive, and of his account on the social web nothing but its name is left, and for a
+// time its key.
 func (tx *Tx) RemoveUser(id UserID) error {
 	if err := tx.forgetArchive(archiveKey{archiveUser, id.Domain, id.JID}); err != nil {
 		return fmt.Errorf("remove a user: %w", err)
@@ -70,6 +71,14 @@ func (tx *Tx) RemoveUser(id UserID) error {
 	}
 	if err := tx.exec(`DELETE FROM outbox WHERE domain = $1 AND jid = $2`, id.Domain, id.JID); err != nil {
 		return fmt.Errorf("remove a user: %w", err)
+	}
+	if a, ok, err := tx.SocialActor(id.Domain, SocialKey{JID: id.JID}); err != nil || ok {
+		if err == nil {
+			err = tx.EndSocialAccount(a.ID)
+		}
+		if err != nil {
+			return fmt.Errorf("remove a user: %w", err)
+		}
 	}
 	forget := func() { delete(tx.own.users, id) }
 	forget() // now as well: a write that shares the commit may be the next to need him

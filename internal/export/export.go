@@ -101,6 +101,9 @@ func (a *archive) write() error {
 	if err := a.redirect(&account); err != nil {
 		return err
 	}
+	if err := a.social(); err != nil {
+		return err
+	}
 	return a.zip.Close()
 }
 

@@ -120,6 +120,22 @@ func fill(tx *store.Tx, id store.UserID) error {
 		}(),
 		fillMail(tx, id),
 		fillRedirect(tx, id),
+		fillSocial(tx, id),
+	)
+}
+
+// fillSocial gives a user an account of the social web with a post, and whom he follows and has blocked.
+func fillSocial(tx *store.Tx, id store.UserID) error {
+	own, err := tx.AddSocialActor(store.SocialActor{Domain: id.Domain, URI: "https://s.example/mark-social_actors/" + id.JID, JID: id.JID, Name: id.JID[:3], Profile: `{"name":"mark-profile"}`}, "hunter2")
+	other, err2 := tx.AddSocialActor(store.SocialActor{Domain: id.Domain, URI: "https://o.example/mark-social_following/" + id.JID}, "")
+	post, err3 := tx.AddSocialPost(store.SocialPost{Domain: id.Domain, URI: "https://s.example/mark-social_subscribed/" + id.JID, Item: id.JID, Actor: own, Note: `{"text":"mark-post"}`})
+	_, err4 := tx.FollowSocial(store.SocialFollowing{UserID: id, Actor: other})
+	return errors.Join(
+		err, err2, err3, err4,
+		tx.SubscribeSocial(id, post, true),
+		tx.BlockSocial(store.SocialBlock{UserID: id, Who: "mark-social_blocks.example", Kind: store.SocialBlocked}),
+		tx.AddSocialLetter(store.SocialLetter{UserID: id, Letter: "mark-social_letters", Post: post}),
+		tx.HoldSocialLetter(id, `{"body":"mark-social_held"}`),
 	)
 }
 
@@ -169,7 +185,7 @@ func TestExportHasEveryTable(t *testing.T) {
 		return io.NopCloser(strings.NewReader("bytes of " + f.Name)), nil
 	}
 	files, order := unzip(t, o)
-	for _, mark := range []string{"mark-raw", "mark-held", "mark-line", "mark-copy", "mark-zone"} {
+	for _, mark := range []string{"mark-raw", "mark-held", "mark-line", "mark-copy", "mark-zone", "mark-profile", "mark-post"} {
 		if !strings.Contains(fmt.Sprint(files), mark) {
 			t.Errorf("the export has no %s", mark)
 		}
@@ -178,6 +194,7 @@ func TestExportHasEveryTable(t *testing.T) {
 		"README.txt", "account.json", "rooms/#ali%net.jsonl", "rooms/#ali%net.txt", "private.jsonl", "private.txt", "messages.json", "files/mark-files.txt",
 		"mail/people.jsonl", "mail/messages.jsonl", "mail/waiting.jsonl", "mail/outgoing.jsonl", "mail/1.eml", "mail/2.eml",
 		"mail/redirect.json", "mail/redirect/conversations.jsonl", "mail/redirect/messages.jsonl", "mail/redirect/mails.jsonl",
+		"social/account.json", "social/posts.jsonl", "social/following.jsonl", "social/answers_wanted.jsonl", "social/blocked.jsonl", "social/messages.jsonl",
 	}
 	if !slices.Equal(order, want) {
 		t.Errorf("got the files %q, want %q", order, want)

@@ -68,7 +68,7 @@ var (
 
 // mail writes what is kept of a user's mail. A part of it that is empty is not there.
 func (a *archive) mail() error {
-	if err := eachLine(a, "people", "", a.Store.MailPeople, func(c store.MailContact) (string, any, error) {
+	if err := eachLine(a, "mail/people", "", a.Store.MailPeople, func(c store.MailContact) (string, any, error) {
 		return c.Contact, person{a.jid(c.Contact), c.Mailbox, c.Name, contactStates[c.State], stanza.Time(c.SeenAt)}, nil
 	}); err != nil {
 		return err
@@ -82,7 +82,7 @@ func (a *archive) mail() error {
 		raws[id] = false
 		return rawName(id), nil
 	}
-	if err := eachLine(a, "messages", 0, a.Store.MailHistory, func(m store.MailMessage) (int64, any, error) {
+	if err := eachLine(a, "mail/messages", 0, a.Store.MailHistory, func(m store.MailMessage) (int64, any, error) {
 		l := letter{stanza.Time(m.At), a.jid(m.Contact), m.Outward, m.XMPPID, m.MessageID, m.Thread, m.Subject, m.Refs, m.Others, ""}
 		var err error
 		if !m.Outward {
@@ -92,13 +92,13 @@ func (a *archive) mail() error {
 	}); err != nil {
 		return err
 	}
-	if err := eachLine(a, "waiting", 0, a.Store.MailHeld, func(w store.MailWaiting) (int64, any, error) {
+	if err := eachLine(a, "mail/waiting", 0, a.Store.MailHeld, func(w store.MailWaiting) (int64, any, error) {
 		name, err := incoming(w.Mail)
 		return w.Mail, held{stanza.Time(w.ReceivedAt), a.jid(w.Contact), w.Subject, name}, err
 	}); err != nil {
 		return err
 	}
-	if err := eachLine(a, "outgoing", 0, a.Store.MailWritten, func(id int64) (int64, any, error) {
+	if err := eachLine(a, "mail/outgoing", 0, a.Store.MailWritten, func(id int64) (int64, any, error) {
 		w, err := a.written(id)
 		if w.Mail != "" {
 			raws[id] = true
@@ -165,14 +165,14 @@ func (a *archive) raw(id int64, outgoing bool) error {
 	})
 }
 
-// eachLine writes one of the files of mail, a line of JSON for each row, which are read page by page behind the key of the last one.
+// eachLine writes one of the files, a line of JSON for each row, which are read page by page behind the key of the last one.
 func eachLine[Row, Key any](a *archive, name string, first Key, page func(ctx context.Context, id store.UserID, after Key) ([]Row, error), line func(Row) (Key, any, error)) error {
 	after := first
 	rows, err := page(a.ctx, a.User, after)
 	if err != nil || len(rows) == 0 {
 		return err
 	}
-	return a.entry("mail/"+name+".jsonl", func(w *bufio.Writer) error {
+	return a.entry(name+".jsonl", func(w *bufio.Writer) error {
 		e := json.NewEncoder(w)
 		e.SetEscapeHTML(false)
 		for len(rows) > 0 {

@@ -93,17 +93,17 @@ func (a *archive) redirect(from *store.Account) error {
 			return err
 		}
 	}
-	if err := eachLine(a, "redirect/conversations", "", a.Store.RedirectTalksAfter, func(t store.RedirectTalk) (string, any, error) {
+	if err := eachLine(a, "mail/redirect/conversations", "", a.Store.RedirectTalksAfter, func(t store.RedirectTalk) (string, any, error) {
 		return t.Peer, talk{t.Peer, t.Waiting, t.More, timeOrNone(t.Due), timeOrNone(t.ReadAt), t.MessageID, t.Refs}, nil
 	}); err != nil {
 		return err
 	}
-	if err := eachLine(a, "redirect/messages", 0, a.Store.RedirectLinesAfter, func(l store.RedirectLine) (int64, any, error) {
+	if err := eachLine(a, "mail/redirect/messages", 0, a.Store.RedirectLinesAfter, func(l store.RedirectLine) (int64, any, error) {
 		return l.ID, copied{stanza.Time(l.SaidAt), stanza.Time(l.TakenAt), l.Peer, l.Author, l.XMPPID, l.ArchiveID, json.RawMessage(l.Copy)}, nil
 	}); err != nil {
 		return err
 	}
-	return eachLine(a, "redirect/mails", 0, a.Store.RedirectMailsAfter, func(m store.RedirectMail) (int64, any, error) {
+	return eachLine(a, "mail/redirect/mails", 0, a.Store.RedirectMailsAfter, func(m store.RedirectMail) (int64, any, error) {
 		return m.Mail, redirectMail{m.Mail, m.Mailbox, m.Peer, m.Room, m.Name, m.Thread, m.XMPPID}, nil
 	})
 }
