@@ -250,13 +250,14 @@ func (tx *Tx) insertLines(rows []archiveRow) error {
 type manyInsert struct {
 	into    string
 	columns int
+	after   string // follows the values
 }
 
-var lineInsert = manyInsert{` INTO archive_lines (line, id, time, who, outgoing, stanza, network_id) VALUES `, 7}
+var lineInsert = manyInsert{` INTO archive_lines (line, id, time, who, outgoing, stanza, network_id) VALUES `, 7, ``}
 
 // sql is the statement that inserts n rows.
 func (m manyInsert) sql(d dialect, n int) string {
-	return d.insert + m.into + d.placeholders(n, m.columns)
+	return d.insert + m.into + d.placeholders(n, m.columns) + m.after
 }
 
 // insertMany inserts rows, whose columns follow one another in args.

@@ -87,7 +87,7 @@ func (tx *Tx) insertHeard(lines []HeardLine, rows []archiveRow) error {
 	return tx.insertMany(seenInsert, args)
 }
 
-var seenInsert = manyInsert{` INTO archive_seen (domain, jid, lo, hi, archive) VALUES `, 5}
+var seenInsert = manyInsert{` INTO archive_seen (domain, jid, lo, hi, archive) VALUES `, 5, ``}
 
 // KnownLines returns which of these ids lines of the archive have. No two lines may have the same.
 func (tx *Tx) KnownLines(ids []string) (map[string]bool, error) {

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -63,22 +65,9 @@ func (tx *Tx) AddJob(j NewJob) (id int64, err error) {
 			err = fmt.Errorf("add a job: %w", err)
 		}
 	}()
-	switch err := checkFields(field{"lane", j.Lane, maxLane}, field{"site", j.Site, maxSite}, field{"kind", j.Kind, maxJobKind}); {
-	case err != nil:
+	due, warn, expires, err := j.check(tx.now)
+	if err != nil {
 		return 0, err
-	case j.Lane == "" || j.Kind == "":
-		return 0, errors.New("it has no lane or no kind")
-	case len(j.Payload) > maxPayload:
-		return 0, fmt.Errorf("the payload has %d bytes, more than %d", len(j.Payload), maxPayload)
-	case j.Expires.IsZero():
-		return 0, errors.New("it never expires")
-	}
-	due, warn, expires := tx.now, never, millis(j.Expires)
-	if !j.NotBefore.IsZero() {
-		due = max(due, millis(j.NotBefore))
-	}
-	if !j.Warn.IsZero() {
-		warn = millis(j.Warn)
 	}
 	payload := j.Payload
 	if payload == nil {
@@ -102,6 +91,75 @@ func (tx *Tx) AddJob(j NewJob) (id int64, err error) {
 		tx.sayJobs()
 	}
 	return id, nil
+}
+
+// check finds faults of a job, and when it is due, late and over.
+func (j *NewJob) check(now int64) (due, warn, expires int64, err error) {
+	switch err := checkFields(field{"lane", j.Lane, maxLane}, field{"site", j.Site, maxSite}, field{"kind", j.Kind, maxJobKind}); {
+	case err != nil:
+		return 0, 0, 0, err
+	case j.Lane == "" || j.Kind == "":
+		return 0, 0, 0, errors.New("it has no lane or no kind")
+	case len(j.Payload) > maxPayload:
+		return 0, 0, 0, fmt.Errorf("the payload has %d bytes, more than %d", len(j.Payload), maxPayload)
+	case j.Expires.IsZero():
+		return 0, 0, 0, errors.New("it never expires")
+	}
+	due, warn, expires = now, never, millis(j.Expires)
+	if !j.NotBefore.IsZero() {
+		due = max(due, millis(j.NotBefore))
+	}
+	if !j.Warn.IsZero() {
+		warn = millis(j.Warn)
+	}
+	return due, warn, expires, nil
+}
+
+var (
+	jobInsert  = manyInsert{` INTO jobs (id, lane, site, kind, payload, created, due, warn, expires) VALUES `, 9, ``}
+	laneInsert = manyInsert{` INTO job_lanes (lane, head, site, attempts, next_at, told, deadline, error) VALUES `, 8, ` ON CONFLICT (lane) DO NOTHING`}
+)
+
+// AddJobs is AddJob for many: what goes to thousands would hold everybody up otherwise.
+func (tx *Tx) AddJobs(all []NewJob) (err error) {
+	defer wrap(&err, "add jobs")
+	jobs, lanes := make([]any, 0, len(all)*jobInsert.columns), make([]any, 0, len(all)*laneInsert.columns)
+	first := make(map[string]int64) // when the first of them is due at a site
+	for i := range all {
+		j := &all[i]
+		due, warn, expires, err := j.check(tx.now)
+		if err != nil {
+			return err
+		}
+		id, err := tx.next(&tx.own.jobIDs)
+		if err != nil {
+			return err
+		}
+		payload := j.Payload
+		if payload == nil {
+			payload = []byte{}
+		}
+		told, deadline := lateness(warn, expires, 0)
+		jobs = append(jobs, id, j.Lane, j.Site, j.Kind, payload, tx.now, due, warn, expires)
+		lanes = append(lanes, j.Lane, id, j.Site, int64(0), due, told, deadline, "")
+		if at, ok := first[j.Site]; !ok || due < at {
+			first[j.Site] = due
+		}
+	}
+	if err := tx.insertMany(jobInsert, jobs); err != nil {
+		return err
+	}
+	if err := tx.insertMany(laneInsert, lanes); err != nil {
+		return err
+	}
+	// Lanes that were there already are not hastened; looking at their sites once more costs nothing but that.
+	for _, site := range slices.Sorted(maps.Keys(first)) {
+		if err := tx.exec(hastenSite, site, first[site]); err != nil {
+			return err
+		}
+	}
+	tx.sayJobs()
+	return nil
 }
 
 // sayJobs has there be word of jobs after the commit.

@@ -7,8 +7,8 @@ import (
 
 // own is what the committer knows without asking the database: one process has it for itself. It belongs to the committer.
 type own struct {
-	mailIDs, jobIDs, socialIDs series
-	users                      map[UserID]struct{} // some of those that are there
+	mailIDs, jobIDs, socialIDs, socialWireIDs series
+	users                                     map[UserID]struct{} // some of those that are there
 }
 
 // series gives out ids, none of them twice, whatever becomes of the rows. It takes many at a time from the database; what a process has not given
@@ -25,14 +25,16 @@ const (
 )
 
 var (
-	takeMailIDs = fmt.Sprintf(`UPDATE mail_ids SET last = last + %d RETURNING last`, seriesStep)
-	takeJobIDs  = fmt.Sprintf(`UPDATE job_ids SET last = last + %d RETURNING last`, seriesStep)
-	takeSocial  = fmt.Sprintf(`UPDATE social_ids SET last = last + %d RETURNING last`, seriesStep)
+	takeMailIDs       = fmt.Sprintf(`UPDATE mail_ids SET last = last + %d RETURNING last`, seriesStep)
+	takeJobIDs        = fmt.Sprintf(`UPDATE job_ids SET last = last + %d RETURNING last`, seriesStep)
+	takeSocial        = fmt.Sprintf(`UPDATE social_ids SET last = last + %d RETURNING last`, seriesStep)
+	takeSocialWireIDs = fmt.Sprintf(`UPDATE social_wire_ids SET last = last + %d RETURNING last`, seriesStep)
 )
 
 func newOwn() *own {
 	return &own{
-		mailIDs: series{take: takeMailIDs}, jobIDs: series{take: takeJobIDs}, socialIDs: series{take: takeSocial}, users: make(map[UserID]struct{}),
+		mailIDs: series{take: takeMailIDs}, jobIDs: series{take: takeJobIDs}, socialIDs: series{take: takeSocial},
+		socialWireIDs: series{take: takeSocialWireIDs}, users: make(map[UserID]struct{}),
 	}
 }
 
@@ -58,7 +60,7 @@ func (tx *Tx) next(s *series) (int64, error) {
 
 // forgetSeries has ids taken anew: those that were taken are the database's again.
 func (o *own) forgetSeries() {
-	for _, s := range []*series{&o.mailIDs, &o.jobIDs, &o.socialIDs} {
+	for _, s := range []*series{&o.mailIDs, &o.jobIDs, &o.socialIDs, &o.socialWireIDs} {
 		s.last, s.end = 0, 0
 	}
 }

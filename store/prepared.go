@@ -11,10 +11,12 @@ import (
 func (d dialect) hotStatements() []string {
 	hot := []string{selectArchive, growArchive, growSeen, insertOutgoing, deleteOutgoing, selectBlocked}
 	for _, n := range d.inserts {
-		hot = append(hot, lineInsert.sql(d, n), seenInsert.sql(d, n))
+		hot = append(hot, lineInsert.sql(d, n), seenInsert.sql(d, n), jobInsert.sql(d, n), laneInsert.sql(d, n))
 	}
 	hot = append(hot, beginOperation, endOperation, takeMailIDs, takeJobIDs)
 	hot = append(hot, jobStatements...)
+	hot = append(hot, takeSocialWireIDs)
+	hot = append(hot, socialWireStatements...)
 	hot = append(hot, mailStatements...)
 	hot = append(hot, redirectStatements...)
 	hot = append(hot, insertUser, sawUser, occupy, vacate)
