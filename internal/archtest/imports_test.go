@@ -126,7 +126,7 @@ func importTable() []row {
 			why: "a bridge knows its network and the waist, neither XMPP nor another bridge",
 		},
 		{
-			pkgs: []string{"socialbridge/activity"},
+			pkgs: []string{"socialbridge/activity", "socialbridge/clean"},
 			why:  "words and their cleaning depend on nothing of ours",
 		},
 		{
@@ -137,11 +137,6 @@ func importTable() []row {
 		{
 			pkgs: []string{"socialbridge/picture"},
 			why:  "a picture is made of one without anything else",
-		},
-		{
-			pkgs: []string{"socialbridge/clean"},
-			may:  []string{"transports"},
-			why:  "markup is made fit to be shown without anything else",
 		},
 		{
 			pkgs: []string{"socialbridge/pages"},
