@@ -2,7 +2,6 @@ package component
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -88,7 +87,7 @@ func newFollowers(g *Gateway) *followers {
 		features: make(map[string]knownFeatures), told: make(map[transports.Address]time.Time), reached: make(map[transports.Address]store.Followed),
 		fills: make(chan struct{}, maxFills), wake: make(chan struct{}, 1),
 	}
-	fs.lanes.guard = fs.guard
+	fs.lanes.guard = func(do func()) { g.guardErrand("something that a user got elsewhere is lost", do) }
 	fs.ways = map[transports.Way]follower{
 		transports.WayModule: moduleWay{fs}, transports.WayPush: pushWay{fs}, transports.WayAlias: aliasWay{fs},
 	}
@@ -97,18 +96,6 @@ func newFollowers(g *Gateway) *followers {
 		fs.ways[transports.WayLogin] = fs.logins
 	}
 	return fs
-}
-
-// guard runs an errand. One that panics harms nobody else.
-func (fs *followers) guard(do func()) {
-	var err error
-	defer func() {
-		if err != nil {
-			fs.g.log.Error("something that a user got elsewhere is lost", "error", err)
-		}
-	}()
-	defer fs.g.mendPanic(&err)
-	do()
 }
 
 // begin reads who is followed.
@@ -190,8 +177,6 @@ func (fs *followers) set(user transports.Address, row store.Followed) *followed 
 	return f
 }
 
-var errNotFollowing = errors.New("the gateway is not there to learn of messages yet, or any more")
-
 // inLane does something of a user, in his lane, and waits for it.
 func (fs *followers) inLane(ctx context.Context, user transports.Address, do func(ctx context.Context) error) error {
 	if fs == nil {
@@ -200,19 +185,8 @@ func (fs *followers) inLane(ctx context.Context, user transports.Address, do fun
 	fs.mu.Lock()
 	life := fs.ctx
 	fs.mu.Unlock()
-	done := make(chan error, 1)
-	if life == nil || !fs.lanes.post(user.Bare(), 0, func() {
-		var err error
-		defer func() { done <- err }()
+	return fs.lanes.wait(ctx, life, user.Bare(), func(ctx context.Context) (err error) {
 		defer fs.g.mendPanic(&err)
-		err = do(life)
-	}) {
-		return transports.NewError(transports.Busy, "", errNotFollowing)
-	}
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return transports.NewError(transports.Offline, "", context.Cause(ctx))
-	}
+		return do(ctx)
+	})
 }

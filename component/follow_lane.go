@@ -1,6 +1,8 @@
 package component
 
 import (
+	"context"
+	"errors"
 	"sync"
 
 	"passerelle/transports"
@@ -61,6 +63,23 @@ func (l *lanes) post(a transports.Address, size int, do func()) bool {
 	return true
 }
 
+// errNotFollowing says that nothing runs in lanes.
+var errNotFollowing = errors.New("the gateway is not there to learn of messages yet, or any more")
+
+// wait has something done and waits for it. Life is the context of what is done, nil where nothing runs.
+func (l *lanes) wait(ctx, life context.Context, a transports.Address, do func(ctx context.Context) error) error {
+	done := make(chan error, 1)
+	if life == nil || !l.post(a, 0, func() { done <- do(life) }) {
+		return transports.NewError(transports.Busy, "", errNotFollowing)
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return transports.NewError(transports.Offline, "", context.Cause(ctx))
+	}
+}
+
 // run does what waits for an address until nothing does.
 func (l *lanes) run(a transports.Address, w *lane) {
 	for {
@@ -86,4 +105,16 @@ func (l *lanes) end() {
 	l.ended = true
 	l.mu.Unlock()
 	l.wg.Wait()
+}
+
+// guardErrand runs an errand. One that panics harms nobody else; lost is what the log says then.
+func (g *Gateway) guardErrand(lost string, do func()) {
+	var err error
+	defer func() {
+		if err != nil {
+			g.log.Error(lost, "error", err)
+		}
+	}()
+	defer g.mendPanic(&err)
+	do()
 }

@@ -189,8 +189,8 @@ type xmppServer struct {
 }
 
 type serverOptions struct {
-	redirect, noArchive, push, privileged bool
-	sleep                                 int
+	redirect, noArchive, push, privileged, feeds bool
+	sleep                                        int
 }
 
 func startServers(t *testing.T, o serverOptions, run func(t *testing.T, s xmppServer)) {
@@ -213,7 +213,7 @@ func startServers(t *testing.T, o serverOptions, run func(t *testing.T, s xmppSe
 	t.Run("ejabberd", func(t *testing.T) {
 		t.Parallel()
 		e := realtest.Ejabberd(t, realservers.EjabberdOptions{
-			Components: components, Users: users, Redirect: redirect, NoArchive: o.noArchive, Push: o.push, Sleep: o.sleep,
+			Components: components, Users: users, Redirect: redirect, NoArchive: o.noArchive, Push: o.push, Sleep: o.sleep, Feeds: o.feeds,
 		})
 		run(t, xmppServer{realServer{e.ComponentAddr, e.C2SAddr, e.Kill, e.Restart}, false})
 	})

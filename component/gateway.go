@@ -133,6 +133,7 @@ type Gateway struct {
 	people        *people
 	outbox        *outbox    // nil where the network does not store and forward
 	follow        *followers // nil where the transport brings nothing elsewhere
+	feeds         *feeds     // nil where users publish nothing
 	spare         budget
 }
 
@@ -178,6 +179,7 @@ func New(opt Options) (*Gateway, error) {
 		g.outbox = newOutbox(g)
 	}
 	g.follow = newFollowers(g)
+	g.feeds = newFeeds(g)
 	g.bot = g.botAddress().String()
 	g.pictures = newPictures(opt.Upload.HTTP, g.log)
 	g.uploads = newUploads(opt.Upload, func() []string { return g.rules().OwnDomains })
@@ -205,6 +207,11 @@ func (g *Gateway) Run(ctx context.Context) error {
 	}
 	if g.follow != nil {
 		if err := g.follow.begin(ctx); err != nil {
+			return err
+		}
+	}
+	if g.feeds != nil {
+		if err := g.feeds.begin(ctx); err != nil {
 			return err
 		}
 	}
@@ -259,6 +266,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 	if g.follow != nil {
 		g.follow.end()
 	}
+	if g.feeds != nil {
+		g.feeds.end()
+	}
 	close(stopRecorder)
 	last := time.AfterFunc(lastWrites, func() { endWriting(errLastWrites) })
 	recorder.Wait()
@@ -295,6 +305,9 @@ func (g *Gateway) serve(ctx context.Context, wait *backoff, up func(), tell func
 	})
 	if g.follow != nil {
 		wg.Go(func() { g.follow.resume(telling) })
+	}
+	if g.feeds != nil {
+		wg.Go(func() { g.feeds.resume(telling) })
 	}
 	sent := make(chan struct{}) // nothing of the outbox is sent any more
 	wg.Go(func() {
@@ -349,6 +362,7 @@ func (g *Gateway) up(first bool) {
 func (g *Gateway) down() {
 	g.connected.Store(false)
 	g.follow.nobodyKnown()
+	g.feeds.nobodyKnown()
 	g.downSince.Store(time.Now().UnixNano())
 	g.out.setUp(false)
 	g.metrics.up.Set(0)

@@ -32,6 +32,7 @@ type pendingIQ struct {
 var (
 	errIQTimeout     = errors.New("no answer")
 	errAnsweredError = errors.New("answered with an error")
+	errIQRefused     = errors.New("the answer is more than is read")
 )
 
 // expect registers a request before it is sent; the channel gets nil for a result, which read took, and an error otherwise.
@@ -77,6 +78,16 @@ func (p *pendingIQs) answer(k iqKey, iq *stanza.Element) bool {
 	}
 	q.done <- err
 	return true
+}
+
+// refused ends a request whose answer was refused.
+func (p *pendingIQs) refused(k iqKey) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if q, ok := p.m[k]; ok {
+		delete(p.m, k)
+		q.done <- errIQRefused
+	}
 }
 
 // ask sends a request and waits for its answer: nil for a result, which read takes where it is not nil, an *iqError for an error.

@@ -116,6 +116,7 @@ func (g *Gateway) removeUser(ctx context.Context, jid transports.Address, reason
 		return nil, err
 	}
 	g.follow.removed(jid)
+	g.Unwatch(ctx, jid)
 	// Where the server does not let us, what sayRemoved says takes the subscriptions back.
 	g.removeContacts(ctx, jid, begun.contacts)
 	return func() {

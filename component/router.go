@@ -70,6 +70,8 @@ func (g *Gateway) handle(st *stanza.Stanza) {
 	case e.Name == "message" && to == g.domain && g.grants.take(from, e):
 		g.log.Info("the XMPP server grants privileges", "server", from.Domain)
 	case g.follow.hears(from, to, e):
+	case g.feeds.takes(inbound{st: st, from: from, to: to}):
+		return
 	case g.follow.aliased(inbound{st: st, from: from, to: to}):
 		return
 	default:
@@ -153,6 +155,13 @@ func (g *Gateway) malformed(e *stanza.Element, which string, err error) {
 func (g *Gateway) refused(r *stanza.Refused) {
 	g.metrics.malformed.Inc()
 	g.log.Warn("a stanza was refused", "kind", r.Kind, "condition", r.Condition, "reason", r.Text)
+	if r.Kind == "iq" && (r.Type == "result" || r.Type == "error") {
+		to, errTo := transports.ParseAddress(r.To)
+		from, errFrom := transports.ParseAddress(r.From)
+		if errTo == nil && errFrom == nil {
+			g.iqs.refused(iqKey{id: r.ID, to: from, from: to})
+		}
+	}
 	if r.From == "" || !wantsAnswer(r.Kind, r.Type) {
 		return
 	}

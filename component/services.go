@@ -86,6 +86,9 @@ func serviceTable() []service {
 	for _, f := range downgrade.Features() {
 		table = append(table, service{feature: f, at: entityRoom | entityOccupant | entityContact})
 	}
+	for _, f := range feedServed {
+		table = append(table, service{feature: f, at: entityGateway})
+	}
 	return append(table, service{feature: nsReceipts, at: entityOccupant | entityContact})
 }
 
@@ -101,6 +104,8 @@ func (g *Gateway) serves(s *service, k entityKind) bool {
 		return g.postal != nil
 	case nsMAM, nsMAMExtended, muc.NSTombstone:
 		return g.archive != nil
+	case feedServed[0], feedServed[1], feedServed[2], feedServed[3]:
+		return g.feeds != nil
 	}
 	return true
 }

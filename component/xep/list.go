@@ -102,7 +102,8 @@ func List() []Extension {
 			Scenarios: []string{"register"},
 		},
 		{
-			Number: 84, Version: "1.1.4", Status: Partial, Note: "The gateway and networks have pictures, people of email a pattern; pictures are answered and not pushed.",
+			Number: 84, Version: "1.1.4", Status: Partial, Note: "The gateway and networks have pictures, people of email a pattern; pictures are answered and not pushed. Those of users on the social web are taken.",
+			Features:  []string{"urn:xmpp:avatar:metadata+notify"},
 			Scenarios: []string{"avatars"},
 		},
 		{
@@ -154,11 +155,13 @@ func List() []Extension {
 			Scenarios: []string{"contact-addresses"},
 		},
 		{
-			Number: 163, Version: "1.2.2", Status: Partial, Note: "Items of people's nodes are answered and not pushed.",
+			Number: 163, Version: "1.2.2", Status: Partial, Note: "Items of people's nodes are answered and not pushed. What users on the social web publish is taken.",
+			Features:  []string{"urn:xmpp:microblog:0+notify"},
 			Scenarios: []string{"avatars"},
 		},
 		{
 			Number: 172, Version: "1.1", Status: Complete,
+			Features:  []string{"http://jabber.org/protocol/nick+notify"},
 			Scenarios: []string{"private-message"},
 		},
 		{
@@ -196,7 +199,7 @@ func List() []Extension {
 		},
 		{
 			Number: 292, Version: "0.12.0", Status: Partial, Note: "Cards are answered, to a request and as an item, and cannot be changed.",
-			Features:  []string{"urn:ietf:params:xml:ns:vcard-4.0"},
+			Features:  []string{"urn:ietf:params:xml:ns:vcard-4.0", "urn:xmpp:vcard4+notify"},
 			Scenarios: []string{"vcard"},
 		},
 		{

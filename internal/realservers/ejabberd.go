@@ -25,6 +25,7 @@ type EjabberdOptions struct {
 	Redirect   string    // the gateway that its module of ours copies messages to; empty for no module
 	Push       bool      // it pushes (XEP-0357), with sender and text
 	Sleep      int       // seconds that it waits for clients that have gone without a word (XEP-0198); 0 for five minutes
+	Feeds      bool      // it tells those who are subscribed of all that users publish, as docs/social.md has it
 	Log        io.Writer // what it writes, if not nil; used by another goroutine
 }
 
@@ -212,11 +213,15 @@ s2s_access: none
 {{end}}{{if .Redirect}}  mod_passerelle_redirect: {gateway: {{yaml .Redirect}}}
 {{end}}{{if or .Redirect .Push}}  mod_client_state: {}
 {{end}}{{if .Push}}  mod_push: {include_body: true, include_sender: true}
-{{end}}  mod_offline: {}
+{{end}}  mod_muc: {}
+  mod_offline: {}
   mod_ping: {}
   mod_privacy: {}
-  mod_pubsub: {plugins: [flat, pep]}
-  mod_roster: {versioning: true}
+  mod_pubsub:
+    plugins: [flat, pep]
+{{if .Feeds}}    force_node_config:
+      "urn:xmpp:microblog:0": {presence_based_delivery: false}
+{{end}}  mod_roster: {versioning: true}
   mod_stream_mgmt: { {{if .Sleep}}resume_timeout: {{.Sleep}}{{end}} }
   mod_vcard: {}
 `))

@@ -218,7 +218,7 @@ modules_enabled = { {{if .Privileged}}"privilege"; {{end}}{{if .Push}}"cloud_not
 {{if .Redirect}}passerelle_redirect_gateway = {{lua .Redirect}}
 {{end}}{{if .Privileged}}privileged_entities = {
 {{range .Components}}{{if .Privileged}}	[{{lua .Domain}}] = { roster = "both"; message = "outgoing"; presence = "managed_entity";
-		iq = { ["http://jabber.org/protocol/pubsub"] = "both"; ["urn:xmpp:push:0"] = "set"; ["urn:xmpp:mam:2"] = "both" } };
+		iq = { ["http://jabber.org/protocol/pubsub"] = "both"; ["http://jabber.org/protocol/pubsub#owner"] = "set"; ["urn:xmpp:push:0"] = "set"; ["urn:xmpp:mam:2"] = "both" } };
 {{end}}{{end}}}
 {{end}}{{if .Uploads}}
 Component("upload." .. {{lua .Domain}}) "http_file_share"
