@@ -16,7 +16,7 @@ import (
 func TestCatalogueIsComplete(t *testing.T) {
 	t.Parallel()
 	said := map[string]string{}
-	for _, dir := range []string{"../../component", "../../component/downgrade", "../../ircbridge", "../../mailbridge", "../../mailbridge/judge", "../../mailbridge/redirect", "../onetime", "../export"} {
+	for _, dir := range []string{"../../component", "../../component/downgrade", "../../ircbridge", "../../mailbridge", "../../mailbridge/judge", "../../mailbridge/redirect", "../../socialbridge/pages", "../onetime", "../export"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil {
 			t.Fatal(err)
@@ -87,6 +87,9 @@ func collect(t *testing.T, file string, said map[string]string) {
 					component && x.Name == "transports" && sel.Sel.Name == "NewError": // said by refuse
 					note(n.Args[1])
 				}
+			}
+			if sel, ok := n.Fun.(*ast.SelectorExpr); ok && sel.Sel.Name == "say" && strings.Contains(file, "/pages/") && len(n.Args) > 0 {
+				note(n.Args[0]) // page.say
 			}
 			if id, ok := n.Fun.(*ast.Ident); ok && id.Name == "badAddress" { // said by refuse
 				note(n.Args[0])
