@@ -67,6 +67,7 @@ type Note struct {
 	Title     string
 	HTML      string // what it says
 	Page      string // URL for people
+	Self      string // of one that is shared: its URL as a wire writes it; empty where that is not known
 	Published time.Time
 	Updated   time.Time
 	ReplyTo   string // the id of the note that it answers

@@ -120,6 +120,7 @@ func readShared(a *activity.Activity, object *node) (err error) {
 		return errors.New("it does not say what is shared")
 	}
 	a.Note = readNote(object, object.child(nsActivity, "object"))
+	a.Note.Self = object.link("self", "")
 	a.Object = ""
 	author := object
 	if author.child(nsAtom, "author") == nil {

@@ -156,6 +156,7 @@ func (w *writer) shared(n *activity.Note) {
 		w.public()
 	}
 	w.attached(n)
+	w.link("self", n.Self, "type", "application/atom+xml")
 	w.end("activity:object")
 }
 
