@@ -50,6 +50,7 @@ type Account struct {
 	activity.Actor
 	// Hidden says that nobody finds him by searching, Approves that he is asked about each follower.
 	Hidden, Approves bool
+	Since            time.Time // when he said that he wants to take part
 }
 
 // Received is an activity that a wire has brought, and proven to be of its actor.
@@ -75,8 +76,8 @@ type Core interface {
 	// Outbox is what an account has published, the newest first: n activities before the one with that number, or the newest where that is 0.
 	// Next is the number to go on from, 0 at the end.
 	Outbox(ctx context.Context, a *Account, before int64, n int) (all []activity.Activity, next int64, err error)
-	// Published is one activity of ours by the name in its URL.
-	Published(ctx context.Context, name string) (*activity.Activity, *Account, error)
+	// Note is one activity of ours, a post or a repeat, by the name in its URL.
+	Note(ctx context.Context, name string) (*activity.Activity, *Account, error)
 	// Known is an actor of another server by his URI, and Keep notes what is known of one by now.
 	Known(ctx context.Context, uri string) (*KnownActor, bool, error)
 	Keep(ctx context.Context, a *activity.Actor) (*KnownActor, error)

@@ -84,7 +84,7 @@ func (w *Wire) feed(a *socialbridge.Account, entries []activity.Activity) *atom.
 }
 
 func (w *Wire) serveEntry(rw http.ResponseWriter, r *http.Request, name string) {
-	a, account, err := w.core.Published(r.Context(), name)
+	a, account, err := w.core.Note(r.Context(), name)
 	if err != nil {
 		w.fail(rw, err)
 		return

@@ -197,7 +197,7 @@ func (w *Wire) inContext(ctx context.Context, a *activity.Activity, account *soc
 		if name == "" {
 			continue
 		}
-		if _, owner, err := w.core.Published(ctx, name); err == nil && owner.ID == account.ID || transports.AsError(err) != nil && transports.AsError(err).Kind == transports.Gone {
+		if _, owner, err := w.core.Note(ctx, name); err == nil && owner.ID == account.ID || transports.AsError(err) != nil && transports.AsError(err).Kind == transports.Gone {
 			return true
 		}
 	}

@@ -126,7 +126,7 @@ func (c *testCore) Outbox(_ context.Context, a *socialbridge.Account, before int
 	return page, from + 1, nil
 }
 
-func (c *testCore) Published(_ context.Context, name string) (*activity.Activity, *socialbridge.Account, error) {
+func (c *testCore) Note(_ context.Context, name string) (*activity.Activity, *socialbridge.Account, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, a := range c.accounts {

@@ -75,7 +75,7 @@ func (w *Wire) takeEntry(ctx context.Context, of *socialbridge.KnownActor, a *ac
 func (w *Wire) takeNote(ctx context.Context, of *socialbridge.KnownActor, a *activity.Activity, backlog bool) error {
 	author := a.Note.Author.URI
 	if name := w.noteName(a.Note.ID); name != "" { // it is one of ours that comes back
-		ours, _, err := w.core.Published(ctx, name)
+		ours, _, err := w.core.Note(ctx, name)
 		if err != nil || ours.Note == nil {
 			return err
 		}
