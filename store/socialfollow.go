@@ -164,6 +164,15 @@ func (db *DB) SocialFollowers(ctx context.Context, domain string, account int64,
 	return all, nil
 }
 
+// SocialFollowersOf returns some actors of other servers who follow an account.
+func (tx *Tx) SocialFollowersOf(account int64, limit int) (all []SocialActor, err error) {
+	if err := tx.query(scanSocialActors(&all), `SELECT `+socialActorColumns+` FROM social_followers f JOIN social_actors a ON a.id = f.actor
+		WHERE f.account = $1 AND f.state = 1 ORDER BY f.actor LIMIT $2`, account, limit); err != nil {
+		return nil, fmt.Errorf("read who follows an account: %w", err)
+	}
+	return all, nil
+}
+
 // CountSocialFollowers returns how many follow an account, and how many it follows.
 func (db *DB) CountSocialFollowers(ctx context.Context, a *SocialActor) (followers, following int, err error) {
 	if err := db.query(ctx, func(r *sql.Rows) error { return r.Scan(&followers, &following) }, `SELECT

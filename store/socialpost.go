@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -275,6 +276,24 @@ func (db *DB) SocialOutbox(ctx context.Context, actor, before int64, limit int) 
 	return all, nil
 }
 
+// SocialPostsOf returns what an actor wrote and repeated last, the newest first.
+func (tx *Tx) SocialPostsOf(actor int64, limit int) (all []SocialPost, err error) {
+	if err := tx.query(scanSocialPosts(&all), `SELECT `+socialPostColumns+` FROM social_posts p WHERE p.actor = $1 AND p.deleted_at = 0 ORDER BY p.id DESC LIMIT $2`,
+		actor, limit); err != nil {
+		return nil, fmt.Errorf("read what an account has published: %w", err)
+	}
+	return all, nil
+}
+
+// CountSocialPosts returns how much an actor has published since a time, with what was deleted.
+func (tx *Tx) CountSocialPosts(actor int64, since time.Time) (n int, err error) {
+	if err := tx.query(func(r *sql.Rows) error { return r.Scan(&n) }, `SELECT COUNT(*) FROM (SELECT received FROM social_posts WHERE actor = $1 ORDER BY id DESC LIMIT 100000) AS p
+		WHERE p.received > $2`, actor, millis(since)); err != nil {
+		return 0, fmt.Errorf("count what an account has published: %w", err)
+	}
+	return n, nil
+}
+
 // SocialConversation returns public posts of a conversation, the oldest first.
 func (db *DB) SocialConversation(ctx context.Context, domain, conversation string, limit int) (all []SocialPost, err error) {
 	if err := db.query(ctx, scanSocialPosts(&all), `SELECT `+socialPostColumns+` FROM social_posts p WHERE p.domain = $1 AND p.conversation = $2 AND p.conversation <> ''
@@ -312,4 +331,22 @@ func (tx *Tx) CollectSocial(domain string, before time.Time, limit int) (more bo
 		return false, fmt.Errorf("delete old posts: %w", err)
 	}
 	return n == int64(limit) || m == int64(limit), nil
+}
+
+// MentionedSocial reports whether an account of a user has written to an actor: one of its last posts names him.
+func (tx *Tx) MentionedSocial(id UserID, uri string) (mentioned bool, err error) {
+	if err := tx.query(func(r *sql.Rows) error { return r.Scan(&mentioned) }, `SELECT EXISTS (SELECT 1 FROM (SELECT p.note FROM social_posts p JOIN social_actors a ON a.id = p.actor
+		WHERE a.domain = $1 AND a.jid = $2 AND a.jid <> '' ORDER BY p.id DESC LIMIT 1000) AS q WHERE q.note LIKE $3 ESCAPE '!')`,
+		id.Domain, id.JID, `%"uri":"`+strings.NewReplacer(`!`, `!!`, `%`, `!%`, `_`, `!_`).Replace(uri)+`"%`); err != nil {
+		return false, fmt.Errorf("look whom an account has written to: %w", err)
+	}
+	return mentioned, nil
+}
+
+// DeleteSocialEntries takes a post out of all feeds.
+func (tx *Tx) DeleteSocialEntries(post int64) error {
+	if err := tx.exec(`DELETE FROM social_entries WHERE post = $1`, post); err != nil {
+		return fmt.Errorf("take a post out of feeds: %w", err)
+	}
+	return nil
 }

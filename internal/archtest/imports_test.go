@@ -126,8 +126,13 @@ func importTable() []row {
 			why: "a bridge knows its network and the waist, neither XMPP nor another bridge",
 		},
 		{
-			pkgs: []string{"socialbridge/activity", "socialbridge/clean"},
-			why:  "words and their cleaning depend on nothing of ours",
+			pkgs: []string{"socialbridge/activity"},
+			why:  "words depend on nothing of ours",
+		},
+		{
+			pkgs: []string{"socialbridge/clean"},
+			may:  []string{"transports"},
+			why:  "cleaning knows how text looks, and nothing else",
 		},
 		{
 			pkgs: []string{"socialbridge/atom", "socialbridge/salmon", "socialbridge/webfinger"},

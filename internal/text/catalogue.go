@@ -32,7 +32,7 @@ func Known(lang string) string {
 }
 
 // french is the catalogue's French.
-var french = joined(frenchTexts, frenchFollow, frenchLogin, frenchMail, frenchPages, frenchRedirect)
+var french = joined(frenchTexts, frenchFollow, frenchLogin, frenchMail, frenchPages, frenchRedirect, frenchSocial)
 
 func joined(parts ...map[string]string) map[string]string {
 	all := make(map[string]string)

@@ -16,7 +16,7 @@ import (
 func TestCatalogueIsComplete(t *testing.T) {
 	t.Parallel()
 	said := map[string]string{}
-	for _, dir := range []string{"../../component", "../../component/downgrade", "../../ircbridge", "../../mailbridge", "../../mailbridge/judge", "../../mailbridge/redirect", "../../socialbridge/pages", "../onetime", "../export"} {
+	for _, dir := range []string{"../../component", "../../component/downgrade", "../../ircbridge", "../../mailbridge", "../../mailbridge/judge", "../../mailbridge/redirect", "../../socialbridge", "../../socialbridge/pages", "../onetime", "../export"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil {
 			t.Fatal(err)
