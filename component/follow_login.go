@@ -133,11 +133,16 @@ func (l *logins) begin(user transports.Address, after time.Duration) {
 	l.schedule(n, after)
 }
 
-// end has a user visited no more. A visit that is there may still be for some moments.
-func (l *logins) end(user transports.Address) {
+// end has a user visited no more. A visit that is there may still be for some moments: then over tells when it has ended, else it is nil.
+func (l *logins) end(user transports.Address) (over <-chan visit) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if n := l.guests[user]; n != nil && n.busy {
+		c := make(chan visit, 1)
+		n.serving, over = append(n.serving, c), c
+	}
 	l.remove(user)
+	return over
 }
 
 // remove is end while mu is held.

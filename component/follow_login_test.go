@@ -44,8 +44,9 @@ var (
 // loginWorld is a gateway that visits users of a real server.
 type loginWorld struct {
 	*redirectWorld
-	server loginServer
-	path   string // of its database
+	server    loginServer
+	authority *x509.CertPool
+	path      string // of its database
 }
 
 // newLoginWorld makes one that looks after some time what came while it asked a server to push.
@@ -56,7 +57,7 @@ func newLoginWorld(t *testing.T, s loginServer, later time.Duration) *loginWorld
 		t.Fatal("no certificate of an authority")
 	}
 	path := filepath.Join(t.TempDir(), "db")
-	w := &loginWorld{server: s, path: path, redirectWorld: newRedirectWorld(t, func(o *Options) {
+	w := &loginWorld{server: s, authority: pool, path: path, redirectWorld: newRedirectWorld(t, func(o *Options) {
 		o.Store = openStore(t, path)
 		o.Server, o.Logins = s.components, c2s.New(c2s.Options{Hosts: map[string]c2s.Host{"localhost": s.host}, RootCAs: pool})
 		o.Timing.VisitPause, o.Timing.VisitLater = time.Millisecond, later

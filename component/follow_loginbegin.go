@@ -97,7 +97,13 @@ func (l *logins) unfollow(ctx context.Context, f *store.Followed) error {
 	if err != nil {
 		return err
 	}
-	l.end(user)
+	if over := l.end(user); over != nil { // two visits would say the same
+		select {
+		case <-over:
+		case <-ctx.Done():
+			return transports.NewError(transports.Busy, "", context.Cause(ctx))
+		}
+	}
 	db := l.fs.g.opt.Store
 	if password, err := db.FollowPassword(ctx, f.UserID); err == nil && password != "" {
 		if err := l.leave(ctx, user, password, f); err != nil {
@@ -126,7 +132,37 @@ func (l *logins) leave(ctx context.Context, user transports.Address, password st
 	if err != nil && c2s.ReasonOf(err) != c2s.Refused { // else it does not push at all
 		return err
 	}
-	return l.say(ctx, s, &guest{user: user, row: *f}, nil)
+	n := &guest{user: user, row: *f}
+	if err := l.hear(ctx, s, n); err != nil {
+		return err
+	}
+	return l.say(ctx, s, n)
+}
+
+// hear finds out what of what a user says his server has already. Nothing that is read is told.
+func (l *logins) hear(ctx context.Context, s *c2s.Session, n *guest) error {
+	r := reading{n: n}
+	var err error
+	if r.tried, err = l.tried(ctx, n); err != nil {
+		return err
+	}
+	since, done := c2s.Place{ID: n.row.Reached, Time: n.row.ReachedAt}, false
+	if strings.HasPrefix(since.ID, waitingPlace) {
+		since.ID = ""
+	}
+	for !done && len(r.tried) > 0 && err == nil {
+		done, err = s.Archive(ctx, since, func(k c2s.Kept) error {
+			since = c2s.Place{ID: k.ID, Time: k.Time}
+			if c := copies.Message(k.Message, n.user, k.Time).Copy; c != nil && c.Sent {
+				return l.heard(ctx, &r, c.ID)
+			}
+			return nil
+		})
+	}
+	if errors.Is(err, c2s.ErrNoArchive) {
+		return nil
+	}
+	return err
 }
 
 // fill visits a user now.

@@ -21,7 +21,6 @@ import (
 const (
 	keptMarks   = 4000 // conversations of which it is known up to where they were told to be read
 	maxSayTries = 20   // of saying something, over about a day
-	ownIDs      = 1000 // ids of the user's own messages that are remembered in a visit
 )
 
 // waitingPlace begins a place in what waits for a user (XEP-0013), where his server has no archive.
@@ -112,7 +111,10 @@ func (l *logins) look(ctx context.Context, n *guest) (v visit) {
 			return visit{err: err}
 		}
 	}
-	r := reading{n: n, own: map[string]bool{}}
+	r := reading{n: n}
+	if r.tried, v.err = l.tried(ctx, n); v.err != nil {
+		return v
+	}
 	if v.more, v.err = l.read(ctx, s, &r); v.err != nil {
 		return v
 	}
@@ -129,7 +131,9 @@ func (l *logins) look(ctx context.Context, n *guest) (v visit) {
 	if v.marks, v.err = l.readMarks(ctx, s, n); v.err != nil {
 		return v
 	}
-	v.err = l.say(ctx, s, n, r.own)
+	if !v.more { // what was tried before may be in what is still to be read
+		v.err = l.say(ctx, s, n)
+	}
 	return v
 }
 
@@ -148,8 +152,33 @@ func (l *logins) register(ctx context.Context, n *guest, s *c2s.Session) error {
 // reading is what is read in a visit.
 type reading struct {
 	n      *guest
-	own    map[string]bool // ids of what the user said himself
-	missed bool            // something came that his server should have pushed
+	tried  map[string]store.Said // what the user says and was tried before, by its id
+	missed bool                  // something came that his server should have pushed
+}
+
+// tried is what a user says and what was tried before.
+func (l *logins) tried(ctx context.Context, n *guest) (map[string]store.Said, error) {
+	said, err := l.fs.g.opt.Store.Said(ctx, n.row.UserID)
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[string]store.Said)
+	for _, one := range said {
+		if one.Tries > 0 {
+			all[messageID(one.Stanza)] = one
+		}
+	}
+	return all, nil
+}
+
+// heard notes that what a user has said is in his archive: his server had it, whatever became of its answer.
+func (l *logins) heard(ctx context.Context, r *reading, id string) error {
+	one, ok := r.tried[id]
+	if !ok || id == "" {
+		return nil
+	}
+	delete(r.tried, id)
+	return l.fs.g.opt.Store.Write(ctx, func(tx *store.Tx) error { return tx.Unsay(one) })
 }
 
 // read brings what came since the last visit to who wants it.
@@ -188,8 +217,10 @@ func (l *logins) bring(ctx context.Context, r *reading, k c2s.Kept, waiting bool
 				c.Offline = !online
 			}
 		}
-		if c.Sent && c.ID != "" && len(r.own) < ownIDs {
-			r.own[c.ID] = true
+		if c.Sent {
+			if err := l.heard(ctx, r, c.ID); err != nil {
+				return err
+			}
 		}
 		if !c.Sent && time.Since(k.Time) > l.fs.g.opt.Timing.VisitLater {
 			r.missed = true
@@ -247,24 +278,13 @@ func (l *logins) readMarks(ctx context.Context, s *c2s.Session, n *guest) ([]tra
 	return marks, nil
 }
 
-// say brings out what the user says. What was tried before and is among his own messages in the archive has been taken by his server.
-func (l *logins) say(ctx context.Context, s *c2s.Session, n *guest, own map[string]bool) error {
-	db := l.fs.g.opt.Store
-	said, err := db.Said(ctx, n.row.UserID)
-	if err != nil {
-		return err
+// say brings out what the user says. It comes when everything was read: what his server has of it is not among that any more.
+func (l *logins) say(ctx context.Context, s *c2s.Session, n *guest) error {
+	said, err := l.fs.g.opt.Store.Said(ctx, n.row.UserID)
+	for i := 0; i < len(said) && err == nil; i++ {
+		err = l.sayOne(ctx, s, n, said[i])
 	}
-	for _, one := range said {
-		if one.Tries > 0 && own[messageID(one.Stanza)] {
-			err = db.Write(ctx, func(tx *store.Tx) error { return tx.Unsay(one) })
-		} else {
-			err = l.sayOne(ctx, s, n, one)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return err
 }
 
 // messageID is the id of a message of ours.

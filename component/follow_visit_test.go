@@ -3,6 +3,7 @@ package component
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -57,6 +58,70 @@ func TestVisitsWithoutArchive(t *testing.T) {
 	w.redirect.mu.Unlock()
 	if got, want := bodiesOf(w.settle(w.login("alice", "phone"))), append([]string{"before"}, want...); !slices.Equal(got, want) {
 		t.Errorf("the phone got %q of what waited, want %q", got, want)
+	}
+}
+
+// TestWhatWasSaidIsNotSaidAgain: what the user's server has had before a crash is found in his archive, however much came besides, and not said once
+// more; what it has not had is. That is so too where he is followed no more.
+func TestWhatWasSaidIsNotSaidAgain(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(w *loginWorld) error{
+		"a visit":        func(w *loginWorld) error { return w.gateway.Fill(w.t.Context(), followAlice) },
+		"the last visit": func(w *loginWorld) error { return w.gateway.Unfollow(w.t.Context(), followAlice) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newLoginWorld(t, loginServers["prosody"](t), time.Millisecond)
+			ctx := t.Context()
+			if err := w.gateway.Follow(ctx, followAlice, transports.WayLogin, transports.FollowAll, "pw"); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.gateway.Fill(ctx, followAlice); err != nil {
+				t.Fatal(err)
+			}
+			w.stop()
+			bob, phone := w.login("bob", "b"), w.login("alice", "phone")
+			for i := range 60 { // more than a page of the archive
+				w.send(bob, chat("alice", fmt.Sprint("m", i)))
+			}
+			w.settle(bob)
+			w.send(phone, "<message to='bob@localhost' type='chat' id='had'><body>had</body></message>")
+			w.settle(phone)
+			id := w.gateway.userID(followAlice)
+			if err := w.opt.Store.Write(ctx, func(tx *store.Tx) error {
+				for _, said := range []string{"had", "not had"} {
+					one := store.Said{UserID: id, Letter: said, Stanza: "<message to='bob@localhost' type='chat' id='" + said + "'><body>" + said + "</body></message>", Time: time.Now()}
+					if err := tx.Say(one); err != nil {
+						return err
+					}
+				}
+				return errors.Join(tx.TrySaying(store.Said{UserID: id, Number: 1}), tx.TrySaying(store.Said{UserID: id, Number: 2}))
+			}); err != nil {
+				t.Fatal(err)
+			}
+			w.opt.Logins = c2s.New(c2s.Options{Hosts: map[string]c2s.Host{"localhost": w.server.host}, RootCAs: w.authority, Pages: 1})
+			w.start(w.opt)
+			ctx, cancel := context.WithTimeout(ctx, 6*testWait)
+			defer cancel()
+			err := end(w)
+			for ; err != nil && transports.AsError(err).Kind.Temporary() && ctx.Err() == nil; err = end(w) { // it is not there yet
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for left := 1; left > 0; {
+				said, err := w.opt.Store.Said(ctx, id)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if left = len(said); left > 0 {
+					_ = w.gateway.Fill(ctx, followAlice) // a visit takes a page
+				}
+			}
+			if got := bodiesOf(w.settle(bob)); !slices.Equal(got, []string{"had", "not had"}) {
+				t.Errorf("bob got %q", got)
+			}
+		})
 	}
 }
 

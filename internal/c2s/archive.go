@@ -20,7 +20,7 @@ const (
 // Bounds of reading an archive.
 const (
 	pageSize = 50
-	maxPages = 100 // of one reading; the next one goes on
+	maxPages = 100 // of one reading where nothing else is said; the next one goes on
 	maxID    = 256 // bytes of an archive's id
 )
 
@@ -44,7 +44,7 @@ type Kept struct {
 // done is false where there is more than one reading takes: who goes on at the last that he got gets the rest. Where the archive knows the
 // place no more, it is read from the place's time on, which may bring something again (XEP-0313 §3.2, §4.1).
 func (s *Session) Archive(ctx context.Context, since Place, each func(Kept) error) (done bool, err error) {
-	for range maxPages {
+	for range s.pages {
 		page, err := s.page(ctx, since, false, each)
 		if refusedAs(err, "item-not-found") && since.ID != "" && !since.Time.IsZero() {
 			since.ID = ""

@@ -1,6 +1,7 @@
 package c2s
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -40,6 +41,7 @@ type Options struct {
 	Permit   []netip.Prefix  // addresses that servers may have although they are not public
 	Resolver *net.Resolver   // nil for the system's
 	RootCAs  *x509.CertPool  // nil for the system's
+	Pages    int             // of an archive that one reading takes; 0 for 100
 }
 
 // Client logs in as users do. It is safe to use from any goroutine.
@@ -71,6 +73,8 @@ type Session struct {
 	user transports.Address
 	full transports.Address // with the resource that the server gave us
 	w    *wire
+
+	pages int // of an archive that one reading takes
 
 	// Skipped is how many stanzas broke a limit so far and could not be read.
 	Skipped int
@@ -122,7 +126,7 @@ func (c *Client) login(ctx context.Context, w *wire, name string, how way, a Acc
 	if features, err = w.open(a.User.Domain, maxStanza); err != nil {
 		return nil, err
 	}
-	s := &Session{user: a.User, w: w}
+	s := &Session{user: a.User, w: w, pages: cmp.Or(c.o.Pages, maxPages)}
 	return s, s.bind(ctx, features)
 }
 

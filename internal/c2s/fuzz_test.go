@@ -86,7 +86,7 @@ func FuzzSession(f *testing.F) {
 			conn.in = &answering{conn: conn, said: said}
 			w := newWire(conn)
 			w.reader = stanza.NewClientReader(w, stanza.Limits{Bytes: maxStanza})
-			return &Session{user: romeo, full: romeo.WithResource("r"), w: w}
+			return &Session{user: romeo, full: romeo.WithResource("r"), w: w, pages: maxPages}
 		}
 		each := func(k Kept) error {
 			if k.ID == "" || len(k.ID) > maxID || k.Message == nil {
