@@ -26,22 +26,21 @@ func (t *Transport) follow(ctx context.Context, what task) jobs.Outcome {
 	if err != nil {
 		return jobs.Outcome{Err: err}
 	}
-	rules := t.rules.Load().Redirect
-	if !ok || r.State != store.RedirectOn || rules == nil {
+	prefs, err := t.preferences(ctx, user)
+	if err != nil {
+		return jobs.Outcome{Err: err}
+	}
+	if not := t.mayRedirect(prefs.Lang, user); !ok || r.State != store.RedirectOn || not != nil {
 		if t.follower != nil {
 			if err := t.follower.Unfollow(ctx, user); err != nil && transports.AsError(err).Kind.Temporary() {
 				return jobs.Outcome{Err: err}
 			}
 		}
-		return jobs.Outcome{Verdict: jobs.Done, Then: func(tx *store.Tx) error { return tx.Unset(id, scope, redirectPassword) }}
+		return jobs.Outcome{Verdict: jobs.Done, Then: func(tx *store.Tx) error { return t.unfollowed(tx, id, user, not) }}
 	}
 	s, err := fromJSON[redirectSettings](r.Settings)
 	if err != nil {
 		return jobs.Outcome{Verdict: jobs.Failed, Err: err}
-	}
-	prefs, err := t.preferences(ctx, user)
-	if err != nil {
-		return jobs.Outcome{Err: err}
 	}
 	chosen, why, err := t.chooseWay(ctx, user, prefs.Lang, &r, &s, what.Lost)
 	if err != nil {

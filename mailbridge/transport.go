@@ -72,10 +72,12 @@ type Signer interface {
 
 // Transport is the gateway to email. Safe to use from any goroutine.
 type Transport struct {
-	opt     Options
-	log     *slog.Logger
-	rules   atomic.Pointer[Rules]
-	gateway transports.Gateway
+	opt   Options
+	log   *slog.Logger
+	rules atomic.Pointer[Rules]
+	// reloaded says that the rules have changed; capacity 1.
+	reloaded chan struct{}
+	gateway  transports.Gateway
 	// follower learns of what users get elsewhere; nil where nobody does.
 	follower  transports.Follower
 	limits    *limits
@@ -110,7 +112,7 @@ func New(opt Options) (*Transport, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Transport{opt: opt, metrics: m, log: opt.Log, limits: newLimits(opt.Now), fetching: fetching{by: make(map[string]int)}, memory: semaphore.NewWeighted(maxMemory), rendering: semaphore.NewWeighted(maxMemory)}
+	t := &Transport{opt: opt, reloaded: make(chan struct{}, 1), metrics: m, log: opt.Log, limits: newLimits(opt.Now), fetching: fetching{by: make(map[string]int)}, memory: semaphore.NewWeighted(maxMemory), rendering: semaphore.NewWeighted(maxMemory)}
 	t.rules.Store(&opt.Rules)
 	return t, nil
 }
@@ -129,7 +131,13 @@ func (r *Rules) Check() error {
 }
 
 // Reload replaces the rules, which were checked.
-func (t *Transport) Reload(r Rules) { t.rules.Store(&r) }
+func (t *Transport) Reload(r Rules) {
+	t.rules.Store(&r)
+	select {
+	case t.reloaded <- struct{}{}:
+	default:
+	}
+}
 
 // Serve says who delivers letters, and may be a transports.Follower. It is called once, before Kinds run and mail comes.
 func (t *Transport) Serve(g transports.Gateway) {

@@ -127,6 +127,7 @@ func (p *process) startMail(ctx context.Context, cfg *config.Config, db *store.D
 	for i, run := range listen {
 		start(run)
 		start(all[i].Tidy)
+		start(all[i].KeepToRules)
 	}
 	return nil
 }
