@@ -13,9 +13,9 @@ type MailRedirect struct {
 	Enabled bool     `toml:"enabled" restart:"yes" doc:"Whether users may have what they get on XMPP mailed to a mailbox of theirs, and answer it from there. Each has to confirm his mailbox and can end it. What this gateway sees of their messages then, and what it keeps, is in docs/redirect.md."`
 	Sender  string   `toml:"sender" restart:"yes" doc:"What stands before the @ of the address that such mails come from. Nobody else has it."`
 	Guests  []string `toml:"guests" sample:"*.example.net" doc:"Who may have this too without an address here, of those that may use the gateway, written as allow_users: users of other servers, whose messages come by an address of the gateway that stands for them, or by their login. Without it nobody."`
-	PerHour int      `toml:"mails_per_hour" doc:"How many such mails a user may get in an hour; what else comes waits and goes into later ones. 0 means no limit."`
+	PerHour int      `toml:"mails_per_hour" doc:"How many such mails a user may get in an hour; what else comes waits and goes into later ones. Half of them are for those whom he knows. 0 means no limit."`
 	PerDay  int      `toml:"mails_per_day" doc:"The same for a day."`
-	Kept    int      `toml:"messages_kept" doc:"How many messages may wait for a user's mails; of what is over that he is told the number."`
+	Kept    int      `toml:"messages_kept" doc:"How many messages of those whom he knows may wait for a user's mails, and as many of strangers; of what is over that he is told the number."`
 	Ways    []string `toml:"ways" sample:"module" doc:"By which ways users' messages may be learnt of: module, push, login, alias. Without it by all of them. With login this gateway keeps the passwords of users who want that, sealed."`
 	Servers []string `toml:"login_servers" restart:"yes" sample:"example.org=127.0.0.1:5222" doc:"Where XMPP servers are that users are logged in to, for domains of which the DNS does not say it, or says an address that is not public: DOMAIN=HOST:PORT. Such a server encrypts when it is asked to (STARTTLS), with a certificate for the domain; where TLS begins at once write tls:// before the host, as in example.org=tls://10.0.0.5:5223. On this machine, and nowhere else, none:// goes without."`
 

@@ -41,6 +41,8 @@ func (t *Transport) mayAnswer(ctx context.Context, to destination, at address.Ma
 	switch {
 	case err != nil:
 		return sent, busy(err)
+	case sent.Peer == "" && wantsOut(m):
+		return sent, nil // however far that is by now, he is never asked again
 	case !ok || redirect.State == store.RedirectAsked || !sameMailbox(redirect.Mailbox, sent.Mailbox) || t.mayAnswerStill(&sent) != nil && !wantsOut(m):
 		return sent, transports.NewError(transports.NotFound, "The messages of this user do not go to this mailbox any more", nil)
 	case to.stale:
@@ -160,9 +162,6 @@ func (t *Transport) answer(ctx context.Context, what task) jobs.Outcome {
 	if !ok || !known {
 		return jobs.Outcome{Verdict: jobs.Done} // he has left meanwhile
 	}
-	if err := t.mayAnswerStill(&sent); err != nil {
-		return jobs.Outcome{Verdict: jobs.Failed, Err: err}
-	}
 	m, err := content.Read(in.Raw, content.Limits{Size: len(in.Raw)})
 	if err != nil {
 		return jobs.Outcome{Verdict: jobs.Failed, Err: err} // it was read before it was taken
@@ -173,6 +172,9 @@ func (t *Transport) answer(ctx context.Context, what task) jobs.Outcome {
 	}
 	if wantsOut(m) {
 		return jobs.Outcome{Verdict: jobs.Done, Then: func(tx *store.Tx) error { return errors.Join(tx.CloseMailIn(in.ID), t.refuseRedirect(tx, &sent)) }}
+	}
+	if err := t.mayAnswerStill(&sent); err != nil {
+		return jobs.Outcome{Verdict: jobs.Failed, Err: err}
 	}
 	said := saidIn(m)
 	a := arrival{what: what, in: in, m: m, user: user, id: sent.UserID}
@@ -192,6 +194,9 @@ func (t *Transport) answer(ctx context.Context, what task) jobs.Outcome {
 		if err != nil {
 			return err
 		}
+		if err := t.nowKnown(tx, &sent); err != nil {
+			return err
+		}
 		err = t.speak(tx, user, s)
 		if e := transports.AsError(err); err != nil && !e.Kind.Temporary() {
 			t.log.Warn("what a user has answered by mail is not said", "error", err)
@@ -200,6 +205,16 @@ func (t *Transport) answer(ctx context.Context, what task) jobs.Outcome {
 		}
 		return err
 	}}
+}
+
+// nowKnown notes that a user knows whom he has answered.
+func (t *Transport) nowKnown(tx *store.Tx, sent *store.RedirectMail) error {
+	talk, err := tx.RedirectTalk(sent.UserID, sent.Peer)
+	if err != nil || talk.Known {
+		return err
+	}
+	talk.Known = true
+	return tx.SetRedirectTalk(talk)
 }
 
 // messageIDOf is the Message-ID of a mail as it can be kept.

@@ -189,6 +189,49 @@ func TestAnswerStop(t *testing.T) {
 	}
 }
 
+// TestStopAnswersACode: whose mailbox it is gets no other code, by whatever name of his, and what went elsewhere goes on.
+func TestStopAnswersACode(t *testing.T) {
+	t.Parallel()
+	r := answeredRig(t)
+	if _, err := r.mail.redirectTo(t.Context(), "en", romeo, "you+x@example.net"); err != nil {
+		t.Fatal(err)
+	}
+	to := field(r.sent(), "Reply-To")
+	to = strings.TrimSuffix(to[strings.IndexByte(to, '<')+1:], ">")
+	r.accepted("you+x@example.net", strings.ReplaceAll(answerMail(to, "", "Stop\n"), "me@", "you+x@"), to)
+	if e, ok := r.next().(transports.Remark); !ok || e.Text != "The owner of you+x@example.net wants no such mail. Your messages go on to me@example.net." {
+		t.Errorf("he is told %+v", e)
+	}
+	for _, name := range []string{"you+x@example.net", "you+y@example.net", "You@example.net"} {
+		if _, err := r.mail.redirectTo(t.Context(), "en", romeo, name); transports.AsError(err).Kind != transports.Denied {
+			t.Errorf("a code to %s: %v", name, err)
+		}
+	}
+	if to := r.mailed(); to == "" {
+		t.Error("nothing is mailed any more")
+	}
+}
+
+// TestStopAnswersAFirstCode: as above, where nothing is confirmed yet.
+func TestStopAnswersAFirstCode(t *testing.T) {
+	t.Parallel()
+	r := answeredRig(t)
+	other := transports.Address{Local: "admin", Domain: "xmpp.example"}
+	if _, err := r.mail.redirectTo(t.Context(), "en", other, "you@example.net"); err != nil {
+		t.Fatal(err)
+	}
+	to := field(r.sent(), "Reply-To")
+	to = strings.TrimSuffix(to[strings.IndexByte(to, '<')+1:], ">")
+	r.accepted("you@example.net", strings.ReplaceAll(answerMail(to, "", "stop\n"), "me@", "you@"), to)
+	r.next() // he is told
+	if _, ok, err := r.db.Redirect(t.Context(), r.mail.userID(other)); ok || err != nil {
+		t.Errorf("it waits still: %v", err)
+	}
+	if _, err := r.mail.redirectTo(t.Context(), "en", romeo, "you@example.net"); transports.AsError(err).Kind != transports.Denied {
+		t.Errorf("another user: %v", err)
+	}
+}
+
 func TestLeaveLink(t *testing.T) {
 	t.Parallel()
 	r := answeredRig(t)

@@ -20,7 +20,8 @@ import (
 type RedirectRules struct {
 	// Sender is the local part of the address that mails come from, in each domain of addresses.
 	Sender string
-	// PerHour and PerDay are how many mails a user's redirect may make; 0 for no limit. Kept is how many messages of his may wait.
+	// PerHour and PerDay are how many mails a user's redirect may make; 0 for no limit. Strangers have half of them. Kept is how many messages of those
+	// whom he knows may wait, and how many of others.
 	PerHour, PerDay, Kept int
 	// Ways are those that may be used to learn of messages; nil for all.
 	Ways []transports.Way
@@ -35,7 +36,8 @@ type RedirectRules struct {
 // maxMore bounds how many messages a copy says that there were.
 const maxMore = 1_000_000
 
-// maxTalks is of how many conversations of a user messages may wait.
+// maxTalks is of how many conversations of a user messages may wait: with those whom he knows, and as many with others, so that strangers, of whom
+// there may be any number, shut out nobody whom he knows.
 const maxTalks = 100
 
 // Times of copies.
@@ -43,6 +45,7 @@ const (
 	sameCopyFor = 2 * time.Second    // in which a push that says the same is the same (XEP-0357 has no ids)
 	liveFor     = time.Minute        // in which a copy of a module is of something that happens, and not of the archive
 	partialFor  = 7 * 24 * time.Hour // in which the rest of a message may be found
+	sameTime    = time.Minute        // within which a push and the message that it is of were said: clocks differ
 	maxLate     = 7 * 24 * time.Hour // what was said before that is said then
 )
 
@@ -56,6 +59,8 @@ type redirectSettings struct {
 	Zone     string         `json:",omitempty"` // of the tz database; empty for UTC
 	Presence bool           `json:",omitempty"` // that he is online says that he has read everything
 	Wanted   transports.Way `json:",omitempty"` // by which way he wants it; WayNone for the best
+	// Next is the mailbox that a code was mailed to while his messages go to another one.
+	Next string `json:",omitempty"`
 	// Way is how it is; Marks, Speaks and Whole are as in transports.Offer.
 	Way                  transports.Way `json:",omitempty"`
 	Marks, Speaks, Whole bool           `json:",omitempty"`
@@ -149,6 +154,7 @@ func (t *Transport) take(tx *store.Tx, rules *RedirectRules, c transports.Copy) 
 				return err // he has answered by mail, where he does not see what waits
 			}
 		}
+		talk.Known = true
 		return t.readUpTo(tx, &talk, 0, c.Time)
 	case c.More > 0:
 		talk.More += int64(min(c.More, maxMore))
@@ -173,7 +179,9 @@ func (t *Transport) take(tx *store.Tx, rules *RedirectRules, c transports.Copy) 
 	if err != nil {
 		return err
 	}
-	action := rulesOf(&r).Match(redirect.Message{
+	set := rulesOf(&r)
+	talk.Known = talk.Known || set.Names(talk.Peer)
+	action := set.Match(redirect.Message{
 		Peer: talk.Peer, Room: c.Room, Mentions: c.Room && mentions(c.User, c.Body), At: c.Time.In(s.zone()),
 	}, s.Marks && c.Way != transports.WayAlias) // what came to the alias is nowhere that he could read it
 	if !t.wants(action, &c) {
@@ -250,8 +258,8 @@ func (t *Transport) knownLine(tx *store.Tx, talk *store.RedirectTalk, l *store.R
 	}
 	if !ok {
 		key := store.RedirectLineKey{Hash: l.Hash, Since: t.opt.Now().Add(-sameCopyFor)}
-		if !l.Partial {
-			key.Partial, key.Since = true, t.opt.Now().Add(-partialFor)
+		if !l.Partial { // the same words may be said again and again
+			key.Since, key.Said, key.Near = t.opt.Now().Add(-partialFor), c.Time, sameTime
 		}
 		if old, ok, err = tx.RedirectLine(talk.UserID, key); err != nil {
 			return false, err
@@ -376,8 +384,8 @@ func (t *Transport) wants(a redirect.Action, c *transports.Copy) bool {
 // waitFor has a message wait until it is mailed.
 func (t *Transport) waitFor(tx *store.Tx, rules *RedirectRules, r *store.Redirect, talk *store.RedirectTalk, l store.RedirectLine, due time.Time, alone bool) error {
 	full := false
-	if talk.Waiting > 0 && talk.Waiting < redirect.MaxLines || talk.Waiting == 0 {
-		talks, lines, err := tx.CountRedirect(talk.UserID)
+	if talk.Waiting < redirect.MaxLines {
+		talks, lines, err := tx.CountRedirect(talk.UserID, talk.Known)
 		if err != nil {
 			return err
 		}
@@ -474,6 +482,7 @@ func (t *Transport) read(tx *store.Tx, m transports.ReadMark) error {
 			return err
 		}
 		if ok {
+			talk.Known = true
 			if l.SaidAt.After(talk.ReadAt) {
 				talk.ReadAt = l.SaidAt
 			}
@@ -487,6 +496,7 @@ func (t *Transport) read(tx *store.Tx, m transports.ReadMark) error {
 	if now := t.opt.Now(); by.After(now) {
 		by = now
 	}
+	talk.Known = true
 	return t.readUpTo(tx, &talk, 0, by)
 }
 

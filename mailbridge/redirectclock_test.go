@@ -374,6 +374,24 @@ func TestSameMessageIsMailedOnce(t *testing.T) {
 	r.silent()
 }
 
+// TestSameWordsAreNotTheSameMessage: what the archive has is what was pushed when it was said, and not what says the same.
+func TestSameWordsAreNotTheSameMessage(t *testing.T) {
+	t.Parallel()
+	r, _ := followedRig(t, nil)
+	r.copied(transports.Copy{Way: transports.WayPush, Peer: bob, Body: "ok", Partial: true})
+	r.clock.advance(2 * time.Minute)
+	r.copied(copyOf("2", "ok"))
+	if n := r.waiting(); n != 2 {
+		t.Errorf("%d messages wait, want 2", n)
+	}
+	first := copyOf("1", "ok")
+	first.Time = r.clock.Now().Add(-150 * time.Second)
+	r.copied(first)
+	if n := r.waiting(); n != 2 {
+		t.Errorf("%d messages wait, want 2", n)
+	}
+}
+
 func TestPartialCopiesAreFilled(t *testing.T) {
 	t.Parallel()
 	r, f := followedRig(t, nil)

@@ -104,7 +104,7 @@ func (t *Transport) redirectForm(ctx context.Context, call transports.Call) (*tr
 	}
 	f := &transports.Form{Title: "Messages from XMPP by mail", Instructions: t.sayRedirected(call.Lang, &r, &s)}
 	f.Fields = []transports.Field{{Name: fieldTo, Label: "Email address", Values: []string{r.Mailbox}}}
-	if r.State == store.RedirectAsked {
+	if r.State == store.RedirectAsked || t.changes(&r, &s) {
 		f.Fields = append(f.Fields, transports.Field{Name: fieldCode, Label: "The code that was mailed there"})
 	}
 	wanted := wayName(s.Wanted)
@@ -274,7 +274,16 @@ func (t *Transport) sayRedirected(lang string, r *store.Redirect, s *redirectSet
 	case s.Way == transports.WayNone:
 		return text.Say(lang, "Your messages go to %s from now on. In a moment you are told how they are learnt of.", r.Mailbox)
 	}
-	return t.sayFollowed(lang, r, transports.Offer{Way: s.Way, Marks: s.Marks, Speaks: s.Speaks})
+	said := t.sayFollowed(lang, r, transports.Offer{Way: s.Way, Marks: s.Marks, Speaks: s.Speaks})
+	if t.changes(r, s) {
+		said += " " + text.Say(lang, "A code was mailed to %s. Once it is written here, they go there.", s.Next)
+	}
+	return said
+}
+
+// changes reports whether a code waits to be written with which messages go to another mailbox.
+func (t *Transport) changes(r *store.Redirect, s *redirectSettings) bool {
+	return s.Next != "" && r.CodedAt.After(t.opt.Now().Add(-codeFor))
 }
 
 // sayRedirect does what is said in chat.

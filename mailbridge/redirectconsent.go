@@ -123,6 +123,7 @@ func (t *Transport) redirectTo(ctx context.Context, lang string, user transports
 		return "", busy(err)
 	}
 	id := t.userID(user)
+	stays := false
 	err = t.write(ctx, func(tx *store.Tx) error {
 		r, ok, err := tx.Redirect(id)
 		if err != nil {
@@ -134,34 +135,60 @@ func (t *Transport) redirectTo(ctx context.Context, lang string, user transports
 				return err
 			}
 		}
-		if ok && r.State == store.RedirectOn && r.Mailbox == to.String() {
-			return transports.NewError(transports.Conflict, text.Say(lang, "Your messages go to %s already.", to), nil)
+		s, err := fromJSON[redirectSettings](r.Settings)
+		if err != nil {
+			return err
+		}
+		on := ok && r.State == store.RedirectOn
+		if stays = on && r.Mailbox == to.String(); stays {
+			return t.keepMailbox(tx, &r, &s)
 		}
 		if err := t.mayAsk(tx, lang, id, to); err != nil {
 			return err
 		}
-		r.Mailbox, r.State, r.Code, r.CodedAt, r.Tries, r.Failures = to.String(), store.RedirectAsked, hashCode(id.JID, code), t.opt.Now(), 0, 0
+		r.Code, r.CodedAt, r.Tries = hashCode(id.JID, code), t.opt.Now(), 0
+		if on { // the one that he has goes on until then
+			s.Next = to.String()
+		} else {
+			r.Mailbox, r.State, r.Failures = to.String(), store.RedirectAsked, 0
+		}
+		r.Settings = toJSON(s)
 		if err := tx.SetRedirect(r); err != nil {
 			return err
 		}
 		m.r = r
 		return t.sendRedirected(tx, &m, row, raw, messageID, store.RedirectMail{})
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return "", err
+	case stays:
+		return "", transports.NewError(transports.Conflict, text.Say(lang, "Your messages go to %s already.", to), nil)
 	}
 	return text.Say(lang, "A mail with a code goes to %s. Write “redirect code” with the code behind it within a day. Until then nothing else is sent there.", to), nil
+}
+
+// keepMailbox has messages go on to where they go, whatever other mailbox a code was mailed to.
+func (t *Transport) keepMailbox(tx *store.Tx, r *store.Redirect, s *redirectSettings) error {
+	if s.Next == "" {
+		return nil
+	}
+	r.Code, s.Next = "", ""
+	r.Settings = toJSON(s)
+	return tx.SetRedirect(*r)
 }
 
 // mayAsk says why no code goes to a mailbox, and counts the one that does.
 func (t *Transport) mayAsk(tx *store.Tx, lang string, id store.UserID, to address.Mailbox) error {
 	box := hashMailbox(to)
-	if refused, err := tx.RefusesRedirect(box); err != nil {
-		return err
-	} else if refused {
-		return transports.NewError(transports.Denied, text.Say(lang, "The owner of %s wants no such mail.", to), nil)
+	for _, name := range []string{box, digest("mailbox", strings.ToLower(to.String()))} { // the latter is how it was noted once
+		if refused, err := tx.RefusesRedirect(name); err != nil {
+			return err
+		} else if refused {
+			return transports.NewError(transports.Denied, text.Say(lang, "The owner of %s wants no such mail.", to), nil)
+		}
 	}
-	user, site := digest("user", id.Domain, id.JID), digest("site", to.Domain)
+	user, site := digest("user", id.Domain, id.JID), digest("site", address.Organisation(to.ASCIIDomain()))
 	for who, most := range map[string]int{user: askedUser, box: askedBox, site: askedSite} {
 		n, err := tx.CountRedirectAsked(who, t.opt.Now().Add(-askedFor))
 		if err != nil {
@@ -174,8 +201,8 @@ func (t *Transport) mayAsk(tx *store.Tx, lang string, id store.UserID, to addres
 	return tx.AskRedirect(user, box, site)
 }
 
-// hashMailbox names a mailbox without saying which it is.
-func hashMailbox(m address.Mailbox) string { return digest("mailbox", strings.ToLower(m.String())) }
+// hashMailbox names whose mailbox it is, by whichever of his names it was written, without saying which it is.
+func hashMailbox(m address.Mailbox) string { return digest("mailbox", m.Owner()) }
 
 // freeAlias makes a name that stands for a user, which nobody guesses: who has not been told of it does not learn by it that there is a redirect.
 func freeAlias(tx *store.Tx, user transports.Address, domain string) (string, error) {
@@ -232,7 +259,14 @@ func (t *Transport) confirmRedirect(ctx context.Context, lang string, user trans
 			wrong = transports.NewError(transports.NeedPassword, text.Say(lang, "This is not the code that was mailed. You may try %d more times.", maxTries-r.Tries), nil)
 			return tx.SetRedirect(r)
 		}
-		r.State, r.Code, r.Tries, r.Failures = store.RedirectOn, "", 0, 0
+		s, err := fromJSON[redirectSettings](r.Settings)
+		if err != nil {
+			return err
+		}
+		if s.Next != "" {
+			r.Mailbox, s.Next = s.Next, ""
+		}
+		r.State, r.Code, r.Tries, r.Failures, r.Settings = store.RedirectOn, "", 0, 0, toJSON(s)
 		if err := tx.SetRedirect(r); err != nil {
 			return err
 		}
@@ -277,16 +311,30 @@ func (t *Transport) refuseRedirect(tx *store.Tx, about *store.RedirectMail) erro
 		}
 	}
 	r, ok, err := tx.Redirect(about.UserID)
-	if err != nil || !ok || r.Mailbox != about.Mailbox {
+	if err != nil || !ok {
 		return err
 	}
-	if _, err := t.endRedirect(tx, about.UserID); err != nil {
+	s, err := fromJSON[redirectSettings](r.Settings)
+	if err != nil {
 		return err
 	}
 	user, err := transports.ParseAddress(about.JID)
 	if err != nil {
 		return nil
 	}
-	said := text.Say(t.langOf(tx, user), "Your messages go to %s no more: that was asked for from there.", about.Mailbox)
+	said := ""
+	switch lang := t.langOf(tx, user); about.Mailbox {
+	case s.Next:
+		said = text.Say(lang, "The owner of %s wants no such mail.", about.Mailbox) + " " + text.Say(lang, "Your messages go on to %s.", r.Mailbox)
+		err = t.keepMailbox(tx, &r, &s)
+	case r.Mailbox:
+		said = text.Say(lang, "Your messages go to %s no more: that was asked for from there.", about.Mailbox)
+		_, err = t.endRedirect(tx, about.UserID)
+	default:
+		return nil
+	}
+	if err != nil {
+		return err
+	}
 	return t.gateway.Deliver(tx, user, transports.Remark{ID: digest("left", fmt.Sprint(about.Mail)), Text: said})
 }

@@ -72,7 +72,7 @@ func (t *Transport) mailDue(ctx context.Context, what task) jobs.Outcome {
 	if err != nil {
 		return jobs.Outcome{Err: err}
 	}
-	if later := rules.later(recent, t.opt.Now()); !later.IsZero() {
+	if later := rules.later(recent, t.opt.Now(), m.talk.Known); !later.IsZero() {
 		return jobs.Outcome{Verdict: jobs.Done, Then: func(tx *store.Tx) error { return t.postponeTalk(tx, &m.talk, later) }}
 	}
 	row, raw, messageID, err := t.composeRedirected(ctx, &m)
@@ -162,12 +162,16 @@ func (t *Transport) completed(ctx context.Context, user transports.Address, id s
 	})
 }
 
-// later is when a user may get the next mail; zero for now. Recent are the times of the last ones, the last one first.
-func (r *RedirectRules) later(recent []time.Time, now time.Time) (at time.Time) {
+// later is when a user may get the next mail, of somebody whom he knows or of a stranger; zero for now. Recent are the times of the last ones, the
+// last one first. Half of the mails are for those whom he knows alone.
+func (r *RedirectRules) later(recent []time.Time, now time.Time, known bool) (at time.Time) {
 	for _, limit := range []struct {
 		mails int
 		span  time.Duration
 	}{{r.PerHour, time.Hour}, {r.PerDay, 24 * time.Hour}} {
+		if !known {
+			limit.mails = (limit.mails + 1) / 2
+		}
 		if limit.mails <= 0 || len(recent) < limit.mails {
 			continue
 		}
@@ -337,7 +341,7 @@ func (t *Transport) mailed(tx *store.Tx, rules *RedirectRules, m *redirected, ro
 	if err != nil {
 		return err
 	}
-	if later := rules.later(recent, tx.Now()); !later.IsZero() {
+	if later := rules.later(recent, tx.Now(), talk.Known); !later.IsZero() {
 		return t.postponeTalk(tx, &talk, later)
 	}
 	var last store.RedirectLine

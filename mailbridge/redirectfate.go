@@ -19,7 +19,11 @@ const (
 // redirectFailed notes that a mail of a redirect did not arrive, and tells its user on XMPP.
 func (t *Transport) redirectFailed(tx *store.Tx, m *store.MailOut, user transports.Address, lang string, to address.Mailbox, f fate) error {
 	r, ok, err := tx.Redirect(m.UserID)
-	if err != nil || !ok || r.Mailbox != to.String() {
+	if err != nil || !ok {
+		return err
+	}
+	s, err := fromJSON[redirectSettings](r.Settings)
+	if err != nil || to.String() != r.Mailbox && to.String() != s.Next {
 		return err // it leads elsewhere by now
 	}
 	about, _, err := tx.RedirectMail(m.ID)

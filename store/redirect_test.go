@@ -81,14 +81,19 @@ func testRedirectLines(t *testing.T, db *DB, clock *testClock) {
 			{RedirectLineKey{XMPPID: "x1", Peer: "bob@x", Author: "nick"}, 0},
 			{RedirectLineKey{Hash: "h3", Since: clock.now.Add(-time.Second)}, 3},
 			{RedirectLineKey{Hash: "h3", Since: clock.now}, 0},
+			{RedirectLineKey{Hash: "h2", Since: clock.now.Add(-time.Second), Said: clock.now, Near: 2 * time.Second}, 2},
+			{RedirectLineKey{Hash: "h2", Since: clock.now.Add(-time.Second), Said: clock.now, Near: time.Second}, 0},
+			{RedirectLineKey{Hash: "h3", Since: clock.now.Add(-time.Second), Said: clock.now, Near: time.Hour}, 0},
 		} {
 			got, ok, err := tx.RedirectLine(user(1), c.key)
 			if err != nil || ok != (c.want != 0) || got.ID != ids[c.want] {
 				t.Errorf("%+v: got %+v, %v, %v", c.key, got, ok, err)
 			}
 		}
-		if talks, lines, err := tx.CountRedirect(user(1)); talks != 1 || lines != 3 || err != nil {
-			t.Errorf("counted %d and %d, %v", talks, lines, err)
+		for known, want := range map[bool]int{false: 1, true: 0} {
+			if talks, lines, err := tx.CountRedirect(user(1), known); talks != want || lines != 3*want || err != nil {
+				t.Errorf("known %v: counted %d and %d, %v", known, talks, lines, err)
+			}
 		}
 		whole := line(2)
 		whole.ID, whole.Partial, whole.Copy = ids[2], false, "whole"

@@ -10,7 +10,7 @@ import (
 // RedirectTalk is a conversation of which messages wait, or were mailed not long ago.
 type RedirectTalk struct {
 	UserID
-	Peer      string // a bare JID
+	Peer      string // a bare JID, or that of somebody in a room
 	Job       int64  // that mails what waits; 0 for none
 	Due       time.Time
 	Edits     int64     // how often its lines have changed
@@ -19,25 +19,29 @@ type RedirectTalk struct {
 	ReadAt    time.Time // what was said by then is read
 	MessageID string    // of the last mail
 	Refs      string    // before it in its thread
+	Known     bool      // the user has dealt with whom it is with
+	Nick      string    // of the user in a room; empty where that is not known
+	OwnID     string    // of what he has said there last
 }
 
-const talkColumns = `domain, jid, peer, job, due, edits, waiting, more, read_at, message_id, refs`
+const talkColumns = `domain, jid, peer, job, due, edits, waiting, more, read_at, message_id, refs, known, nick, own_id`
 
 const (
 	selectTalk = `SELECT ` + talkColumns + ` FROM redirect_talks WHERE domain = $1 AND jid = $2 AND peer = $3`
-	upsertTalk = `INSERT INTO redirect_talks (` + talkColumns + `, changed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+	upsertTalk = `INSERT INTO redirect_talks (` + talkColumns + `, changed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 		ON CONFLICT (domain, jid, peer) DO UPDATE SET job = excluded.job, due = excluded.due, edits = excluded.edits, waiting = excluded.waiting,
-		more = excluded.more, read_at = excluded.read_at, message_id = excluded.message_id, refs = excluded.refs, changed_at = excluded.changed_at`
+		more = excluded.more, read_at = excluded.read_at, message_id = excluded.message_id, refs = excluded.refs, known = excluded.known, nick = excluded.nick, own_id = excluded.own_id,
+		changed_at = excluded.changed_at`
 	waitingTalks = `SELECT ` + talkColumns + ` FROM redirect_talks WHERE domain = $1 AND jid = $2 AND waiting > 0 ORDER BY peer LIMIT $3`
-	countTalks   = `SELECT COUNT(*), COALESCE(SUM(waiting), 0) FROM redirect_talks WHERE domain = $1 AND jid = $2 AND waiting > 0`
+	countTalks   = `SELECT COUNT(*), COALESCE(SUM(waiting), 0) FROM redirect_talks WHERE domain = $1 AND jid = $2 AND waiting > 0 AND known = $3`
 )
 
 func scanTalk(do func(RedirectTalk)) func(*sql.Rows) error {
 	return func(r *sql.Rows) error {
 		var t RedirectTalk
-		var due, read int64
-		err := r.Scan(&t.Domain, &t.JID, &t.Peer, &t.Job, &due, &t.Edits, &t.Waiting, &t.More, &read, &t.MessageID, &t.Refs)
-		t.Due, t.ReadAt = fromMillis(due), fromMillis(read)
+		var due, read, known int64
+		err := r.Scan(&t.Domain, &t.JID, &t.Peer, &t.Job, &due, &t.Edits, &t.Waiting, &t.More, &read, &t.MessageID, &t.Refs, &known, &t.Nick, &t.OwnID)
+		t.Due, t.ReadAt, t.Known = fromMillis(due), fromMillis(read), known != 0
 		do(t)
 		return err
 	}
@@ -63,9 +67,11 @@ func (db *DB) RedirectTalk(ctx context.Context, id UserID, peer string) (t Redir
 
 // SetRedirectTalk writes a conversation.
 func (tx *Tx) SetRedirectTalk(t RedirectTalk) error {
-	err := checkFields(field{"peer", t.Peer, maxJID}, field{"Message-ID", t.MessageID, maxMessageID}, field{"references", t.Refs, maxOthers})
+	err := checkFields(field{"peer", t.Peer, maxJID}, field{"Message-ID", t.MessageID, maxMessageID}, field{"references", t.Refs, maxOthers},
+		field{"nick", t.Nick, maxPart}, field{"id", t.OwnID, maxPart})
 	if err == nil {
-		err = tx.exec(upsertTalk, t.Domain, t.JID, t.Peer, t.Job, millis(t.Due), t.Edits, t.Waiting, t.More, millis(t.ReadAt), t.MessageID, t.Refs, tx.now)
+		err = tx.exec(upsertTalk, t.Domain, t.JID, t.Peer, t.Job, millis(t.Due), t.Edits, t.Waiting, t.More, millis(t.ReadAt), t.MessageID, t.Refs,
+			flag(t.Known), t.Nick, t.OwnID, tx.now)
 	}
 	if err != nil {
 		return fmt.Errorf("write a conversation: %w", err)
@@ -98,9 +104,9 @@ func (db *DB) RedirectTalksAfter(ctx context.Context, id UserID, after string) (
 	return all, nil
 }
 
-// CountRedirect counts the conversations of a user of which messages wait, and these.
-func (tx *Tx) CountRedirect(id UserID) (talks, lines int, err error) {
-	if err := tx.query(func(r *sql.Rows) error { return r.Scan(&talks, &lines) }, countTalks, id.Domain, id.JID); err != nil {
+// CountRedirect counts the conversations of a user of which messages wait, and these: with those whom he knows, or with all others.
+func (tx *Tx) CountRedirect(id UserID, known bool) (talks, lines int, err error) {
+	if err := tx.query(func(r *sql.Rows) error { return r.Scan(&talks, &lines) }, countTalks, id.Domain, id.JID, flag(known)); err != nil {
 		return 0, 0, fmt.Errorf("count what waits: %w", err)
 	}
 	return talks, lines, nil
@@ -128,7 +134,7 @@ const (
 	lineByArchive      = `SELECT ` + redirectLineColumns + ` FROM redirect_lines WHERE domain = $1 AND jid = $2 AND archive_id = $3 AND peer = $4 ORDER BY id DESC LIMIT 1`
 	lineByID           = `SELECT ` + redirectLineColumns + ` FROM redirect_lines WHERE domain = $1 AND jid = $2 AND peer = $3 AND xmpp_id = $4 AND author = $5 ORDER BY id DESC LIMIT 1`
 	lineByHash         = `SELECT ` + redirectLineColumns + ` FROM redirect_lines WHERE domain = $1 AND jid = $2 AND hash = $3 AND taken_at > $4 ORDER BY id DESC LIMIT 1`
-	partialByHash      = `SELECT ` + redirectLineColumns + ` FROM redirect_lines WHERE domain = $1 AND jid = $2 AND hash = $3 AND taken_at > $4 AND partial = 1 ORDER BY id DESC LIMIT 1`
+	partialByHash      = `SELECT ` + redirectLineColumns + ` FROM redirect_lines WHERE domain = $1 AND jid = $2 AND hash = $3 AND taken_at > $4 AND partial = 1 AND ABS(said_at - $5) <= $6 ORDER BY ABS(said_at - $5), id DESC LIMIT 1`
 	waitingLines       = `SELECT ` + redirectLineColumns + ` FROM redirect_lines WHERE domain = $1 AND jid = $2 AND peer = $3 AND copy <> '' ORDER BY id`
 	redirectLinesAfter = `SELECT ` + redirectLineColumns + ` FROM redirect_lines WHERE domain = $1 AND jid = $2 AND id > $3 ORDER BY id LIMIT $4`
 )
@@ -163,12 +169,12 @@ func (tx *Tx) AddRedirectLine(l RedirectLine) (id int64, err error) {
 	return id, nil
 }
 
-// RedirectLineKey names a message in one of these ways: ArchiveID with Peer; XMPPID with Peer and Author; Hash with Since, and with Partial for one
-// of which there is more elsewhere.
+// RedirectLineKey names a message in one of these ways: ArchiveID with Peer; XMPPID with Peer and Author; Hash with Since, and with Said for one of
+// which there is more elsewhere, and that was said at about that time, give or take Near.
 type RedirectLineKey struct {
 	Peer, Author, XMPPID, ArchiveID, Hash string
-	Since                                 time.Time
-	Partial                               bool
+	Since, Said                           time.Time
+	Near                                  time.Duration
 }
 
 // RedirectLine finds a message.
@@ -179,8 +185,8 @@ func (tx *Tx) RedirectLine(id UserID, key RedirectLineKey) (l RedirectLine, ok b
 		err = tx.query(scan, lineByArchive, id.Domain, id.JID, key.ArchiveID, key.Peer)
 	case key.XMPPID != "":
 		err = tx.query(scan, lineByID, id.Domain, id.JID, key.Peer, key.XMPPID, key.Author)
-	case key.Partial:
-		err = tx.query(scan, partialByHash, id.Domain, id.JID, key.Hash, millis(key.Since))
+	case !key.Said.IsZero():
+		err = tx.query(scan, partialByHash, id.Domain, id.JID, key.Hash, millis(key.Since), millis(key.Said), key.Near.Milliseconds())
 	default:
 		err = tx.query(scan, lineByHash, id.Domain, id.JID, key.Hash, millis(key.Since))
 	}

@@ -51,6 +51,8 @@ type talk struct {
 	Read      string `json:"read,omitempty"`
 	MessageID string `json:"message_id,omitempty"`
 	Refers    string `json:"references,omitempty"`
+	Known     bool   `json:"known,omitempty"`
+	Nick      string `json:"nick,omitempty"`
 }
 
 // redirectMail is a line of mail/redirect/mails.jsonl: whom an answer to a mail is for.
@@ -94,7 +96,7 @@ func (a *archive) redirect(from *store.Account) error {
 		}
 	}
 	if err := eachLine(a, "mail/redirect/conversations", "", a.Store.RedirectTalksAfter, func(t store.RedirectTalk) (string, any, error) {
-		return t.Peer, talk{t.Peer, t.Waiting, t.More, timeOrNone(t.Due), timeOrNone(t.ReadAt), t.MessageID, t.Refs}, nil
+		return t.Peer, talk{t.Peer, t.Waiting, t.More, timeOrNone(t.Due), timeOrNone(t.ReadAt), t.MessageID, t.Refs, t.Known, t.Nick}, nil
 	}); err != nil {
 		return err
 	}

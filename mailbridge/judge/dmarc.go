@@ -7,7 +7,8 @@ import (
 	"strings"
 
 	"github.com/emersion/go-msgauth/dmarc"
-	"golang.org/x/net/publicsuffix"
+
+	"passerelle/mailbridge/address"
 )
 
 // policy is what a domain has published about mail that is from it.
@@ -23,7 +24,7 @@ func (j *Judge) policy(ctx context.Context, domain string) policy {
 		return policy{result: None}
 	}
 	record, result := j.record(ctx, domain)
-	if org := organisation(domain); result == None && org != domain {
+	if org := address.Organisation(domain); result == None && org != domain {
 		if record, result = j.record(ctx, org); record != nil && record.SubdomainPolicy != "" {
 			record.Policy = record.SubdomainPolicy
 		}
@@ -65,15 +66,6 @@ func (j *Judge) record(ctx context.Context, domain string) (*dmarc.Record, Resul
 	return record, Pass
 }
 
-// organisation is the domain under which others have names (RFC 7489 §3.2): what is left of the public suffix, and one label more.
-func organisation(domain string) string {
-	org, err := publicsuffix.EffectiveTLDPlusOne(domain)
-	if err != nil {
-		return domain // it is a public suffix itself
-	}
-	return org
-}
-
 // aligns reports whether what passed for one domain speaks for another (RFC 7489 §3.1).
 func (policy) aligns(passed, from string, strict bool) bool {
 	if passed == "" || from == "" {
@@ -82,5 +74,5 @@ func (policy) aligns(passed, from string, strict bool) bool {
 	if strict {
 		return passed == from
 	}
-	return passed == from || organisation(passed) == organisation(from)
+	return passed == from || address.Organisation(passed) == address.Organisation(from)
 }

@@ -335,6 +335,17 @@ func (rs Rules) Lines() []string {
 // usualUnread is after how many minutes an unread message is mailed where no rule says otherwise.
 const usualUnread = 10
 
+// Names reports whether a user has named somebody in his rules, or the domain that he is from, and wants to hear of him.
+func (all Rules) Names(peer string) bool {
+	for i := range all {
+		domain := all[i].From[strings.LastIndexByte(all[i].From, '@')+1:]
+		if domain != "" && !strings.Contains(domain, "*") && all[i].Action.Do != DoNever && glob(all[i].From, strings.ToLower(peer)) {
+			return true
+		}
+	}
+	return false
+}
+
 // Usual is what becomes of a message about which no rule says anything. Marks says that it is known what the user has read.
 func Usual(room, marks bool) Action {
 	switch {
