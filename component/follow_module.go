@@ -128,6 +128,7 @@ func (w moduleWay) unfollow(ctx context.Context, f *store.Followed) error {
 // copied is what a module says of a message.
 type copied struct {
 	copies.Found
+	refused   *transports.Returned // what the user has said by way of the gateway came back
 	archiveID string
 	time      time.Time
 }
@@ -143,7 +144,7 @@ func (c *copied) size() int {
 // readCopy reads a copy of a module.
 func readCopy(e *stanza.Element, user transports.Address) copied {
 	f := e.Child(nsForward, "forwarded")
-	c := copied{Found: copies.Forwarded(f, user, now()), archiveID: e.Attr("archive-id")}
+	c := copied{Found: copies.Forwarded(f, user, now()), refused: readRefused(f.Child(stanza.NSClient, "message"), user), archiveID: e.Attr("archive-id")}
 	if len(c.archiveID) > maxLetterID {
 		c.archiveID = ""
 	}
@@ -157,6 +158,18 @@ func readCopy(e *stanza.Element, user transports.Address) copied {
 		}
 	}
 	return c
+}
+
+// readRefused reads an error that came back to a user for something that he may have said by way of the gateway; nil for anything else.
+func readRefused(m *stanza.Element, user transports.Address) *transports.Returned {
+	if m == nil || !m.AttrIs("type", "error") || m.Attr("id") == "" || len(m.Attr("id")) > maxLetterID {
+		return nil
+	}
+	from, err := transports.ParseAddress(m.Attr("from"))
+	if to, toErr := transports.ParseAddress(m.Attr("to")); err != nil || toErr != nil || to.Bare() != user {
+		return nil
+	}
+	return &transports.Returned{ID: letterID(m.Attr("id")), Err: readRefusal(m), From: from.Bare()}
 }
 
 // take hands on what was found. It runs in the user's lane.
@@ -242,7 +255,11 @@ func (fs *followers) takeCopy(user transports.Address, f *followed, c *copied) {
 	if !ok || row.Way != int(transports.WayModule) {
 		return
 	}
-	if err := fs.take(ctx, c.Found); err != nil {
+	err := fs.take(ctx, c.Found)
+	if c.refused != nil {
+		err = fs.g.opt.Store.Write(ctx, func(tx *store.Tx) error { return fs.to.Returned(tx, user, *c.refused) })
+	}
+	if err != nil {
 		if transports.AsError(err).Kind.Temporary() && ctx.Err() == nil {
 			fs.fillLater(user)
 			return

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"passerelle/internal/xmpptest"
 	"passerelle/store"
@@ -37,6 +38,18 @@ func (v *visitor) bodyFrom() (from, body string) {
 		if b := e.Child("", "body"); e.Name.Local == "message" && b != nil {
 			return e.Get("from"), b.Text()
 		}
+	}
+}
+
+// cameBack is what comes back next.
+func (w *redirectWorld) cameBack() transports.Returned {
+	w.t.Helper()
+	select {
+	case r := <-w.redirect.returned:
+		return r
+	case <-time.After(4 * testWait):
+		w.t.Fatal("nothing comes back")
+		return transports.Returned{}
 	}
 }
 
@@ -89,6 +102,13 @@ func TestSpeakAtServers(t *testing.T) {
 				if name == "alias" { // else her server tells her
 					w.speak(followAlice, transports.Speech{ID: "s2", To: transports.Address{Local: "nobody", Domain: "localhost"}, Body: "x", Alias: "alice.r"})
 					if r := <-w.redirect.returned; r.ID != "s2" || r.Err.Kind != transports.NotFound {
+						t.Errorf("got %+v", r)
+					}
+				}
+				if name == "module" { // what nobody takes comes back to her account, of which the module tells
+					nobody := transports.Address{Local: "nobody", Domain: "localhost"}
+					w.speak(followAlice, transports.Speech{ID: "s4", To: nobody, Body: "x"})
+					if r := w.cameBack(); r.ID != "s4" || r.Err.Kind != transports.NotFound || r.From != nobody {
 						t.Errorf("got %+v", r)
 					}
 				}

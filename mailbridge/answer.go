@@ -53,8 +53,8 @@ func (t *Transport) mayAnswer(ctx context.Context, to destination, at address.Ma
 		return sent, transports.NewError(transports.Policy, "Nobody reads what is answered to a code. Write it to the gateway with your XMPP client, or answer with nothing but “stop”", nil)
 	case sent.Peer == unknownPeer:
 		return sent, transports.NewError(transports.Unsupported, "It is not known who wrote this message. Answer with your XMPP client", nil)
-	case sent.Room:
-		return sent, transports.NewError(transports.Unsupported, "What is said in a room can only be answered there", nil)
+	case sent.Room || inRoom(&sent):
+		return sent, transports.NewError(transports.Unsupported, "What is said in a room can only be answered there, with your XMPP client: you are not in it from here", nil)
 	case m.Encrypted != "":
 		return sent, transports.NewError(transports.Unsupported, "The answer is encrypted, and the gateway cannot read it. Send it as plain mail", nil)
 	case said == "" && len(answeredFiles(m)) == 0:
@@ -63,6 +63,13 @@ func (t *Transport) mayAnswer(ctx context.Context, to destination, at address.Ma
 		return sent, transports.NewError(transports.TooLarge, "The answer is too long for a chat", nil)
 	}
 	return sent, nil
+}
+
+// inRoom reports whether a mail had what somebody in a room wrote to the user alone (XEP-0045 §7.5). Rooms take an answer from those alone who are in
+// them, with that very client of theirs; to enter them from here would show everybody there that the user has come.
+func inRoom(sent *store.RedirectMail) bool {
+	peer, err := transports.ParseAddress(sent.Peer)
+	return err == nil && peer.Resource != ""
 }
 
 // mayAnswerStill says why a user may have no redirect any more.
@@ -190,8 +197,10 @@ func (t *Transport) answer(ctx context.Context, what task) jobs.Outcome {
 		if err != nil || again {
 			return err // the same mail, sent once more by whoever has it
 		}
-		err = tx.AddMailMessage(store.MailMessage{UserID: sent.UserID, Outward: true, XMPPID: s.ID, MessageID: messageIDOf(m), Mail: in.ID})
-		if err != nil {
+		row := store.MailMessage{
+			UserID: sent.UserID, Outward: true, XMPPID: s.ID, MessageID: messageIDOf(m), Mail: in.ID, Others: toJSON(others{Answered: sent.Mail}),
+		}
+		if err := tx.AddMailMessage(row); err != nil {
 			return err
 		}
 		if err := t.nowKnown(tx, &sent); err != nil {
@@ -200,8 +209,7 @@ func (t *Transport) answer(ctx context.Context, what task) jobs.Outcome {
 		err = t.speak(tx, user, s)
 		if e := transports.AsError(err); err != nil && !e.Kind.Temporary() {
 			t.log.Warn("what a user has answered by mail is not said", "error", err)
-			said := text.Say(t.langOf(tx, user), "What you answered by mail was not taken: %s", e.Text)
-			return t.gateway.Deliver(tx, user, transports.Remark{ID: digest("unsaid", s.ID), Text: said})
+			return t.unsaid(tx, user, &row, e)
 		}
 		return err
 	}}

@@ -305,6 +305,64 @@ func TestAnswersThatNobodyTakes(t *testing.T) {
 	}
 }
 
+// TestAnswersThatComeBack: who has answered by mail is told by mail that nobody took it, once, and can answer that. Only who has got it can refuse it.
+func TestAnswersThatComeBack(t *testing.T) {
+	t.Parallel()
+	r := answeredRig(t)
+	to := r.mailed()
+	r.accepted("me@example.net", answerMail(to, "", "yes\n"), to)
+	s := r.spoke()
+	back := func(from transports.Address) {
+		t.Helper()
+		if err := r.db.Write(t.Context(), func(tx *store.Tx) error {
+			return r.mail.Returned(tx, romeo, transports.Returned{ID: s.ID, From: from, Err: transports.NewError(transports.NotFound, "There is nobody of this name.", nil)})
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	back(transports.Address{Local: "eve", Domain: "evil.example"})
+	if len(r.xmpp.delivered) > 0 {
+		t.Errorf("he is told what somebody else says: %+v", r.next())
+	}
+	back(bob.Bare())
+	back(bob.Bare())
+	if e, ok := r.next().(transports.Remark); !ok || !strings.Contains(e.Text, "There is nobody of this name.") {
+		t.Errorf("he is told %+v", e)
+	}
+	m := r.sent()
+	if got := string(m.Body); field(m, "To") != "me@example.net" || field(m, "Subject") != "Your answer to Bob did not arrive" || field(m, "In-Reply-To") != "<a@example.net>" ||
+		field(m, "Auto-Submitted") != "auto-replied" || !strings.Contains(got, "There is nobody of") {
+		t.Errorf("the mail is\n%s", got)
+	}
+	again := field(m, "Reply-To")
+	again = strings.TrimSuffix(again[strings.IndexByte(again, '<')+1:], ">")
+	r.accepted("me@example.net", strings.ReplaceAll(answerMail(again, "", "And now?\n"), "<a@", "<b@"), again)
+	if s := r.spoke(); s.Body != "And now?" || s.To != bob.Bare() || s.ReplyTo != "b1" {
+		t.Errorf("said %+v", s)
+	}
+	if len(r.xmpp.delivered) > 0 || len(r.relay.mails) > 0 {
+		t.Error("he is told more than once")
+	}
+}
+
+// TestAnswersToRooms: what cannot be said in a room from here is refused while the answer is handed over.
+func TestAnswersToRooms(t *testing.T) {
+	t.Parallel()
+	r := answeredRig(t)
+	r.mustSay("add rooms yes do unread 1")
+	room := transports.Address{Local: "verona", Domain: "rooms.example", Resource: "Tybalt"}
+	for _, c := range []transports.Copy{{Way: transports.WayModule, Peer: room, Room: true, ID: "1", Body: "to all"}, {Way: transports.WayModule, Peer: room, ID: "2", Body: "to him", Offline: true}} {
+		r.copied(c)
+		r.pass(time.Hour)
+		to := field(r.sent(), "Reply-To")
+		to = strings.TrimSuffix(to[strings.IndexByte(to, '<')+1:], ">")
+		if err := r.bring("me@example.net", answerMail(to, "", "yes\n"), to)[to]; err == nil || !strings.Contains(err.Error(), "can only be answered there") {
+			t.Errorf("%s: answered %v", c.Body, err)
+		}
+	}
+	r.saysNothing()
+}
+
 // TestAddedFields: who has got another mail of the user, which his domain signed, cannot bring it here by adding a field.
 func TestAddedFields(t *testing.T) {
 	t.Parallel()

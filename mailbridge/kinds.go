@@ -66,6 +66,7 @@ func Kinds(all ...*Transport) map[string]jobs.Kind {
 			GaveUp: then(func(t *Transport, tx *store.Tx, _ jobs.Job, what task) error { return t.dueGivenUp(tx, what) }),
 		},
 		kindFollow: {Do: do((*Transport).follow)},
+		kindUnsaid: {Do: do((*Transport).mailUnsaid)},
 	}
 }
 

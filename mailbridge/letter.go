@@ -28,6 +28,9 @@ type others struct {
 	Reply []person `json:",omitempty"`
 	// Report is the job that tells its sender that it has arrived, if he wants to hear that.
 	Report int64 `json:",omitempty"`
+	// Answered is the mail of a redirect that it answers; Unsaid that its user knows that nobody took it.
+	Answered int64 `json:",omitempty"`
+	Unsaid   bool  `json:",omitempty"`
 }
 
 // head is what stands above a mail of a user, as the database has it.

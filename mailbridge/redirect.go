@@ -1,6 +1,7 @@
 package mailbridge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -115,12 +116,21 @@ func (r *RedirectRules) concerns(c *transports.Copy) bool {
 	return c.Partial || c.More > 0 || c.Replaces != "" || c.Body != "" || len(c.Files) > 0 || c.Subject != "" && !c.Room || c.Encrypted != ""
 }
 
-// peerOf names a conversation.
+// peerOf names a conversation, with who wrote or with who is in a room. What somebody there writes to the user alone is one of its own, and has his
+// name there in its own.
 func peerOf(peer transports.Address) string {
 	if peer == (transports.Address{}) {
 		return unknownPeer
 	}
-	return peer.Bare().String()
+	return peer.String()
+}
+
+// talkOf names the conversation of a copy.
+func talkOf(c *transports.Copy) string {
+	if c.Room {
+		return peerOf(c.Peer.Bare())
+	}
+	return peerOf(c.Peer)
 }
 
 // take writes down what a copy says, in a transaction.
@@ -143,11 +153,17 @@ func (t *Transport) take(tx *store.Tx, rules *RedirectRules, c transports.Copy) 
 	if c.Time.Before(now.Add(-maxLate)) {
 		c.Time = now.Add(-maxLate)
 	}
-	talk, err := tx.RedirectTalk(id, peerOf(c.Peer))
+	talk, err := tx.RedirectTalk(id, talkOf(&c))
 	if err != nil {
 		return err
 	}
 	switch {
+	case playedBack(&talk, &c):
+		talk.Nick, talk.OwnID = cutText(c.Peer.Resource, maxName), ""
+		return t.readUpTo(tx, &talk, 0, c.Time)
+	case c.Sent && c.Room:
+		talk.Known, talk.OwnID = true, cutID(c.ID)
+		return t.readUpTo(tx, &talk, 0, c.Time)
 	case c.Sent:
 		if c.ID != "" {
 			if _, ours, err := tx.MailMessage(id, store.MailKey{XMPPID: cutID(c.ID)}); err != nil || ours {
@@ -179,10 +195,10 @@ func (t *Transport) take(tx *store.Tx, rules *RedirectRules, c transports.Copy) 
 	if err != nil {
 		return err
 	}
-	set := rulesOf(&r)
-	talk.Known = talk.Known || set.Names(talk.Peer)
+	set, peer := rulesOf(&r), peerOf(c.Peer.Bare())
+	talk.Known = talk.Known || set.Names(peer)
 	action := set.Match(redirect.Message{
-		Peer: talk.Peer, Room: c.Room, Mentions: c.Room && mentions(c.User, c.Body), At: c.Time.In(s.zone()),
+		Peer: peer, Room: c.Room, Mentions: c.Room && mentions(cmp.Or(talk.Nick, transports.Unescape(c.User.Local)), c.Body), At: c.Time.In(s.zone()),
 	}, s.Marks && c.Way != transports.WayAlias) // what came to the alias is nowhere that he could read it
 	if !t.wants(action, &c) {
 		return nil
@@ -331,9 +347,15 @@ func (t *Transport) takenBack(tx *store.Tx, talk *store.RedirectTalk, c *transpo
 	return tx.SetRedirectTalk(*talk)
 }
 
-// mentions reports whether somebody is named in what was said in a room. His nick there is not known, but mostly that is his name.
-func mentions(user transports.Address, body string) bool {
-	name := strings.ToLower(transports.Unescape(user.Local))
+// playedBack reports whether a room plays back to a user what he has said himself, under the name that he has there (XEP-0045 §7.4): nobody else
+// there knows its id before.
+func playedBack(talk *store.RedirectTalk, c *transports.Copy) bool {
+	return c.Room && !c.Sent && c.ID != "" && cutID(c.ID) == talk.OwnID && c.Peer.Resource != ""
+}
+
+// mentions reports whether a name is in what was said in a room: the user's there, or where that is not known that of his account.
+func mentions(name, body string) bool {
+	name = strings.ToLower(name)
 	if len(body) > redirect.MaxBody {
 		body = body[:redirect.MaxBody]
 	}

@@ -80,7 +80,7 @@ func benchUser(n int) transports.Address {
 
 func benchCopy(n int64) transports.Copy {
 	return transports.Copy{
-		Way: transports.WayModule, User: benchUser(int(n)), Peer: transports.Address{Local: fmt.Sprint("bob", n%3), Domain: "jabber.example", Resource: "phone"},
+		Way: transports.WayModule, User: benchUser(int(n)), Peer: transports.Address{Local: fmt.Sprint("bob", n%3), Domain: "jabber.example"},
 		ID: fmt.Sprint("m", n), ArchiveID: fmt.Sprint("a", n), Nick: "Bob", Body: "I shall be late, the train stands still again. Do not wait for me.",
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"passerelle/transports"
 )
 
-var bob = transports.Address{Local: "bob", Domain: "jabber.example", Resource: "phone"}
+var bob = transports.Address{Local: "bob", Domain: "jabber.example"}
 
 // redirectRig is a gateway whose operator has turned redirects on.
 func redirectRig(t *testing.T, change func(*RedirectRules)) *rig {

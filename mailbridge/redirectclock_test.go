@@ -319,6 +319,51 @@ func TestRoomsOnlyWhereHeWants(t *testing.T) {
 	}
 }
 
+// TestNickInRooms: a user is named by what he is called in the room, which he learns who hears him there; what he says himself is not mailed to him.
+func TestNickInRooms(t *testing.T) {
+	t.Parallel()
+	r, _ := followedRig(t, nil)
+	r.mustSay("add rooms mentions do unread 5")
+	room := transports.Address{Local: "verona", Domain: "rooms.example"}
+	say := func(nick, id, body string) {
+		r.copied(transports.Copy{Way: transports.WayModule, Peer: room.WithResource(nick), Room: true, ID: id, Nick: nick, Body: body})
+	}
+	r.copied(transports.Copy{Way: transports.WayModule, Peer: room, Room: true, Sent: true, ID: "own", Body: "I am Lover and Romeo"})
+	say("Lover", "own", "I am Lover and Romeo")
+	if n := r.waiting(); n != 0 {
+		t.Errorf("%d messages wait of what he said himself", n)
+	}
+	r.clock.advance(time.Second)
+	say("Tybalt", "own", "Romeo is none of his names here")
+	say("Tybalt", "2", "lover, thou art a villain")
+	say("Lover", "3", "whoever has that nick by now: Lover")
+	if n := r.waiting(); n != 2 {
+		t.Errorf("%d messages wait", n)
+	}
+	r.pass(time.Hour)
+	if got := plainPart(r.sent()); !strings.Contains(got, "Tybalt: lover, thou") || strings.Contains(got, "none of his") {
+		t.Errorf("it says\n%s", got)
+	}
+}
+
+// TestPrivateMessagesInRooms: each occupant who writes to the user alone is a conversation, which cannot be answered by mail.
+func TestPrivateMessagesInRooms(t *testing.T) {
+	t.Parallel()
+	r, _ := followedRig(t, nil)
+	room := transports.Address{Local: "verona", Domain: "rooms.example"}
+	for _, nick := range []string{"Tybalt", "Nurse"} {
+		r.copied(transports.Copy{Way: transports.WayModule, Peer: room.WithResource(nick), ID: nick, Nick: "Juliet", Body: "It is " + nick})
+	}
+	r.read(transports.ReadMark{User: romeo, Peer: room.WithResource("Nurse"), ID: "Nurse"})
+	r.pass(time.Hour)
+	m := r.sent()
+	if got := plainPart(m); field(m, "Subject") != "Messages from Tybalt (verona)" || !strings.Contains(got, "verona@rooms.example/Tybalt wrote to you") ||
+		!strings.Contains(got, "It is Tybalt") || !strings.Contains(got, "can only be answered there") || strings.Contains(got, "Answer this mail") {
+		t.Errorf("the mail is\n%s", m.Body)
+	}
+	r.silent()
+}
+
 func TestWhatIsNeverMailed(t *testing.T) {
 	t.Parallel()
 	r, _ := followedRig(t, nil)

@@ -1,6 +1,7 @@
 package mailbridge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 const (
 	kindDue    = "redirect.due"    // what waits of a conversation is mailed
 	kindFollow = "redirect.follow" // a way to learn of a user's messages is looked for, or given up
+	kindUnsaid = "redirect.unsaid" // a user is told by mail that his answer was not taken
 )
 
 // redirected is a mail of a redirect that is being made.
@@ -314,9 +316,9 @@ func (m *redirected) said() (redirect.Mail, error) {
 	if said.Room {
 		nick = "" // of a room it is that of an occupant
 	}
-	local := peer.Local
-	if local == "" {
-		local = m.talk.Peer
+	local := cmp.Or(peer.Local, m.talk.Peer)
+	if said.Private = peer.Resource != ""; said.Private { // his name there is the one that the room vouches for
+		nick, local = "", peer.Resource+" ("+transports.Unescape(peer.Local)+")"
 	}
 	said.Name = redirect.Name(nick, local)
 	m.name = said.Name

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"passerelle/internal/jobs"
-	"passerelle/internal/text"
 	"passerelle/mailbridge/address"
 	"passerelle/mailbridge/compose"
 	"passerelle/mailbridge/content"
@@ -33,8 +32,7 @@ func (t *Transport) Returned(tx *store.Tx, user transports.Address, r transports
 	case !ok:
 		return nil // a remark of ours
 	case m.Outward: // what he answered by mail
-		said := text.Say(t.langOf(tx, user), "What you answered by mail was not taken: %s", r.Err.Text)
-		return t.gateway.Deliver(tx, user, transports.Remark{ID: digest("unsaid", r.ID), Text: said})
+		return t.refusedAnswer(tx, user, &m, &r)
 	}
 	_, err = t.enqueue(tx, kindReport, r.ID, "", time.Time{}, task{Mail: m.Mail, User: m.JID, Action: "failed", Status: statusOf(r.Err.Kind)})
 	return err

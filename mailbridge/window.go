@@ -47,6 +47,9 @@ type task struct {
 	Bounced int64 `json:",omitempty"`
 	// Answered is the row of the mail of a redirect that somebody has answered.
 	Answered int64 `json:",omitempty"`
+	// Reference is the Message-ID of an answer that was not taken, and Why the reason.
+	Reference string `json:",omitempty"`
+	Why       string `json:",omitempty"`
 	// Action and Status are what a report says (RFC 3464 §2.3.3, RFC 3463).
 	Action string `json:",omitempty"`
 	Status string `json:",omitempty"`

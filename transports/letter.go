@@ -161,6 +161,8 @@ type Postal interface {
 type Returned struct {
 	ID  string // of the Letter or Remark
 	Err *Error
+	// From is who says so, where that is not the user's own server: whoever has got something can claim that he has not.
+	From Address
 }
 
 // Card is what is known of a contact.

@@ -64,7 +64,7 @@ type Copy struct {
 // ReadMark says that a user has read a conversation up to a message.
 type ReadMark struct {
 	User Address
-	Peer Address // bare
+	Peer Address // a bare JID, or that of somebody in a room who writes to him alone
 	// ID and ArchiveID name the message, where they are known; without any it is everything that came before Time.
 	ID, ArchiveID string
 	Time          time.Time

@@ -63,7 +63,7 @@ func Displayed(pubsub *stanza.Element, user transports.Address) []transports.Rea
 		if len(marks) == MaxMarks {
 			break
 		}
-		marks = append(marks, transports.ReadMark{User: user.Bare(), Peer: peer.Bare(), ArchiveID: archived})
+		marks = append(marks, transports.ReadMark{User: user.Bare(), Peer: peer, ArchiveID: archived})
 	}
 	return marks
 }

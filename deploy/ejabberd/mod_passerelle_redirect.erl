@@ -169,6 +169,10 @@ state(LUser, LServer) ->
 sm_receive_packet(Packet) when element(1, Packet) == message ->
     {LUser, LServer, LResource} = jid:tolower(xmpp:get_to(Packet)),
     Mode = mode(LUser, LServer),
+    case xmpp:get_type(Packet) == error andalso LResource == <<>> andalso Mode /= none of
+        true -> copy(LUser, LServer, Packet, []); % what was said by way of the gateway came back
+        false -> ok
+    end,
     Room = xmpp:get_type(Packet) == groupchat,
     Again = maps:get(from_offline, xmpp:get_meta(Packet), false), % it was copied when it was kept
     case (Mode == all orelse Mode == rooms) andalso (not Room orelse Mode == rooms) andalso not Again

@@ -207,8 +207,12 @@ end
 -- Behind mod_mam (0), which gives a message its id, and carbons (-0.5), before it is delivered (-1).
 local function incoming(event)
 	local message = event.stanza;
-	local user = jid.node(message.attr.to or (event.origin.full_jid));
+	local user, _, resource = jid.split(message.attr.to or (event.origin.full_jid));
 	local mode = mode_of(user);
+	if message.attr.type == "error" and not resource and mode ~= "none" then -- what was said by way of the gateway came back
+		copy(user, message, {});
+		return;
+	end
 	if mode == "none" or mode == "offline" then return; end
 	if message.attr.type == "groupchat" then
 		if mode == "rooms" and not ignored(message, message.attr.from) then copy(user, message, {}); end
@@ -343,7 +347,10 @@ module:hook("message/host", function (event)
 	end
 	message = st.clone(message);
 	plain(message);
-	prosody.core_post_stanza({ username = user, host = host, type = "c2s", log = module._log, send = function () return true; end }, message, true);
+	prosody.core_post_stanza({ username = user, host = host, type = "c2s", log = module._log, send = function (answer)
+		if answer.name == "message" and answer.attr.type == "error" then copy(user, answer, {}); end -- of this server's own
+		return true;
+	end }, message, true);
 	return true;
 end);
 

@@ -29,13 +29,15 @@ type Line struct {
 
 // Mail is what a mail says.
 type Mail struct {
-	Lang  string
-	User  string // JID of the user whose messages these are
-	Peer  string // JID of who wrote them, or of the room
-	Name  string // of who wrote them
-	Room  bool
-	Lines []Line
-	More  int64 // messages beside them
+	Lang string
+	User string // JID of the user whose messages these are
+	Peer string // JID of who wrote them, or of the room
+	Name string // of who wrote them
+	Room bool
+	// Private says that it is somebody in a room, who wrote to the user alone.
+	Private bool
+	Lines   []Line
+	More    int64 // messages beside them
 	// Dropped are messages of others that there was no room for.
 	Dropped int64
 	// Mute says that an answer cannot be brought to where it is for.
@@ -238,8 +240,8 @@ func (w *writer) foot(m *Mail) {
 	switch {
 	case m.Mute:
 		w.line(text.Say(m.Lang, "This cannot be answered by mail."))
-	case m.Room:
-		w.line(text.Say(m.Lang, "What is said in a room can only be answered there."))
+	case m.Room || m.Private:
+		w.line(text.Say(m.Lang, "What is said in a room can only be answered there, with your XMPP client: you are not in it from here."))
 	default:
 		w.line(text.Say(m.Lang, "Answer this mail, and %s gets it on XMPP.", m.Name))
 	}
