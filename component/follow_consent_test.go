@@ -84,3 +84,45 @@ func TestConsentAtServers(t *testing.T) {
 		w.copied("again")
 	})
 }
+
+// TestConsentByCommand: a user says at his server by a command of it (XEP-0050) of what the gateway gets copies, which the gateway learns and cannot
+// change. Each says it of himself.
+func TestConsentByCommand(t *testing.T) {
+	t.Parallel()
+	startServers(t, serverOptions{redirect: true}, func(t *testing.T, s xmppServer) {
+		w := s.world(t)
+		w.follow(followAlice, transports.WayModule, transports.FollowAll)
+		alice, bob := s.login(t, "alice", "phone"), s.login(t, "bob", "desk")
+		const commands = "http://jabber.org/protocol/commands"
+		if list, _ := alice.ask("get", "localhost", "<query xmlns='http://jabber.org/protocol/disco#items' node='"+commands+"'/>"); !strings.Contains(list.String(), nsRedirect) {
+			t.Errorf("the commands are %s", list)
+		}
+		run := func(v *visitor, mode string) {
+			t.Helper()
+			form, _ := v.ask("set", "localhost", "<command xmlns='"+commands+"' node='"+nsRedirect+"' action='execute'/>")
+			c := form.Child(commands, "command")
+			if c == nil || c.Get("status") != "executing" || !strings.Contains(c.String(), "Which messages") {
+				t.Fatalf("got %s", form)
+			}
+			done, _ := v.ask("set", "localhost", "<command xmlns='"+commands+"' node='"+nsRedirect+"' sessionid='"+c.Get("sessionid")+"' action='complete'>"+
+				"<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>"+nsRedirect+"</value></field><field var='mode'><value>"+mode+"</value></field></x></command>")
+			wrong := done.Get("type") == "error" || strings.Contains(done.String(), "Choose which messages.")
+			if c := done.Child(commands, "command"); wrong != (mode == "whatever") || !wrong && (c == nil || c.Get("status") != "completed") {
+				t.Errorf("%s: got %s", mode, done)
+			}
+		}
+		run(bob, "none")
+		run(alice, "whatever")
+		bob.say("alice", "before")
+		w.copied("before")
+		run(alice, "none")
+		w.until("the way to be lost", func(r *scriptedRedirect) bool { return slices.Equal(r.lost, []transports.Way{transports.WayModule}) })
+		if err := w.gateway.Follow(t.Context(), followAlice, transports.WayModule, transports.FollowAll, ""); transports.AsError(err).Kind != transports.Denied {
+			t.Errorf("got %v", err)
+		}
+		run(alice, "all")
+		w.follow(followAlice, transports.WayModule, transports.FollowAll)
+		bob.say("alice", "after")
+		w.copied("after")
+	})
+}

@@ -2,6 +2,7 @@ package component
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -124,6 +125,27 @@ func TestSpeakAtServers(t *testing.T) {
 					if r := <-w.redirect.returned; r.ID != "s3" || r.Err.Kind != transports.Denied {
 						t.Errorf("got %+v", r)
 					}
+				}
+			})
+		})
+	}
+}
+
+// TestSpeechWithoutModule: what a user says by a module that his server has no more comes back.
+func TestSpeechWithoutModule(t *testing.T) {
+	t.Parallel()
+	for _, privileged := range []bool{false, true} {
+		t.Run(fmt.Sprint("privileged ", privileged), func(t *testing.T) {
+			t.Parallel()
+			startServers(t, serverOptions{privileged: privileged}, func(t *testing.T, s xmppServer) {
+				w := s.world(t)
+				if err := w.db.Write(t.Context(), func(tx *store.Tx) error {
+					return w.gateway.sayFor(tx, followAlice, &transports.Speech{ID: "s1", To: followBob, Body: "x"}, "speak", nsRedirect)
+				}); err != nil {
+					t.Fatal(err)
+				}
+				if r := w.cameBack(); r.ID != "s1" || r.Err == nil {
+					t.Errorf("got %+v", r)
 				}
 			})
 		})

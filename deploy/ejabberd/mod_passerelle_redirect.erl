@@ -12,8 +12,9 @@
 %%       mod_passerelle_redirect: {gateway: mail.example.org}
 %%
 %% Of whom something is copied is kept by this server, in the table passerelle_redirect of Mnesia. A user decides that himself, by an iq to
-%% his own account, or the gateway does, where it was asked to. Nobody else can, and where a user has said no to his server the gateway cannot
-%% either. Whoever writes to somebody learns nothing of it: copies are sent by the host, and what becomes of them is told to nobody.
+%% his own account or the command "Copies of messages to email" of this server (where mod_adhoc is on), or the gateway does, where it was asked
+%% to. Nobody else can, and where a user has said no to his server the gateway cannot either. Whoever writes to somebody learns nothing of it:
+%% copies are sent by the host, and what becomes of them is told to nobody.
 %%
 %% What gateway and module say to each other is in docs/redirect-protocol.md.
 
@@ -21,7 +22,8 @@
 -behaviour(gen_mod).
 
 -export([start/2, stop/1, reload/3, depends/2, mod_options/1, mod_opt_type/1, mod_doc/0]).
--export([decode_iq_subel/1, process_iq/1, disco_features/5, sm_receive_packet/1, user_send_packet/1, offline_message/1, c2s_terminated/2, local_message/1, remove_user/2]).
+-export([decode_iq_subel/1, process_iq/1, disco_features/5, sm_receive_packet/1, user_send_packet/1, offline_message/1, c2s_terminated/2, local_message/1, remove_user/2,
+         adhoc_items/4, adhoc_command/4]).
 
 -record(passerelle_redirect, {us, mode, by, since}). % since is when he began to want it, in microseconds
 
@@ -31,6 +33,8 @@
 -define(SID, <<"urn:xmpp:sid:0">>).
 -define(MARKERS, <<"urn:xmpp:chat-markers:0">>).
 -define(RSM, <<"http://jabber.org/protocol/rsm">>).
+-define(COMMANDS, <<"http://jabber.org/protocol/commands">>).
+-define(FORM, <<"jabber:x:data">>).
 
 %% Of an answer to what came while the gateway was away; one message at least.
 -define(MOST_MESSAGES, 50).
@@ -60,7 +64,8 @@ mod_doc() -> #{}.
 %% mod_mam (50 and 88) gives a message its id before; for who is offline it has been kept (49, 50), so that it is there when the gateway asks.
 hooks() ->
     [{disco_local_features, disco_features, 60}, {sm_receive_packet, sm_receive_packet, 60}, {user_send_packet, user_send_packet, 90},
-     {offline_message_hook, offline_message, 60}, {c2s_terminated, c2s_terminated, 40}, {local_send_to_resource_hook, local_message, 40}, {remove_user, remove_user, 50}].
+     {offline_message_hook, offline_message, 60}, {c2s_terminated, c2s_terminated, 40}, {local_send_to_resource_hook, local_message, 40}, {remove_user, remove_user, 50},
+     {adhoc_local_items, adhoc_items, 60}, {adhoc_local_commands, adhoc_command, 60}].
 
 gateway(Host) -> gen_mod:get_module_opt(Host, ?MODULE, gateway).
 
@@ -162,6 +167,66 @@ state(LUser, LServer) ->
     {xmlel, <<"redirect">>, [{<<"xmlns">>, ?NS}, {<<"user">>, bare(LUser, LServer)}, {<<"mode">>, atom_to_binary(Mode)},
                              {<<"archive">>, atom_to_binary(gen_mod:is_loaded(LServer, mod_mam))}, {<<"now">>, now_stamp()}] ++
          [{<<"by">>, atom_to_binary(By)} || By /= undefined], []}.
+
+%% The command, for clients that run some (XEP-0050)
+
+own(From, To) -> element(2, jid:tolower(From)) == element(2, jid:tolower(To)).
+
+adhoc_items(Acc, From, To, _Lang) ->
+    case own(From, To) of
+        true ->
+            Item = xmpp:decode({xmlel, <<"item">>, [{<<"xmlns">>, <<"http://jabber.org/protocol/disco#items">>}, {<<"jid">>, jid:encode(To)},
+                                                    {<<"node">>, ?NS}, {<<"name">>, <<"Copies of messages to email">>}], []}),
+            {result, [Item | case Acc of {result, Items} -> Items; _ -> [] end]};
+        false -> Acc
+    end.
+
+adhoc_command(Acc, From, To, Request) ->
+    El = xmpp:encode(Request),
+    case {fxml:get_tag_attr_s(<<"node">>, El), own(From, To)} of
+        {?NS, true} -> run_command(From, El);
+        {?NS, false} -> {error, xmpp:err_forbidden()};
+        _ -> Acc
+    end.
+
+run_command(From, El) ->
+    {LUser, LServer, _} = jid:tolower(From),
+    case {fxml:get_tag_attr_s(<<"action">>, El), fxml:get_subtag_with_xmlns(El, <<"x">>, ?FORM)} of
+        {<<"cancel">>, _} -> command(<<"canceled">>, []);
+        {_, false} -> command(<<"executing">>, [{xmlel, <<"actions">>, [{<<"execute">>, <<"complete">>}], [{xmlel, <<"complete">>, [], []}]},
+                                                form(LServer, mode(LUser, LServer))]);
+        {_, X} ->
+            case parse_mode(field(<<"mode">>, X)) of
+                error -> {error, xmpp:err_bad_request(<<"Choose which messages.">>, <<"en">>)};
+                Mode ->
+                    case set_mode(LUser, LServer, Mode, user) of
+                        ok -> command(<<"completed">>, [{xmlel, <<"note">>, [{<<"type">>, <<"info">>}], [{xmlcdata, <<"Done.">>}]}]);
+                        failed -> {error, xmpp:err_internal_server_error()}
+                    end
+            end
+    end.
+
+%% There is one step, and nothing to be remembered for it.
+command(Status, Els) ->
+    {xmlel, <<"command">>, [{<<"xmlns">>, ?COMMANDS}, {<<"node">>, ?NS}, {<<"sessionid">>, <<"1">>}, {<<"status">>, Status}], Els}.
+
+form(LServer, Mode) ->
+    Text = fun(Name, S) -> {xmlel, Name, [], [{xmlcdata, S}]} end,
+    Option = fun({Value, Label}) -> {xmlel, <<"option">>, [{<<"label">>, Label}], [Text(<<"value">>, Value)]} end,
+    {xmlel, <<"x">>, [{<<"xmlns">>, ?FORM}, {<<"type">>, <<"form">>}],
+     [Text(<<"title">>, <<"Copies of messages to email">>),
+      Text(<<"instructions">>, <<"The gateway ", (gateway(LServer))/binary, " can bring your messages to your email. For that it gets copies of them.">>),
+      {xmlel, <<"field">>, [{<<"var">>, <<"FORM_TYPE">>}, {<<"type">>, <<"hidden">>}], [Text(<<"value">>, ?NS)]},
+      {xmlel, <<"field">>, [{<<"var">>, <<"mode">>}, {<<"type">>, <<"list-single">>}, {<<"label">>, <<"Which messages">>}],
+       [{xmlel, <<"required">>, [], []}, Text(<<"value">>, atom_to_binary(Mode)) |
+        [Option(O) || O <- [{<<"none">>, <<"None, whatever the gateway asks for">>}, {<<"offline">>, <<"What comes while I am offline">>},
+                            {<<"all">>, <<"All that I get and write, and what I have read">>}, {<<"rooms">>, <<"All, and what is said in rooms">>}]]]}]}.
+
+field(Var, {xmlel, _, _, Els}) ->
+    case [F || {xmlel, <<"field">>, _, _} = F <- Els, fxml:get_tag_attr_s(<<"var">>, F) == Var] of
+        [F | _] -> fxml:get_path_s(F, [{elem, <<"value">>}, cdata]);
+        [] -> <<>>
+    end.
 
 %% Copies
 

@@ -204,7 +204,8 @@ s2s_access: none
 {{end}}modules:
 {{if .Uploads}}  mod_http_upload: {put_url: "http://127.0.0.1:{{.HTTP}}/upload", docroot: {{yaml (print .Dir "/upload")}}, access: upload, max_size: {{.Uploads}}}
 {{end}}{{if .Privileged}}  mod_privilege: {roster: {both: privileged}, message: {outgoing: privileged}, presence: {managed_entity: privileged}}
-{{end}}  mod_blocking: {}
+{{end}}  mod_adhoc: {}
+  mod_blocking: {}
   mod_caps: {}
   mod_carboncopy: {}
   mod_disco: {}
