@@ -14,18 +14,23 @@ import (
 	"passerelle/transports"
 )
 
-// Learning of what users publish in nodes of their own (XEP-0163), for a transport that is Social. A server tells of it in each of these ways that it
-// allows; what comes twice is told once:
+// Learning of what users publish in nodes of their own (XEP-0163), for a transport that is Social. What comes twice is told once. The ways, with what was
+// seen at servers as they are packaged:
 //
-//   - The gateway may see the user's presence, and shows him its own, which says that it wants to be told (+notify, XEP-0163 §4.3.3). He lets it once,
-//     or his server does it for him (XEP-0356, contact lists). So it goes with Prosody 0.12, also for what was published last, and with ejabberd
-//     23.01, which tells in no other way.
-//   - It is subscribed to the node (XEP-0060 §6.1). Prosody tells it then without any presence, of nodes that it may read.
-//   - It reads the node whenever the stream is back, a client of the user's comes, he lets it see his presence, or somebody asks. Servers show a
-//     node that is not open only to whom the user lets see his presence.
+//	                                          Prosody 0.12              ejabberd 23.01
+//	presence both ways, caps with +notify     all; the last item when   items while the user is online, nothing of what is taken back; needs
+//	(XEP-0163 §4.3.3)                         a client comes            mod_muc, or mod_caps crashes
+//	explicit subscription (XEP-0060 §6.1)     all, of a node that the   nothing, unless the operator has set presence_based_delivery to false
+//	                                          gateway may read          (docs/social.md): then all, also what is taken back
+//	reading the node                          what it may read: one item of a node that nobody has set up otherwise
+//	that a full node has dropped an item      is not told               is told as if the user had taken it back, where notify_retract is set
+//	contact list by leave (XEP-0356)          works: nobody is asked    fails (processone/ejabberd #3942): the user is asked
+//	publishing by leave                       works                     not granted
+//	node for those whom the user names        refused                   shown to who was subscribed before
 //
-// An event may lack what was published (XEP-0472 §5.1): it is asked for. That something was taken back is known from events alone, since nodes keep few
-// items, as packaged one. All of one user is done in his lane, see lanes.
+// A node is read whenever the stream is back, a client of the user's comes, he lets the gateway see his presence, or somebody asks; servers show one that
+// is not open only to whom the user lets see it. An event may lack what was published (XEP-0472 §5.1): it is asked for. That something was taken back is
+// known from events alone, since nodes keep few items. All of one user is done in his lane, see lanes.
 
 // feedServed are the features by which the gateway is told of what users publish.
 var feedServed = [...]string{transports.NodeFeed + "+notify", nsNick + "+notify", nodeVCard4 + "+notify", nsAvatarMetadata + "+notify"}
@@ -64,6 +69,7 @@ type feeds struct {
 
 	mu    sync.Mutex
 	ctx   context.Context // of the errands; nil while nothing runs
+	link  context.Context // ends with the stream; nil before there is one
 	users map[transports.Address]*feed
 	told  map[transports.Address]time.Time // who are not watched and were told so
 }
@@ -224,7 +230,7 @@ func (fs *feeds) leave(user transports.Address) {
 	if fs.get(user) != nil { // by now he is watched again
 		return
 	}
-	if err := fs.g.ask(fs.life(), "set", fs.g.domain, user, feedWait, func(b *stanza.Builder) {
+	if err := fs.ask(fs.life(), "set", fs.g.domain, user, func(b *stanza.Builder) {
 		b.StartNS("pubsub", nsPubSub).Start("unsubscribe").Attr("node", transports.NodeFeed).JID("jid", fs.g.domain).End().End()
 	}, nil); err != nil {
 		fs.g.log.Debug("a user's node was not unsubscribed from", fs.g.opt.Identity(user.String()), "error", err)
@@ -278,6 +284,20 @@ func (fs *feeds) askPresence(ctx context.Context, user transports.Address) {
 		}
 	}
 	fs.sayPresence(user, "subscribe")
+}
+
+// ask asks a user's server for something. Where the stream is lost there is no answer at once.
+func (fs *feeds) ask(ctx context.Context, typ string, from, user transports.Address, payload func(*stanza.Builder), read func(*stanza.Element)) error {
+	fs.mu.Lock()
+	link := fs.link
+	fs.mu.Unlock()
+	if link == nil {
+		return errNoStream
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(link, func() { cancel(errNoStream) })()
+	return fs.g.ask(ctx, typ, from, user, feedWait, payload, read)
 }
 
 // names are who is who in entries.

@@ -11,6 +11,9 @@ import (
 
 // resume has everybody looked at, since the stream is back, and again now and then. It ends with the stream.
 func (fs *feeds) resume(stream context.Context) {
+	fs.mu.Lock()
+	fs.link = stream
+	fs.mu.Unlock()
 	for {
 		fs.lookAtAll(stream)
 		timer := time.NewTimer(feedCheck)

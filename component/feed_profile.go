@@ -72,7 +72,7 @@ func (fs *feeds) readProfile(ctx context.Context, user transports.Address, f *fe
 			})
 		},
 		func() error {
-			return fs.g.ask(ctx, "get", fs.anybody, user, feedWait, func(b *stanza.Builder) { b.StartNS("vCard", nsVCardTemp).End() },
+			return fs.ask(ctx, "get", fs.anybody, user, func(b *stanza.Builder) { b.StartNS("vCard", nsVCardTemp).End() },
 				func(iq *stanza.Element) { card.readVCardTemp(iq.Child(nsVCardTemp, "vCard")) })
 		},
 	} {

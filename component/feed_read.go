@@ -92,7 +92,7 @@ func (fs *feeds) ofUser(err error) error {
 
 // askItems asks for items of a user's node, as from: those with the ids, or the last max (XEP-0060 §6.5.7, §6.5.8).
 func (fs *feeds) askItems(ctx context.Context, from, user transports.Address, node string, ids []string, most int, read func(items *stanza.Element)) error {
-	return fs.g.ask(ctx, "get", from, user, feedWait, func(b *stanza.Builder) {
+	return fs.ask(ctx, "get", from, user, func(b *stanza.Builder) {
 		b.StartNS("pubsub", nsPubSub).Start("items").Attr("node", node)
 		if most > 0 {
 			b.Int("max_items", most)
@@ -200,7 +200,7 @@ func (fs *feeds) isOpen(ctx context.Context, user transports.Address) (bool, err
 
 // subscribe subscribes to a user's node (XEP-0060 §6.1). That it is not allowed, or that there is none yet, is no error: there are other ways.
 func (fs *feeds) subscribe(ctx context.Context, user transports.Address) error {
-	err := fs.ofUser(fs.g.ask(ctx, "set", fs.g.domain, user, feedWait, func(b *stanza.Builder) {
+	err := fs.ofUser(fs.ask(ctx, "set", fs.g.domain, user, func(b *stanza.Builder) {
 		b.StartNS("pubsub", nsPubSub).Start("subscribe").Attr("node", transports.NodeFeed).JID("jid", fs.g.domain).End().End()
 	}, nil))
 	if e := transports.AsError(err); e != nil && e.Kind.Temporary() {

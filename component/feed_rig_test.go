@@ -139,7 +139,7 @@ func newFeedWorld(t *testing.T, change func(*Options)) *feedWorld {
 	w.world = newWorld(t, func(o *Options) {
 		w.feeds.scripted = o.Transport.(*scripted)
 		o.Transport, o.Store, o.OwnDomains = w.feeds, openStore(t, filepath.Join(t.TempDir(), "db")), []string{"localhost"}
-		o.Timing.Routed, o.Timing.FillAgain = time.Millisecond, 50*time.Millisecond
+		o.Timing.Routed, o.Timing.FillAgain, o.Timing.KeptLate = time.Millisecond, 50*time.Millisecond, 2*time.Second
 		if change != nil {
 			change(o)
 		}

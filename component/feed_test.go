@@ -76,6 +76,11 @@ func TestFeeds(t *testing.T) {
 				t.Errorf("%s", what)
 			}
 		}
-		t.Log(w.posts())
+		want := "alice published before (private), alice published one (private), alice published two, alice withdrew two, alice published two, " +
+			"alice published one, alice published two, " + // a new process does not know that it has told them
+			"alice published away1, alice published away2, alice published restarted, alice published fetched, alice published last, bob published bob (private)"
+		if got := w.posts(); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
 	})
 }

@@ -33,6 +33,10 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, followUntilKilled(strings.Split(how, " ")))
 		os.Exit(1)
 	}
+	if how := os.Getenv(feedEnv); how != "" {
+		fmt.Fprintln(os.Stderr, watchUntilKilled(strings.Split(how, " ")))
+		os.Exit(1)
+	}
 	os.Exit(m.Run())
 }
 
