@@ -31,7 +31,6 @@ import (
 	"passerelle/mailbridge/receive"
 	"passerelle/mailbridge/relay"
 	"passerelle/mailbridge/sign"
-	"passerelle/store"
 	"passerelle/transports"
 )
 
@@ -70,7 +69,7 @@ func (p *process) addMail(cfg *config.Config, c *config.Mail, w *wiring) error {
 	if m.transport, err = mailbridge.New(opt); err != nil {
 		return err
 	}
-	options := w.options(cfg, &c.Component, m.transport, mailRulesOf(cfg, c))
+	options := w.options(cfg, &c.Component, m.transport, postalRules(cfg, &c.Component))
 	options.Logins = logins(&c.Redirect)
 	if m.Gateway, err = component.New(options); err != nil {
 		return err
@@ -98,12 +97,8 @@ func (p *process) addMail(cfg *config.Config, c *config.Mail, w *wiring) error {
 	return nil
 }
 
-// startMail has the mail gateways take mail and do what waits.
-func (p *process) startMail(ctx context.Context, cfg *config.Config, db *store.DB, start func(func(context.Context) error)) error {
-	if len(p.mail) == 0 {
-		return nil
-	}
-	var all []*mailbridge.Transport
+// startMail has the mail gateways take mail.
+func (p *process) startMail(ctx context.Context, cfg *config.Config, start func(func(context.Context) error)) error {
 	var listen []func(context.Context) error
 	for i := range p.mail {
 		m := &p.mail[i]
@@ -112,24 +107,22 @@ func (p *process) startMail(ctx context.Context, cfg *config.Config, db *store.D
 			return err
 		}
 		listen = append(listen, run)
-		all = append(all, m.transport)
 	}
-	d := &jobs.Dispatcher{Store: db, Kinds: mailbridge.Kinds(all...), Log: p.log}
-	start(func(ctx context.Context) error {
-		d.Run(ctx)
-		for i := range p.mail {
-			if r := p.mail[i].relay; r != nil {
-				r.Close()
-			}
-		}
-		return nil
-	})
 	for i, run := range listen {
 		start(run)
-		start(all[i].Tidy)
-		start(all[i].KeepToRules)
+		start(p.mail[i].transport.Tidy)
+		start(p.mail[i].transport.KeepToRules)
 	}
 	return nil
+}
+
+// mailKinds are the jobs of all mail gateways.
+func (p *process) mailKinds() map[string]jobs.Kind {
+	var all []*mailbridge.Transport
+	for i := range p.mail {
+		all = append(all, p.mail[i].transport)
+	}
+	return mailbridge.Kinds(all...)
 }
 
 // everywhere lets a client connect to any address, as to the operator's own servers, and to no other server from there.
@@ -263,8 +256,8 @@ func addresses(jids []string) []transports.Address {
 	return all
 }
 
-// mailRulesOf are the rules of a mail gateway's component.
-func mailRulesOf(cfg *config.Config, c *config.Mail) component.Rules {
+// postalRules are the rules of the component of a gateway that stores and forwards.
+func postalRules(cfg *config.Config, c *config.Component) component.Rules {
 	return component.Rules{
 		Admins: c.Admins, Access: component.Access{Allow: c.AllowUsers, Deny: c.DenyUsers}, ArchiveDays: cfg.Archive.Days, OwnDomains: cfg.OwnDomains(c.Domain),
 	}

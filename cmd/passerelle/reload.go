@@ -28,6 +28,7 @@ type process struct {
 	tidy       tidying
 	irc        []ircGateway
 	mail       []mailGateway
+	social     []socialGateway
 
 	changing sync.Mutex                    // one at a time
 	current  atomic.Pointer[config.Config] // what it runs with
@@ -43,6 +44,9 @@ func (p *process) gateways() []*component.Gateway {
 		all = append(all, g.Gateway)
 	}
 	for _, g := range p.mail {
+		all = append(all, g.Gateway)
+	}
+	for _, g := range p.social {
 		all = append(all, g.Gateway)
 	}
 	return all
@@ -112,7 +116,11 @@ func (p *process) change(next *config.Config) (done component.Reconfigured, err 
 	for i, g := range p.mail {
 		g.transport.Reload(rules[i])
 		g.receiver.Reload(receiveRules(&running.Mail[i]))
-		g.Reload(mailRulesOf(running, &running.Mail[i]))
+		g.Reload(postalRules(running, &running.Mail[i].Component))
+	}
+	for i, g := range p.social {
+		g.transport.Reload(socialRules(&running.Social[i], g.Admits))
+		g.Reload(postalRules(running, &running.Social[i].Component))
 	}
 	if last := p.current.Swap(running); last.Archive != running.Archive {
 		p.tidy.ask()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -21,6 +22,7 @@ import (
 	"passerelle/config"
 	"passerelle/internal/files"
 	"passerelle/internal/identd"
+	"passerelle/internal/jobs"
 	"passerelle/internal/logging"
 	"passerelle/internal/onetime"
 	"passerelle/internal/operator"
@@ -118,6 +120,13 @@ func (p *process) serve(ctx context.Context, hangup <-chan os.Signal) (err error
 			return fmt.Errorf("mail gateway %s: %w", cfg.Mail[i].Domain, err)
 		}
 	}
+	for i := range cfg.Social {
+		more, err := p.addSocial(cfg, &cfg.Social[i], w)
+		if err != nil {
+			return fmt.Errorf("social gateway %s: %w", cfg.Social[i].Domain, err)
+		}
+		pages = append(pages, more...)
+	}
 	for _, g := range p.gateways() {
 		checks = append(checks, web.Check{Name: g.Domain(), Run: func(context.Context) error {
 			if !g.Connected() {
@@ -180,9 +189,13 @@ func (p *process) serve(ctx context.Context, hangup <-chan os.Signal) (err error
 	start(settle)
 	start(func(ctx context.Context) error { tidyArchive(ctx, p.tidy, db, p.gateways(), p.config, log); return nil })
 	start(func(ctx context.Context) error { return p.reloadOn(ctx, hangup) })
-	if err := p.startMail(ctx, cfg, db, start); err != nil {
+	if err := p.startMail(ctx, cfg, start); err != nil {
 		return err
 	}
+	for i := range p.social {
+		start(p.social[i].transport.Tidy)
+	}
+	start(func(ctx context.Context) error { p.doJobs(ctx, db); return nil })
 	for _, g := range p.gateways() {
 		start(g.Run)
 	}
@@ -192,6 +205,22 @@ func (p *process) serve(ctx context.Context, hangup <-chan os.Signal) (err error
 		err = nil // as asked
 	}
 	return errors.Join(err, p.shutdownIRC())
+}
+
+// doJobs does what waits to be brought to other networks, until ctx ends.
+func (p *process) doJobs(ctx context.Context, db *store.DB) {
+	kinds := p.mailKinds()
+	maps.Copy(kinds, p.socialKinds())
+	d := &jobs.Dispatcher{Store: db, Kinds: kinds, Log: p.log}
+	d.Run(ctx)
+	for i := range p.mail {
+		if r := p.mail[i].relay; r != nil {
+			r.Close()
+		}
+	}
+	for i := range p.social {
+		p.social[i].http.Close()
+	}
 }
 
 // wiring is what gateways are made of in common.
