@@ -13,21 +13,22 @@ import (
 	"time"
 )
 
-// authority is a certificate authority for one test.
-type authority struct {
+// Authority is a certificate authority for one test.
+type Authority struct {
 	key  crypto.Signer
 	cert *x509.Certificate
-	pem  string
+	PEM  string // its certificate
 }
 
 const certificateTime = 24 * time.Hour // longer than any test
 
-func newAuthority() (*authority, error) {
+// NewAuthority makes an authority, which nobody knows yet.
+func NewAuthority() (*Authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
 	}
-	a := &authority{key: key, cert: &x509.Certificate{
+	a := &Authority{key: key, cert: &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test authority"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(certificateTime),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
@@ -36,12 +37,12 @@ func newAuthority() (*authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.pem = pemText("CERTIFICATE", der)
+	a.PEM = pemText("CERTIFICATE", der)
 	return a, nil
 }
 
-// issue makes a certificate for a name or an address, and its key, both in PEM.
-func (a *authority) issue(name string) (cert, key string, err error) {
+// Issue makes a certificate for a name or an address, and its key, both in PEM.
+func (a *Authority) Issue(name string) (cert, key string, err error) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return "", "", err
@@ -73,20 +74,20 @@ func (a *authority) issue(name string) (cert, key string, err error) {
 
 // NewCertificate makes a certificate in the name of somebody, and its key, both in PEM. Nobody known vouches for it.
 func NewCertificate(name string) (cert, key string, err error) {
-	ca, err := newAuthority()
+	ca, err := NewAuthority()
 	if err != nil {
 		return "", "", err
 	}
-	return ca.issue(name)
+	return ca.Issue(name)
 }
 
 // certify writes a certificate for a name, and its key, into files of the server, which may be the same, and returns who vouches for it.
 func (l *life) certify(name, certFile, keyFile string) (authority string, err error) {
-	ca, err := newAuthority()
+	ca, err := NewAuthority()
 	if err != nil {
 		return "", err
 	}
-	cert, key, err := ca.issue(name)
+	cert, key, err := ca.Issue(name)
 	if err != nil {
 		return "", err
 	}
@@ -96,7 +97,7 @@ func (l *life) certify(name, certFile, keyFile string) (authority string, err er
 	if err := l.write(keyFile, key); err != nil {
 		return "", err
 	}
-	return ca.pem, l.write(certFile, cert)
+	return ca.PEM, l.write(certFile, cert)
 }
 
 func pemText(kind string, der []byte) string {

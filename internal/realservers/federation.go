@@ -36,7 +36,7 @@ func StartFederation(ctx context.Context, options ...ProsodyOptions) ([]*Prosody
 }
 
 func startFederation(ctx context.Context, options []ProsodyOptions) ([]*Prosody, error) {
-	ca, err := newAuthority()
+	ca, err := NewAuthority()
 	if err != nil {
 		return nil, err
 	}
@@ -47,14 +47,14 @@ func startFederation(ctx context.Context, options []ProsodyOptions) ([]*Prosody,
 		if err != nil {
 			return nil, err
 		}
-		f := &federation{addr: freeport.Address(port), files: map[string]string{"ca.pem": ca.pem, "plugins/mod_peers.lua": peersPlugin}}
+		f := &federation{addr: freeport.Address(port), files: map[string]string{"ca.pem": ca.PEM, "plugins/mod_peers.lua": peersPlugin}}
 		members[i] = f
 		domains := []string{o.Domain}
 		for _, c := range o.Components {
 			domains = append(domains, c.Domain)
 		}
 		for _, domain := range domains {
-			cert, key, err := ca.issue(domain)
+			cert, key, err := ca.Issue(domain)
 			if err != nil {
 				return nil, err
 			}

@@ -78,18 +78,18 @@ func (n *Inspircd) launch(path string, o InspircdOptions) (launch, error) {
 	if o.TLS {
 		l.addrs = append(l.addrs, n.TLSAddr)
 		if n.Authority == "" {
-			ca, err := newAuthority()
+			ca, err := NewAuthority()
 			if err != nil {
 				return launch{}, err
 			}
-			cert, key, err := ca.issue("127.0.0.1")
+			cert, key, err := ca.Issue("127.0.0.1")
 			if err != nil {
 				return launch{}, err
 			}
 			if err := errors.Join(n.write("cert.pem", cert), n.write("key.pem", key)); err != nil {
 				return launch{}, err
 			}
-			n.Authority = ca.pem
+			n.Authority = ca.PEM
 		}
 	}
 	var text strings.Builder

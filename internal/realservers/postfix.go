@@ -50,15 +50,15 @@ func StartPostfix(ctx context.Context, o PostfixOptions) (*Postfix, error) {
 	p := &Postfix{command: command}
 	var cert string
 	if o.TLS {
-		ca, err := newAuthority()
+		ca, err := NewAuthority()
 		if err != nil {
 			return nil, err
 		}
-		pem, key, err := ca.issue("127.0.0.1")
+		pem, key, err := ca.Issue("127.0.0.1")
 		if err != nil {
 			return nil, err
 		}
-		p.Authority, cert = ca.pem, key+pem // in the order that it wants
+		p.Authority, cert = ca.PEM, key+pem // in the order that it wants
 	}
 	p.life = life{name: "postfix", log: o.Log, listen: []*string{&p.Addr}, prepare: func() (launch, error) { return p.launch(o, cert) }}
 	if err := p.begin(ctx, ""); err != nil {
