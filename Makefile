@@ -94,6 +94,11 @@ bench-mail: build deps ## the email gateway beside Postfix and Dovecot, with the
 	$(GO) build -o bin/benchmail ./e2e/benchmail
 	bin/benchmail $(ARGS)
 
+.PHONY: bench-social
+bench-social: build deps ## the social gateway: a post to 10,000 subscribers, slaps, discovery; ARGS=-subscribers=1000 and the like
+	$(GO) build -o bin/benchsocial ./e2e/benchsocial
+	bin/benchsocial $(ARGS)
+
 .PHONY: demo
 demo: build deps ## show the gateway at work with real servers; ARGS=… for the demo
 	$(GO) build -o bin/demo ./e2e/demo

@@ -20,6 +20,7 @@ import (
 	"syscall"
 	"time"
 
+	"passerelle/e2e/benchrig"
 	"passerelle/internal/realservers"
 )
 
@@ -64,14 +65,14 @@ type target struct {
 	lmtp bool
 	to   func(i int) string
 	// Of the gateway: what comes out of it is counted, and its processor time.
-	xmpp    *xmppServer
+	xmpp    *benchrig.XMPPServer
 	process *realservers.Process
 }
 
 func (b *bench) run(ctx context.Context) error {
 	begun := time.Now()
 	fmt.Printf("%d cores, Go %s, load %s before. %d mails of %d bytes each. One for ten recipients counts as ten.\n\n",
-		runtime.NumCPU(), strings.TrimPrefix(runtime.Version(), "go"), busy(), b.mails, mailSize)
+		runtime.NumCPU(), strings.TrimPrefix(runtime.Version(), "go"), benchrig.Load(), b.mails, mailSize)
 	fmt.Println("| in | sessions | recipients | committed/s | stanzas written/s | processor each: its own, of this program | 250 after p50 / p99 | the same with 100 mails/s |")
 	fmt.Println("|---|---|---|---|---|---|---|---|")
 	s, err := newSite(ctx, b.binary, b.alone)
@@ -101,7 +102,7 @@ func (b *bench) run(ctx context.Context) error {
 	if err := b.out(ctx, s); err != nil {
 		return err
 	}
-	fmt.Printf("\nIt took %.1f minutes; load %s after.\n", time.Since(begun).Minutes(), busy())
+	fmt.Printf("\nIt took %.1f minutes; load %s after.\n", time.Since(begun).Minutes(), benchrig.Load())
 	return nil
 }
 
@@ -114,9 +115,9 @@ func (b *bench) in(t target, l load) ([]string, error) {
 	n := mails * l.recipients
 	var written <-chan struct{}
 	if t.xmpp != nil {
-		written = t.xmpp.expect(n)
+		written = t.xmpp.Expect(n)
 	}
-	used, begun := newUsed(t.process), time.Now()
+	used, begun := benchrig.NewUsed(t.process), time.Now()
 	waits, err := bring(t, l, mails, 0)
 	if err != nil {
 		return nil, err
@@ -128,10 +129,10 @@ func (b *bench) in(t target, l load) ([]string, error) {
 		case <-written:
 			stanzas = rate(n, time.Since(begun))
 		case <-time.After(time.Minute):
-			stanzas = fmt.Sprintf("%d of %d after a minute", t.xmpp.count(), n)
+			stanzas = fmt.Sprintf("%d of %d after a minute", t.xmpp.Count(), n)
 		}
 	}
-	cost := used.each(n)
+	cost := used.Each(n)
 	paced, err := bring(t, l, 1000, 10*time.Millisecond)
 	if err != nil {
 		return nil, err
@@ -200,14 +201,4 @@ func percentiles(d []time.Duration) string {
 	slices.Sort(d)
 	at := func(p int) string { return fmt.Sprintf("%.1f", float64(d[len(d)*p/100].Microseconds())/1000) }
 	return at(50) + " / " + at(99) + " ms"
-}
-
-// busy is how busy the machine is.
-func busy() string {
-	data, err := os.ReadFile("/proc/loadavg")
-	if err != nil {
-		return "unknown"
-	}
-	first, _, _ := strings.Cut(string(data), " ")
-	return first
 }

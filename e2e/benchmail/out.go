@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"passerelle/e2e/benchrig"
 )
 
 // senders is how many users send mail.
@@ -21,13 +23,13 @@ func (b *bench) out(ctx context.Context, s *site) error {
 		fmt.Fprintf(&all, `<message type="chat" id="m%[1]d" from="user%[2]d@localhost/bench" to="to%[1]d\40sink.test@%[3]s"><body>Mail %[1]d, which says something.</body></message>`, i, i%senders, domain)
 	}
 	s.sink.reset()
-	used := newUsed(s.gateway)
-	s.xmpp.say(all.String())
+	used := benchrig.NewUsed(s.gateway)
+	s.xmpp.Say(all.String())
 	first, last, err := s.sink.await(ctx, b.mails)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("\nOut, through a smarthost (smtp-sink): %s mails/s, DKIM-signed twice; processor a mail: %s.\n", rate(b.mails, last.Sub(first)), used.each(b.mails))
+	fmt.Printf("\nOut, through a smarthost (smtp-sink): %s mails/s, DKIM-signed twice; processor a mail: %s.\n", rate(b.mails, last.Sub(first)), used.Each(b.mails))
 	return nil
 }
 

@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 
+	"passerelle/e2e/benchrig"
+
 	"passerelle/internal/dnstest"
 	"passerelle/internal/realservers"
 	"passerelle/internal/realservers/freeport"
@@ -18,7 +20,7 @@ const domain = "mail.localhost"
 // site is everything that runs.
 type site struct {
 	dir     string
-	xmpp    *xmppServer
+	xmpp    *benchrig.XMPPServer
 	sink    *counter
 	gateway *realservers.Process
 	targets []target
@@ -43,10 +45,10 @@ func newSite(ctx context.Context, binary string, alone bool) (_ *site, err error
 		return nil, err
 	}
 	s.stops = append(s.stops, func() { _ = os.RemoveAll(s.dir) }) // it is below /tmp
-	if s.xmpp, err = newXMPPServer(); err != nil {
+	if s.xmpp, err = benchrig.NewXMPPServer(); err != nil {
 		return nil, err
 	}
-	s.stops = append(s.stops, func() { _ = s.xmpp.close() }) // and the process ends
+	s.stops = append(s.stops, func() { _ = s.xmpp.Close() }) // and the process ends
 	sink, err := realservers.StartSink(ctx, realservers.SinkOptions{Args: []string{"-c"}, Log: s.sink})
 	if err != nil {
 		return nil, err
@@ -100,7 +102,7 @@ path = %q
 
 [admin]
 listen = ""
-`, domain, s.xmpp.addr, smtp, lmtp, sink, resolver.Addr, filepath.Join(s.dir, "passerelle.db"))
+`, domain, s.xmpp.Addr, smtp, lmtp, sink, resolver.Addr, filepath.Join(s.dir, "passerelle.db"))
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		return err
 	}
@@ -114,7 +116,7 @@ listen = ""
 	s.targets = append(s.targets,
 		target{name: "passerelle, LMTP", addr: lmtp, lmtp: true, to: to, xmpp: s.xmpp, process: p},
 		target{name: "passerelle, SMTP", addr: smtp, to: to, xmpp: s.xmpp, process: p})
-	return s.xmpp.await(ctx)
+	return s.xmpp.Await(ctx)
 }
 
 // startPostfix runs a Postfix that throws away what it has taken.

@@ -1,4 +1,4 @@
-package main
+package benchrig
 
 import (
 	"context"
@@ -13,10 +13,10 @@ import (
 	"passerelle/internal/xmpptest"
 )
 
-// xmppServer takes one component, has every user that is asked for, answers pings at once and counts the messages that it is given.
-type xmppServer struct {
+// XMPPServer takes one component, has every user that is asked for, answers pings at once and counts the messages that it is given.
+type XMPPServer struct {
 	listener net.Listener
-	addr     string
+	Addr     string
 	joined   chan struct{}
 
 	mu   sync.Mutex
@@ -26,20 +26,22 @@ type xmppServer struct {
 	done chan struct{} // closed when want are seen
 }
 
-func newXMPPServer() (*xmppServer, error) {
+// NewXMPPServer listens on loopback.
+func NewXMPPServer() (*XMPPServer, error) {
 	l, err := freeport.Listen()
 	if err != nil {
 		return nil, err
 	}
-	x := &xmppServer{listener: l, addr: l.Addr().String(), joined: make(chan struct{})}
+	x := &XMPPServer{listener: l, Addr: l.Addr().String(), joined: make(chan struct{})}
 	go x.accept()
 	return x, nil
 }
 
-func (x *xmppServer) close() error { return x.listener.Close() }
+// Close stops listening.
+func (x *XMPPServer) Close() error { return x.listener.Close() }
 
 // accept lets the first component in that says it is one; its secret is not looked at (XEP-0114 §3).
-func (x *xmppServer) accept() {
+func (x *XMPPServer) accept() {
 	for {
 		conn, err := x.listener.Accept()
 		if err != nil {
@@ -66,7 +68,7 @@ func (x *xmppServer) accept() {
 	}
 }
 
-func (x *xmppServer) take(root *stanza.Element) {
+func (x *XMPPServer) take(root *stanza.Element) {
 	typ := root.Attr("type")
 	switch {
 	case root.Name == "message" && typ != "error":
@@ -81,30 +83,31 @@ func (x *xmppServer) take(root *stanza.Element) {
 			// XEP-0030 §3.1: of an account (RFC 6121 §8.5.1).
 			content = `<query xmlns="http://jabber.org/protocol/disco#info"><identity category="account" type="registered"/></query>`
 		}
-		x.say(fmt.Sprintf(`<iq type="result" id="%s" from="%s" to="%s">%s</iq>`,
+		x.Say(fmt.Sprintf(`<iq type="result" id="%s" from="%s" to="%s">%s</iq>`,
 			root.Attr("id"), stanza.AppendEscapedAttr(nil, root.Attr("to")), stanza.AppendEscapedAttr(nil, root.Attr("from")), content))
 	}
 }
 
-// say writes to the component. An error shows as messages that do not come.
-func (x *xmppServer) say(xml string) { _, _ = x.conn.Write([]byte(xml)) }
+// Say writes to the component. An error shows as messages that do not come.
+func (x *XMPPServer) Say(xml string) { _, _ = x.conn.Write([]byte(xml)) }
 
-// expect says how many messages more are waited for; the channel is closed when they are there.
-func (x *xmppServer) expect(n int) <-chan struct{} {
+// Expect says how many messages more are waited for; the channel is closed when they are there.
+func (x *XMPPServer) Expect(n int) <-chan struct{} {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.seen, x.want, x.done = 0, n, make(chan struct{})
 	return x.done
 }
 
-func (x *xmppServer) count() int {
+// Count is how many of them have come.
+func (x *XMPPServer) Count() int {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.seen
 }
 
-// await waits for the component.
-func (x *xmppServer) await(ctx context.Context) error {
+// Await waits for the component.
+func (x *XMPPServer) Await(ctx context.Context) error {
 	select {
 	case <-x.joined:
 		return nil
