@@ -198,6 +198,12 @@ func (u *user) sayRemoved(contacts []transports.Address) {
 	u.relations = &relations{archive: keepsAll} // the database has none any more
 }
 
+// leaver is a transport that has others be told when a user is removed.
+type leaver interface {
+	// Leaves is called in the transaction in which everything of the user is deleted, before that.
+	Leaves(tx *store.Tx, user transports.Address) error
+}
+
 // forgetUser deletes what the database has of a user, behind the messages and the changes of rooms that wait to be written: one of
 // those would bring him back.
 func (g *Gateway) forgetUser(ctx context.Context, jid transports.Address) error {
@@ -206,7 +212,16 @@ func (g *Gateway) forgetUser(ctx context.Context, jid transports.Address) error 
 			return err
 		}
 	}
-	return g.recorded(ctx, &occupied{user: jid, write: (*store.Tx).RemoveUser})
+	write := (*store.Tx).RemoveUser
+	if l, ok := g.opt.Transport.(leaver); ok {
+		write = func(tx *store.Tx, id store.UserID) error {
+			if err := l.Leaves(tx, jid.Bare()); err != nil {
+				return err
+			}
+			return tx.RemoveUser(id)
+		}
+	}
+	return g.recorded(ctx, &occupied{user: jid, write: write})
 }
 
 // recorded waits until something is written, behind the changes of rooms that wait to be.

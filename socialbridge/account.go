@@ -29,7 +29,6 @@ const maxKeys = 1000
 const (
 	pathUser = "/u/"
 	pathNote = "/n/"
-	pathTag  = "/tag/"
 )
 
 // accountName is what a user is called in his URLs. It is [0-9a-z_]: GNU social makes an empty nick of anything else. Other characters are "_" and two
@@ -211,6 +210,18 @@ func (t *Transport) leave(tx *store.Tx, a *Account) error {
 	return tx.EndSocialAccount(a.ID)
 }
 
+// Leaves is called where everything that is kept of a user is deleted, in that transaction: his account ends, if he has one.
+func (t *Transport) Leaves(tx *store.Tx, user transports.Address) error {
+	a, err := t.accountIn(tx, user)
+	if err != nil || a == nil {
+		return err
+	}
+	if err := t.leave(tx, a); err != nil {
+		return err
+	}
+	return t.enqueue(tx, kindWatch, "", task{User: a.User.String(), Stop: true})
+}
+
 // maxTold bounds the posts that others are told of as deleted, one by one, when an account ends.
 const maxTold = 200
 
@@ -227,7 +238,7 @@ func (t *Transport) accountBy(ctx context.Context, key store.SocialKey) (*Accoun
 	case !ok || row.Name == "":
 		return nil, transports.NewError(transports.NotFound, "There is nobody of that name.", nil)
 	case !row.GoneAt.IsZero():
-		return nil, transports.NewError(transports.Gone, "Whose name that was is not here any more.", nil)
+		return t.account(&row), transports.NewError(transports.Gone, "Whose name that was is not here any more.", nil)
 	}
 	return t.account(&row), nil
 }

@@ -449,13 +449,7 @@ func (t *Transport) runDelete(ctx context.Context, call transports.Call) (string
 	if err != nil {
 		return "", err
 	}
-	err = t.write(ctx, func(tx *store.Tx) error {
-		if err := t.leave(tx, a); err != nil {
-			return err
-		}
-		return t.enqueue(tx, kindWatch, "", task{User: a.User.String(), Stop: true})
-	})
-	if err != nil {
+	if err := t.write(ctx, func(tx *store.Tx) error { return t.Leaves(tx, call.User) }); err != nil {
 		return "", err
 	}
 	return text.Say(call.Lang, "%s is no more.", a.Acct), nil

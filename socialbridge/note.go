@@ -158,29 +158,49 @@ func (t *Transport) noteFrom(tx *store.Tx, n *activity.Note) (note, error) {
 	return out, nil
 }
 
-// activityOf is what an account has published, as the wire tells it.
-func (t *Transport) activityOf(a *Account, p *store.SocialPost) activity.Activity {
-	n := noteOf(p)
-	out := activity.Activity{ID: p.URI, Verb: activity.Post, Actor: a.Actor, Published: p.Published, Public: p.Public}
-	notice := &activity.Note{
-		ID: p.URI, Kind: n.Kind, Author: a.Actor, Title: n.Title, HTML: n.HTML, Page: n.Page, Published: p.Published, Updated: p.Published, ReplyTo: p.ReplyTo, ReplyPage: n.Parent,
+// html is what a note says as HTML.
+func (n *note) html() string {
+	if n.HTML != "" {
+		return n.HTML
+	}
+	o := clean.Outward{Text: n.Text, Spans: n.Spans}
+	return o.Render(nil)
+}
+
+// noteAs is a post as others and pages have it, of an author.
+func noteAs(p *store.SocialPost, n *note, author activity.Actor) activity.Note {
+	out := activity.Note{
+		ID: p.URI, Kind: n.Kind, Author: author, Title: n.Title, HTML: n.html(), Page: n.Page, Published: p.Published, Updated: p.Published, ReplyTo: p.ReplyTo, ReplyPage: n.Parent,
 		Conversation: p.Conversation, Tags: n.Tags, Files: n.Files, Public: p.Public,
 	}
 	for _, m := range n.Mentions {
-		notice.Mentions = append(notice.Mentions, activity.Mention{URI: m.URI, Group: m.Group})
+		out.Mentions = append(out.Mentions, activity.Mention{URI: m.URI, Group: m.Group})
+	}
+	if p.RepeatOf != "" {
+		out.ID, out.Page, out.ReplyTo, out.ReplyPage, out.Published, out.Updated = p.RepeatOf, n.Parent, "", "", n.Original, n.Original
+		if n.Author != nil {
+			out.Author = activity.Actor{URI: n.Author.URI, Acct: n.Author.Acct, Name: n.Author.Name, Page: n.Author.Page}
+		}
+	}
+	return out
+}
+
+// activityOf is what an account has published, as the wire tells it.
+func (t *Transport) activityOf(a *Account, p *store.SocialPost) activity.Activity {
+	n := noteOf(p)
+	notice := noteAs(p, &n, a.Actor)
+	out := activity.Activity{ID: p.URI, Verb: activity.Post, Actor: a.Actor, Published: p.Published, Public: p.Public, Note: &notice}
+	for _, m := range notice.Mentions {
 		out.To = append(out.To, m.URI)
 	}
 	if p.RepeatOf != "" {
 		out.Verb = activity.Share
-		notice.ID, notice.Page, notice.ReplyTo, notice.ReplyPage, notice.Published, notice.Updated = p.RepeatOf, n.Parent, "", "", n.Original, n.Original
-		if n.Author != nil {
-			notice.Author = activity.Actor{URI: n.Author.URI, Acct: n.Author.Acct, Name: n.Author.Name, Page: n.Author.Page}
-			out.To = append(out.To, n.Author.URI)
+		if notice.Author.URI != "" {
+			out.To = append(out.To, notice.Author.URI)
 		}
 		out.Title = displayName(&a.Actor) + " repeated a note by " + displayName(&notice.Author)
-		out.HTML = n.HTML
+		out.HTML = notice.HTML
 	}
-	out.Note = notice
 	return out
 }
 

@@ -126,24 +126,6 @@ func (t *Transport) Picture(ctx context.Context, of transports.Target) ([]byte, 
 	return p.Image, orBusy(err)
 }
 
-// Avatar is the picture of an account by its name and the hash in its URL (avatarPath).
-func (t *Transport) Avatar(ctx context.Context, name, hash string) ([]byte, error) {
-	row, ok, err := t.opt.Store.SocialActor(ctx, t.opt.Domain, store.SocialKey{Name: name})
-	if err != nil {
-		return nil, busy(err)
-	}
-	var p store.SocialPicture
-	if ok {
-		if p, err = t.opt.Store.SocialPicture(ctx, row.ID); err != nil {
-			return nil, busy(err)
-		}
-	}
-	if len(p.Image) == 0 || p.Hash != hash {
-		return nil, transports.NewError(transports.NotFound, "There is no such picture.", nil)
-	}
-	return p.Image, nil
-}
-
 // picture has the avatar of an actor be fetched, where it is another one than before.
 func (t *Transport) picture(tx *store.Tx, row *store.SocialActor) error {
 	a := t.actor(row)

@@ -286,9 +286,6 @@ func (t *Transport) links(tx *store.Tx, o *clean.Outward, parent *store.SocialPo
 			tell(&row, true)
 		}
 	}
-	for _, tag := range names.Tags {
-		links["#"+tag] = t.base + pathTag + tag
-	}
 	return links, nil
 }
 

@@ -17,6 +17,7 @@ const (
 	SettingOwnFeed  = "publish"           // what of his own feed is published
 	SettingApprove  = "approve_followers" // "true" to be asked about followers
 	SettingHidden   = "hidden"            // "true" not to be found
+	SettingJID      = "show_jid"          // "true" to have the JID on the page
 	SettingQuiet    = "quiet"             // "true" not to be told of followers, likes and repeats in words
 	SettingLanguage = "language"          // in which the gateway says what nobody has asked for
 )
@@ -110,6 +111,7 @@ func (t *Transport) Settings(on transports.Target) []transports.Setting {
 			transports.Option{Value: mentionNever, Label: "Refuse them; answers are published"}),
 		boolean(transports.Field{Name: SettingApprove, Label: "Ask you about people who want to follow you"}),
 		boolean(transports.Field{Name: SettingHidden, Label: "Do not let people find you by searching, nor see whom you follow"}),
+		boolean(transports.Field{Name: SettingJID, Label: "Show your XMPP address on your page"}),
 		boolean(transports.Field{Name: SettingQuiet, Label: "Do not tell you in words who follows you, and likes or repeats what you publish"}),
 		choice(transports.Field{Name: SettingLanguage, Label: "Language of what this gateway tells you"},
 			transports.Option{Value: "en", Label: "English"}, transports.Option{Value: "fr", Label: "Français"}),

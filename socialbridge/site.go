@@ -3,10 +3,10 @@ package socialbridge
 import (
 	"bytes"
 	"context"
-	"errors"
-	"html"
-	"slices"
+	"io"
+	"net/http"
 	"strings"
+	"time"
 
 	"passerelle/socialbridge/activity"
 	"passerelle/socialbridge/pages"
@@ -14,223 +14,200 @@ import (
 	"passerelle/transports"
 )
 
-// Bounds of a page for people.
+// Bounds of pages.
 const (
-	pagePosts   = 20 // of a profile
-	pageBefore  = 5  // posts that a post answers, one the other
-	pageAnswers = 50 // to a post
+	perPage    = 20
+	maxBefore  = 10 // posts above one
+	maxReplies = 100
 )
 
-// site is what pages for people show.
+// Site is what the pages of everybody are made of.
+func (t *Transport) Site() pages.Source { return site{t} }
+
 type site struct{ t *Transport }
 
-// Pages are what the pages of users are made of.
-func (t *Transport) Pages() pages.Source { return site{t} }
-
-// pageError is an error as a page says it.
+// pageError is an error as pages know it.
 func pageError(err error) error {
-	e := transports.AsError(err)
-	switch {
-	case e == nil:
+	if err == nil {
 		return nil
-	case e.Kind == transports.NotFound:
-		return pages.ErrNotFound
-	case e.Kind == transports.Gone:
-		return pages.ErrGone
-	case e.Text != "":
-		return errors.Join(pages.Refusal(e.Text), e.Err)
 	}
-	return err
+	switch e := transports.AsError(err); e.Kind {
+	case transports.NotFound, transports.BadRequest:
+		return pages.ErrNotFound
+	case transports.Gone:
+		return pages.ErrGone
+	default:
+		return err
+	}
 }
 
 // Person implements pages.Source.
 func (s site) Person(ctx context.Context, name string, before int64) (*pages.Person, error) {
-	a, err := s.t.Account(ctx, name)
+	t := s.t
+	a, err := t.Account(ctx, name)
 	if err != nil {
 		return nil, pageError(err)
 	}
-	row, ok, err := s.t.opt.Store.SocialActor(ctx, s.t.opt.Domain, store.SocialKey{ID: a.ID})
-	if err != nil || !ok {
-		return nil, orBusy(err)
-	}
-	posts, err := s.t.opt.Store.SocialOutbox(ctx, a.ID, before, pagePosts+1)
+	p := &pages.Person{Actor: a.Actor, Hidden: a.Hidden, Followers: -1, Following: -1}
+	set, err := t.opt.Store.Settings(ctx, t.userID(a.User), scope)
 	if err != nil {
-		return nil, busy(err)
+		return nil, err
 	}
-	p := &pages.Person{Actor: a.Actor, Hidden: a.Hidden}
-	if p.Followers, p.Following, err = s.t.opt.Store.CountSocialFollowers(ctx, &row); err != nil {
-		return nil, busy(err)
+	if set[SettingJID] == "true" {
+		p.XMPP = a.User.String()
 	}
-	if len(posts) > pagePosts {
-		posts = posts[:pagePosts]
-		p.Next = posts[pagePosts-1].ID
+	if !a.Hidden {
+		if p.Followers, p.Following, err = t.opt.Store.CountSocialFollowers(ctx, &store.SocialActor{ID: a.ID, Domain: t.opt.Domain, JID: a.User.String()}); err != nil {
+			return nil, err
+		}
 	}
+	posts, err := t.opt.Store.SocialOutbox(ctx, a.ID, before, perPage+1)
+	if err != nil {
+		return nil, err
+	}
+	if len(posts) > perPage {
+		posts = posts[:perPage]
+		p.Next = posts[perPage-1].ID
+	}
+	from := &outside{ctx: ctx, db: t.opt.Store}
 	for i := range posts {
-		e, err := s.entry(ctx, &posts[i], &row)
+		e, err := s.entry(from, &posts[i])
 		if err != nil {
 			return nil, err
 		}
-		p.Posts = append(p.Posts, e)
+		p.Posts = append(p.Posts, *e)
 	}
 	return p, nil
 }
 
-// entry is a post with what became of it.
-func (s site) entry(ctx context.Context, p *store.SocialPost, actor *store.SocialActor) (e pages.Entry, err error) {
-	by := s.t.actor(actor)
-	if actor.Name != "" {
-		by = s.t.account(actor).Actor
+// entry is a post as a page has it.
+func (s site) entry(from *outside, p *store.SocialPost) (*pages.Entry, error) {
+	row, _, err := from.SocialActor(s.t.opt.Domain, store.SocialKey{ID: p.Actor})
+	if err != nil {
+		return nil, err
+	}
+	actor := s.t.actor(&row)
+	if row.JID != "" {
+		actor = s.t.account(&row).Actor
 	}
 	n := noteOf(p)
-	e.Note = activity.Note{
-		ID: p.URI, Kind: n.Kind, Author: by, Title: n.Title, HTML: n.HTML, Page: n.Page, Published: p.Published, Updated: n.Updated, ReplyTo: p.ReplyTo, ReplyPage: n.Parent,
-		Conversation: p.Conversation, Tags: n.Tags, Files: n.Files, Public: p.Public,
-	}
-	if e.HTML == "" {
-		e.HTML = paragraphs(n.Text)
-	}
+	e := &pages.Entry{Note: noteAs(p, &n, actor)}
 	if p.RepeatOf != "" {
-		e.By, e.At = &by, p.Published
-		e.ID, e.Page, e.ReplyTo, e.ReplyPage, e.Published = p.RepeatOf, n.Parent, "", "", n.Original
-		if n.Author != nil {
-			e.Author = activity.Actor{URI: n.Author.URI, Acct: n.Author.Acct, Name: n.Author.Name, Page: n.Author.Page}
-		}
+		e.By, e.At = &actor, p.Published
+		return e, nil
 	}
-	counts, err := s.t.opt.Store.CountsOfPost(ctx, p)
+	counts, err := from.db.CountsOfPost(from.ctx, p)
+	if err != nil {
+		return nil, err
+	}
 	e.Likes, e.Repeats, e.Answers = counts.Likes, counts.Repeats, counts.Answers
-	return e, orBusy(err)
-}
-
-// paragraphs is text as markup.
-func paragraphs(s string) string {
-	if s == "" {
-		return ""
-	}
-	s = strings.ReplaceAll(html.EscapeString(s), "\n\n", "</p><p>")
-	return "<p>" + strings.ReplaceAll(s, "\n", "<br>") + "</p>"
+	return e, nil
 }
 
 // Thread implements pages.Source.
 func (s site) Thread(ctx context.Context, name string) (*pages.Thread, error) {
-	_, a, err := s.t.Note(ctx, name)
+	t := s.t
+	uri := t.base + pathNote + name
+	_, a, err := t.Note(ctx, name)
 	if err != nil {
 		return nil, pageError(err)
 	}
-	p, ok, err := s.t.opt.Store.SocialPost(ctx, s.t.opt.Domain, store.PostKey{URI: s.t.base + pathNote + name})
+	from := &outside{ctx: ctx, db: t.opt.Store}
+	p, ok, err := from.SocialPost(t.opt.Domain, store.PostKey{URI: uri})
 	if err != nil || !ok {
-		return nil, orBusy(err)
-	}
-	thread := &pages.Thread{Hidden: a.Hidden}
-	if thread.Entry, _, err = s.shown(ctx, &p); err != nil {
 		return nil, err
 	}
-	if err := s.before(ctx, thread, p.ReplyTo); err != nil {
-		return nil, err
-	}
-	return thread, s.answers(ctx, thread, p.URI)
-}
-
-// shown is a post that everybody may see; ok is false of others, and of those whose author nobody knows.
-func (s site) shown(ctx context.Context, p *store.SocialPost) (e pages.Entry, ok bool, err error) {
-	if !p.Public || !p.DeletedAt.IsZero() {
-		return e, false, nil
-	}
-	row, ok, err := s.t.opt.Store.SocialActor(ctx, s.t.opt.Domain, store.SocialKey{ID: p.Actor})
-	if err != nil || !ok || !row.GoneAt.IsZero() {
-		return e, false, orBusy(err)
-	}
-	e, err = s.entry(ctx, p, &row)
-	return e, true, err
-}
-
-// before adds what a post answers, as far as it is known.
-func (s site) before(ctx context.Context, thread *pages.Thread, uri string) error {
-	for range pageBefore {
-		if uri == "" {
-			break
-		}
-		p, ok, err := s.t.opt.Store.SocialPost(ctx, s.t.opt.Domain, store.PostKey{URI: uri})
-		if err != nil {
-			return busy(err)
-		}
-		if !ok {
-			break
-		}
-		e, ok, err := s.shown(ctx, &p)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			break
-		}
-		thread.Before = append(thread.Before, e)
-		uri = p.ReplyTo
-	}
-	slices.Reverse(thread.Before)
-	return nil
-}
-
-// answers adds what answers a post.
-func (s site) answers(ctx context.Context, thread *pages.Thread, uri string) error {
-	found, err := s.t.opt.Store.SocialAnswers(ctx, s.t.opt.Domain, uri, store.PostQuery{Max: pageAnswers, Last: true})
+	out := &pages.Thread{Hidden: a.Hidden}
+	e, err := s.entry(from, &p)
 	if err != nil {
-		return busy(err)
+		return nil, err
 	}
-	for i := range found.Posts {
-		e, ok, err := s.shown(ctx, &found.Posts[i])
+	out.Entry = *e
+	seen := map[string]bool{p.URI: true}
+	for at := p; at.ReplyTo != "" && !seen[at.ReplyTo] && len(out.Before) < maxBefore; {
+		seen[at.ReplyTo] = true
+		if at, ok, err = from.SocialPost(t.opt.Domain, store.PostKey{URI: at.ReplyTo}); err != nil {
+			return nil, err
+		}
+		if !ok || !at.Public || !at.DeletedAt.IsZero() {
+			break
+		}
+		above, err := s.entry(from, &at)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if !ok {
-			continue
-		}
-		thread.Replies = append(thread.Replies, e)
+		out.Before = append([]pages.Entry{*above}, out.Before...)
 	}
-	slices.Reverse(thread.Replies)
-	thread.More = found.Count - len(found.Posts)
-	return nil
+	answers, err := t.opt.Store.SocialAnswers(ctx, t.opt.Domain, p.URI, store.PostQuery{Max: maxReplies, Last: true})
+	if err != nil {
+		return nil, err
+	}
+	out.More = answers.Count - len(answers.Posts)
+	for i := len(answers.Posts) - 1; i >= 0; i-- {
+		reply, err := s.entry(from, &answers.Posts[i])
+		if err != nil {
+			return nil, err
+		}
+		out.Replies = append(out.Replies, *reply)
+	}
+	return out, nil
 }
 
 // Find implements pages.Source.
 func (s site) Find(ctx context.Context, who string) (*pages.Found, error) {
-	a, err := s.t.wire.Find(ctx, who)
+	found, err := s.find(ctx, who)
 	if err != nil {
-		return nil, pageError(err)
+		return nil, err
 	}
-	found := &pages.Found{Actor: *a}
-	if a.Acct != "" {
-		found.JID = transports.Escape(a.Acct) + "@" + s.t.opt.Domain
+	f := &pages.Found{Actor: *found}
+	if found.Acct != "" {
+		f.JID = transports.Address{Local: transports.Escape(found.Acct), Domain: s.t.opt.Domain}.String()
 	}
-	return found, nil
+	return f, nil
+}
+
+func (s site) find(ctx context.Context, who string) (*activity.Actor, error) {
+	if acct, ok := readAcct(who); ok && !s.t.Allowed(hostOfAcct(acct)) {
+		return nil, pages.ErrNotFound
+	}
+	found, err := s.t.wire.Find(ctx, who)
+	return found, pageError(err)
 }
 
 // FollowPage implements pages.Source.
 func (s site) FollowPage(ctx context.Context, address string) (string, error) {
-	a, err := s.t.wire.Find(ctx, address)
+	found, err := s.find(ctx, address)
 	if err != nil {
-		return "", pageError(err)
+		return "", err
 	}
-	return a.Routes.Subscribe, nil
+	return found.Routes.Subscribe, nil
 }
 
 // Avatar implements pages.Source.
 func (s site) Avatar(ctx context.Context, name, file string) (*pages.File, error) {
-	hash, ext, _ := strings.Cut(file, ".")
-	img, err := s.t.Avatar(ctx, name, hash)
+	row, ok, err := s.t.opt.Store.SocialActor(ctx, s.t.opt.Domain, store.SocialKey{Name: name})
 	if err != nil {
-		return nil, pageError(err)
+		return nil, err
 	}
-	typ := "image/png"
-	if ext == "jpg" {
-		typ = "image/jpeg"
+	hash, _, _ := strings.Cut(file, ".")
+	var p store.SocialPicture
+	if ok {
+		if p, err = s.t.opt.Store.SocialPicture(ctx, row.ID); err != nil {
+			return nil, err
+		}
 	}
-	return &pages.File{Type: typ, Content: inMemory{bytes.NewReader(img)}}, nil
+	if len(p.Image) == 0 || p.Hash != hash {
+		return nil, pages.ErrNotFound
+	}
+	return &pages.File{Type: http.DetectContentType(p.Image), Changed: time.Time{}, Content: inMemory{bytes.NewReader(p.Image)}}, nil
 }
 
-// Media implements pages.Source: what users publish beside a post stays where they have put it.
-func (s site) Media(context.Context, string) (*pages.File, error) { return nil, pages.ErrNotFound }
-
-// inMemory is a file that needs no end.
+// inMemory is a file that nobody has to close.
 type inMemory struct{ *bytes.Reader }
 
 func (inMemory) Close() error { return nil }
+
+var _ io.ReadSeekCloser = inMemory{}
+
+// Media implements pages.Source: files of posts are where users have put them.
+func (site) Media(context.Context, string) (*pages.File, error) { return nil, pages.ErrNotFound }

@@ -68,7 +68,8 @@ type Core interface {
 	// Receive takes an activity. When it returns nil everything that follows from it is committed, or it is nothing to anybody; only then a wire
 	// answers who brought it.
 	Receive(ctx context.Context, r Received) error
-	// Account is a user of ours by the name in his URLs, and Resolve by any of his names: acct:, URIs of his profile and pages, xmpp:.
+	// Account is a user of ours by the name in his URLs; one that is gone comes along with the error, since he still signs what says so for some days.
+	// Resolve finds him by any of his names: acct:, URIs of his profile and pages, xmpp:.
 	Account(ctx context.Context, name string) (*Account, error)
 	Resolve(ctx context.Context, ref string) (*Account, error)
 	// Sign signs bytes as an account (RSASSA-PKCS1-v1_5 with SHA-256).

@@ -70,7 +70,7 @@ func (g *socialGateway) pages(c *config.Social, log *slog.Logger) []web.Page {
 	for _, e := range g.wire.Endpoints() {
 		add(e.Pattern, e.Handler, e.Body)
 	}
-	site := pages.New(pages.Options{Base: c.PublicURL, Gateway: c.Domain, Source: g.transport.Pages(), Log: log})
+	site := pages.New(pages.Options{Base: c.PublicURL, Gateway: c.Domain, Source: g.transport.Site(), Log: log})
 	for _, page := range site.Pages() {
 		h := page.Handler
 		if page.Pattern == "GET /u/{name}" || page.Pattern == "GET /n/{name}" {

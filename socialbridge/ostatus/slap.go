@@ -84,7 +84,7 @@ func (w *Wire) slap(ctx context.Context, j jobs.Job) jobs.Outcome {
 		return failed(errors.New("it is too old"))
 	}
 	account, err := w.core.Account(ctx, p.Account)
-	if err != nil {
+	if err != nil && (account == nil || transports.AsError(err).Kind != transports.Gone) { // one that has ended says so itself
 		return asOutcome(err)
 	}
 	envelope, err := salmon.Seal(body, func(signed []byte) ([]byte, error) { return w.core.Sign(ctx, account, signed) })
