@@ -26,7 +26,7 @@ import (
 //	that a full node has dropped an item      is not told               is told as if the user had taken it back, where notify_retract is set
 //	contact list by leave (XEP-0356)          works: nobody is asked    fails (processone/ejabberd #3942): the user is asked
 //	publishing by leave                       works                     not granted
-//	node for those whom the user names        refused                   shown to who was subscribed before
+//	node for those whom the user names        refused                   shown to who was subscribed before; it is not told
 //
 // A node is read whenever the stream is back, a client of the user's comes, he lets the gateway see his presence, or somebody asks; servers show one that
 // is not open only to whom the user lets see it. An event may lack what was published (XEP-0472 §5.1): it is asked for. That something was taken back is

@@ -164,8 +164,8 @@ func (fs *feeds) take(ctx context.Context, user transports.Address, f *feed, all
 	}
 	slices.SortStableFunc(all, func(a, b readItem) int { return a.entry.Published.Compare(b.entry.Published) })
 	// It is asked after they were read: who has closed his node since has closed it for them.
-	open, err := fs.isOpen(ctx, user)
-	if err != nil {
+	who, err := fs.readers(ctx, user)
+	if err != nil || who == readersNamed {
 		return err
 	}
 	for i := range all {
@@ -173,7 +173,7 @@ func (fs *feeds) take(ctx context.Context, user transports.Address, f *feed, all
 			return nil
 		}
 		r := &all[i]
-		r.entry.Private = !open
+		r.entry.Private = who != readersAll
 		if err := fs.to.Published(ctx, user, r.entry); err != nil {
 			if transports.AsError(err).Kind.Temporary() || ctx.Err() != nil {
 				return err
@@ -186,16 +186,30 @@ func (fs *feeds) take(ctx context.Context, user transports.Address, f *feed, all
 	return nil
 }
 
-// isOpen reports whether everybody may read a user's node. Servers say how a node is set up to few, so somebody reads it whom the user does not know.
-func (fs *feeds) isOpen(ctx context.Context, user transports.Address) (bool, error) {
+// feedReaders are those who may read a user's node.
+type feedReaders int
+
+const (
+	readersAll      feedReaders = iota
+	readersContacts             // who sees his presence
+	readersNamed                // others, whom he has chosen
+)
+
+// readers says who may read a user's node. Servers say how a node is set up to few, so somebody reads it whom the user does not know.
+func (fs *feeds) readers(ctx context.Context, user transports.Address) (feedReaders, error) {
 	err := fs.askItems(ctx, fs.anybody, user, transports.NodeFeed, nil, 1, nil)
 	if err == nil || errors.Is(err, errIQRefused) {
-		return true, nil
+		return readersAll, nil
 	}
 	if err := fs.ofUser(err); err != nil && transports.AsError(err).Kind.Temporary() {
-		return false, err
+		return readersNamed, err
 	}
-	return false, nil
+	// XEP-0060 §6.5.9: ejabberd says why, and shows a node for those whom its user has named to who was subscribed before. Prosody says nothing, and does
+	// not.
+	if e, ok := errors.AsType[*iqError](err); ok && e.pubsub != "" && e.pubsub != "presence-subscription-required" {
+		return readersNamed, nil
+	}
+	return readersContacts, nil
 }
 
 // subscribe subscribes to a user's node (XEP-0060 §6.1). That it is not allowed, or that there is none yet, is no error: there are other ways.

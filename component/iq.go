@@ -122,9 +122,10 @@ func (g *Gateway) ping(ctx context.Context, from, to transports.Address, timeout
 	return err
 }
 
-// iqError is the error that answered a request of ours, with what XEP-0363 §5 adds to it.
+// iqError is the error that answered a request of ours, with what XEP-0363 §5 and XEP-0060 §16.3 add to it.
 type iqError struct {
 	typ, condition string
+	pubsub         string
 	maxSize        int64
 	retry          time.Time
 }
@@ -151,6 +152,9 @@ func readIQError(iq *stanza.Element) *iqError {
 			e.condition = c.Name
 			break
 		}
+	}
+	if c := x.Child(nsPubSub+"#errors", ""); c != nil {
+		e.pubsub = c.Name
 	}
 	e.maxSize = parseSize(x.Child(nsUpload, "file-too-large").Child(nsUpload, "max-file-size").Text())
 	if stamp, err := time.Parse(time.RFC3339, x.Child(nsUpload, "retry").Attr("stamp")); err == nil { // XEP-0082 §3.2
