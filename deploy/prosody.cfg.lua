@@ -37,3 +37,7 @@ Component "irc.example.org"
 --   passerelle_redirect_gateway = "mail.example.org"
 -- Without it, pushes (mod_cloud_notify, Debian: prosody-modules) tell that something came, if the privileges of the gateway have:
 --   iq = { ["http://jabber.org/protocol/pubsub"] = "both", ["urn:xmpp:push:0"] = "set", ["urn:xmpp:mam:2"] = "both" }, presence = "managed_entity"
+
+-- A gateway to the social web that is let like this sees what users publish without asking them, and what they publish by message is in their own feeds:
+--   privileged_entities = { ["social.example.org"] = { roster = "both",
+--       iq = { ["http://jabber.org/protocol/pubsub"] = "both" } } }
