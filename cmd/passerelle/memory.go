@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -31,8 +32,9 @@ const (
 )
 
 // settle keeps the heap small. And it gives memory back to the system when a burst (a thousand users who join after a restart) is over: the
-// runtime alone would keep what the burst left behind until it next needs to collect, which at rest is minutes away.
-func settle(ctx context.Context) error {
+// runtime alone would keep what the burst left behind until it next needs to collect, which at rest is minutes away, and the system would keep what it has
+// mapped of the program.
+func settle(ctx context.Context, log *slog.Logger) error {
 	t := time.NewTicker(lookEvery)
 	defer t.Stop()
 	over := make(chan struct{}, 1)
@@ -58,6 +60,9 @@ func settle(ctx context.Context) error {
 			if resting && !settled {
 				for range collections {
 					debug.FreeOSMemory()
+				}
+				if err := giveBackCode(); err != nil {
+					log.Debug("the program's code stays in memory", "error", err)
 				}
 			}
 			settled = resting

@@ -20,7 +20,7 @@ type run struct {
 	scale  int
 	report func(row string, cells ...figure)
 
-	memory int           // KiB, at an earlier step
+	memory int           // KiB of its own, at an earlier step
 	cpu    time.Duration // up to an earlier step
 	at     time.Time     // of it
 }
@@ -51,7 +51,7 @@ func works() []work {
 const (
 	joinPatience = 15 * time.Second
 
-	rest = 20 * time.Second // until a program has tidied up, and over which its rest is measured
+	rest = 25 * time.Second // until a program has tidied up, and over which its rest is measured
 	text = "a line of some ninety bytes, which is about what people say on IRC when they are at their talk"
 )
 
@@ -114,7 +114,7 @@ func firstSession(ctx context.Context, r *run) error { return r.join(ctx, 0, 1, 
 
 // manySessions has a thousand more join, each in a channel of his own.
 func manySessions(ctx context.Context, r *run) (err error) {
-	if r.memory, err = r.process.ResidentKiB(); err != nil {
+	if r.memory, err = r.process.OwnKiB(); err != nil {
 		return err
 	}
 	n := 1000 / r.scale
@@ -139,10 +139,14 @@ func sessionsRested(_ context.Context, r *run) error {
 		return err
 	}
 	r.report("1,000 sessions at rest", cores((cpu-r.cpu).Seconds()/time.Since(r.at).Seconds()))
-	after, err := r.process.ResidentKiB()
+	memory, err := r.process.ResidentKiB()
+	if err != nil {
+		return err
+	}
+	r.report("memory, 1,000 sessions in a channel each", megabytes(memory))
+	own, err := r.process.OwnKiB()
 	if err == nil {
-		r.report("memory, 1,000 sessions in a channel each", megabytes(after))
-		r.report("a further session", kibibytes(float64(after-r.memory)/float64(1000/r.scale)))
+		r.report("a further session", kibibytes(float64(own-r.memory)/float64(1000/r.scale)))
 	}
 	return err
 }

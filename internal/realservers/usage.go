@@ -10,12 +10,18 @@ import (
 )
 
 // ResidentKiB is the memory of the program in KiB, as the kernel counts it (VmRSS).
-func (p *Process) ResidentKiB() (int, error) {
+func (p *Process) ResidentKiB() (int, error) { return p.memory("VmRSS:") }
+
+// OwnKiB is how much of that is its own: what it has mapped of its files comes and goes with what it does at the moment (RssAnon).
+func (p *Process) OwnKiB() (int, error) { return p.memory("RssAnon:") }
+
+// memory is a line of what the kernel tells of the program's memory (proc_pid_status(5)).
+func (p *Process) memory(key string) (int, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.Pid()))
 	if err != nil {
 		return 0, err
 	}
-	_, rest, _ := strings.Cut(string(text), "VmRSS:")
+	_, rest, _ := strings.Cut(string(text), key)
 	fields := strings.Fields(rest)
 	if len(fields) == 0 {
 		return 0, errors.New("the kernel does not tell the memory of the process")
