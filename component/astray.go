@@ -59,7 +59,7 @@ func (u *user) toRoomOutside(in *inbound, e entity) {
 	room := u.meantRoom(lang, e.target)
 	u.refuse(in, transports.NewError(transports.NotJoined,
 		text.Say(lang, "This is a room. To talk in it, join it: %s", JoinLink(u.g.address(room))), nil))
-	if in := u.networks[e.target.Network].room(e.target.ID); in != nil {
+	if in := u.networks.of(e.target.Network).room(e.target.ID); in != nil {
 		return // he knows the way
 	}
 	if isWritten(in.root()) {
@@ -69,7 +69,7 @@ func (u *user) toRoomOutside(in *inbound, e entity) {
 
 // meantRoom is a room on the network that is meant, where its name is no address but what people call it.
 func (u *user) meantRoom(lang string, room transports.Target) transports.Target {
-	if u.networks[room.Network] != nil || strings.Contains(room.Network, ".") {
+	if u.networks.of(room.Network) != nil || strings.Contains(room.Network, ".") {
 		return room
 	}
 	if right, err := u.g.opt.Transport.Find(lang, room.Network, transports.TargetNetwork); err == nil {
@@ -80,7 +80,7 @@ func (u *user) meantRoom(lang string, room transports.Target) transports.Target 
 
 // isAstray reports whether somebody wrote to what is a network by its form only: most often a nick or a channel without its network.
 func (u *user) isAstray(e entity) bool {
-	if e.kind != entityNetwork || strings.Contains(e.target.Network, ".") || u.networks[e.target.Network] != nil {
+	if e.kind != entityNetwork || strings.Contains(e.target.Network, ".") || u.networks.of(e.target.Network) != nil {
 		return false
 	}
 	t, err := u.g.opt.Transport.Find("", e.target.Network, transports.TargetNetwork)

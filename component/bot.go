@@ -80,7 +80,7 @@ func (u *user) bot(s said, e entity) {
 	}
 	greets := e.kind&(entityGateway|entityBot) != 0
 	switch {
-	case e.kind&entityNetwork != 0 && isLoud(words[0]) && u.networks[e.target.Network] != nil:
+	case e.kind&entityNetwork != 0 && isLoud(words[0]) && u.networks.of(e.target.Network) != nil:
 		u.rawLines(s, e)
 	case w.means == meansVersion:
 		u.say(s, "passerelle "+u.g.opt.Version)

@@ -83,7 +83,7 @@ func (u *user) chatCommand(s said, e entity, words []string) bool {
 			u.askNetwork(s, strings.Join(words, " "))
 			return true
 		}
-		if u.networks[network] == nil {
+		if u.networks.of(network) == nil {
 			u.sayOnce(s, text.Say(s.lang, "I am connecting to %s to ask. One moment, please.", network))
 		}
 		args = values

@@ -68,7 +68,7 @@ func (u *user) addContact(known *relations, e entity, contact transports.Address
 		done: func(err error) {
 			if err != nil {
 				delete(known.contacts, contact.Local)
-			} else if n := u.networks[e.target.Network]; n != nil && e.kind == entityContact && u.inContacts(contact) {
+			} else if n := u.networks.of(e.target.Network); n != nil && e.kind == entityContact && u.inContacts(contact) {
 				n.watch(false, e.target)
 			}
 			done(err)
@@ -95,7 +95,7 @@ func (u *user) unsubscribe(e entity, contact transports.Address) {
 				}
 			},
 		})
-		if n := u.networks[e.target.Network]; n != nil && e.kind == entityContact {
+		if n := u.networks.of(e.target.Network); n != nil && e.kind == entityContact {
 			n.watch(true, e.target)
 			delete(n.present, e.target.ID)
 		}
@@ -127,7 +127,7 @@ func (u *user) showTo(e entity, from, to transports.Address) {
 	if e.kind&contactKinds == 0 {
 		return
 	}
-	n := u.networks[e.target.Network]
+	n := u.networks.of(e.target.Network)
 	p, online := transports.Presence{}, true
 	switch e.kind {
 	case entityGateway | entityNetwork: // it can be talked to in any case

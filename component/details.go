@@ -100,7 +100,7 @@ func (n *network) personTarget(nick string) transports.Target {
 // repaint shows clients that something has another picture than before.
 func (n *network) repaint(of transports.Target, before *avatar) {
 	u := n.u
-	if u.networks[n.id] != n || n.picture(of) == before {
+	if u.networks.of(n.id) != n || n.picture(of) == before {
 		return
 	}
 	switch of.Kind {
@@ -115,7 +115,7 @@ func (n *network) repaint(of transports.Target, before *avatar) {
 			u.showContact(entity{entityContact, of}, u.g.address(of))
 		}
 	case transports.TargetRoom:
-		if room := n.rooms[of.ID]; room != nil {
+		if room := n.rooms.of(of.ID); room != nil {
 			room.Configured(u.out) // XEP-0486 §3.4
 		}
 	case transports.TargetNetwork:
@@ -144,7 +144,7 @@ func (u *user) avatarOf(e entity, nick string) *avatar {
 		return u.g.icons.of(e.target)
 	}
 	avatars := &u.g.rules().avatars
-	n := u.networks[e.target.Network]
+	n := u.networks.of(e.target.Network)
 	if n == nil {
 		return avatars.of(e)
 	}

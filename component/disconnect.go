@@ -123,7 +123,7 @@ func (g *Gateway) disconnectRun(ctx context.Context, call transports.Call) (stri
 		ended, err := peek(ctx, u, func() int {
 			ended := 0
 			for _, id := range call.Values[fieldServers] {
-				if n := u.networks[id]; n != nil {
+				if n := u.networks.of(id); n != nil {
 					n.end(quitMessage(call))
 					ended++
 				}

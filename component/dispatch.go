@@ -81,7 +81,7 @@ func (u *user) bounced(in *inbound, e entity) {
 	if e.kind != entityRoom && e.kind != entityOccupant {
 		return
 	}
-	n := u.networks[e.target.Network]
+	n := u.networks.of(e.target.Network)
 	if _, private := n.quoted(in.root().Attr("id")); private && e.kind == entityOccupant {
 		// XEP-0191 §3.3: so answers the server of somebody who has blocked who wrote to him alone. He is in the room still.
 		return
@@ -97,7 +97,7 @@ func (u *user) message(in *inbound, e entity, typ string) {
 	root := in.root()
 	switch {
 	case typ == "groupchat" && e.kind == entityRoom:
-		if room := u.networks[e.target.Network].room(e.target.ID); room != nil {
+		if room := u.networks.of(e.target.Network).room(e.target.ID); room != nil {
 			room.Groupchat(in.from, root, u.out)
 			return
 		}
@@ -119,7 +119,7 @@ func (u *user) message(in *inbound, e entity, typ string) {
 		u.refuse(in, transports.NewError(transports.Unsupported, text.Say(root.Attr("xml:lang"),
 			"The network carries no requests to speak: ask an operator of the room in a private message."), nil))
 	case e.kind == entityContact || e.kind == entityOccupant:
-		if n := u.networks[e.target.Network]; n != nil && (u.blocks(in.to) || e.kind == entityOccupant && u.blocks(n.contactAddress(in.to.Resource))) {
+		if n := u.networks.of(e.target.Network); n != nil && (u.blocks(in.to) || e.kind == entityOccupant && u.blocks(n.contactAddress(in.to.Resource))) {
 			u.refuseBlocked(in)
 			return
 		}
@@ -174,7 +174,7 @@ func (u *user) available(in *inbound, e entity) {
 	case e.kind != entityOccupant:
 		// Directed presence to a contact, a network or the gateway needs no answer.
 	default:
-		room := u.networks[e.target.Network].room(e.target.ID)
+		room := u.networks.of(e.target.Network).room(e.target.ID)
 		if room == nil && root.Child(muc.NS, "x") != nil {
 			err := u.mayJoin()
 			if err == nil {
@@ -205,14 +205,14 @@ func (u *user) unavailable(in *inbound, e entity) {
 		return
 	}
 	u.gone(in.from, in.to.Bare())
-	if room := u.networks[e.target.Network].room(e.target.ID); room != nil {
+	if room := u.networks.of(e.target.Network).room(e.target.ID); room != nil {
 		room.Unavailable(in.from, in.root().Child(stanza.NSComponent, "status").Text(), u.out)
 	}
 }
 
 // openRoom finds or makes a room, and the session of its network.
 func (u *user) openRoom(t transports.Target, addr transports.Address) (*muc.Room, error) {
-	if room := u.networks[t.Network].room(t.ID); room != nil {
+	if room := u.networks.of(t.Network).room(t.ID); room != nil {
 		return room, nil
 	}
 	if err := u.mayEnter(); err != nil {
@@ -225,10 +225,7 @@ func (u *user) openRoom(t transports.Target, addr transports.Address) (*muc.Room
 	room := muc.New(muc.Options{
 		Address: addr, Target: t, Host: n, Archive: n.archive(t, addr), Bot: u.g.bot, Now: now, NewID: newID,
 	})
-	if n.rooms == nil {
-		n.rooms = make(map[string]*muc.Room)
-	}
-	n.rooms[t.ID] = room
+	n.rooms = append(n.rooms, room)
 	return room, nil
 }
 

@@ -55,7 +55,7 @@ func (n *network) read(e transports.Read) {
 		n.readPrivately(e)
 		return
 	}
-	if n.rooms[e.In.ID] == nil {
+	if n.rooms.of(e.In.ID) == nil {
 		return
 	}
 	n.toRoom(e.In, e)
@@ -126,7 +126,7 @@ func (u *user) compareDisplayed() {
 				}
 			}
 			for _, q := range elsewhere {
-				if n := u.networks[q.In.Network]; n.room(q.In.ID) != nil {
+				if n := u.networks.of(q.In.Network); n.room(q.In.ID) != nil {
 					_ = n.session.Do(u.ctx, q) // nothing depends on it
 				}
 			}
@@ -260,7 +260,7 @@ func (n *network) readPrivately(e transports.Read) {
 			if err != nil {
 				u.g.log.Warn("what a user has read could not be looked up", u.logID(), "error", err)
 			}
-			if past, message := pastMessage(&l, asKept); ok && message && u.networks[n.id] == n {
+			if past, message := pastMessage(&l, asKept); ok && message && u.networks.of(n.id) == n {
 				n.showRead(e.In, past.ID)
 			}
 		}

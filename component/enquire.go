@@ -23,7 +23,7 @@ const (
 
 // enquire asks the client of somebody on the network, a contact or an occupant, and answers with what it said.
 func (u *user) enquire(in *inbound, e entity, question transports.Question) {
-	n := u.networks[e.target.Network]
+	n := u.networks.of(e.target.Network)
 	who := e.target
 	if e.kind == entityOccupant {
 		room := n.room(e.target.ID)
@@ -74,7 +74,7 @@ func (n *network) enquired(e transports.Enquired) {
 	}
 	from := n.contactAddress(e.From.Nick)
 	tell := func(said string) {
-		if u.networks[n.id] != n {
+		if u.networks.of(n.id) != n {
 			return
 		}
 		who := transports.Target{Kind: transports.TargetContact, Network: n.id, ID: e.From.Nick}

@@ -141,8 +141,8 @@ func (u *user) sayOnceNoted(write func(tx *store.Tx, id store.UserID) error, say
 // stayingOn are the networks that the user is on or on his way back to.
 func (u *user) stayingOn() []string {
 	var on []string
-	for id := range u.networks {
-		on = append(on, id)
+	for _, n := range u.networks {
+		on = append(on, n.id)
 	}
 	for r := range u.restoring {
 		if e, err := u.g.entity(u.roomAddress(r)); err == nil {

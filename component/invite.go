@@ -25,7 +25,7 @@ const maxInvited = 10
 // invite takes a mediated invitation (XEP-0045 §7.8.2): people of the network are invited there, others are told by message.
 func (u *user) invite(in *inbound, e entity) {
 	root := in.root()
-	n := u.networks[e.target.Network]
+	n := u.networks.of(e.target.Network)
 	room := n.room(e.target.ID)
 	if room == nil || !room.Has(in.from) {
 		u.refuse(in, transports.NewError(transports.NotJoined, "You are not in this room, so nobody was invited. Join it first.", nil))
@@ -57,7 +57,7 @@ func (u *user) invite(in *inbound, e entity) {
 // inviteDirectly takes an invitation that a client sends to a person of the network by itself (XEP-0249 §2), and reports whether it did:
 // where the room is one of his network, the network invites him.
 func (u *user) inviteDirectly(in *inbound, e entity) bool {
-	n := u.networks[e.target.Network]
+	n := u.networks.of(e.target.Network)
 	jid, err := transports.ParseAddress(in.root().Child(nsConference, "x").Attr("jid"))
 	if n == nil || err != nil || jid.Domain != u.g.domain.Domain {
 		return false
@@ -161,7 +161,7 @@ func (u *user) decline(in *inbound, e entity) {
 // declined tells the user that somebody whom he invited declines.
 func (u *user) declined(t transports.Target, by invitee, reason string) {
 	i := slices.Index(u.invitees, by)
-	room := u.networks[t.Network].room(t.ID)
+	room := u.networks.of(t.Network).room(t.ID)
 	if i < 0 || room == nil {
 		return
 	}

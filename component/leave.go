@@ -85,7 +85,7 @@ func (u *user) leaveRoom(t transports.Target) {
 			u.forgetOccupancy(r)
 		}
 	}
-	if room := u.networks[t.Network].room(t.ID); room != nil {
+	if room := u.networks.of(t.Network).room(t.ID); room != nil {
 		room.Leave(text.Say(u.lang, "You have left for good: %s", addr.String()), u.out)
 	}
 }

@@ -51,7 +51,7 @@ func (n *network) lastHeard(room *muc.Room, then func(past []muc.Past, ok bool))
 		defer cancel()
 		page, err := u.g.readArchive(ctx, h.id, mamPlace{addr: h.addr, room: h.room.name}, store.Query{Max: muc.KeepHistory, Last: true, Bytes: maxRecalled})
 		return func() {
-			if n.rooms[room.Target().ID] != room || u.networks[n.id] != n {
+			if n.rooms.of(room.Target().ID) != room || u.networks.of(n.id) != n {
 				return
 			}
 			if err != nil {
@@ -73,7 +73,7 @@ func asKept() markup.Settings { return markup.Settings{Show: markup.ShowXHTML} }
 
 // entered takes that the user is in a room, with what he missed there.
 func (n *network) entered(e transports.Entered) {
-	room := n.rooms[e.Room.ID]
+	room := n.rooms.of(e.Room.ID)
 	listen(room)
 	var untold *transports.Missed
 	if e.Missed != nil && room != nil {
@@ -84,7 +84,7 @@ func (n *network) entered(e transports.Entered) {
 		n.share(room, e.Missed)
 	}
 	n.toRoom(e.Room, e)
-	n.settle(n.rooms[e.Room.ID])
+	n.settle(n.rooms.of(e.Room.ID))
 	if untold != nil {
 		n.missed(*untold)
 	}
@@ -96,7 +96,7 @@ func (n *network) missed(e transports.Missed) {
 		n.missedPrivately(e)
 		return
 	}
-	room := n.rooms[e.Room.ID]
+	room := n.rooms.of(e.Room.ID)
 	if room == nil {
 		return
 	}
@@ -173,7 +173,7 @@ func (n *network) behindPrivately() {
 			page, err = u.g.readArchive(ctx, id, mamPlace{addr: u.jid}, store.Query{Max: muc.KeepHistory, Last: true, Bytes: maxRecalled})
 		}
 		return func() {
-			if u.networks[n.id] != n {
+			if u.networks.of(n.id) != n {
 				return
 			}
 			if err != nil {

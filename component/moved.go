@@ -20,7 +20,7 @@ const followTime = 10 * time.Minute
 
 // moved takes that a room has another name.
 func (n *network) moved(e transports.Moved) {
-	u, old := n.u, n.rooms[e.Room.ID]
+	u, old := n.u, n.rooms.of(e.Room.ID)
 	if old == nil {
 		_ = n.session.Do(u.ctx, transports.Leave{Room: e.To}) // an error says that he is not in it, which was wanted
 		return
@@ -29,7 +29,7 @@ func (n *network) moved(e transports.Moved) {
 	why := strings.TrimSpace(text.Say(u.lang, "This room is called %s now.", e.Name) + " " + e.Reason)
 	back, stayed, alone := restoring{client: u.jid, room: addr.Local, nick: old.Nick(), password: old.Password()}, old.Stays(), old.Alone()
 	var next *muc.Room
-	if stayed && n.rooms[e.To.ID] == nil {
+	if stayed && n.rooms.of(e.To.ID) == nil {
 		next, _ = u.openRoom(e.To, addr) // an error is met again below
 	}
 	old.Moved(addr, next, why, u.out)
@@ -39,7 +39,7 @@ func (n *network) moved(e transports.Moved) {
 	n.remove(old)
 	n.linger(followTime)
 	u.after(followTime, func() {
-		if u.networks[n.id] == n && n.rooms[e.To.ID] == nil {
+		if u.networks.of(n.id) == n && n.rooms.of(e.To.ID) == nil {
 			_ = n.session.Do(u.ctx, transports.Leave{Room: e.To}) // as above
 		}
 	})
@@ -52,7 +52,7 @@ func (n *network) moved(e transports.Moved) {
 			if r, errRead := u.related(); errRead == nil && persists != "" {
 				r.persist(u.g.scope(e.To), persists)
 			}
-			if !stayed || u.networks[n.id] != n || u.stopped {
+			if !stayed || u.networks.of(n.id) != n || u.stopped {
 				return
 			}
 			if alone {

@@ -2,6 +2,7 @@ package component
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"passerelle/component/downgrade"
@@ -17,7 +18,7 @@ type network struct {
 	u       *user
 	id      string
 	session transports.Session
-	rooms   map[string]*muc.Room // by Target.ID
+	rooms   rooms
 	private map[transports.Ref]privateSend
 	held    map[transports.Target][]utterance // what waits for an upload that was said before it, see paste.go
 	taken   []transports.Ref                  // those of private that are taken, oldest first
@@ -66,6 +67,37 @@ type privateSend struct {
 	kept     *store.PrivateLine // for the archive, once it is taken; nil where it is not to be kept
 }
 
+// networks are those that a user is on, and rooms those of a network that he is in. There are few of them and many users: a map of one takes 256 bytes.
+type (
+	networks []*network
+	rooms    []*muc.Room
+)
+
+// of finds a network by its id; nil where he is not on it.
+func (all networks) of(id string) *network {
+	for _, n := range all {
+		if n.id == id {
+			return n
+		}
+	}
+	return nil
+}
+
+// of finds a room by its Target.ID; nil where he is not in it.
+func (all rooms) of(id string) *muc.Room {
+	for _, r := range all {
+		if r.Target().ID == id {
+			return r
+		}
+	}
+	return nil
+}
+
+// without is a list without one of it. Whoever walks through all goes on with those that there were.
+func without[S ~[]*T, T any](all S, one *T) S {
+	return slices.DeleteFunc(slices.Clone(all), func(other *T) bool { return other == one })
+}
+
 // Emit takes an event of the session. It implements transports.Host.
 func (n *network) Emit(ctx context.Context, e transports.Event) error {
 	return n.u.emit(ctx, networkEvent{n: n, e: e})
@@ -75,7 +107,7 @@ var _ transports.Host = (*network)(nil)
 
 // network finds the user's session on a network, or opens it.
 func (u *user) network(id string) (*network, error) {
-	if n := u.networks[id]; n != nil {
+	if n := u.networks.of(id); n != nil {
 		return n, nil
 	}
 	if err := u.mayOpen(); err != nil {
@@ -91,10 +123,7 @@ func (u *user) network(id string) (*network, error) {
 		return nil, err
 	}
 	n.session = s
-	if u.networks == nil {
-		u.networks = make(map[string]*network)
-	}
-	u.networks[id] = n
+	u.networks = append(u.networks, n)
 	u.g.sessions.Add(1)
 	u.g.metrics.sessions.Inc()
 	if u.g.postal == nil { // its contacts are always there, and it is not connected to
@@ -116,9 +145,9 @@ func (n *network) forget() {
 	for _, room := range n.rooms {
 		deafen(room)
 	}
-	if n.u.networks[n.id] == n {
+	if n.u.networks.of(n.id) == n {
 		n.setOnline(false)
-		delete(n.u.networks, n.id)
+		n.u.networks = without(n.u.networks, n)
 		n.u.g.sessions.Add(-1)
 		n.u.g.metrics.sessions.Dec()
 	}
@@ -134,7 +163,7 @@ func (n *network) linger(d time.Duration) {
 	n.lingering++
 	n.u.after(d, func() {
 		n.lingering--
-		if n.u.networks[n.id] == n && n.idle() {
+		if n.u.networks.of(n.id) == n && n.idle() {
 			n.close("")
 		}
 	})
@@ -145,7 +174,7 @@ func (n *network) room(id string) *muc.Room {
 	if n == nil {
 		return nil
 	}
-	return n.rooms[id]
+	return n.rooms.of(id)
 }
 
 // person finds somebody by his folded nick in the rooms of the network.
@@ -163,7 +192,7 @@ func (n *network) person(id string) *transports.Person {
 
 // request hands a request of a room to the session. Where the session refuses it, the room answers its client.
 func (u *user) request(a muc.Ask) {
-	n := u.networks[a.Room.Target().Network]
+	n := u.networks.of(a.Room.Target().Network)
 	if n == nil {
 		return
 	}
@@ -193,7 +222,7 @@ func (u *user) request(a muc.Ask) {
 
 // leave takes the user out of a room that none of his clients is in any more. With the last room the session ends.
 func (n *network) leave(l transports.Leave) {
-	room := n.rooms[l.Room.ID]
+	room := n.rooms.of(l.Room.ID)
 	if room == nil || !room.Empty() {
 		return
 	}
@@ -217,7 +246,7 @@ func (n *network) tidy(room *muc.Room) {
 }
 
 func (n *network) remove(room *muc.Room) {
-	delete(n.rooms, room.Target().ID)
+	n.rooms = without(n.rooms, room)
 	deafen(room)
 	for nick, v := range n.via {
 		if v == room {
@@ -232,7 +261,7 @@ func (u *user) event(ev networkEvent) {
 	if done, ok := ev.e.(transports.Done); ok && n.postDone(done) {
 		return // also where its session was closed meanwhile: what is written down is not to be sent again
 	}
-	if u.networks[n.id] != n {
+	if u.networks.of(n.id) != n {
 		return // of a session that was closed meanwhile
 	}
 	u.g.metrics.events.Inc()
@@ -336,7 +365,7 @@ func (u *user) event(ev networkEvent) {
 }
 
 func (n *network) toRoom(t transports.Target, e transports.Event) {
-	if room := n.rooms[t.ID]; room != nil {
+	if room := n.rooms.of(t.ID); room != nil {
 		n.feed(room, e)
 		if room.Empty() {
 			n.tidy(room)

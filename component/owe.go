@@ -54,7 +54,7 @@ func (n *network) owe(room *muc.Room) {
 // pay tells clients in rooms what is due.
 func (n *network) pay() {
 	n.owing = false
-	if n.u.networks[n.id] != n {
+	if n.u.networks.of(n.id) != n {
 		return // it is over
 	}
 	wait := time.Duration(0)

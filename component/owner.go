@@ -77,7 +77,7 @@ func (u *user) roomOwner(in *inbound, e entity) {
 
 // room is the room, nil unless the client is in.
 func (q *ownerRequest) room() *muc.Room {
-	if room := q.u.networks[q.on.Network].room(q.on.ID); room != nil && room.Has(q.r.from) {
+	if room := q.u.networks.of(q.on.Network).room(q.on.ID); room != nil && room.Has(q.r.from) {
 		return room
 	}
 	return nil
@@ -132,7 +132,7 @@ func (q *ownerRequest) show() {
 		show(nil, nil)
 		return
 	}
-	q.u.networks[q.on.Network].ask(func(ref transports.Ref) transports.Request { return transports.Inspect{Ref: ref, Room: q.on} }, show)
+	q.u.networks.of(q.on.Network).ask(func(ref transports.Ref) transports.Request { return transports.Inspect{Ref: ref, Room: q.on} }, show)
 }
 
 // take does what was submitted: first what the network may refuse.
@@ -169,7 +169,7 @@ func (q *ownerRequest) take(submitted transports.Values) {
 		save(nil, err)
 		return
 	}
-	q.u.networks[q.on.Network].ask(func(ref transports.Ref) transports.Request {
+	q.u.networks.of(q.on.Network).ask(func(ref transports.Ref) transports.Request {
 		configure.Ref, configure.Room = ref, q.on
 		return configure
 	}, save)

@@ -104,7 +104,7 @@ func (n *network) uploaded(q transports.Send, features transports.Features, link
 // wanted reports whether what waited is still to be done: its sender is in the room still, and has not been told that it was lost with
 // the connection.
 func (n *network) wanted(in transports.Target, ref transports.Ref) bool {
-	if n.u.networks[n.id] != n {
+	if n.u.networks.of(n.id) != n {
 		n.done(transports.Done{Ref: ref, Err: transports.NewError(transports.Offline,
 			"The connection to "+n.id+" was closed before your message was sent.", nil)})
 		return false
@@ -112,7 +112,7 @@ func (n *network) wanted(in transports.Target, ref transports.Ref) bool {
 	if _, ok := n.private[ref]; ok {
 		return true
 	}
-	room := n.rooms[in.ID]
+	room := n.rooms.of(in.ID)
 	return in.Kind == transports.TargetRoom && room != nil && room.Owns(ref)
 }
 

@@ -164,7 +164,7 @@ func TestDescribed(t *testing.T) {
 	}
 	alice.alive()
 	done := make(chan int)
-	w.gateway.onUser(transports.Address{Local: "alice", Domain: "localhost"}, func(u *user) { done <- len(u.networks["irc.example"].details) })
+	w.gateway.onUser(transports.Address{Local: "alice", Domain: "localhost"}, func(u *user) { done <- len(u.networks.of("irc.example").details) })
 	if n := <-done; n > maxDetailed+2 {
 		t.Errorf("it is kept of %d people", n)
 	}

@@ -257,7 +257,7 @@ func (n *network) rest() {
 	n.u.after(linger, func() {
 		n.resting = false
 		switch {
-		case n.u.networks[n.id] != n:
+		case n.u.networks.of(n.id) != n:
 		case now().Sub(n.lastUse) < linger || !n.idle():
 			n.rest()
 		default:

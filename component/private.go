@@ -19,7 +19,7 @@ const maxPrivate = 256
 
 // sendPrivate takes a message to a person: to a contact, or to an occupant of a room (XEP-0045 §7.5).
 func (u *user) sendPrivate(in *inbound, e entity) {
-	n := u.networks[e.target.Network]
+	n := u.networks.of(e.target.Network)
 	text := downgrade.Read(in.root(), n.quoted)
 	switch {
 	case u.inviteDirectly(in, e):

@@ -29,7 +29,7 @@ func (u *user) rawLines(s said, e entity) {
 			lines = append(lines, line)
 		}
 	}
-	n := u.networks[e.target.Network]
+	n := u.networks.of(e.target.Network)
 	switch {
 	case n == nil:
 		u.sayOnce(s, text.Say(s.lang, "You are not connected to %s, so this was not sent. Join a room there first, for instance %s.",

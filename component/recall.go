@@ -50,7 +50,7 @@ func (u *user) recallHistory(room *muc.Room) {
 					past = append(past, p)
 				}
 			}
-			if u.networks[room.Target().Network].room(room.Target().ID) == room {
+			if u.networks.of(room.Target().Network).room(room.Target().ID) == room {
 				room.Remember(past, u.out)
 			}
 		}

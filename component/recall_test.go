@@ -28,7 +28,7 @@ func TestLongHistory(t *testing.T) {
 				phone.expect(`<message type='groupchat'><body>` + body + `</body></message>`)
 			}
 			forgot := false
-			w.gateway.on(t.Context(), transports.Address{Local: "alice", Domain: "localhost"}, func(u *user) { forgot = u.networks["irc.example"].rooms["#go"].Forgot() })
+			w.gateway.on(t.Context(), transports.Address{Local: "alice", Domain: "localhost"}, func(u *user) { forgot = u.networks.of("irc.example").rooms.of("#go").Forgot() })
 			if forgot != archived {
 				t.Errorf("what was said is remembered: %t", !forgot)
 			}

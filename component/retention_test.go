@@ -155,8 +155,8 @@ func (w *world) enterRoom(p *person, jid, asks string, want ...string) *scripted
 func (p *person) first(w *world) bool {
 	alone := false
 	w.gateway.on(p.t.Context(), transports.Address{Local: "alice", Domain: "localhost"}, func(u *user) {
-		n := u.networks["irc.example"]
-		alone = n == nil || len(n.rooms) == 0 || n.rooms["#go"] == nil || n.rooms["#go"].Nick() == ""
+		n := u.networks.of("irc.example")
+		alone = n == nil || len(n.rooms) == 0 || n.rooms.of("#go") == nil || n.rooms.of("#go").Nick() == ""
 	})
 	return alone
 }

@@ -29,7 +29,7 @@ var modeFeatures = []struct {
 
 // roomFeatures are those that hang on how a room is set up. Who is not in it cannot know that, and neither can the gateway.
 func (u *user) roomFeatures(in *inbound, e entity) []string {
-	room := u.networks[e.target.Network].room(e.target.ID)
+	room := u.networks.of(e.target.Network).room(e.target.ID)
 	if room == nil || !room.Has(in.from) {
 		return nil
 	}
@@ -63,7 +63,7 @@ func (u *user) appendRoomInfo(b *stanza.Builder, in *inbound, e entity) {
 	}
 	field("muc#roominfo_description", "text-single", fmt.Sprintf("%s on %s", e.target.ID, e.target.Network))
 	field("muc#maxhistoryfetch", "text-single", strconv.Itoa(muc.KeepHistory))
-	if room := u.networks[e.target.Network].room(e.target.ID); room != nil && room.Has(in.from) {
+	if room := u.networks.of(e.target.Network).room(e.target.ID); room != nil && room.Has(in.from) {
 		field("muc#roominfo_subject", "text-single", room.Subject())
 		field("muc#roominfo_occupants", "text-single", strconv.Itoa(room.Count()))
 		if m := room.Modes(); m.Known {
@@ -85,7 +85,7 @@ func (u *user) roomNode(in *inbound, e entity, node string) bool {
 	}
 	b := u.result(in).StartNS("query", nsDiscoInfo).Attr("node", node)
 	// What passes besides text is said in words and has no namespace on the network.
-	if room := u.networks[e.target.Network].room(e.target.ID); node == nodeRoomUser && room != nil && room.Nick() != "" {
+	if room := u.networks.of(e.target.Network).room(e.target.ID); node == nodeRoomUser && room != nil && room.Nick() != "" {
 		b.Start("identity").Attr("category", "conference").Attr("type", "text").Attr("name", room.Nick()).End()
 	}
 	b.End().End()

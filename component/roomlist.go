@@ -97,7 +97,7 @@ func (u *user) listOccupants(in *inbound, e entity) {
 		return
 	}
 	var l listing
-	if room := u.networks[e.target.Network].room(e.target.ID); room != nil && room.Has(in.from) {
+	if room := u.networks.of(e.target.Network).room(e.target.ID); room != nil && room.Has(in.from) {
 		for _, occupant := range room.Occupants() {
 			l.items = append(l.items, listed{jid: occupant.String()})
 		}

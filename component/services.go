@@ -160,7 +160,7 @@ func (u *user) isOwn(in *inbound, e entity) bool {
 	if e.kind == entityOccupant && u.returning(in.from, in.to.Bare()) {
 		return true // XEP-0410 §3.2: it need not join again
 	}
-	room := u.networks[e.target.Network].room(e.target.ID)
+	room := u.networks.of(e.target.Network).room(e.target.ID)
 	return e.kind == entityOccupant && room != nil && room.Has(in.from) && room.Nick() == in.to.Resource
 }
 
@@ -187,7 +187,7 @@ func (u *user) time(in *inbound, _ entity) {
 
 // roomAdmin takes moderation (XEP-0045 §8).
 func (u *user) roomAdmin(in *inbound, e entity) {
-	room := u.networks[e.target.Network].room(e.target.ID)
+	room := u.networks.of(e.target.Network).room(e.target.ID)
 	if room == nil {
 		u.refuse(in, transports.NewError(transports.NotJoined, "You are not in this room. Join it first.", nil))
 		return
@@ -209,7 +209,7 @@ func (u *user) discoInfo(in *inbound, e entity) {
 	switch {
 	case node != "":
 	case e.kind == entityNetwork:
-		name = cmp.Or(u.networks[e.target.Network].detail(e.target, transports.DetailName), e.target.Network)
+		name = cmp.Or(u.networks.of(e.target.Network).detail(e.target, transports.DetailName), e.target.Network)
 	case e.kind == entityRoom:
 		ids = []identity{{"conference", kind, fmt.Sprintf("%s on %s", e.target.ID, e.target.Network)}}
 	case e.kind == entityOccupant:
@@ -237,7 +237,7 @@ func (u *user) discoInfo(in *inbound, e entity) {
 // isProgram reports whether an entity is somebody of whom the network says that he is a program.
 func (u *user) isProgram(in *inbound, e entity) bool {
 	var p *transports.Person
-	switch n := u.networks[e.target.Network]; e.kind {
+	switch n := u.networks.of(e.target.Network); e.kind {
 	case entityOccupant:
 		if room := n.room(e.target.ID); room != nil {
 			p, _ = room.Occupant(in.to.Resource)

@@ -16,7 +16,7 @@ const (
 func (n *network) tellSlow() {
 	tell := func(after time.Duration, words func(lang string) string) {
 		n.u.after(after, func() {
-			if n.u.networks[n.id] == n && !n.online && n.why == "" && len(n.rooms) > 0 {
+			if n.u.networks.of(n.id) == n && !n.online && n.why == "" && len(n.rooms) > 0 {
 				n.notice(words(n.u.lang))
 			}
 		})

@@ -261,7 +261,7 @@ func (u *user) returnTo(r restoring, room *muc.Room, err *transports.Error) {
 		return
 	}
 	if err == nil {
-		n := u.networks[room.Target().Network]
+		n := u.networks.of(room.Target().Network)
 		if err = n.mayStay(); err == nil {
 			room.Return(r.nick, r.password, u.out)
 			u.moved = true

@@ -36,7 +36,7 @@ func (u *user) refuseClearly(in *inbound, e entity, payload *stanza.Element) boo
 
 // moderate takes that somebody's message be taken back (XEP-0425 §3), where the network does that. It reports whether it took it.
 func (u *user) moderate(in *inbound, e entity, payload *stanza.Element) bool {
-	room := u.networks[e.target.Network].room(e.target.ID)
+	room := u.networks.of(e.target.Network).room(e.target.ID)
 	if room == nil || !room.Moderates() || !in.root().AttrIs("type", "set") {
 		return false
 	}

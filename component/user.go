@@ -49,7 +49,8 @@ type user struct {
 	absent        bool // has rooms to come back to, see stay.go
 	moved         bool // a client came, went, or is away or back: whether he is away is to be found out, see away.go
 	stopped       bool // with the gateway: nothing is begun any more
-	networks      map[string]*network
+	readingCards  bool
+	networks      networks
 	restoring     map[restoring]struct{}           // clients on their way back after a restart
 	executions    map[string]*execution            // commands that are being filled in, by session id
 	chats         map[transports.Address]*chatForm // those that are filled in by chat, by the JID that is written to
@@ -69,8 +70,7 @@ type user struct {
 	removing      int                                // removals of his on their way
 	blockWatchers map[transports.Address]*time.Timer // clients that have the list of blocked addresses, and for how long
 	cards         []cardRequest                      // that wait, see postalcard.go
-	readingCards  bool
-	forgets       int // how often he forgot something
+	forgets       int                                // how often he forgot something
 	idleness      idleness
 	shows         map[string]show // of his clients that are away, by resource
 	invited       quota

@@ -34,7 +34,7 @@ func (c *card) shown() string {
 // card collects what is known of an entity. It reports false where there is nobody.
 func (u *user) card(in *inbound, e entity) (card, bool) {
 	c := card{jid: in.to}
-	n := u.networks[e.target.Network]
+	n := u.networks.of(e.target.Network)
 	nick := ""
 	switch e.kind.first() {
 	case entityGateway:
@@ -46,12 +46,12 @@ func (u *user) card(in *inbound, e entity) (card, bool) {
 		c.describe(n, e.target)
 	case entityRoom:
 		c.name, c.note = e.target.ID, e.target.Network
-		if room := u.networks[e.target.Network].room(e.target.ID); room != nil {
+		if room := u.networks.of(e.target.Network).room(e.target.ID); room != nil {
 			c.note = room.Subject()
 		}
 		c.describe(n, e.target)
 	case entityOccupant:
-		room := u.networks[e.target.Network].room(e.target.ID)
+		room := u.networks.of(e.target.Network).room(e.target.ID)
 		if room == nil {
 			return card{}, false
 		}
@@ -64,7 +64,7 @@ func (u *user) card(in *inbound, e entity) (card, bool) {
 		c.describe(n, n.personTarget(nick))
 	case entityContact:
 		c.name, c.nick = e.target.ID, e.target.ID
-		if p := u.networks[e.target.Network].person(e.target.ID); p != nil {
+		if p := u.networks.of(e.target.Network).person(e.target.ID); p != nil {
 			c.person(p)
 		}
 		c.describe(n, e.target)
