@@ -16,6 +16,7 @@ type dialect struct {
 	lock      string // taken by who brings the schema up to date; empty where a transaction excludes other writers from its beginning
 	rowNumber string // the type of a BIGINT PRIMARY KEY
 	reclaim   string // gives some free pages back; empty where that is not ours to do
+	shrink    string // gives back memory that the committer's connection does not need; empty where that is not ours to do
 	tune      string // said once to the committer's connection, when the schema is there; may be empty
 	remote    bool   // it is a server, which may not answer, see settle.go
 
@@ -37,6 +38,7 @@ func sqliteDialect() dialect {
 		hasTable:  `SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = $1)`,
 		rowNumber: `INTEGER PRIMARY KEY`,
 		reclaim:   fmt.Sprintf(`PRAGMA incremental_vacuum(%d)`, reclaimPages),
+		shrink:    `PRAGMA shrink_memory`,
 		// What may be undone of a commit that several writes share would go to a file of its own, twice as many writes as the log takes. A
 		// migration may sort more than fits into memory.
 		tune:    `PRAGMA temp_store = MEMORY`,

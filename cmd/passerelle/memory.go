@@ -8,6 +8,8 @@ import (
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
+
+	"passerelle/store"
 )
 
 const (
@@ -34,7 +36,7 @@ const (
 // settle keeps the heap small. And it gives memory back to the system when a burst (a thousand users who join after a restart) is over: the
 // runtime alone would keep what the burst left behind until it next needs to collect, which at rest is minutes away, and the system would keep what it has
 // mapped of the program.
-func settle(ctx context.Context, log *slog.Logger) error {
+func settle(ctx context.Context, db *store.DB, log *slog.Logger) error {
 	t := time.NewTicker(lookEvery)
 	defer t.Stop()
 	over := make(chan struct{}, 1)
@@ -58,6 +60,9 @@ func settle(ctx context.Context, log *slog.Logger) error {
 			resting := h.allocated()-lastSettle < restingBytes
 			lastSettle = h.allocated()
 			if resting && !settled {
+				if err := db.Shrink(ctx); err != nil {
+					log.Debug("the database keeps its memory", "error", err)
+				}
 				for range collections {
 					debug.FreeOSMemory()
 				}

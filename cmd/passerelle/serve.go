@@ -186,7 +186,7 @@ func (p *process) serve(ctx context.Context, hangup <-chan os.Signal) (err error
 	if p.keeper != nil {
 		start(p.keeper.Run)
 	}
-	start(func(ctx context.Context) error { return settle(ctx, log) })
+	start(func(ctx context.Context) error { return settle(ctx, db, log) })
 	start(func(ctx context.Context) error { tidyArchive(ctx, p.tidy, db, p.gateways(), p.config, log); return nil })
 	start(func(ctx context.Context) error { return p.reloadOn(ctx, hangup) })
 	if err := p.startMail(ctx, cfg, start); err != nil {
