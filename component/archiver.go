@@ -31,6 +31,9 @@ const (
 	maxKeptBytes = 1 << 20
 	maxKeptItems = 16 * maxKept
 
+	// maxSpare is for how many items memory is kept while nothing waits.
+	maxSpare = 4 * maxKept
+
 	// fewReaders is for how many users and rooms what they may read is written down along with the lines. With more it is gathered
 	// for readersWait.
 	fewReaders  = 64
@@ -51,6 +54,7 @@ type archiver struct {
 	mu    sync.Mutex
 	rooms map[string]*keptRoom // those that somebody listens to, by local part
 	queue []keepItem
+	spare []keepItem // takes the place of queue when that is taken; nil where it is in use
 	bytes int
 	limit int                       // of queue
 	gaps  map[conversation]struct{} // in which lines are missing, and nothing says so yet; at most maxGaps
@@ -160,12 +164,27 @@ func (a *archiver) take() []keepItem {
 		bytes += item.size()
 	}
 	a.bytes -= bytes
+	if n == len(a.queue) { // mostly all; then nothing is copied
+		items := a.queue
+		a.queue, a.spare = a.spare, nil
+		return items
+	}
 	items := slices.Clone(a.queue[:n])
 	clear(a.queue[:n]) // what is written is not held as long as something waits
 	if a.queue = a.queue[n:]; len(a.queue) == 0 {
 		a.queue = nil
 	}
 	return items
+}
+
+// reuse takes back the memory of items that are done.
+func (a *archiver) reuse(items []keepItem) {
+	clear(items)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if cap(items) <= maxSpare {
+		a.spare = items[:0]
+	}
 }
 
 // size is how many bytes of messages an item holds.

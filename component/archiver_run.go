@@ -54,7 +54,11 @@ func (a *archiver) drain() bool {
 		if len(items) == 0 {
 			return true
 		}
-		if !a.process(items) || !a.settleDue() {
+		if !a.process(items) {
+			return false
+		}
+		a.reuse(items)
+		if !a.settleDue() {
 			return false
 		}
 	}
@@ -114,6 +118,9 @@ func (a *archiver) keep(items []keepItem) bool {
 		case items[i].private != nil:
 			private = append(private, *items[i].private)
 		case items[i].room != nil:
+			if rooms == nil {
+				rooms = make([]store.RoomLine, 0, min(len(items)-i, maxKept))
+			}
 			rooms = append(rooms, *items[i].room)
 		}
 	}

@@ -42,7 +42,8 @@ func (fs *followers) aliased(in inbound) bool {
 	if _, err := fs.g.entity(in.to); err == nil {
 		return false
 	}
-	if !fs.lanes.post(in.to.Bare(), in.st.Len(), func() { fs.takeAliased(in) }) {
+	alias := in // all that comes passes by here, and only this is kept
+	if !fs.lanes.post(in.to.Bare(), in.st.Len(), func() { fs.takeAliased(alias) }) {
 		fs.g.answerError(in.root(), transports.NewError(transports.Busy, "", nil))
 		in.st.Release()
 	}

@@ -82,12 +82,19 @@ type user struct {
 	enquiries     quota     // of people's clients
 	saidAs        []string  // ids of messages in his name that have not come back, see inname.go
 	displayed     displayed
-	out           *muc.Out // from outPool while the goroutine runs
+	out           *muc.Out // of its tools, while the goroutine runs
 	ctx           context.Context
 }
 
-// outs are the output buffers of users who rest.
-var outs = sync.Pool{New: func() any { return new(muc.Out) }}
+// tools are what a user's goroutine works with: the memory of its output, and of each of its queues twice.
+type tools struct {
+	out     muc.Out
+	stanzas [2][]inbound
+	events  [2][]networkEvent
+}
+
+// allTools are those of users who rest.
+var allTools = sync.Pool{New: func() any { return new(tools) }}
 
 // networkEvent is an event with the session that it comes from.
 type networkEvent struct {
@@ -121,8 +128,8 @@ func (u *user) offer(in inbound) offerResult {
 	if len(u.stanzas) >= maxStanzas || len(u.stanzas) > 0 && u.bytes+size > maxStanzaBytes {
 		return offerFull
 	}
-	u.stanzas, u.bytes = append(u.stanzas, in), u.bytes+size
 	u.start()
+	u.stanzas, u.bytes = append(u.stanzas, in), u.bytes+size
 	return offerTaken
 }
 
@@ -176,8 +183,8 @@ func (u *user) emit(ctx context.Context, ev networkEvent) error {
 			return errRetired
 		}
 		if len(u.events) < maxEvents {
-			u.events = append(u.events, ev)
 			u.start()
+			u.events = append(u.events, ev)
 			u.mu.Unlock()
 			return nil
 		}
@@ -196,31 +203,34 @@ func (u *user) emit(ctx context.Context, ev networkEvent) error {
 
 var errRetired = errors.New("the user is gone")
 
-// start runs the goroutine where it does not run; the caller holds mu.
+// start runs the goroutine where it does not run; the caller holds mu, and puts something into a queue before it lets go of it.
 func (u *user) start() {
 	if !u.running {
 		u.running = true
 		u.g.working.add()
-		go u.run()
+		t := allTools.Get().(*tools)
+		u.stanzas, u.events = t.stanzas[0], t.events[0]
+		go u.run(t)
 	}
 }
 
 // run works until there is nothing to do. Stanzas, events and posts take turns, each kind in its own order.
-func (u *user) run() {
+func (u *user) run(t *tools) {
 	defer u.g.working.done()
-	u.out = outs.Get().(*muc.Out)
+	u.out = &t.out
 	u.out.Reset()
-	var stanzas, stanzasSpare []inbound
-	var events, eventsSpare []networkEvent
+	stanzasSpare, eventsSpare := t.stanzas[1], t.events[1]
 	for {
 		u.mu.Lock()
 		if len(u.stanzas) == 0 && len(u.events) == 0 && len(u.posts) == 0 {
-			u.rest()
+			t.stanzas, t.events = [2][]inbound{u.stanzas, stanzasSpare}, [2][]networkEvent{u.events, eventsSpare}
+			u.rest(t)
 			return
 		}
 		// All that waits is taken at once, so that the lock is held twice a batch and not twice an item.
-		stanzas, u.stanzas, u.bytes = u.stanzas, stanzasSpare[:0], 0
-		events, u.events = u.events, eventsSpare[:0]
+		stanzas, events := u.stanzas, u.events
+		u.stanzas, u.bytes = stanzasSpare, 0
+		u.events = eventsSpare
 		posts := u.posts
 		u.posts = nil
 		if u.space != nil {
@@ -251,17 +261,16 @@ func (u *user) run() {
 		u.flush()
 		clear(stanzas)
 		clear(events)
-		stanzasSpare, eventsSpare = stanzas, events
+		stanzasSpare, eventsSpare = stanzas[:0], events[:0]
 	}
 }
 
 // rest ends the goroutine; the caller holds mu, rest unlocks. A user without sessions is forgotten.
-func (u *user) rest() {
+func (u *user) rest(t *tools) {
 	u.running = false
 	// The queues' memory goes with the goroutine: most users rest most of the time.
-	u.stanzas, u.events = nil, nil
-	outs.Put(u.out)
-	u.out = nil
+	u.stanzas, u.events, u.out = nil, nil, nil
+	allTools.Put(t)
 	idle := u.idle()
 	u.mu.Unlock()
 	if !idle {

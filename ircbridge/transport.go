@@ -74,6 +74,7 @@ type Transport struct {
 	log       *slog.Logger
 	metrics   *metrics
 	buffers   lineBuffers
+	sheets    sync.Pool // of *sheet, of writers
 	people    people
 	gates     gates
 	outages   outages

@@ -79,11 +79,30 @@ func (w *writing) hurry() {
 	}
 }
 
+// sheet is what a writer works with. They are lent: most writers write a line or two and end.
+type sheet struct {
+	lines []outLine
+	buf   []byte
+}
+
+// maxSheet bounds the bytes that a sheet keeps for the next writer.
+const maxSheet = 16 << 10
+
 // write writes until nothing waits any more.
 func (s *session) write(c *conn, w *writing) {
 	defer close(w.done)
-	var lines []outLine
-	var buf []byte
+	sh, _ := s.t.sheets.Get().(*sheet)
+	if sh == nil {
+		sh = new(sheet)
+	}
+	lines, buf := sh.lines, sh.buf
+	defer func() {
+		if cap(buf) <= maxSheet {
+			clear(lines)
+			sh.lines, sh.buf = lines, buf
+			s.t.sheets.Put(sh)
+		}
+	}()
 	for {
 		s.mu.Lock()
 		if c.dead || s.closed {

@@ -17,11 +17,13 @@ const (
 	lookEvery = time.Second
 
 	// busyBytes is what is allocated between two looks by a process that is busy: then it collects when the heap has grown by busyGrowth
-	// per cent, so that collecting does not take its time from the traffic. Otherwise it does when the heap has grown by quietGrowth, but not for
+	// per cent, but not for less than busyLeast, so that collecting does not take its time from the traffic. Otherwise it does when the heap has grown by quietGrowth, but not for
 	// less than quietBytes. What users who come leave behind lies between what stays of them, and holes between it are all that a collection
 	// leaves: the less there was, the fewer.
 	busyBytes   = 64 << 20
 	busyGrowth  = 100
+	busyLeast   = 32 << 20
+	mostGrowth  = 1000
 	quietGrowth = 25
 	quietBytes  = 4 << 20
 
@@ -123,7 +125,7 @@ func (h *heap) adapt() {
 // growth is by how many per cent a heap may grow.
 func growth(busy bool, base uint64) int {
 	if busy {
-		return busyGrowth
+		return max(busyGrowth, min(mostGrowth, int(busyLeast*100/max(base, 1))))
 	}
 	return max(quietGrowth, min(busyGrowth, int(quietBytes*100/max(base, 1))))
 }

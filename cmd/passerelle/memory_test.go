@@ -15,7 +15,9 @@ func TestGrowth(t *testing.T) {
 		want int
 	}{
 		{true, 500 << 20, busyGrowth},
-		{true, 0, busyGrowth},
+		{true, 16 << 20, 2 * busyGrowth},
+		{true, 1 << 20, mostGrowth},
+		{true, 0, mostGrowth},  // before the first collection
 		{false, 0, busyGrowth}, // before the first collection
 		{false, 1 << 20, busyGrowth},
 		{false, 8 << 20, 50},

@@ -247,7 +247,8 @@ const (
 // Payload is what a message carries, as it will be reflected to all of the user's clients (XEP-0045 §7.4) and kept in the archive: all
 // but what only the room may say. It is empty where that is too much.
 func Payload(m *stanza.Element) string {
-	var b []byte
+	var most [512]byte // that messages have, mostly
+	b := most[:0]
 	for c := range m.Children() {
 		if c.Is(nsSID, "stanza-id") || c.Is(nsDelay, "delay") || c.Is(NSUser, "x") || c.Is(NSOccupantID, "occupant-id") {
 			continue

@@ -106,9 +106,9 @@ func (r *Room) shedOlder() {
 	if n == 0 {
 		return
 	}
-	for _, l := range r.history.lines[:n] {
-		if l.since != nil || l.own {
-			r.recollected(&l)
+	for i := range n {
+		if l := &r.history.lines[i]; l.since != nil || l.own {
+			r.recollected(new(*l))
 		}
 	}
 	r.history.lines, r.forgot = slices.Delete(r.history.lines, 0, n), true

@@ -1,6 +1,8 @@
 package muc
 
 import (
+	"sync"
+
 	"passerelle/component/downgrade"
 	"passerelle/component/stanza"
 	"passerelle/transports"
@@ -18,7 +20,7 @@ const (
 
 // Archive takes what the room shows.
 type Archive interface {
-	// Keep takes each message before it is shown, and returns the stanza id that it is shown with.
+	// Keep takes each message before it is shown, and returns the stanza id that it is shown with. It holds nothing of Kept.
 	Keep(Kept) string
 	// Withdraw takes back a message that the network did not deliver after all, by its stanza id.
 	Withdraw(id string)
@@ -85,13 +87,22 @@ func (r *Room) keep(how KeepHow, e *transports.Message, l *line) string {
 		return r.opt.NewID()
 	}
 	l.kept = how != KeepNot && r.opt.Archive.Keeps()
-	return r.keepIt(how, *e, *l)
+	c := keeping.Get().(*kept)
+	c.e, c.l = *e, *l
+	id := r.opt.Archive.Keep(Kept{How: how, Event: &c.e, room: r, line: &c.l})
+	*c = kept{}
+	keeping.Put(c)
+	return id
 }
 
-// keepIt is apart from keep, so that a room without an archive does not pay for copies.
-func (r *Room) keepIt(how KeepHow, e transports.Message, l line) string {
-	return r.opt.Archive.Keep(Kept{How: how, Event: &e, room: r, line: &l})
+// kept is a message while it is handed to the archive.
+type kept struct {
+	e transports.Message
+	l line
 }
+
+// keeping is the memory of those that are not at the moment.
+var keeping = sync.Pool{New: func() any { return new(kept) }}
 
 // sameForAll reports whether a message that went out as text shows no more than the text to those who get all of it, so that the line
 // of the network and the message of the client are one.
