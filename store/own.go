@@ -9,6 +9,7 @@ import (
 type own struct {
 	mailIDs, jobIDs, socialIDs, socialWireIDs series
 	users                                     map[UserID]struct{} // some of those that are there
+	subscribers                               map[int64]int64     // how many an account has, at most
 }
 
 // series gives out ids, none of them twice, whatever becomes of the rows. It takes many at a time from the database; what a process has not given
@@ -34,7 +35,7 @@ var (
 func newOwn() *own {
 	return &own{
 		mailIDs: series{take: takeMailIDs}, jobIDs: series{take: takeJobIDs}, socialIDs: series{take: takeSocial},
-		socialWireIDs: series{take: takeSocialWireIDs}, users: make(map[UserID]struct{}),
+		socialWireIDs: series{take: takeSocialWireIDs}, users: make(map[UserID]struct{}), subscribers: make(map[int64]int64),
 	}
 }
 

@@ -77,13 +77,16 @@ func (tx *Tx) AskSocialSubscriber(account int64, callback, site string, ask Soci
 }
 
 func (tx *Tx) addSocialSubscriber(account int64, callback, site string) (id int64, err error) {
-	var asked, here, all int64
-	err = tx.query(func(r *sql.Rows) error { return r.Scan(&asked, &here) },
-		`SELECT coalesce(sum(CASE WHEN until = 0 THEN 1 ELSE 0 END), 0), coalesce(sum(CASE WHEN account = $2 THEN 1 ELSE 0 END), 0)
-		FROM social_subscribers WHERE site = $1`, site, account)
+	var asked, here int64
+	err = tx.query(func(r *sql.Rows) error { return r.Scan(&asked) },
+		`SELECT count(*) FROM (SELECT 1 FROM social_subscribers WHERE site = $1 AND until = 0 LIMIT $2) AS asked`, site, maxSubscribersAsked)
 	if err == nil {
-		err = tx.query(func(r *sql.Rows) error { return r.Scan(&all) },
-			`SELECT count(*) FROM (SELECT 1 FROM social_subscribers WHERE account = $1 LIMIT $2) AS mine`, account, maxSubscribers)
+		err = tx.query(func(r *sql.Rows) error { return r.Scan(&here) }, `SELECT count(*) FROM social_subscribers WHERE site = $1 AND account = $2`, site, account)
+	}
+	// All of them are counted once, and again when somebody tidies.
+	all, known := tx.own.subscribers[account]
+	if err == nil && !known {
+		err = tx.query(func(r *sql.Rows) error { return r.Scan(&all) }, `SELECT count(*) FROM social_subscribers WHERE account = $1`, account)
 	}
 	switch {
 	case err != nil:
@@ -91,6 +94,10 @@ func (tx *Tx) addSocialSubscriber(account int64, callback, site string) (id int6
 	case asked >= maxSubscribersAsked || here >= maxSubscribersSite || all >= maxSubscribers:
 		return 0, ErrSocialFull
 	}
+	if len(tx.own.subscribers) >= maxOwnUsers {
+		clear(tx.own.subscribers)
+	}
+	tx.own.subscribers[account] = all + 1
 	if id, err = tx.next(&tx.own.socialWireIDs); err == nil {
 		err = tx.exec(`INSERT INTO social_subscribers (id, account, callback, site, secret, until, asked, asked_secret, asked_at, failing)
 			VALUES ($1, $2, $3, $4, $5, 0, '', $5, $6, 0)`, id, account, callback, site, []byte{}, tx.now)
@@ -245,6 +252,7 @@ const tidyRows = 500
 // was said. It reports whether there may be more.
 func (tx *Tx) TidySocialWire(asked, told, said time.Time) (more bool, err error) {
 	defer wrap(&err, "tidy the social web")
+	clear(tx.own.subscribers)
 	for _, d := range []struct {
 		text string
 		by   int64

@@ -179,6 +179,10 @@ func (s *search) confirm(ctx context.Context, d *document, uri string) string {
 			names = append(names, a)
 		}
 	}
+	own := hostOf(uri)
+	slices.SortStableFunc(names, func(a, b webfinger.Acct) int { // those of the same host first
+		return cmp.Compare(btoi(a.Host != own), btoi(b.Host != own))
+	})
 	for _, a := range names[:min(len(names), maxAccts)] {
 		if a.Host == s.host {
 			continue
@@ -188,6 +192,13 @@ func (s *search) confirm(ctx context.Context, d *document, uri string) string {
 		}
 	}
 	return ""
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // finding bounds look-ups: how many there are at a time, and how often one that strangers cause is made again.

@@ -209,7 +209,7 @@ func (c *clock) add(d time.Duration) {
 	c.off += d
 }
 
-var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
+var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("127.0.1.0/24"), netip.MustParsePrefix("127.0.2.0/24"), netip.MustParsePrefix("127.0.3.0/24")}
 
 type rigOptions struct {
 	certificate *tls.Certificate // it speaks TLS
@@ -253,7 +253,7 @@ func newRig(t testing.TB, o rigOptions) *rig {
 			}
 			ended, _ := r.db.EndedJobs(context.Background(), kind, 10)
 			for _, j := range ended {
-				t.Logf("over: %s to %s, failed %v: %s", j.Lane, j.Site, j.Failed, j.Error)
+				t.Logf("over: %d at %v, %s to %s, failed %v: %s", j.ID, j.Ended, j.Lane, j.Site, j.Failed, j.Error)
 			}
 			waiting, _ := r.db.WaitingJobs(context.Background(), kind, 10)
 			for _, j := range waiting {
@@ -335,6 +335,13 @@ func (r *rig) work(inFlight int) {
 	go func() { defer close(done); d.Run(ctx) }()
 	r.stop = sync.OnceFunc(func() { cancel(); <-done })
 	r.Cleanup(func() { r.stop() })
+}
+
+// later lets time pass for the jobs.
+func (r *rig) later(d time.Duration) {
+	r.stop()
+	r.clock.add(d)
+	r.work(0)
 }
 
 func (r *rig) account(name string) *socialbridge.Account {
@@ -501,4 +508,40 @@ func (c *testCore) uris() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Sorted(maps.Keys(c.known))
+}
+
+func sendingTo(by *socialbridge.Account, a *activity.Activity, to *socialbridge.KnownActor) socialbridge.Sending {
+	return socialbridge.Sending{By: by, Activity: a, To: []socialbridge.KnownActor{*to}}
+}
+
+// eventuallyOver waits until n jobs of a kind are over.
+func (r *rig) eventuallyOver(kind string, n int) {
+	r.Helper()
+	for range 5000 {
+		ended, err := r.db.EndedJobs(r.Context(), kind, n+1)
+		if err != nil {
+			r.Fatal(err)
+		}
+		if len(ended) >= n {
+			return
+		}
+		r.settle()
+	}
+	r.Fatalf("%d jobs %s are not over", n, kind)
+}
+
+// idle waits until no jobs of a kind wait.
+func (r *rig) idle(kind string) {
+	r.Helper()
+	for range 5000 {
+		waiting, err := r.db.WaitingJobs(r.Context(), kind, 1)
+		if err != nil {
+			r.Fatal(err)
+		}
+		if len(waiting) == 0 {
+			return
+		}
+		r.settle()
+	}
+	r.Fatalf("jobs %s wait", kind)
 }

@@ -101,10 +101,15 @@ func (w *Wire) slap(ctx context.Context, j jobs.Job) jobs.Outcome {
 	switch {
 	case err == nil, a != nil && a.Status == http.StatusInternalServerError && strings.Contains(string(a.Body), "already exists"):
 		return jobs.Outcome{Verdict: jobs.Done}
+	case a != nil && a.Status == http.StatusInternalServerError && j.Attempts >= slapFaults:
+		return failed(err)
 	default:
 		return w.refused(err, nil)
 	}
 }
+
+// slapFaults is how often an actor is told what his server has a fault with, which GNU social has with each unfavorite: others wait behind it.
+const slapFaults = 3
 
 // slapURL is where an actor is told something, as he is known or as his server says now.
 func (w *Wire) slapURL(ctx context.Context, uri string) (string, error) {

@@ -25,7 +25,8 @@ func (w *Wire) takeFeed(ctx context.Context, of *socialbridge.KnownActor, f *ato
 	}
 	for _, a := range slices.Backward(f.Entries) {
 		err := w.takeEntry(ctx, of, &a, backlog)
-		if e := transports.AsError(err); err != nil && e.Kind.Temporary() {
+		refused := errors.Is(err, errForeign) || errors.Is(err, errOwner) || errors.Is(err, errDenied)
+		if err != nil && !refused && transports.AsError(err).Kind.Temporary() {
 			return err
 		}
 		if err != nil {

@@ -19,6 +19,7 @@ CREATE TABLE social_subscribers (
 CREATE UNIQUE INDEX social_subscribers_callback ON social_subscribers (account, callback);
 CREATE INDEX social_subscribers_account ON social_subscribers (account, id);
 CREATE INDEX social_subscribers_site ON social_subscribers (site, account);
+CREATE INDEX social_subscribers_asked ON social_subscribers (site) WHERE until = 0;
 CREATE INDEX social_subscribers_until ON social_subscribers (until);
 
 -- Which feeds of others are followed, and how.
