@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"passerelle/internal/jobs"
 	"passerelle/internal/text"
@@ -23,6 +24,13 @@ import (
 
 // maxSaid bounds an answer, in bytes: more is no line of a conversation.
 const maxSaid = 16 << 10
+
+// A program that answers each mail with the same words, and does not say that it is one, answers for ever where another one answers it.
+const (
+	sameAnswers   = 3 // that are taken to one conversation,
+	sameAnswerFor = 24 * time.Hour
+	shortAnswer   = 30 // bytes, which people say again and again
+)
 
 // mayAnswer says why a mail is no answer to a mail of a redirect. The errors are for people, whom their mail servers show them.
 func (t *Transport) mayAnswer(ctx context.Context, to destination, at address.Mailbox, in *receive.Incoming, m *content.Message) (store.RedirectMail, error) {
@@ -62,8 +70,20 @@ func (t *Transport) mayAnswer(ctx context.Context, to destination, at address.Ma
 	case len(said) > maxSaid:
 		return sent, transports.NewError(transports.TooLarge, "The answer is too long for a chat", nil)
 	}
+	if len(said) <= shortAnswer {
+		return sent, nil
+	}
+	switch n, err := t.opt.Store.CountAnswers(ctx, sent.UserID, answerHash(&sent, said), t.opt.Now().Add(-sameAnswerFor)); {
+	case err != nil:
+		return sent, busy(err)
+	case n >= sameAnswers:
+		return sent, transports.NewError(transports.Policy, "The same was answered several times today, as programs do that answer by themselves. Say it with other words", nil)
+	}
 	return sent, nil
 }
+
+// answerHash names what is said to somebody.
+func answerHash(sent *store.RedirectMail, said string) string { return digest("said", sent.Peer, said) }
 
 // inRoom reports whether a mail had what somebody in a room wrote to the user alone (XEP-0045 §7.5). Rooms take an answer from those alone who are in
 // them, with that very client of theirs; to enter them from here would show everybody there that the user has come.
@@ -199,6 +219,7 @@ func (t *Transport) answer(ctx context.Context, what task) jobs.Outcome {
 		}
 		row := store.MailMessage{
 			UserID: sent.UserID, Outward: true, XMPPID: s.ID, MessageID: messageIDOf(m), Mail: in.ID, Others: toJSON(others{Answered: sent.Mail}),
+			Hash: answerHash(&sent, said),
 		}
 		if err := tx.AddMailMessage(row); err != nil {
 			return err

@@ -58,6 +58,15 @@ func (tx *Tx) AddMailMessage(m MailMessage) error {
 	return nil
 }
 
+// CountAnswers counts what a user has said from his mailbox that has a hash, since a time.
+func (db *DB) CountAnswers(ctx context.Context, id UserID, hash string, since time.Time) (n int, err error) {
+	if err := db.query(ctx, func(r *sql.Rows) error { return r.Scan(&n) },
+		`SELECT COUNT(*) FROM mail_messages WHERE domain = $1 AND jid = $2 AND outward = 1 AND hash = $3 AND at > $4`, id.Domain, id.JID, hash, millis(since)); err != nil {
+		return 0, fmt.Errorf("count what a user has said: %w", err)
+	}
+	return n, nil
+}
+
 // DropMailMessage forgets a letter of the user's that was never sent.
 func (tx *Tx) DropMailMessage(id UserID, mail int64, xmppID string) error {
 	if err := tx.exec(`DELETE FROM mail_messages WHERE domain = $1 AND jid = $2 AND xmpp_id = $3 AND mail = $4`, id.Domain, id.JID, xmppID, mail); err != nil {
