@@ -56,7 +56,7 @@ func (l *logins) visit(ctx context.Context, n *guest) (v visit, next time.Durati
 	case n.failing.IsZero():
 		n.failing = time.Now()
 	}
-	lasting := theirs && time.Since(n.failing) > visitGiveUp
+	lasting := theirs && time.Since(n.failing) > l.fs.g.opt.Timing.VisitGiveUp
 	l.fs.g.log.Warn("a visit as a user has failed", l.fs.g.opt.Identity(n.user.String()), "reason", v.err, "fails", n.fails)
 	// A wrong password is not tried again: the server may lock the account, or us out.
 	if lasting || lostBy(v.err) {

@@ -11,6 +11,7 @@ import (
 	osexec "os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -155,6 +156,59 @@ func TestServerCeasesToPush(t *testing.T) {
 	w.logged("has ceased to push")
 	w.send(bob, chat("alice", "pushed again"))
 	w.come("pushed again")
+}
+
+// TestVisitsThatFail: a server that does not let the gateway in is tried again and again, and given up once that lasts; what its user says comes back.
+func TestVisitsThatFail(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const giveUp = 300 * time.Millisecond
+	w := newRedirectWorld(t, func(o *Options) {
+		o.Logins = c2s.New(c2s.Options{Hosts: map[string]c2s.Host{"localhost": {Addr: l.Addr().String(), Plain: true}}})
+		o.Timing.VisitPoll, o.Timing.VisitGiveUp = time.Millisecond, giveUp
+	})
+	w.connected()
+	tries := make(chan time.Time, 1000)
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			tries <- time.Now()
+			conn.Close() // it hangs up
+		}
+	})
+	row := store.Followed{UserID: w.gateway.userID(followAlice), Way: int(transports.WayLogin), Node: "n"}
+	if err := w.db.Write(t.Context(), func(tx *store.Tx) error {
+		return errors.Join(tx.Follow(row), tx.SetFollowPassword(row.UserID, "pw"),
+			tx.Say(store.Said{UserID: row.UserID, Letter: "s1", Stanza: "<message to='bob@localhost' id='s1'><body>x</body></message>", Time: time.Now()}))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	w.gateway.follow.set(followAlice, row)
+	w.gateway.follow.logins.begin(followAlice, 0)
+	w.until("the way to be lost", func(r *scriptedRedirect) bool { return slices.Equal(r.lost, []transports.Way{transports.WayLogin}) })
+	l.Close()
+	serving.Wait()
+	close(tries)
+	var all []time.Time
+	for at := range tries {
+		all = append(all, at)
+	}
+	if lasted := all[len(all)-1].Sub(all[0]); len(all) < 3 || lasted < giveUp/2 {
+		t.Errorf("it was given up after %d tries in %v", len(all), lasted)
+	}
+	if r := w.cameBack(); r.ID != "s1" || r.Err.Kind != transports.Offline {
+		t.Errorf("came back: %+v", r)
+	}
+	if p, err := w.db.FollowPassword(t.Context(), row.UserID); p != "" || err != nil {
+		t.Errorf("the password is kept: %v, %v", p != "", err)
+	}
 }
 
 // TestVisitsAtATime: however many users of a server are due, a few are visited at a time, and others have their turn.

@@ -62,6 +62,7 @@ type Timing struct {
 	VisitPoll   time.Duration // between visits as a user whose server does not push
 	VisitPause  time.Duration // between those that pushes ask for
 	VisitLater  time.Duration // until the first one after his server was asked to push
+	VisitGiveUp time.Duration // of failures of visits until nobody tries any more
 	KeptLate    time.Duration // until a server keeps what has come
 	Routed      time.Duration // until a server other than Prosody has stored what it has routed
 }
@@ -86,6 +87,7 @@ func (t *Timing) setDefaults() {
 	set(&t.VisitPoll, visitPoll)
 	set(&t.VisitPause, visitPause)
 	set(&t.VisitLater, visitLater)
+	set(&t.VisitGiveUp, visitGiveUp)
 	set(&t.KeptLate, keptLate)
 	set(&t.Routed, routedWait)
 }
