@@ -13,7 +13,7 @@ import (
 
 var (
 	mailedCode = regexp.MustCompile(`redirect code ([0-9A-Z-]+)`)
-	aliasSaid  = regexp.MustCompile(`alice-[a-z2-7]{8}@\S+\w`)
+	aliasSaid  = regexp.MustCompile(`(?:alice|carol)-[a-z2-7]{8}@\S+\w`)
 )
 
 // redirects has alice's messages go to her mailbox, and returns what the gateway says of how they are learnt of.

@@ -130,6 +130,7 @@ type xmppExtras struct {
 	privileged bool // see xmppServer
 	redirect   bool // our module that copies what users get
 	push       bool // XEP-0357
+	noArchive  bool // of users
 }
 
 // xmppServerWith is an xmppServer with more.
@@ -147,10 +148,10 @@ func xmppServerWith(t testing.TB, name string, with xmppExtras) *servers {
 	}
 	switch name {
 	case "prosody":
-		p := realtest.Prosody(t, realservers.ProsodyOptions{Components: components, Users: users, Uploads: maxUpload, Redirect: redirect, Push: with.push})
+		p := realtest.Prosody(t, realservers.ProsodyOptions{Components: components, Users: users, Uploads: maxUpload, Redirect: redirect, Push: with.push, NoArchive: with.noArchive})
 		s.xmpp, s.c2sAddr, s.componentAddr = p, p.C2SAddr, p.ComponentAddr
 	case "ejabberd":
-		e := realtest.Ejabberd(t, realservers.EjabberdOptions{Components: components, Users: users, Uploads: maxUpload, Redirect: redirect, Push: with.push})
+		e := realtest.Ejabberd(t, realservers.EjabberdOptions{Components: components, Users: users, Uploads: maxUpload, Redirect: redirect, Push: with.push, NoArchive: with.noArchive})
 		s.xmpp, s.c2sAddr, s.componentAddr = e, e.C2SAddr, e.ComponentAddr
 	}
 	s.login = func(ctx context.Context, user, resource string) (xmppClient, error) {

@@ -37,6 +37,11 @@ func List() []Extension {
 			Tests: []string{"TestMailKilledAtAnyTime"},
 		},
 		{
+			Number: 13, Version: "1.3", Status: Partial,
+			Note:  "Where the archive of a user whom the gateway logs in as is not there, it looks at what waits for him, and takes nothing of it away.",
+			Tests: []string{"TestRedirectByLogin"},
+		},
+		{
 			Number: 30, Version: "2.5rc3", Status: Complete,
 			Features:  []string{"http://jabber.org/protocol/disco#info", "http://jabber.org/protocol/disco#items"},
 			Scenarios: []string{"disco-info", "disco-items"},
@@ -233,6 +238,11 @@ func List() []Extension {
 		{
 			Number: 356, Version: "0.4.1", Status: Partial, Note: "Contact lists are seen and changed, and messages sent in the name of users, where the server grants it, in the namespaces of versions 1 and 2; bookmarks and what was displayed in the latter.",
 			Scenarios: []string{"register"},
+		},
+		{
+			Number: 357, Version: "0.4.1", Status: Partial,
+			Note:  "The gateway takes pushes of users whose messages go to their mailboxes, under a node that nobody else knows.",
+			Tests: []string{"TestRedirectByLogin"},
 		},
 		{
 			Number: 359, Version: "0.7.0", Status: Complete,
