@@ -152,7 +152,7 @@ func readCopy(e *stanza.Element, user transports.Address) copied {
 		c.time = t
 	}
 	if c.Copy != nil {
-		c.Copy.Way, c.Copy.Offline = transports.WayModule, e.AttrIs("offline", "true")
+		c.Copy.Way, c.Copy.Offline, c.Copy.Contact = transports.WayModule, e.AttrIs("offline", "true"), e.AttrIs("contact", "true")
 		if c.archiveID != "" {
 			c.Copy.ArchiveID = c.archiveID
 		}

@@ -159,3 +159,41 @@ func TestCopiesAgain(t *testing.T) {
 		w.copied("end")
 	})
 }
+
+// TestContactsAreTold: who wrote is said to be in the contact list of the user, or not, as it comes and later.
+func TestContactsAreTold(t *testing.T) {
+	t.Parallel()
+	startServers(t, serverOptions{redirect: true}, func(t *testing.T, s xmppServer) {
+		w := s.world(t)
+		w.follow(followAlice, transports.WayModule, transports.FollowAll)
+		alice, bob, carol := s.login(t, "alice", "phone"), s.login(t, "bob", "desk"), s.login(t, "carol", "desk")
+		alice.send("<presence to='bob@localhost' type='subscribe'/>")
+		alice.got()
+		bob.got()
+		bob.send("<presence to='alice@localhost' type='subscribed'/>")
+		bob.got()
+		if err := alice.Close(); err != nil {
+			t.Fatal(err)
+		}
+		say := func(n string) {
+			t.Helper()
+			bob.say("alice", "bob"+n)
+			carol.say("alice", "carol"+n)
+			bob.got()
+			carol.got()
+		}
+		say("1")
+		w.copied("bob1", "carol1")
+		w.stop()
+		say("2")
+		w.again()
+		w.copied("bob2", "carol2")
+		w.redirect.mu.Lock()
+		defer w.redirect.mu.Unlock()
+		for _, c := range w.redirect.copies {
+			if want := c.Peer == followBob; c.Contact != want {
+				t.Errorf("%s: in the contact list %v, want %v", c.Body, c.Contact, want)
+			}
+		}
+	})
+}

@@ -196,7 +196,7 @@ func (t *Transport) take(tx *store.Tx, rules *RedirectRules, c transports.Copy) 
 		return err
 	}
 	set, peer := rulesOf(&r), peerOf(c.Peer.Bare())
-	talk.Known = talk.Known || set.Names(peer)
+	talk.Known = talk.Known || c.Contact || set.Names(peer)
 	action := set.Match(redirect.Message{
 		Peer: peer, Room: c.Room, Mentions: c.Room && mentions(cmp.Or(talk.Nick, transports.Unescape(c.User.Local)), c.Body), At: c.Time.In(s.zone()),
 	}, s.Marks && c.Way != transports.WayAlias) // what came to the alias is nowhere that he could read it

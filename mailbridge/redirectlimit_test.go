@@ -200,13 +200,16 @@ func TestStrangersShutOutNobody(t *testing.T) {
 			r.read(transports.ReadMark{User: romeo, Peer: friend, Time: r.clock.Now().Add(-time.Hour)})
 		}},
 		{"he has named him", func(r *rig, _ transports.Address) { r.mustSay("add from friend@xmpp.example do unread 10") }},
+		{"he is in his contact list", nil},
 		{"he has named his server", func(r *rig, _ transports.Address) { r.mustSay("add from *@xmpp.example do unread 10") }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			r, _ := followedRig(t, func(rules *RedirectRules) { rules.PerHour, rules.PerDay, rules.Kept = 4, 4, maxTalks })
 			friend := transports.Address{Local: "friend", Domain: "xmpp.example"}
-			c.do(r, friend)
+			if c.do != nil {
+				c.do(r, friend)
+			}
 			for i := range maxTalks {
 				c := copyOf(fmt.Sprint(i), "buy")
 				c.Peer = transports.Address{Local: fmt.Sprint("spam", i), Domain: "spam.example"}
@@ -216,7 +219,7 @@ func TestStrangersShutOutNobody(t *testing.T) {
 			r.sent()
 			r.sent()
 			m := copyOf("f", "It is me")
-			m.Peer = friend
+			m.Peer, m.Contact = friend, c.do == nil
 			r.copied(m)
 			r.pass(time.Hour)
 			if m := r.sent(); !strings.Contains(plainPart(m), "It is me") {

@@ -53,8 +53,8 @@ type Copy struct {
 	// Encrypted is what it is encrypted with (XEP-0380), of which the Body says nothing; empty for nothing.
 	Encrypted string
 	Time      time.Time // when it was sent
-	// Offline says that he had no client that could get it.
-	Offline bool
+	// Offline says that he had no client that could get it; Contact that who wrote it is in his contact list, as far as the way knows that.
+	Offline, Contact bool
 	// Partial says that a push told of it, with less of it than there is, or with nothing but that it came.
 	Partial bool
 	// More is of how many messages it is known that they came, and nothing else: it stands alone, for those of a time when the gateway was away.

@@ -273,12 +273,19 @@ slept(LUser, LServer, Packet) ->
         false -> incoming(LUser, LServer, Packet, [{<<"offline">>, <<"true">>}])
     end.
 
+%% contact says that who wrote a message is in the user's contact list.
+contact(LUser, LServer, From) ->
+    case ejabberd_hooks:run_fold(roster_get_jid_info, LServer, {none, none, []}, [LUser, LServer, jid:remove_resource(From)]) of
+        {Subscription, _, _} when Subscription /= none -> [{<<"contact">>, <<"true">>}];
+        _ -> []
+    end.
+
 incoming(LUser, LServer, Packet, About) ->
     From = xmpp:get_from(Packet),
     Own = jid:tolower(jid:remove_resource(From)) == {LUser, LServer, <<>>},
     case Own orelse ignored(LServer, Packet, From) orelse denied(LServer, Packet) of
         true -> ok;
-        false -> copy(LUser, LServer, Packet, About)
+        false -> copy(LUser, LServer, Packet, contact(LUser, LServer, From) ++ About)
     end.
 
 denied(LServer, Packet) -> % XEP-0191
@@ -448,7 +455,7 @@ past_el(LUser, LServer, Mode, Archive, Here, ID, Forwarded) ->
                         Delay -> [{<<"stamp">>, fxml:get_tag_attr_s(<<"stamp">>, Delay)}]
                     end,
             [copy_el(LUser, LServer, Message, Stamp ++ [{<<"past">>, <<"true">>}] ++ [{<<"archive-id">>, ID} || Archive] ++
-                         [{<<"sent">>, <<"true">>} || Sent] ++ [{<<"offline">>, <<"true">>} || not Sent, not Here orelse not Archive])]
+                         [{<<"sent">>, <<"true">>} || Sent] ++ case Sent of true -> []; false -> contact(LUser, LServer, Peer) end ++ [{<<"offline">>, <<"true">>} || not Sent, not Here orelse not Archive])]
     end.
 
 %% What a user says by way of the gateway goes out as if a client of his had sent it: to his other clients (XEP-0280) and his archive too.

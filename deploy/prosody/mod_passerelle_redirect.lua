@@ -19,6 +19,7 @@ local jid = require "util.jid";
 local datetime = require "util.datetime";
 local dataform = require "util.dataforms".new;
 local user_exists = require "core.usermanager".user_exists;
+local load_roster = require "core.rostermanager".load_roster;
 local modulemanager = require "core.modulemanager";
 
 local ns = "urn:passerelle:redirect:0";
@@ -179,6 +180,11 @@ local function append_copy(to, user, message, about)
 	local copy = st.clone(message);
 	copy.attr.xmlns = "jabber:client";
 	copy.attr.stamp, copy.attr.stamp_legacy = nil, nil;
+	if not about.sent and message.attr.from then
+		local roster = load_roster(user, host);
+		local contact = roster and roster[jid.bare(message.attr.from)];
+		about.contact = contact and contact.subscription and contact.subscription ~= "none" and "true" or nil;
+	end
 	if about.sent and not copy.attr.to then copy.attr.to = user.."@"..host; end
 	local stamp = about.stamp;
 	about.stamp = nil;
