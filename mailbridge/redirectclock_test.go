@@ -557,7 +557,7 @@ func TestMessagesOfWhichTheNumberAloneIsKnown(t *testing.T) {
 // TestBusyConversation: messages that come while a mail is made are in the next one, and none is in two.
 func TestBusyConversation(t *testing.T) {
 	t.Parallel()
-	r, f := followedRig(t, nil)
+	r, f := followedRig(t, func(rules *RedirectRules) { rules.PerHour, rules.PerDay = 0, 0 })
 	r.mustSay("add do always")
 	f.mu.Lock()
 	f.marks = []transports.ReadMark{{Peer: transports.Address{Local: "x", Domain: "y.example"}}} // so that it is looked at
