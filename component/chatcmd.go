@@ -71,9 +71,12 @@ func (u *user) chatCommand(s said, e entity, words []string) bool {
 		return false
 	}
 	on, args := e.on(&c), words[1:]
-	if c.Say != nil && len(args) > 0 && !strings.Contains(args[0], "=") {
+	if c.Say != nil && len(args) > 0 && (c.Verbatim || !strings.Contains(args[0], "=")) {
 		x := u.begin(c, on, s.lang, s.from, s.to, chatRows)
-		u.work(x, func(ctx context.Context) step { return u.g.saying(ctx, c, x.call, args) }, func(next step) { u.chatAnswer(s, x, next) })
+		call := x.call
+		_, after, _ := strings.Cut(s.body, words[0])
+		call.Said = strings.TrimSpace(after)
+		u.work(x, func(ctx context.Context) step { return u.g.saying(ctx, c, call, args) }, func(next step) { u.chatAnswer(s, x, next) })
 		return true
 	}
 	switch {

@@ -242,13 +242,18 @@ func TestCommandReadsWords(t *testing.T) {
 			return "", transports.NewError(transports.BadRequest, "Not so.", nil)
 		},
 	}
-	w := newWorld(t, func(o *Options) { o.Transport.(*scripted).commands = []transports.Command{c} }).connected()
+	post := transports.Command{
+		Name: "publish", Title: "Publish", Verbatim: true,
+		Say: func(_ context.Context, c transports.Call, _ []string) (string, error) { return "[" + c.Said + "]", nil },
+	}
+	w := newWorld(t, func(o *Options) { o.Transport.(*scripted).commands = []transports.Command{c, post} }).connected()
 	alice := w.client("alice@localhost/desk")
 	for said, want := range map[string]string{
-		"redirect to me@example.net": "Said by alice@localhost: to me@example.net",
-		"redirect nonsense":          "Not so.",
-		"redirect panic":             "That did not work*",
-		"redirect to=you":            "Set to you.",
+		"/publish a=b  two\n\nlines ": "[a=b  two\n\nlines]",
+		"redirect to me@example.net":  "Said by alice@localhost: to me@example.net",
+		"redirect nonsense":           "Not so.",
+		"redirect panic":              "That did not work*",
+		"redirect to=you":             "Set to you.",
 	} {
 		alice.ask(`<message type='chat' to='irc.localhost'><body>`+said+`</body></message>`, `<message type='chat'><body>`+want+`</body></message>`)
 	}

@@ -3,6 +3,7 @@ package socialbridge
 import (
 	"context"
 	"strings"
+	"time"
 
 	"passerelle/internal/text"
 	"passerelle/store"
@@ -51,7 +52,17 @@ func (t *Transport) Allowed(host string) bool {
 		return false
 	}
 	bare, _, _ := strings.Cut(host, ":")
-	if said := t.hosts.Load(); said != nil {
+	said := t.hosts.Load()
+	if said == nil { // it is the first time
+		ctx, cancel := context.WithTimeout(context.Background(), hostsTime)
+		defer cancel()
+		if err := t.loadHosts(ctx); err != nil {
+			t.log.Error("which servers are excluded is not known", "error", err)
+			return false
+		}
+		said = t.hosts.Load()
+	}
+	if len(*said) > 0 {
 		for _, h := range []string{host, bare} {
 			if denied, ok := (*said)[h]; ok {
 				return !denied
@@ -75,8 +86,11 @@ func hostIn(list []string, host string) bool {
 	return false
 }
 
-// LoadHosts reads which hosts administrators have let take part or not. It is called before anything comes, and after each change.
-func (t *Transport) LoadHosts(ctx context.Context) error {
+// hostsTime is what the database has to say which hosts are excluded.
+const hostsTime = 10 * time.Second
+
+// loadHosts reads which hosts administrators have let take part or not.
+func (t *Transport) loadHosts(ctx context.Context) error {
 	all, err := t.opt.Store.SocialHosts(ctx, t.opt.Domain)
 	if err != nil {
 		return err

@@ -35,7 +35,7 @@ func (t *Transport) Commands() []transports.Command {
 	}
 	return []transports.Command{
 		{Name: "social", Title: "Take part in the social web", Next: t.socialForm, Run: t.runSocial, Say: t.saySocial},
-		{Name: "post", Title: "Publish something", Next: t.postForm, Run: t.runPost, Say: t.sayPost},
+		{Name: "post", Title: "Publish something", Next: t.postForm, Run: t.runPost, Say: t.sayPost, Verbatim: true},
 		{Name: "public", Title: "Publish what you write to people", Run: func(ctx context.Context, call transports.Call) (string, error) {
 			return t.publishHeld(ctx, call.Lang, call.User)
 		}},
@@ -184,7 +184,11 @@ func (t *Transport) runPost(ctx context.Context, call transports.Call) (string, 
 }
 
 func (t *Transport) sayPost(ctx context.Context, call transports.Call, words []string) (string, error) {
-	return t.postText(ctx, &call, "", strings.Join(words, " "))
+	said := call.Said
+	if said == "" {
+		said = strings.Join(words, " ")
+	}
+	return t.postText(ctx, &call, "", said)
 }
 
 func (t *Transport) postText(ctx context.Context, call *transports.Call, title, said string) (string, error) {
@@ -465,7 +469,7 @@ func (t *Transport) runHost(denied bool) func(context.Context, transports.Call) 
 		if err := t.write(ctx, func(tx *store.Tx) error { return tx.SetSocialHost(t.opt.Domain, host, &denied) }); err != nil {
 			return "", err
 		}
-		if err := t.LoadHosts(ctx); err != nil {
+		if err := t.loadHosts(ctx); err != nil {
 			return "", busy(err)
 		}
 		if denied {

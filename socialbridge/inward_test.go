@@ -451,4 +451,11 @@ func TestHosts(t *testing.T) {
 	if r.s.Allowed("gs1.test") || !r.s.Allowed("evil.test") || r.s.Allowed("a.evil.test") {
 		t.Error("what administrators say does not count")
 	}
+	again, err := New(r.s.opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again.Allowed("gs1.test") || !again.Allowed("evil.test") {
+		t.Error("it is forgotten with a restart")
+	}
 }

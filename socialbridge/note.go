@@ -126,8 +126,8 @@ func (t *Transport) write(ctx context.Context, fn func(*store.Tx) error) error {
 	return nil
 }
 
-// noteFrom makes what a stranger has published fit to be kept and shown.
-func (t *Transport) noteFrom(tx *store.Tx, n *activity.Note) (note, error) {
+// noteFrom makes what a stranger has published fit to be kept and shown; whom it names is looked for later (named).
+func noteFrom(n *activity.Note) note {
 	piece := clean.Inward(n.HTML)
 	out := note{
 		Kind: n.Kind, Title: clean.Line(n.Title, maxTitle), HTML: piece.HTML, Text: piece.Text, Spans: piece.Spans, Page: httpURL(n.Page), Parent: httpURL(n.ReplyPage), Updated: n.Updated,
@@ -146,16 +146,23 @@ func (t *Transport) noteFrom(tx *store.Tx, n *activity.Note) (note, error) {
 		}
 	}
 	for _, m := range n.Mentions {
-		if len(m.URI) > maxID || len(out.Mentions) == maxMentions {
-			continue
+		if len(m.URI) <= maxID && len(out.Mentions) < maxMentions {
+			out.Mentions = append(out.Mentions, mention{URI: m.URI, Group: m.Group})
 		}
-		row, _, err := tx.SocialActor(t.opt.Domain, store.SocialKey{URI: m.URI})
-		if err != nil {
-			return out, err
-		}
-		out.Mentions = append(out.Mentions, mention{URI: m.URI, Acct: row.Acct, Group: m.Group})
 	}
-	return out, nil
+	return out
+}
+
+// named says under which addresses those are known whom a note names.
+func (t *Transport) named(tx *store.Tx, n *note) error {
+	for i := range n.Mentions {
+		row, _, err := tx.SocialActor(t.opt.Domain, store.SocialKey{URI: n.Mentions[i].URI})
+		if err != nil {
+			return err
+		}
+		n.Mentions[i].Acct = row.Acct
+	}
+	return nil
 }
 
 // html is what a note says as HTML.

@@ -3,6 +3,7 @@ package socialbridge
 import (
 	"context"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,7 +31,13 @@ func (t *Transport) Receive(ctx context.Context, r Received) error {
 	case !t.Allowed(hostOf(act.Actor.URI)):
 		return transports.NewError(transports.Policy, "This server does not take part here.", nil)
 	}
+	var made note
+	if act.Note != nil { // it takes longer than all the rest, so nobody waits for it
+		made = noteFrom(act.Note)
+	}
 	return t.write(ctx, func(tx *store.Tx) error {
+		made := made
+		made.Mentions = slices.Clone(made.Mentions)
 		if r.For != nil { // as it is now
 			row, ok, err := tx.SocialActor(t.opt.Domain, store.SocialKey{ID: r.For.ID})
 			if err != nil {
@@ -47,9 +54,9 @@ func (t *Transport) Receive(ctx context.Context, r Received) error {
 		}
 		switch act.Verb {
 		case activity.Post:
-			return t.receivePost(tx, &r, &actor)
+			return t.receivePost(tx, &r, &actor, made)
 		case activity.Share:
-			return t.receiveShare(tx, &r, &actor)
+			return t.receiveShare(tx, &r, &actor, made)
 		case activity.Favorite, activity.Unfavorite:
 			return t.receiveLike(tx, &r, &actor)
 		case activity.Follow, activity.Unfollow:
@@ -97,7 +104,7 @@ func when(tx *store.Tx, published time.Time) time.Time {
 	return published
 }
 
-func (t *Transport) receivePost(tx *store.Tx, r *Received, actor *store.SocialActor) error {
+func (t *Transport) receivePost(tx *store.Tx, r *Received, actor *store.SocialActor, made note) error {
 	n := r.Activity.Note
 	if n == nil || n.ID == "" || len(n.ID) > maxID || len(n.ReplyTo) > maxID || len(n.Conversation) > maxID {
 		return transports.NewError(transports.BadRequest, "The post has no id, or its names are too long.", nil)
@@ -140,10 +147,9 @@ func (t *Transport) receivePost(tx *store.Tx, r *Received, actor *store.SocialAc
 		return err
 	}
 	if known {
-		return t.receiveAgain(tx, r, &p, &author, proven, group)
+		return t.receiveAgain(tx, r, &p, &author, proven, group, made)
 	}
-	made, err := t.noteFrom(tx, n)
-	if err != nil {
+	if err := t.named(tx, &made); err != nil {
 		return err
 	}
 	p = store.SocialPost{
@@ -197,7 +203,7 @@ func (t *Transport) kept() int {
 }
 
 // receiveAgain takes a post that came before: by another way, or of somebody who only said that it is of its author.
-func (t *Transport) receiveAgain(tx *store.Tx, r *Received, p *store.SocialPost, author *store.SocialActor, proven bool, group *store.SocialActor) error {
+func (t *Transport) receiveAgain(tx *store.Tx, r *Received, p *store.SocialPost, author *store.SocialActor, proven bool, group *store.SocialActor, made note) error {
 	if p.Actor != author.ID {
 		if p.Proven || !proven {
 			return errForged("The id of the post is that of another one.")
@@ -210,8 +216,7 @@ func (t *Transport) receiveAgain(tx *store.Tx, r *Received, p *store.SocialPost,
 		return nil
 	}
 	if proven && !p.Proven {
-		made, err := t.noteFrom(tx, r.Activity.Note)
-		if err != nil {
+		if err := t.named(tx, &made); err != nil {
 			return err
 		}
 		n := r.Activity.Note
@@ -264,7 +269,7 @@ func (t *Transport) enterGroup(tx *store.Tx, r *Received, uri string, group *sto
 	})
 }
 
-func (t *Transport) receiveShare(tx *store.Tx, r *Received, actor *store.SocialActor) error {
+func (t *Transport) receiveShare(tx *store.Tx, r *Received, actor *store.SocialActor, made note) error {
 	n := r.Activity.Note
 	switch {
 	case n == nil || n.ID == "" || len(n.ID) > maxID || r.Activity.ID == "":
@@ -296,10 +301,6 @@ func (t *Transport) receiveShare(tx *store.Tx, r *Received, actor *store.SocialA
 	}
 	if !ok && hostOf(n.Author.URI) == t.host {
 		return nil // what none of ours has written
-	}
-	made, err := t.noteFrom(tx, n)
-	if err != nil {
-		return err
 	}
 	var author *store.SocialActor
 	if ok { // its own words count, not what is said to be them

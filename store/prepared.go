@@ -17,6 +17,7 @@ func (d dialect) hotStatements() []string {
 	hot = append(hot, jobStatements...)
 	hot = append(hot, takeSocialWireIDs)
 	hot = append(hot, socialWireStatements...)
+	hot = append(hot, socialStatements...)
 	hot = append(hot, mailStatements...)
 	hot = append(hot, redirectStatements...)
 	hot = append(hot, insertUser, sawUser, occupy, vacate)

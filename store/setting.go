@@ -62,10 +62,12 @@ func (tx *Tx) IsSet(id UserID, scope, name string) (set bool, err error) {
 	return set, nil
 }
 
+const selectSetting = `SELECT value FROM settings WHERE domain = $1 AND jid = $2 AND scope = $3 AND name = $4 AND value IS NOT NULL`
+
 // Setting returns a plain setting of a user; it is empty where it is not set.
 func (tx *Tx) Setting(id UserID, scope, name string) (value string, err error) {
 	if err := tx.query(func(r *sql.Rows) error { return r.Scan(&value) },
-		`SELECT value FROM settings WHERE domain = $1 AND jid = $2 AND scope = $3 AND name = $4 AND value IS NOT NULL`, id.Domain, id.JID, scope, name); err != nil {
+		selectSetting, id.Domain, id.JID, scope, name); err != nil {
 		return "", fmt.Errorf("read the setting %q: %w", name, err)
 	}
 	return value, nil

@@ -78,6 +78,12 @@ func scanSocialActors(all *[]SocialActor) func(*sql.Rows) error {
 	}
 }
 
+// socialStatements are those that each post that comes costs.
+var socialStatements = []string{
+	socialActorByID, socialActorURI, socialActorJID, sawSocialActor, socialPostURI, insertSocialPost, insertSocialEntry, trimSocialEntries, socialReaders, socialFollows,
+	socialSubscribers, socialBlockOf, selectSetting, takeSocial,
+}
+
 // SocialKey says by what an actor is looked for: the first that is not empty counts.
 type SocialKey struct {
 	ID              int64
@@ -85,19 +91,27 @@ type SocialKey struct {
 	JID             string // whose account it is
 }
 
+const (
+	socialActorFrom = `SELECT ` + socialActorColumns + ` FROM social_actors a WHERE a.domain = $1 AND `
+	socialActorByID = socialActorFrom + `a.id = $2`
+	socialActorURI  = socialActorFrom + `a.uri = $2`
+	socialActorJID  = socialActorFrom + `a.jid = $2 AND a.jid <> ''`
+	sawSocialActor  = `UPDATE social_actors SET seen_at = $2 WHERE id = $1 AND seen_at < $3`
+)
+
 func (k SocialKey) sql(domain string) (query string, args []any, err error) {
-	const from = `SELECT ` + socialActorColumns + ` FROM social_actors a WHERE a.domain = $1 AND `
+	const from = socialActorFrom
 	switch {
 	case k.ID != 0:
-		return from + `a.id = $2`, []any{domain, k.ID}, nil
+		return socialActorByID, []any{domain, k.ID}, nil
 	case k.URI != "":
-		return from + `a.uri = $2`, []any{domain, k.URI}, nil
+		return socialActorURI, []any{domain, k.URI}, nil
 	case k.Acct != "":
 		return from + `a.acct = $2 AND a.acct <> '' ORDER BY a.gone_at, a.fetched_at DESC, a.id LIMIT 1`, []any{domain, k.Acct}, nil
 	case k.Name != "":
 		return from + `a.name = $2 AND a.name <> ''`, []any{domain, k.Name}, nil
 	case k.JID != "":
-		return from + `a.jid = $2 AND a.jid <> ''`, []any{domain, k.JID}, nil
+		return socialActorJID, []any{domain, k.JID}, nil
 	}
 	return "", nil, errors.New("it says nothing of the actor")
 }
@@ -185,7 +199,7 @@ func (tx *Tx) SetSocialActor(a SocialActor) error {
 
 // SawSocialActor notes that something of an actor came.
 func (tx *Tx) SawSocialActor(id int64) error {
-	if err := tx.exec(`UPDATE social_actors SET seen_at = $2 WHERE id = $1 AND seen_at < $2 - 3600000`, id, tx.now); err != nil {
+	if err := tx.exec(sawSocialActor, id, tx.now, tx.now-time.Hour.Milliseconds()); err != nil {
 		return fmt.Errorf("note an actor: %w", err)
 	}
 	return nil

@@ -44,10 +44,11 @@ func (tx *Tx) BlockSocial(b SocialBlock) error {
 	return nil
 }
 
+const socialBlockOf = `SELECT COALESCE(MAX(kind), 0) FROM social_blocks WHERE domain = $1 AND jid = $2 AND who IN ($3, $4, $5)`
+
 // SocialBlockOf returns the most that a user does not want of somebody, who is called by an acct, a URI and a host; 0 for nothing.
 func (tx *Tx) SocialBlockOf(id UserID, acct, uri, host string) (kind SocialBlockKind, err error) {
-	if err := tx.query(func(r *sql.Rows) error { return r.Scan(&kind) }, `SELECT COALESCE(MAX(kind), 0) FROM social_blocks
-		WHERE domain = $1 AND jid = $2 AND who IN ($3, $4, $5)`, id.Domain, id.JID, acct, uri, host); err != nil {
+	if err := tx.query(func(r *sql.Rows) error { return r.Scan(&kind) }, socialBlockOf, id.Domain, id.JID, acct, uri, host); err != nil {
 		return 0, fmt.Errorf("look whether an actor is blocked: %w", err)
 	}
 	return kind, nil

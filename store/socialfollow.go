@@ -26,6 +26,12 @@ func scanFollowing(all *[]SocialFollowing) func(*sql.Rows) error {
 	}
 }
 
+const (
+	socialReaders     = `SELECT jid FROM social_following WHERE domain = $1 AND actor = $2 AND jid > $3 ORDER BY jid LIMIT $4`
+	socialFollows     = `SELECT 1 FROM social_following WHERE domain = $1 AND jid = $2 AND actor = $3`
+	socialSubscribers = `SELECT jid FROM social_subscribed WHERE domain = $1 AND post = $2 ORDER BY jid LIMIT $3`
+)
+
 // FollowSocial has a user follow an actor, and reports whether he did not before. That the actor was told stays so.
 func (tx *Tx) FollowSocial(f SocialFollowing) (added bool, err error) {
 	if err = tx.addUser(f.UserID); err == nil {
@@ -58,7 +64,7 @@ func (tx *Tx) UnfollowSocial(id UserID, actor int64) (f SocialFollowing, was boo
 // FollowsSocial reports whether a user follows an actor.
 func (tx *Tx) FollowsSocial(id UserID, actor int64) (follows bool, err error) {
 	if err := tx.query(func(r *sql.Rows) error { follows = true; return r.Scan(new(int)) },
-		`SELECT 1 FROM social_following WHERE domain = $1 AND jid = $2 AND actor = $3`, id.Domain, id.JID, actor); err != nil {
+		socialFollows, id.Domain, id.JID, actor); err != nil {
 		return false, fmt.Errorf("look whether an actor is followed: %w", err)
 	}
 	return follows, nil
@@ -71,7 +77,7 @@ func (tx *Tx) SocialReaders(domain string, actor int64, after string, limit int)
 		err := r.Scan(&jid)
 		jids = append(jids, jid)
 		return err
-	}, `SELECT jid FROM social_following WHERE domain = $1 AND actor = $2 AND jid > $3 ORDER BY jid LIMIT $4`, domain, actor, after, limit); err != nil {
+	}, socialReaders, domain, actor, after, limit); err != nil {
 		return nil, fmt.Errorf("read who follows an actor: %w", err)
 	}
 	return jids, nil
@@ -206,7 +212,7 @@ func (tx *Tx) SocialSubscribers(domain string, post int64, limit int) (jids []st
 		err := r.Scan(&jid)
 		jids = append(jids, jid)
 		return err
-	}, `SELECT jid FROM social_subscribed WHERE domain = $1 AND post = $2 ORDER BY jid LIMIT $3`, domain, post, limit); err != nil {
+	}, socialSubscribers, domain, post, limit); err != nil {
 		return nil, fmt.Errorf("read who wants to hear of answers: %w", err)
 	}
 	return jids, nil

@@ -59,13 +59,23 @@ type PostKey struct {
 	RepeatOf  string // the last that repeats it
 }
 
+const (
+	socialPostFrom   = `SELECT ` + socialPostColumns + ` FROM social_posts p WHERE p.domain = $1 AND `
+	socialPostURI    = socialPostFrom + `p.uri = $2`
+	insertSocialPost = `INSERT INTO social_posts (id, domain, uri, item, actor, proven, note, reply_to, conversation, repeat_of, public, own_item, hash, published, received, deleted_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`
+	insertSocialEntry = `INSERT INTO social_entries (actor, post, at) VALUES ($1, $2, $3) ON CONFLICT (actor, post) DO NOTHING`
+	trimSocialEntries = `DELETE FROM social_entries WHERE actor = $1 AND post IN
+		(SELECT post FROM social_entries WHERE actor = $1 ORDER BY at DESC, post DESC LIMIT 10 OFFSET $2)`
+)
+
 func (k PostKey) sql(domain string) (query string, args []any, err error) {
-	const from = `SELECT ` + socialPostColumns + ` FROM social_posts p WHERE p.domain = $1 AND `
+	const from = socialPostFrom
 	switch {
 	case k.ID != 0:
 		return from + `p.id = $2`, []any{domain, k.ID}, nil
 	case k.URI != "":
-		return from + `p.uri = $2`, []any{domain, k.URI}, nil
+		return socialPostURI, []any{domain, k.URI}, nil
 	case k.Item != "":
 		return from + `p.item = $2`, []any{domain, k.Item}, nil
 	case k.OwnItem != "":
@@ -109,8 +119,7 @@ func (tx *Tx) AddSocialPost(p SocialPost) (id int64, err error) {
 		id, err = tx.nextSocialID()
 	}
 	if err == nil {
-		err = tx.exec(`INSERT INTO social_posts (id, domain, uri, item, actor, proven, note, reply_to, conversation, repeat_of, public, own_item, hash, published, received, deleted_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
+		err = tx.exec(insertSocialPost,
 			id, p.Domain, p.URI, p.Item, p.Actor, flag(p.Proven), p.Note, p.ReplyTo, p.Conversation, p.RepeatOf, flag(p.Public), p.OwnItem, p.Hash,
 			millis(p.Published), tx.now, millisOr0(p.DeletedAt))
 	}
@@ -152,10 +161,9 @@ func (tx *Tx) DeleteSocialPost(id int64) error {
 // AddSocialEntry puts a post into a feed, and reports whether it was not there. Of a feed with more than keep posts the oldest one leaves it, unless
 // keep is 0.
 func (tx *Tx) AddSocialEntry(actor, post int64, at time.Time, keep int) (added bool, err error) {
-	n, err := tx.count(`INSERT INTO social_entries (actor, post, at) VALUES ($1, $2, $3) ON CONFLICT (actor, post) DO NOTHING`, actor, post, millis(at))
+	n, err := tx.count(insertSocialEntry, actor, post, millis(at))
 	if err == nil && n > 0 && keep > 0 {
-		err = tx.exec(`DELETE FROM social_entries WHERE actor = $1 AND post IN
-			(SELECT post FROM social_entries WHERE actor = $1 ORDER BY at DESC, post DESC LIMIT 10 OFFSET $2)`, actor, keep)
+		err = tx.exec(trimSocialEntries, actor, keep)
 	}
 	if err != nil {
 		return false, fmt.Errorf("put a post into a feed: %w", err)

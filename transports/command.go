@@ -22,6 +22,8 @@ type Command struct {
 	// Say does what the words behind the command's name ask for in chat, unless they are values of its form (NAME=VALUE), and returns a sentence.
 	// The same goes for it as for Run. A nil Say leaves them to the form.
 	Say func(ctx context.Context, call Call, words []string) (string, error)
+	// Verbatim has Say called whatever the words are: what stands behind the command's name is text, which may look like NAME=VALUE.
+	Verbatim bool
 	// List returns a page of a table, for a command that has no Run. The same goes for it.
 	List func(ctx context.Context, call Call, page Page) (*Table, error)
 }
@@ -43,6 +45,7 @@ type Call struct {
 	On     Target  // the zero Target for the domain
 	Lang   string  // what the user reads, as in xml:lang; may be empty
 	Values Values
+	Said   string // for Say: what stands behind the command's name, as the user wrote it
 	// Tell says something to the user later, for a command whose Run began what takes a network's time. Safe to call from any goroutine. It
 	// is nil in Next.
 	Tell func(said string)
