@@ -65,7 +65,7 @@ func (t *Transport) draftOf(l *transports.Letter) *draft {
 		spans = transports.CutSpans(spans, l.Quoted, len(body), 0)
 		body = body[l.Quoted:]
 	}
-	d := &draft{Title: l.Subject, Text: body, Spans: spans, Letter: l.ID, Hash: digest("letter", l.With.ID, l.Body, l.Subject, l.ReplyTo)}
+	d := &draft{Title: l.Subject, Text: body, Spans: spans, Letter: l.ID, Client: l.Client.String(), Hash: digest("letter", l.With.ID, l.Body, l.Subject, l.ReplyTo)}
 	if l.With.ID != "" {
 		d.To = append(d.To, l.With.ID)
 	}

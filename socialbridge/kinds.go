@@ -21,6 +21,7 @@ const (
 	kindWatch   = "social.watch"   // the node of a user is to be watched, or not any more
 	kindShow    = "social.show"    // a user's own node is to show what he has published here
 	kindPicture = "social.picture" // an avatar is fetched
+	kindDigest  = "social.digest"  // a user is told at once of all that came in a day
 )
 
 // Times of jobs.
@@ -43,8 +44,10 @@ type task struct {
 	Actor  int64    `json:"actor,omitempty"`
 	URL    string   `json:"url,omitempty"`
 	Stop   bool     `json:"stop,omitempty"`
+	Since  int64    `json:"since,omitempty"` // Unix milliseconds
 
 	Expires time.Duration `json:"-"`
+	After   time.Duration `json:"-"` // not before
 }
 
 // enqueue adds a job; those of a lane are done one after the other.
@@ -53,14 +56,21 @@ func (t *Transport) enqueue(tx *store.Tx, kind, lane string, what task) error {
 	if lane == "" {
 		lane = what.User
 	}
-	j := jobs.NewJob{Kind: kind, Lane: kind + ":" + t.opt.Domain + ":" + lane, Payload: []byte(toJSON(&what))}
+	j := jobs.NewJob{Kind: kind, Lane: t.lane(kind, lane), Payload: []byte(toJSON(&what))}
 	if what.Expires == 0 {
 		what.Expires = watchTime
 	}
-	j.Expires = tx.Now().Add(what.Expires)
+	from := tx.Now()
+	if what.After > 0 {
+		j.NotBefore = from.Add(what.After)
+		from = j.NotBefore
+	}
+	j.Expires = from.Add(what.Expires)
 	_, err := jobs.Enqueue(tx, j)
 	return err
 }
+
+func (t *Transport) lane(kind, lane string) string { return kind + ":" + t.opt.Domain + ":" + lane }
 
 func fromJSON[T any](s string) (v T, err error) {
 	err = json.Unmarshal([]byte(s), &v)
@@ -107,6 +117,7 @@ func Kinds(all ...*Transport) map[string]jobs.Kind {
 		kindWatch:   kind((*Transport).doWatch, nil),
 		kindShow:    kind((*Transport).doShow, nil),
 		kindPicture: kind((*Transport).doPicture, nil),
+		kindDigest:  kind((*Transport).doDigest, nil),
 	}
 }
 
@@ -205,11 +216,34 @@ func (t *Transport) publishAnyhow(tx *store.Tx, what task) error {
 			return err // he has taken it back
 		}
 	}
+	if what.Draft.OwnItem == "" { // to whom it is written has to get it
+		for _, acct := range what.Draft.To {
+			if _, known, err := tx.SocialActor(t.opt.Domain, store.SocialKey{Acct: acct}); err != nil || !known {
+				return t.notWritten(tx, user, &what, acct, err)
+			}
+		}
+	}
 	_, err = t.publishNow(tx, a, what.Draft)
 	if e := transports.AsError(err); err != nil && e.Kind != transports.Internal {
 		return t.deliver(tx, user, transports.Remark{ID: digest("not published", what.Draft.Hash), Text: e.Text})
 	}
 	return err
+}
+
+// notWritten tells a user that what he wrote to somebody is not published, since nobody found him.
+func (t *Transport) notWritten(tx *store.Tx, user transports.Address, what *task, acct string, err error) error {
+	if err != nil {
+		return err
+	}
+	if err := tx.DropSocialLetter(t.userID(user), what.Draft.Letter); err != nil {
+		return err
+	}
+	said := text.Say(what.Lang, "This was not published: %s was not found on the social web, or its server does not answer.", acct)
+	with := contact(acct)
+	if err := t.deliver(tx, user, transports.Failure{With: with, ID: what.Draft.Letter, Client: userOf(what.Draft.Client), Err: transports.NewError(transports.NotFound, said, nil)}); err != nil {
+		return err
+	}
+	return t.deliver(tx, user, transports.Remark{ID: digest("not written", what.Draft.Letter, what.Draft.Hash), With: with, Text: said})
 }
 
 // doWatch has the node of a user be watched.

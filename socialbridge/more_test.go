@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"passerelle/socialbridge/activity"
 	"passerelle/store"
@@ -28,6 +29,34 @@ func TestNamesAreFound(t *testing.T) {
 		t.Errorf("sent %+v\n%s", s.To, n.HTML)
 	}
 	r.unsent()
+}
+
+// What is written to somebody whom nobody finds is not published.
+func TestWrittenToNobody(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.joined(romeo)
+	if err := r.db.Write(t.Context(), r.publicFor(romeo)); err != nil {
+		t.Fatal(err)
+	}
+	desk := romeo.WithResource("desk")
+	if err := r.post(romeo, transports.Letter{ID: "m1", With: contact("nobody@gs1.test"), Body: "hi", Client: desk}); err != nil {
+		t.Fatal(err)
+	}
+	if f := delivered[transports.Failure](r, romeo); f.ID != "m1" || f.Client != desk || kindOf(f.Err) != transports.NotFound {
+		t.Errorf("the failure is %+v", f)
+	}
+	if said := delivered[transports.Remark](r, romeo); said.With != contact("nobody@gs1.test") || !strings.Contains(said.Text, "not published") {
+		t.Errorf("said %+v", said)
+	}
+	r.unsent()
+	// A group is written to as a person is.
+	if err := r.post(romeo, transports.Letter{ID: "m2", With: contact("club@gs2.test"), Body: "hello all"}); err != nil {
+		t.Fatal(err)
+	}
+	if s := r.sent(activity.Post); len(s.To) != 1 || !s.To[0].Group || len(s.Activity.Note.Mentions) != 1 || !s.Activity.Note.Mentions[0].Group {
+		t.Errorf("sent %+v to %+v", s.Activity.Note, s.To)
+	}
 }
 
 // Who is not found is not followed, and that is said; who is found by the address of his page is followed under the one that is his.
@@ -69,6 +98,37 @@ func TestFinding(t *testing.T) {
 			t.Errorf("%s is %q, %v", in, got.ID, err)
 		}
 	}
+}
+
+// Who wants that is told once a day of all that came.
+func TestDigest(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.following(romeo, alice)
+	r.following(romeo, contact("bob@gs2.test"))
+	if err := r.db.Write(t.Context(), func(tx *store.Tx) error { return tx.Set(r.s.userID(romeo), scope, SettingPosts, postsDigest) }); err != nil {
+		t.Fatal(err)
+	}
+	for i, by := range []string{"alice@gs1.test", "bob@gs2.test", "alice@gs1.test"} {
+		r.mustReceive(r.note(r.actor(by), i, fmt.Sprint("post ", i), nil), nil)
+		r.clock.advance(time.Minute)
+	}
+	for _, d := range r.drained() {
+		if _, ok := d.event.(transports.EntryPublished); !ok {
+			t.Errorf("at once came %+v", d.event)
+		}
+	}
+	r.clock.advance(digestEach)
+	if err := r.db.Write(t.Context(), func(tx *store.Tx) error { return r.s.enqueue(tx, kindWatch, "", task{User: romeo.String()}) }); err != nil { // the dispatcher looks at its clock
+		t.Fatal(err)
+	}
+	said := delivered[transports.Remark](r, romeo)
+	for i := range 3 {
+		if !strings.Contains(said.Text, fmt.Sprint("post ", i)) {
+			t.Errorf("the digest lacks post %d: %s", i, said.Text)
+		}
+	}
+	r.quiet()
 }
 
 // Strangers write to those alone who let them.

@@ -26,6 +26,7 @@ type draft struct {
 	ReplyTo string   `json:"reply_to,omitempty"` // the item of the post that it answers
 	To      []string `json:"to,omitempty"`       // accts of those whom it is for, whether or not it names them
 	Letter  string   `json:"letter,omitempty"`   // the id of the message that it was
+	Client  string   `json:"client,omitempty"`   // that sent it
 	Hash    string   `json:"hash,omitempty"`     // of what that, or the user's own node, said
 	OwnItem string   `json:"own_item,omitempty"` // of his own node
 	Show    bool     `json:"show,omitempty"`     // his own node does not have it yet

@@ -25,6 +25,7 @@ const (
 // Values of SettingPosts, SettingMentions, SettingMention and SettingOwnFeed.
 const (
 	postsMessages = "messages" // as messages too
+	postsDigest   = "digest"   // as one message a day
 	postsFeed     = "feed"     // in the feed alone
 
 	mentionsAll   = "everybody"
@@ -100,6 +101,7 @@ func (t *Transport) Settings(on transports.Target) []transports.Setting {
 			transports.Option{Value: ownNone, Label: "Nothing: you post by message"}),
 		choice(transports.Field{Name: SettingPosts, Label: "What people publish whom you follow comes"},
 			transports.Option{Value: postsMessages, Label: "As messages, and in their feeds"},
+			transports.Option{Value: postsDigest, Label: "As one message a day, and in their feeds"},
 			transports.Option{Value: postsFeed, Label: "In their feeds alone"}),
 		choice(transports.Field{Name: SettingMentions, Label: "Who can write to you"},
 			transports.Option{Value: mentionsAll, Label: "Everybody"},

@@ -135,8 +135,12 @@ func (t *Transport) tell(tx *store.Tx, s *spreading, r *reader) error {
 			}
 		}
 		if !r.named && !r.answers {
-			if how, err := tx.Setting(id, scope, SettingPosts); err != nil || how == postsFeed {
+			how, err := tx.Setting(id, scope, SettingPosts)
+			switch {
+			case err != nil || how == postsFeed:
 				return err
+			case how == postsDigest:
+				return t.digestLater(tx, r.user)
 			}
 		}
 	}

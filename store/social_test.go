@@ -194,3 +194,93 @@ func TestSocialRelations(t *testing.T) {
 		}
 	})
 }
+
+// What is asked for of the social web is answered by each database alike.
+func TestSocialQuestions(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, opts Options) {
+		db := openTest(t, opts)
+		ctx := context.Background()
+		id := user(1)
+		write(t, db, func(tx *Tx) error { return addSocial(tx, id) })
+		own, _, _ := db.SocialActor(ctx, testDomain, SocialKey{JID: id.JID})
+		alice := remote(t, db, "alice")
+		var post int64
+		write(t, db, func(tx *Tx) (err error) {
+			if _, err = tx.FollowSocial(SocialFollowing{UserID: id, Actor: alice}); err != nil {
+				return err
+			}
+			post, err = tx.AddSocialPost(SocialPost{
+				Domain: testDomain, URI: "https://r.example/1", Item: "1", Actor: alice, Note: `{"mentions":[{"uri":"` + own.URI + `"}]}`, Public: true, Proven: true,
+				ReplyTo: "https://s.example/n/" + id.JID, Conversation: "c", Published: testStart,
+			})
+			if err == nil {
+				_, err = tx.AddSocialEntry(alice, post, testStart, 10)
+			}
+			return errors.Join(err, tx.WatchSocialActor(alice, true), tx.SawSocialActor(alice))
+		})
+		check := func(what string, got, want any, err error) {
+			t.Helper()
+			if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+				t.Errorf("%s: got %v, %v, want %v", what, got, err, want)
+			}
+		}
+		outbox, err := db.SocialOutbox(ctx, own.ID, 0, 10)
+		check("outbox", len(outbox), 1, err)
+		outbox, err = db.SocialOutbox(ctx, own.ID, outbox[0].ID, 10)
+		check("outbox behind the last", len(outbox), 0, err)
+		said, err := db.SocialConversation(ctx, testDomain, "c", 10)
+		check("conversation", len(said), 1, err)
+		answers, err := db.SocialAnswers(ctx, testDomain, "https://s.example/n/"+id.JID, PostQuery{Max: 10})
+		check("answers", items(answers.Posts), []string{"1"}, err)
+		accounts, posts, err := db.CountSocial(ctx, testDomain)
+		check("count", []int64{accounts, posts}, []int64{1, 1}, err)
+		found, err := db.FindSocialActors(ctx, testDomain, "ALICE@", 10)
+		check("found", len(found), 1, err)
+		all, err := db.SocialAccounts(ctx, testDomain, "", 10)
+		check("accounts", len(all), 1, err)
+		subscribed, err := db.SocialSubscriptions(ctx, id, 0, 10)
+		check("subscriptions", len(subscribed), 1, err)
+		write(t, db, func(tx *Tx) error {
+			news, err := tx.SocialNews(id, testStart.Add(-time.Hour), 10)
+			check("news", len(news), 2, err)
+			n, err := tx.CountSocialPosts(own.ID, testStart.Add(-time.Hour))
+			check("posts of an hour", n, 1, err)
+			of, err := tx.SocialPostsOf(own.ID, 10)
+			check("posts", len(of), 1, err)
+			mentioned, err := tx.MentionedSocial(id, "https://nobody.example/")
+			check("mentioned", mentioned, false, err)
+			idle, err := tx.UnfollowedSocialActors(testDomain, 10)
+			check("whom nobody follows", len(idle), 0, err)
+			kind, err := tx.SocialBlockOf(id, "a@spam.example", "https://spam.example/a", "spam.example")
+			check("blocked", kind, SocialMuted, err)
+			untold, err := tx.UntoldFollowing(id, 10)
+			check("untold", len(untold), 2, err)
+			readers, err := tx.SocialReaders(testDomain, alice, "", 10)
+			check("readers", readers, []string{id.JID}, err)
+			to, err := tx.SocialSubscribers(testDomain, subscribed[0].ID, 10)
+			check("subscribers", to, []string{id.JID}, err)
+			letter, err := tx.LetterOfPost(id, subscribed[0].ID)
+			check("letter", letter, "l", err)
+			p, ok, err := tx.SocialPost(testDomain, PostKey{OwnItem: "none", Actor: own.ID})
+			check("no own item", fmt.Sprint(p.ID, ok), "0 false", err)
+			f, was, err := tx.UnfollowSocial(id, alice)
+			check("unfollowed", fmt.Sprint(f.Actor, was), fmt.Sprint(alice, true), err)
+			idle, err = tx.UnfollowedSocialActors(testDomain, 10)
+			check("whom nobody follows any more", len(idle), 1, err)
+			check("deleted", nil, nil, tx.DeleteSocialPost(post))
+			denied := true
+			return errors.Join(
+				tx.SetSocialHost(testDomain, "h.example", &denied), tx.SetSocialHost(testDomain, "h.example", nil), tx.SetSocialHost(testDomain, "i.example", &denied),
+				tx.SetSocialPicture(SocialPicture{Actor: alice, URL: "https://r.example/a.png", Hash: "h", Image: []byte{1}}), tx.DropSocialLetter(id, "l"),
+				tx.CollectSocialLetters(testDomain, testStart), tx.DeleteSocialEntries(post),
+			)
+		})
+		hosts, err := db.SocialHosts(ctx, testDomain)
+		check("hosts", hosts, []SocialHost{{"i.example", true}}, err)
+		picture, err := db.SocialPicture(ctx, alice)
+		check("picture", picture.Image, []byte{1}, err)
+		gone, ok, err := db.SocialPost(ctx, testDomain, PostKey{Item: "1"})
+		check("a deleted post", fmt.Sprint(ok, gone.DeletedAt.IsZero(), gone.Note), "true false", err)
+	})
+}

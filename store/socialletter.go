@@ -43,6 +43,14 @@ func (tx *Tx) AddSocialLetter(l SocialLetter) error {
 	return nil
 }
 
+// DropSocialLetter forgets a message of a user's that did not become a post.
+func (tx *Tx) DropSocialLetter(id UserID, letter string) error {
+	if err := tx.exec(`DELETE FROM social_letters WHERE domain = $1 AND jid = $2 AND letter = $3`, id.Domain, id.JID, letter); err != nil {
+		return fmt.Errorf("forget a message: %w", err)
+	}
+	return nil
+}
+
 const selectSocialLetter = `SELECT domain, jid, letter, post, hash, at FROM social_letters WHERE `
 
 // SocialLetter returns which post a message of a user's became, and whether it became one.

@@ -302,6 +302,16 @@ func (tx *Tx) CountSocialPosts(actor int64, since time.Time) (n int, err error) 
 	return n, nil
 }
 
+// SocialNews returns what came since a time into the feeds of those whom a user follows, the newest first.
+func (tx *Tx) SocialNews(id UserID, since time.Time, limit int) (all []SocialPost, err error) {
+	if err := tx.query(scanSocialPosts(&all), `SELECT DISTINCT `+socialPostColumns+` FROM social_following f JOIN social_entries e ON e.actor = f.actor
+		JOIN social_posts p ON p.id = e.post WHERE f.domain = $1 AND f.jid = $2 AND p.received >= $3 AND p.deleted_at = 0
+		ORDER BY p.published DESC, p.id DESC LIMIT $4`, id.Domain, id.JID, millis(since), limit); err != nil {
+		return nil, fmt.Errorf("read what is new: %w", err)
+	}
+	return all, nil
+}
+
 // SocialConversation returns public posts of a conversation, the oldest first.
 func (db *DB) SocialConversation(ctx context.Context, domain, conversation string, limit int) (all []SocialPost, err error) {
 	if err := db.query(ctx, scanSocialPosts(&all), `SELECT `+socialPostColumns+` FROM social_posts p WHERE p.domain = $1 AND p.conversation = $2 AND p.conversation <> ''
