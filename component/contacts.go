@@ -35,12 +35,14 @@ func (u *user) subscribe(in *inbound, e entity) {
 	}
 	_, there := known.contacts[contact.Local]
 	switch {
-	case there:
+	case there && (u.g.social == nil || e.kind != entityContact):
 		accept()
 	case u.hides(e, contact):
 		u.refuseBlocked(in)
-	case len(known.contacts) >= MaxContacts:
+	case !there && len(known.contacts) >= MaxContacts:
 		u.refuse(in, transports.NewError(transports.Policy, text.Say(in.root().Attr("xml:lang"), "You have as many contacts here as can be kept. Remove some first."), nil))
+	case u.g.social != nil && e.kind == entityContact:
+		u.subscribeToFeed(in, e, accept)
 	default:
 		r := reply{from: in.from, to: in.to, id: in.root().Attr("id")}
 		u.addContact(known, e, contact, func(err error) {
@@ -100,6 +102,9 @@ func (u *user) unsubscribe(e entity, contact transports.Address) {
 			delete(n.present, e.target.ID)
 		}
 	}
+	if u.g.social != nil && e.kind == entityContact {
+		u.unsubscribeFromFeed(e.target)
+	}
 	for _, typ := range []string{"unsubscribed", "unavailable"} {
 		u.out.Stanzas.Start("presence").JID("from", contact).JID("to", u.jid).Attr("type", typ).End()
 	}
@@ -127,6 +132,15 @@ func (u *user) showTo(e entity, from, to transports.Address) {
 	if e.kind&contactKinds == 0 {
 		return
 	}
+	there := u.inContacts(from)
+	u.look(e, func() {
+		if !there || u.inContacts(from) { // else he has been told meanwhile that it is gone
+			u.showNow(e, from, to)
+		}
+	})
+}
+
+func (u *user) showNow(e entity, from, to transports.Address) {
 	n := u.networks.of(e.target.Network)
 	p, online := transports.Presence{}, true
 	switch e.kind {

@@ -33,7 +33,7 @@ func (g *Gateway) Deliver(tx *store.Tx, user transports.Address, e transports.Ev
 	case transports.Failure:
 		g.renderFailure(&b, user, &e)
 	default:
-		return transports.NewError(transports.Unsupported, "", nil)
+		return g.deliverSocial(tx, user, e)
 	}
 	o.Stanza = string(b.Bytes())
 	return g.sendLater(tx, o)

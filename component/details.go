@@ -141,6 +141,9 @@ func (n *network) movedOn(from, to string) {
 // avatarOf is the picture of an entity, nil where it has none. What the operator chose goes before what a network says of itself.
 func (u *user) avatarOf(e entity, nick string) *avatar {
 	if u.g.postal != nil && e.kind == entityContact {
+		if a := u.g.faces.known(e.target); a != nil {
+			return a
+		}
 		return u.g.icons.of(e.target)
 	}
 	avatars := &u.g.rules().avatars

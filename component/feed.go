@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"passerelle/component/microblog"
 	"passerelle/component/stanza"
 	"passerelle/internal/text"
 	"passerelle/transports"
@@ -298,12 +297,4 @@ func (fs *feeds) ask(ctx context.Context, typ string, from, user transports.Addr
 	defer cancel(nil)
 	defer context.AfterFunc(link, func() { cancel(errNoStream) })()
 	return fs.g.ask(ctx, typ, from, user, feedWait, payload, read)
-}
-
-// names are who is who in entries.
-func (fs *feeds) names() microblog.Names {
-	return microblog.Names{Address: fs.g.address, Contact: func(a transports.Address) (transports.Target, bool) {
-		e, err := fs.g.entity(a)
-		return e.target, err == nil && e.kind == entityContact
-	}}
 }

@@ -35,7 +35,7 @@ func (g *Gateway) Publish(ctx context.Context, user transports.Address, e transp
 		}
 		if err := g.askAs(ctx, "set", user, func(b *stanza.Builder) {
 			b.Start("publish").Attr("node", transports.NodeFeed).Start("item").Attr("id", e.Item)
-			microblog.Append(b, &e, microblog.Place{Address: user, Node: transports.NodeFeed}, g.feeds.names())
+			microblog.Append(b, &e, microblog.Place{Address: user, Node: transports.NodeFeed}, g.names())
 			b.End().End()
 			if !there {
 				appendFeedOptions(b)

@@ -65,7 +65,7 @@ func (fs *feeds) readItems(items *stanza.Element, user transports.Address) []rea
 			continue
 		}
 		r := readItem{}
-		r.entry, r.err = microblog.Read(item, fs.names())
+		r.entry, r.err = microblog.Read(item, fs.g.names())
 		r.entry.Item = id
 		if r.err == nil {
 			r.print = maphash.Bytes(takenSeed, item.Child(microblog.NSAtom, "entry").AppendXML(nil, ""))

@@ -116,6 +116,7 @@ type Gateway struct {
 	forgets  exports // of more than a command has time for, bounded in the same way
 	grants   grants
 	icons    identicons
+	faces    faces
 	offered  offers
 	addr     addressCache // of the reader goroutine alone
 

@@ -52,8 +52,8 @@ func appendNick(b *stanza.Builder, nick string) {
 }
 
 // pepNodes lists the nodes of a person (XEP-0163 §6.1, XEP-0060 §5.2).
-func (u *user) pepNodes(b *stanza.Builder, in *inbound) {
+func (u *user) pepNodes(b *stanza.Builder, of transports.Address) {
 	for _, node := range []string{nsAvatarMetadata, nsNick, nodeVCard4} {
-		b.Start("item").JID("jid", in.to).Attr("node", node).End()
+		b.Start("item").JID("jid", of).Attr("node", node).End()
 	}
 }

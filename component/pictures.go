@@ -185,8 +185,13 @@ func (p *pictures) load(url string) (Image, error) {
 	if err = errors.Join(err, content.Close()); err != nil {
 		return Image{}, err
 	}
+	return readImage(data)
+}
+
+// readImage checks that clients can show a picture.
+func readImage(data []byte) (Image, error) {
 	c, format, err := image.DecodeConfig(bytes.NewReader(data))
-	if err != nil || c.Width < 1 || c.Height < 1 || c.Width > maxPictureSide || c.Height > maxPictureSide {
+	if err != nil || len(data) > maxPicture || c.Width < 1 || c.Height < 1 || c.Width > maxPictureSide || c.Height > maxPictureSide {
 		return Image{}, errors.Join(errors.New("it is no picture that clients can show"), err)
 	}
 	return Image{Data: data, Type: "image/" + format, Width: c.Width, Height: c.Height}, nil

@@ -56,6 +56,9 @@ func (u *user) readCards() {
 		found, errs := make([]transports.Card, len(wanted)), make([]error, len(wanted))
 		for i, w := range wanted {
 			found[i], errs[i] = u.g.postal.Card(ctx, u.jid, w.of.target)
+			if errs[i] == nil && u.g.social != nil {
+				u.g.face(ctx, w.of.target)
+			}
 		}
 		return func() {
 			u.readingCards = false
@@ -140,4 +143,9 @@ func (u *user) appendCard(b *stanza.Builder, c *transports.Card, form bool) {
 }
 
 // statusOfContacts is what contacts of a Postal transport say of themselves: that one may write to them at any time, and how that gets there.
-func (u *user) statusOfContacts() string { return text.Say(u.lang, "email") }
+func (u *user) statusOfContacts() string {
+	if u.g.social != nil {
+		return text.Say(u.lang, "social web")
+	}
+	return text.Say(u.lang, "email")
+}

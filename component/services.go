@@ -36,6 +36,7 @@ type service struct {
 	set     bool   // it is a set, not a get
 	both    bool   // it is a set or a get
 	slow    bool   // the answer may wait for the database
+	social  bool   // it is there only where people publish
 	answer  func(u *user, in *inbound, e entity)
 }
 
@@ -56,7 +57,7 @@ func serviceTable() []service {
 		{feature: nsSearch, at: entityGateway, iq: "query", both: true, slow: true, answer: (*user).search},
 		{feature: nsVCardTemp, at: entityAny, iq: "vCard", answer: (*user).vcardTemp},
 		{feature: nsVCard4, at: entityAny, iq: "vcard", answer: (*user).vcard4},
-		{feature: nsPubSub, at: entityGateway | entityBot | entityNetwork | entityContact | entityOccupant, iq: "pubsub", answer: (*user).pepItems},
+		{feature: nsPubSub, at: entityGateway | entityBot | entityNetwork | entityContact | entityOccupant, iq: "pubsub", both: true, answer: (*user).pubsub},
 		{feature: muc.NS, at: entityRoom | entityGateway | entityNetwork},
 		{feature: muc.NSAdmin, at: entityRoom, iq: "query", both: true, answer: (*user).roomAdmin},
 		{feature: muc.NSOwner, at: entityRoom, iq: "query", both: true, slow: true, answer: (*user).roomOwner},
@@ -87,14 +88,17 @@ func serviceTable() []service {
 		table = append(table, service{feature: f, at: entityRoom | entityOccupant | entityContact})
 	}
 	for _, f := range feedServed {
-		table = append(table, service{feature: f, at: entityGateway})
+		table = append(table, service{feature: f, at: entityGateway, social: true})
+	}
+	for _, f := range pubsubFeatures {
+		table = append(table, service{feature: f, at: entityContact, social: true})
 	}
 	return append(table, service{feature: nsReceipts, at: entityOccupant | entityContact})
 }
 
 // serves reports whether a service of the table is there for an entity of this gateway.
 func (g *Gateway) serves(s *service, k entityKind) bool {
-	if s.at&k == 0 {
+	if s.at&k == 0 || s.social && g.social == nil {
 		return false
 	}
 	switch s.feature {
@@ -104,8 +108,6 @@ func (g *Gateway) serves(s *service, k entityKind) bool {
 		return g.postal != nil
 	case nsMAM, nsMAMExtended, muc.NSTombstone:
 		return g.archive != nil
-	case feedServed[0], feedServed[1], feedServed[2], feedServed[3]:
-		return g.feeds != nil
 	}
 	return true
 }
@@ -132,7 +134,11 @@ func (u *user) iq(in *inbound, e entity) {
 			return
 		}
 	}
-	u.out.Stanzas.Start("iq").JID("from", in.to).JID("to", in.from).Attr("type", "error").Attr("id", root.Attr("id")).
+	u.answerUnknown(in)
+}
+
+func (u *user) answerUnknown(in *inbound) {
+	u.out.Stanzas.Start("iq").JID("from", in.to).JID("to", in.from).Attr("type", "error").Attr("id", in.root().Attr("id")).
 		RawError("cancel", "service-unavailable", "").
 		End()
 }
@@ -198,7 +204,7 @@ func (u *user) roomAdmin(in *inbound, e entity) {
 // discoInfo answers XEP-0030 §3.1.
 func (u *user) discoInfo(in *inbound, e entity) {
 	if node := in.root().Child(nsDiscoInfo, "query").Attr("node"); node != "" && !u.g.isCaps(node, e.kind) {
-		if u.commandInfo(in, e, node) || u.roomNode(in, e, node) {
+		if u.commandInfo(in, e, node) || u.roomNode(in, e, node) || u.nodeInfo(in, e, node) {
 			return
 		}
 		u.refuse(in, transports.NewError(transports.NotFound, "There is no such node.", nil)) // XEP-0030 §3.2
@@ -255,6 +261,9 @@ func (u *user) discoItems(in *inbound, e entity) {
 		u.commandItems(in, e)
 		return
 	}
+	if u.nodeItems(in, e, query) {
+		return
+	}
 	if query.Attr("node") != "" {
 		u.refuse(in, transports.NewError(transports.NotFound, "There is no such node.", nil))
 		return
@@ -266,6 +275,8 @@ func (u *user) discoItems(in *inbound, e entity) {
 	case e.kind == entityRoom:
 		u.listOccupants(in, e)
 		return
+	case u.nodeList(in, e):
+		return
 	}
 	b := u.result(in).StartNS("query", nsDiscoItems)
 	switch e.kind {
@@ -275,7 +286,7 @@ func (u *user) discoItems(in *inbound, e entity) {
 			b.Start("item").JID("jid", u.g.address(transports.Target{Kind: transports.TargetNetwork, Network: n.ID})).Attr("name", n.Name).End()
 		}
 	case entityContact:
-		u.pepNodes(b, in)
+		u.pepNodes(b, in.to)
 	}
 	b.End().End()
 }

@@ -16,6 +16,9 @@ const (
 // refuseClearly answers requests that other rooms take and ours never will, with a sentence that says what to do instead. They are
 // announced nowhere. It reports whether the request is one of them.
 func (u *user) refuseClearly(in *inbound, e entity, payload *stanza.Element) bool {
+	if u.readOwner(in, e, payload) {
+		return true
+	}
 	lang, why := in.root().Attr("xml:lang"), ""
 	switch {
 	case payload.Is(nsRegister, "query") && e.kind == entityRoom: // XEP-0045 §7.10

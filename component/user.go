@@ -71,6 +71,7 @@ type user struct {
 	blockWatchers map[transports.Address]*time.Timer // clients that have the list of blocked addresses, and for how long
 	cards         []cardRequest                      // that wait, see postalcard.go
 	forgets       int                                // how often he forgot something
+	asksOf        *asksOf                            // what waits of contacts who publish, see pubsub.go; nil for nothing yet
 	idleness      idleness
 	shows         map[string]show // of his clients that are away, by resource
 	invited       quota

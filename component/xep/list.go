@@ -9,8 +9,8 @@ type Extension struct {
 	Note string
 	// Features are those of service discovery that it accounts for.
 	Features []string
-	// Scenarios are files of e2e/scenarios that show it at work; their comments name it. Tests are those of package e2e that do so, where
-	// scenarios do not.
+	// Scenarios are files of e2e/scenarios that show it at work; their comments name it. Tests are those of packages e2e and component that do
+	// so, where scenarios do not.
 	Scenarios, Tests []string
 }
 
@@ -87,9 +87,15 @@ func List() []Extension {
 			Scenarios: []string{"disco-pages"},
 		},
 		{
-			Number: 60, Version: "1.26.0", Status: Partial, Note: "Items of people's nodes are answered.",
-			Features:  []string{"http://jabber.org/protocol/pubsub"},
-			Scenarios: []string{"vcard"},
+			Number: 60, Version: "1.26.0", Status: Partial,
+			Note: "Items of people's nodes are answered. People of the social web have a feed, and answers and attachments to each post, to read, to subscribe to and to write into.",
+			Features: []string{
+				"http://jabber.org/protocol/pubsub", "http://jabber.org/protocol/pubsub#access-open", "http://jabber.org/protocol/pubsub#item-ids",
+				"http://jabber.org/protocol/pubsub#meta-data", "http://jabber.org/protocol/pubsub#persistent-items", "http://jabber.org/protocol/pubsub#presence-subscribe",
+				"http://jabber.org/protocol/pubsub#publish", "http://jabber.org/protocol/pubsub#retract-items", "http://jabber.org/protocol/pubsub#retrieve-items",
+				"http://jabber.org/protocol/pubsub#retrieve-subscriptions", "http://jabber.org/protocol/pubsub#rsm", "http://jabber.org/protocol/pubsub#subscribe",
+			},
+			Scenarios: []string{"vcard"}, Tests: []string{"TestNodesAreRead", "TestNodesAreWritten", "TestNodesAreDiscovered", "TestEventsOfContacts"},
 		},
 		{
 			Number: 66, Version: "1.5", Status: Partial, Note: "Email carries files; on other networks the address of a file is part of the text.",
@@ -107,7 +113,7 @@ func List() []Extension {
 			Scenarios: []string{"register"},
 		},
 		{
-			Number: 84, Version: "1.1.4", Status: Partial, Note: "The gateway and networks have pictures, people of email a pattern; pictures are answered and not pushed. Those of users on the social web are taken.",
+			Number: 84, Version: "1.1.4", Status: Partial, Note: "The gateway and networks have pictures, people of email a pattern; pictures are answered, and pushed of people of the social web. Those of users on the social web are taken.",
 			Features:  []string{"urn:xmpp:avatar:metadata+notify"},
 			Scenarios: []string{"avatars"},
 		},
@@ -203,6 +209,10 @@ func List() []Extension {
 			Scenarios: []string{"invite", "join-chat"},
 		},
 		{
+			Number: 277, Version: "0.6.3", Status: Partial, Note: "What people of the social web publish, what is answered to it, and what the user answers. Places (§6) and metadata (§5) are not there.",
+			Tests: []string{"TestNodesAreRead", "TestNodesAreWritten"},
+		},
+		{
 			Number: 292, Version: "0.12.0", Status: Partial, Note: "Cards are answered, to a request and as an item, and cannot be changed.",
 			Features:  []string{"urn:ietf:params:xml:ns:vcard-4.0", "urn:xmpp:vcard4+notify"},
 			Scenarios: []string{"vcard"},
@@ -225,6 +235,10 @@ func List() []Extension {
 			Number: 317, Version: "0.2", Status: Partial, Note: "The ranks of the network, which change there, and who is a program.",
 			Features:  []string{"urn:xmpp:hats:0"},
 			Scenarios: []string{"bots", "hats"},
+		},
+		{
+			Number: 330, Version: "0.4.0", Status: Partial, Note: "Whom people of the social web follow is answered, as far as it is known.",
+			Tests: []string{"TestNodesAreRead"},
 		},
 		{
 			Number: 333, Version: "0.4.1", Status: Partial, Features: []string{"urn:xmpp:chat-markers:0"}, Note: "The network has none: the user's own clients see what he read elsewhere, in private conversations where his server grants messages in his name (XEP-0356).",
@@ -312,6 +326,21 @@ func List() []Extension {
 			Number: 461, Version: "0.2.0", Status: Partial, Note: "On the network the nick of who is answered stands in front as well, or where it carries no replies, alone.",
 			Features:  []string{"urn:xmpp:reply:0"},
 			Scenarios: []string{"rich-messages", "replies"},
+		},
+		{
+			Number: 465, Version: "0.1.1", Status: Partial, Note: "Whom people of the social web follow and who follows them is answered, as far as it is known. Which of his own subscriptions are public the user says on the social web.",
+			Features: []string{"urn:xmpp:pps:0"},
+			Tests:    []string{"TestNodesAreRead"},
+		},
+		{
+			Number: 470, Version: "0.2.0", Status: Complete,
+			Features: []string{"urn:xmpp:pubsub-attachments:1"},
+			Tests:    []string{"TestNodesAreRead", "TestNodesAreWritten", "TestEventsOfContacts"},
+		},
+		{
+			Number: 472, Version: "0.2.1", Status: Partial, Note: "Feeds of people of the social web are of the profile of microblogs; there are no galleries.",
+			Features: []string{"urn:xmpp:pubsub-social-feed:1"},
+			Tests:    []string{"TestNodesAreRead", "TestNodesAreDiscovered"},
 		},
 		{
 			Number: 486, Version: "0.1.0", Status: Partial, Note: "A room shows its network's picture, which its operators cannot change.",
