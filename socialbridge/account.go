@@ -29,6 +29,7 @@ const maxKeys = 1000
 const (
 	pathUser = "/u/"
 	pathNote = "/n/"
+	pathTag  = "/tag/"
 )
 
 // accountName is what a user is called in his URLs. It is [0-9a-z_]: GNU social makes an empty nick of anything else. Other characters are "_" and two

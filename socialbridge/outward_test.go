@@ -120,7 +120,8 @@ func TestPost(t *testing.T) {
 	if !s.Everybody || len(s.To) != 1 || s.To[0].URI != "https://gs1.test/user/alice" || len(n.Mentions) != 1 || n.Mentions[0].URI != s.To[0].URI || !n.Public || len(n.Tags) != 1 || n.Tags[0] != "go" {
 		t.Errorf("sent %+v\n%+v", s, n)
 	}
-	want := `hello @<a href="https://gs1.test/user/alice" class="h-card u-url mention">alice@gs1.test</a>, see <a href="https://x.example/" rel="nofollow noopener">https://x.example/</a> #Go &lt;b&gt;`
+	want := `hello @<a href="https://gs1.test/user/alice" class="h-card u-url mention">alice@gs1.test</a>, see <a href="https://x.example/" rel="nofollow noopener">https://x.example/</a> ` +
+		`<a href="https://social.example/tag/go" class="hashtag" rel="tag">#Go</a> &lt;b&gt;`
 	if n.HTML != want {
 		t.Errorf("got\n%s\nwant\n%s", n.HTML, want)
 	}

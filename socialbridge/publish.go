@@ -3,6 +3,7 @@ package socialbridge
 import (
 	"context"
 	"errors"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -286,6 +287,9 @@ func (t *Transport) links(tx *store.Tx, o *clean.Outward, parent *store.SocialPo
 			links[list.sign+name] = row.URI
 			tell(&row, true)
 		}
+	}
+	for _, tag := range names.Tags {
+		links["#"+tag] = t.base + pathTag + url.PathEscape(tag)
 	}
 	return links, nil
 }

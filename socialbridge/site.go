@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,6 +20,7 @@ const (
 	perPage    = 20
 	maxBefore  = 10 // posts above one
 	maxReplies = 100
+	maxTagged  = 50
 )
 
 // Site is what the pages of everybody are made of.
@@ -104,6 +106,63 @@ func (s site) entry(from *outside, p *store.SocialPost) (*pages.Entry, error) {
 	return e, nil
 }
 
+// shown reports whether a post of somebody else is shown beside one of an account's: it is his, and he is not somebody whom the account or the
+// operator wants nothing of.
+func (s site) shown(from *outside, p *store.SocialPost, unwanted map[string]bool) (bool, error) {
+	row, ok, err := from.SocialActor(s.t.opt.Domain, store.SocialKey{ID: p.Actor})
+	if err != nil || !ok || !row.GoneAt.IsZero() || row.Name != "" {
+		return row.Name != "" && row.GoneAt.IsZero(), err
+	}
+	host := hostOf(row.URI)
+	return p.Proven && s.t.Allowed(host) && !unwanted[row.URI] && !unwanted[host] && (row.Acct == "" || !unwanted[row.Acct]), nil
+}
+
+// maxUnwanted bounds whom somebody has blocked who is looked at.
+const maxUnwanted = 1000
+
+// unwanted are those whom a user has blocked.
+func (s site) unwanted(ctx context.Context, user transports.Address) (map[string]bool, error) {
+	blocks, err := s.t.opt.Store.SocialBlocks(ctx, s.t.userID(user), "", maxUnwanted)
+	if err != nil {
+		return nil, err
+	}
+	unwanted := make(map[string]bool, len(blocks))
+	for _, b := range blocks {
+		unwanted[b.Who] = b.Kind == store.SocialBlocked
+	}
+	return unwanted, nil
+}
+
+// Tagged implements pages.Source. Who does not want to be found is not, by what he says either.
+func (s site) Tagged(ctx context.Context, tag string) (all []pages.Entry, err error) {
+	posts, err := s.t.opt.Store.SocialPublished(ctx, s.t.opt.Domain)
+	if err != nil {
+		return nil, err
+	}
+	from := &outside{ctx: ctx, db: s.t.opt.Store}
+	for i := range posts {
+		p := &posts[i]
+		if p.RepeatOf != "" || !slices.Contains(noteOf(p).Tags, tag) {
+			continue
+		}
+		row, ok, err := from.SocialActor(s.t.opt.Domain, store.SocialKey{ID: p.Actor})
+		if err != nil {
+			return nil, err
+		}
+		if !ok || !row.GoneAt.IsZero() || row.Hidden {
+			continue
+		}
+		e, err := s.entry(from, p)
+		if err != nil {
+			return nil, err
+		}
+		if all = append(all, *e); len(all) == maxTagged {
+			break
+		}
+	}
+	return all, nil
+}
+
 // Thread implements pages.Source.
 func (s site) Thread(ctx context.Context, name string) (*pages.Thread, error) {
 	t := s.t
@@ -123,6 +182,10 @@ func (s site) Thread(ctx context.Context, name string) (*pages.Thread, error) {
 		return nil, err
 	}
 	out.Entry = *e
+	unwanted, err := s.unwanted(ctx, a.User)
+	if err != nil {
+		return nil, err
+	}
 	seen := map[string]bool{p.URI: true}
 	for at := p; at.ReplyTo != "" && !seen[at.ReplyTo] && len(out.Before) < maxBefore; {
 		seen[at.ReplyTo] = true
@@ -131,6 +194,11 @@ func (s site) Thread(ctx context.Context, name string) (*pages.Thread, error) {
 		}
 		if !ok || !at.Public || !at.DeletedAt.IsZero() {
 			break
+		}
+		if show, err := s.shown(from, &at, unwanted); err != nil {
+			return nil, err
+		} else if !show {
+			continue
 		}
 		above, err := s.entry(from, &at)
 		if err != nil {
@@ -144,6 +212,11 @@ func (s site) Thread(ctx context.Context, name string) (*pages.Thread, error) {
 	}
 	out.More = answers.Count - len(answers.Posts)
 	for i := len(answers.Posts) - 1; i >= 0; i-- {
+		if show, err := s.shown(from, &answers.Posts[i], unwanted); err != nil {
+			return nil, err
+		} else if !show {
+			continue
+		}
 		reply, err := s.entry(from, &answers.Posts[i])
 		if err != nil {
 			return nil, err

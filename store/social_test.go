@@ -86,6 +86,33 @@ func TestSocialFeed(t *testing.T) {
 	})
 }
 
+// What accounts have published lately is theirs alone, is public and is there.
+func TestSocialPublished(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, opts Options) {
+		db := openTest(t, opts)
+		alice := remote(t, db, "alice")
+		write(t, db, func(tx *Tx) error {
+			own, err := tx.AddSocialActor(SocialActor{Domain: testDomain, URI: "https://s.example/u/romeo", JID: "romeo@example.org", Name: "romeo", Acct: "romeo@s.example"}, "key")
+			for i, p := range []SocialPost{{Actor: own, Public: true}, {Actor: own}, {Actor: alice, Public: true}, {Actor: own, Public: true}, {Actor: own, Public: true}} {
+				p.Domain, p.URI, p.Item, p.Note = testDomain, fmt.Sprint("u", i), fmt.Sprint("i", i), "{}"
+				id, err2 := tx.AddSocialPost(p)
+				if err = errors.Join(err, err2); i == 3 {
+					err = errors.Join(err, tx.DeleteSocialPost(id))
+				}
+			}
+			return err
+		})
+		posts, err := db.SocialPublished(t.Context(), testDomain)
+		if want := []string{"i4", "i0"}; err != nil || !slices.Equal(items(posts), want) {
+			t.Errorf("got %v, %v, want %v", items(posts), err, want)
+		}
+		if posts, err := db.SocialPublished(t.Context(), "other.example"); err != nil || len(posts) != 0 {
+			t.Errorf("of another gateway: %v, %v", items(posts), err)
+		}
+	})
+}
+
 // What is gone of an account leaves its name, its URI and its key, which goes later.
 func TestEndSocialAccount(t *testing.T) {
 	t.Parallel()

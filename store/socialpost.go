@@ -284,6 +284,21 @@ func (db *DB) SocialOutbox(ctx context.Context, actor, before int64, limit int) 
 	return all, nil
 }
 
+// Bounds of what SocialPublished looks at.
+const (
+	maxPublished = 1000
+	maxBehind    = 100_000 // ids, of everybody's posts
+)
+
+// SocialPublished returns what all accounts wrote and repeated lately, the newest first.
+func (db *DB) SocialPublished(ctx context.Context, domain string) (all []SocialPost, err error) {
+	if err := db.query(ctx, scanSocialPosts(&all), `SELECT `+socialPostColumns+` FROM social_actors a JOIN social_posts p ON p.actor = a.id WHERE a.domain = $1 AND a.name <> ''
+		AND p.deleted_at = 0 AND p.public = 1 AND p.id > (SELECT last FROM social_ids) - $2 ORDER BY p.id DESC LIMIT $3`, domain, maxBehind, maxPublished); err != nil {
+		return nil, fmt.Errorf("read what accounts have published: %w", err)
+	}
+	return all, nil
+}
+
 // SocialPostsOf returns what an actor wrote and repeated last, the newest first.
 func (tx *Tx) SocialPostsOf(actor int64, limit int) (all []SocialPost, err error) {
 	if err := tx.query(scanSocialPosts(&all), `SELECT `+socialPostColumns+` FROM social_posts p WHERE p.actor = $1 AND p.deleted_at = 0 ORDER BY p.id DESC LIMIT $2`,

@@ -25,6 +25,9 @@ func (s *Site) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 	}
 	var found *Found
 	busy, err := s.lookup(r, func(ctx context.Context) (err error) { found, err = s.Source.Find(ctx, who); return err })
+	if err == nil && found != nil && found.JID == "" { // XMPP has no name for him
+		err = ErrNotFound
+	}
 	switch {
 	case busy:
 		w.Header().Set("Retry-After", "60")

@@ -15,7 +15,7 @@ import (
 // shown are the pages, of everybody and everything.
 var shown = map[string]string{
 	"profile": "/u/romeo", "older": "/u/romeo?before=7", "empty": "/u/empty", "mallory": "/u/mallory", "post": "/n/post000000000001", "article": "/n/post000000000002", "repeated": "/n/post000000000003",
-	"evil": "/n/evil", "found": "/authorize?uri=" + url.QueryEscape("https://else.example/juliet"), "asked": "/authorize", "none": "/authorize?uri=nobody", "gone": "/u/gone",
+	"evil": "/n/evil", "found": "/authorize?uri=" + url.QueryEscape("https://else.example/juliet"), "asked": "/authorize", "tag": "/tag/verona", "none": "/authorize?uri=nobody", "gone": "/u/gone",
 }
 
 // program is the path of one that is not ours. Without it a test is skipped, or fails where everything has to be there.

@@ -2,6 +2,7 @@ package pages
 
 import (
 	"html"
+	"net/url"
 	"strings"
 	"time"
 	"unicode"
@@ -140,7 +141,11 @@ func (p *page) addEntry(e *Entry, class, heading markup, whole bool) {
 		}
 		p.Add(markup("</p>\n"))
 	}
-	p.addAuthor(e)
+	if e.Title != "" {
+		p.addAuthor(e, "div")
+	} else {
+		p.addAuthor(e, heading) // by which who hears the page goes from post to post
+	}
 	if e.ReplyTo != "" {
 		p.Add(markup(`<p class="soft">`))
 		if to := href(e.ReplyPage); to != "" {
@@ -168,9 +173,9 @@ func (p *page) addEntry(e *Entry, class, heading markup, whole bool) {
 	p.Add(markup("</article>\n"))
 }
 
-// addAuthor adds who wrote a post, and when.
-func (p *page) addAuthor(e *Entry) {
-	p.Add(markup(`<div class="by"><div class="p-author h-card">`))
+// addAuthor adds who wrote a post, in an element, and when.
+func (p *page) addAuthor(e *Entry, element markup) {
+	p.Add(markup(`<div class="by"><` + element + ` class="p-author h-card">`))
 	p.addFace(&e.Author, 48, "u-photo")
 	to := href(e.Author.Page)
 	if to == "" {
@@ -189,7 +194,7 @@ func (p *page) addAuthor(e *Entry) {
 	} else {
 		inner()
 	}
-	p.Add(markup("</div>"))
+	p.Add(markup("</" + element + ">"))
 	if !e.Published.IsZero() {
 		page := href(e.Page)
 		if page != "" {
@@ -281,7 +286,7 @@ func (p *page) addTags(tags []string) {
 			p.Add(markup("<li>"), p.say("and %d more", len(tags)-i), markup("</li>\n"))
 			break
 		}
-		p.Add(markup(`<li>#<bdi class="p-category">`), line(t, maxShownName), markup("</bdi></li>\n"))
+		p.Add(markup(`<li><a rel="tag nofollow" href="/tag/`), url.PathEscape(t), markup(`">#<bdi class="p-category">`), line(t, maxShownName), markup("</bdi></a></li>\n"))
 	}
 	p.Add(markup("</ul>\n"))
 }

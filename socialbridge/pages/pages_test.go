@@ -136,6 +136,13 @@ func (s *stage) Thread(ctx context.Context, name string) (*Thread, error) {
 	return nil, ErrNotFound
 }
 
+func (s *stage) Tagged(_ context.Context, tag string) ([]Entry, error) {
+	if tag == "verona" {
+		return []Entry{s.post(1)}, nil
+	}
+	return nil, nil
+}
+
 func (s *stage) note(ctx context.Context, what string) error {
 	s.mu.Lock()
 	s.asked = append(s.asked, what)
@@ -159,6 +166,8 @@ func (s *stage) Find(ctx context.Context, who string) (*Found, error) {
 	switch who {
 	case "https://else.example/juliet":
 		return &Found{Actor: s.juliet(), JID: `juliet\40else.example@social.xmpp.example`}, nil
+	case "unconfirmed":
+		return &Found{Actor: s.juliet()}, nil
 	case "blocked":
 		return nil, Refusal("Not now")
 	}
@@ -323,13 +332,23 @@ func TestPost(t *testing.T) {
 	lacks(t, body, `rel="canonical"`)
 }
 
+func TestTag(t *testing.T) {
+	t.Parallel()
+	_, base := newSite(t)
+	_, body := do(t, "GET", base+"/tag/Verona", "")
+	contains(t, body, "<title>#verona</title>", "But, soft!")
+	_, body = do(t, "GET", base+"/tag/"+url.PathEscape(evil), "")
+	contains(t, body, "There is nothing here yet.")
+	lacks(t, body, "<script")
+}
+
 // Pages that are not there say so by their status and in words, and are not kept.
 func TestNoPage(t *testing.T) {
 	t.Parallel()
 	_, base := newSite(t)
 	for path, want := range map[string]int{
 		"/u/nobody": 404, "/u/romeo?before=x": 404, "/u/romeo?before=-1": 404, "/n/nothing": 404, "/u/gone": 410, "/n/gone": 410, "/u/broken": 503, "/avatar/romeo/other.png": 404, "/avatar/nobody/f00d.png": 404,
-		"/media/gone": 410, "/media/none": 404, "/authorize?uri=nobody": 404, "/authorize?uri=blocked": 422,
+		"/media/gone": 410, "/media/none": 404, "/authorize?uri=nobody": 404, "/authorize?uri=unconfirmed": 404, "/authorize?uri=blocked": 422,
 	} {
 		resp, body := do(t, "GET", base+path, "")
 		if resp.StatusCode != want || resp.Header.Get("Cache-Control") != "no-store" || !strings.HasPrefix(resp.Header.Get("Content-Security-Policy"), "default-src 'none'") || !strings.Contains(body, "<h1>") {

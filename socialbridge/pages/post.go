@@ -1,6 +1,9 @@
 package pages
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
+)
 
 // servePost shows a post, what it answers and what answers it.
 func (s *Site) servePost(w http.ResponseWriter, r *http.Request) {
@@ -50,6 +53,28 @@ func (s *Site) servePost(w http.ResponseWriter, r *http.Request) {
 		p.Add(markup("<p>"), p.say("and %d more", more), markup("</p>\n"))
 	}
 	p.Add(markup("</section>\n"), markup(`<nav aria-label="`), p.say("More posts"), markup(`"><a href="`), p.site.profileOf(who.URI, who.Page), markup(`">`), p.say("All posts of %s", name(who)), markup("</a></nav>\n"))
+	p.serve(w, r)
+}
+
+// serveTag shows what users here have published with a tag.
+func (s *Site) serveTag(w http.ResponseWriter, r *http.Request) {
+	p := s.page(r)
+	tag := strings.ToLower(line(r.PathValue("tag"), maxShownName))
+	all, err := s.Source.Tagged(r.Context(), tag)
+	if err != nil {
+		p.failed(w, r, err)
+		return
+	}
+	p.title = "#" + tag
+	p.meta("name", "robots", "noindex")
+	p.Add(markup(`<section class="h-feed" aria-labelledby="tag"><h1 class="p-name" id="tag">#<bdi>`), tag, markup("</bdi></h1>\n"))
+	if len(all) == 0 {
+		p.Add(markup("<p>"), p.say("There is nothing here yet."), markup("</p>\n"))
+	}
+	for i := range all {
+		p.addEntry(&all[i], "h-entry", "h2", false)
+	}
+	p.Add(markup("</section>\n"))
 	p.serve(w, r)
 }
 

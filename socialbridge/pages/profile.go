@@ -176,7 +176,10 @@ func fill(template, uri string) string {
 func xmppLink(jid, query string) string {
 	local, domain, ok := strings.Cut(jid, "@")
 	if !ok {
-		return "xmpp:" + url.PathEscape(jid) + "?" + query
+		return "xmpp:" + escape(jid) + "?" + query
 	}
-	return "xmpp:" + strings.ReplaceAll(url.QueryEscape(local), "+", "%20") + "@" + url.PathEscape(domain) + "?" + query
+	return "xmpp:" + escape(local) + "@" + escape(domain) + "?" + query
 }
+
+// escape escapes all that a part of a URI may not have, wherever it stands.
+func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }

@@ -69,6 +69,7 @@ func (s *Site) Pages() []Page {
 		{Pattern: "GET /u/{name}", Handler: http.HandlerFunc(s.serveProfile)},
 		{Pattern: "POST /u/{name}/follow", Handler: http.HandlerFunc(s.serveFollow), Body: maxForm},
 		{Pattern: "GET /n/{name}", Handler: http.HandlerFunc(s.servePost)},
+		{Pattern: "GET /tag/{tag}", Handler: http.HandlerFunc(s.serveTag)},
 		{Pattern: "GET /authorize", Handler: http.HandlerFunc(s.serveAuthorize)},
 		{Pattern: "GET /avatar/{name}/{file}", Handler: http.HandlerFunc(s.serveAvatar)},
 		{Pattern: "GET /media/{file}", Handler: http.HandlerFunc(s.serveMedia)},

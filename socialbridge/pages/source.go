@@ -15,6 +15,8 @@ type Source interface {
 	Person(ctx context.Context, name string, before int64) (*Person, error)
 	// Thread is a post of ours by the name in its URL, with what it answers and what answers it.
 	Thread(ctx context.Context, name string) (*Thread, error)
+	// Tagged are posts of users of ours with a tag, the newest first.
+	Tagged(ctx context.Context, tag string) ([]Entry, error)
 	// Find asks other servers for somebody, by anything that people write. It waits for networks.
 	Find(ctx context.Context, who string) (*Found, error)
 	// FollowPage asks the server of somebody, by his address, for the template of the page on which he follows others. It waits for networks.
@@ -68,7 +70,7 @@ type Thread struct {
 // Found is somebody of another server.
 type Found struct {
 	activity.Actor
-	JID string // of the contact that he is on XMPP
+	JID string // of the contact that he is on XMPP; empty for somebody whose address nobody has confirmed
 }
 
 // File is a picture, a video or something else that somebody has published.

@@ -16,13 +16,10 @@ import (
 
 // Limits of what a stranger sends. The latter is looked at before a picture is unpacked, which takes 4 or 8 bytes a pixel.
 const (
-	MaxBytes  = 20 << 20
+	maxBytes  = 8 << 20
 	maxPixels = 24 << 20
 	maxSide   = 16 << 10 // pixels
 )
-
-// MaxSquare is how large a picture of somebody is at the most, in pixels.
-const MaxSquare = 400
 
 const quality = 85 // of JPEG
 
@@ -43,25 +40,9 @@ func Square(img []byte, size int) (out []byte, typ string, err error) {
 	return encode(upright(scale(src, b, size, size), up), format)
 }
 
-// Fit makes a picture as it is into one of which no side is longer than size pixels.
-func Fit(img []byte, size int) (out []byte, typ string, width, height int, err error) {
-	src, format, up, err := decode(img)
-	if err != nil {
-		return nil, "", 0, 0, err
-	}
-	b := src.Bounds()
-	width, height = b.Dx(), b.Dy()
-	if longest := max(width, height); longest > size {
-		width, height = max(1, width*size/longest), max(1, height*size/longest)
-	}
-	made := upright(scale(src, b, width, height), up)
-	out, typ, err = encode(made, format)
-	return out, typ, made.Rect.Dx(), made.Rect.Dy(), err
-}
-
 // decode unpacks a picture, its first one where it moves, and says how it is to be turned.
 func decode(img []byte) (src image.Image, format string, up int, err error) {
-	if len(img) > MaxBytes {
+	if len(img) > maxBytes {
 		return nil, "", 0, ErrTooLarge
 	}
 	c, _, err := image.DecodeConfig(bytes.NewReader(img))

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"hash/crc32"
 	"image"
 	"image/color"
@@ -108,16 +107,6 @@ func TestSquare(t *testing.T) {
 	}
 }
 
-func TestFit(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct{ w, h, size, width, height int }{{400, 200, 100, 100, 50}, {30, 60, 100, 30, 60}, {1000, 1, 100, 100, 1}} {
-		out, typ, w, h, err := Fit(pack(t, stripes(c.w, c.h), "png"), c.size)
-		if err != nil || w != c.width || h != c.height || unpack(t, out, typ).Bounds() != image.Rect(0, 0, w, h) {
-			t.Errorf("%+v: %d × %d, %v", c, w, h, err)
-		}
-	}
-}
-
 // webp is a picture of 1 × 1 pixels.
 const webp = "UklGRiIAAABXRUJQVlA4IBYAAAAwAQCdASoBAAEADsD+JaQAA3AAAAAA"
 
@@ -149,17 +138,16 @@ func withExif(img []byte, order binary.AppendByteOrder, name string, orientation
 // A photograph is shown the way up that its camera noted, and what else it noted is gone.
 func TestOrientation(t *testing.T) {
 	t.Parallel()
-	img := pack(t, stripes(64, 32), "jpeg")
-	for o, where := range map[uint16]struct{ w, h, x, y int }{ // where the red is then
-		1: {64, 32, 2, 16}, 2: {64, 32, 61, 16}, 3: {64, 32, 61, 16}, 4: {64, 32, 2, 16}, 5: {32, 64, 16, 2}, 6: {32, 64, 16, 2}, 7: {32, 64, 16, 61}, 8: {32, 64, 16, 61}, 9: {64, 32, 2, 16},
-	} {
+	img := pack(t, stripes(64, 64), "jpeg")
+	left, right, top, bottom := image.Pt(2, 32), image.Pt(61, 32), image.Pt(32, 2), image.Pt(32, 61)
+	for o, where := range []image.Point{0: left, 1: left, 2: right, 3: right, 4: left, 5: top, 6: top, 7: bottom, 8: bottom, 9: left} { // where the red is then
 		for name, order := range map[string]binary.AppendByteOrder{"II*\x00": binary.LittleEndian, "MM\x00*": binary.BigEndian} {
-			out, typ, w, h, err := Fit(withExif(img, order, name, o), 100)
+			out, typ, err := Square(withExif(img, order, name, uint16(o)), 100)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := unpack(t, out, typ); w != where.w || h != where.h || !near(got.At(where.x, where.y), red) {
-				t.Errorf("%d: %d × %d, and %v where red is to be", o, w, h, got.At(where.x, where.y))
+			if got := unpack(t, out, typ); !near(got.At(where.X, where.Y), red) {
+				t.Errorf("%d: %v where red is to be", o, got.At(where.X, where.Y))
 			}
 			if bytes.Contains(out, []byte("Exif")) {
 				t.Errorf("%d: what the camera noted is still there", o)
@@ -190,14 +178,11 @@ func TestRefused(t *testing.T) {
 		"a long line":   {claiming(t, maxSide+1, 1), true},
 		"many pixels":   {claiming(t, 16000, 16000), true},
 		"no pixels":     {claiming(t, 0, 0), false},
-		"too many data": {make([]byte, MaxBytes+1), true},
+		"too many data": {make([]byte, maxBytes+1), true},
 	} {
 		out, _, err := Square(c.img, 96)
 		if err == nil || out != nil || errors.Is(err, ErrTooLarge) != c.tooLarge {
 			t.Errorf("%s: %d bytes, %v", name, len(out), err)
-		}
-		if _, _, _, _, fit := Fit(c.img, 96); fmt.Sprint(fit) != fmt.Sprint(err) {
-			t.Errorf("%s: %v and %v", name, err, fit)
 		}
 	}
 }
