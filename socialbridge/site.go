@@ -94,6 +94,7 @@ func (s site) entry(from *outside, p *store.SocialPost) (*pages.Entry, error) {
 	}
 	n := noteOf(p)
 	e := &pages.Entry{Note: noteAs(p, &n, actor)}
+	e.Files = s.onPage(p, e.Files)
 	if p.RepeatOf != "" {
 		e.By, e.At = &actor, p.Published
 		return e, nil
@@ -281,6 +282,3 @@ type inMemory struct{ *bytes.Reader }
 func (inMemory) Close() error { return nil }
 
 var _ io.ReadSeekCloser = inMemory{}
-
-// Media implements pages.Source: files of posts are where users have put them.
-func (site) Media(context.Context, string) (*pages.File, error) { return nil, pages.ErrNotFound }

@@ -61,8 +61,9 @@ type Transport struct {
 	keysMu sync.Mutex
 	keys   map[int64]*rsa.PrivateKey       // of accounts that have signed lately, at most maxKeys
 	hosts  atomic.Pointer[map[string]bool] // whether administrators have excluded them
-	// drawing has room for who makes an avatar.
+	// drawing has room for who makes a picture.
 	drawing chan struct{}
+	media   shelf
 }
 
 var (

@@ -40,6 +40,20 @@ func Square(img []byte, size int) (out []byte, typ string, err error) {
 	return encode(upright(scale(src, b, size, size), up), format)
 }
 
+// Fit makes a picture into one of which no side is longer than size pixels, as Square does.
+func Fit(img []byte, size int) (out []byte, typ string, err error) {
+	src, format, up, err := decode(img)
+	if err != nil {
+		return nil, "", err
+	}
+	b := src.Bounds()
+	width, height := b.Dx(), b.Dy()
+	if longest := max(width, height); longest > size {
+		width, height = max(1, width*size/longest), max(1, height*size/longest)
+	}
+	return encode(upright(scale(src, b, width, height), up), format)
+}
+
 // decode unpacks a picture, its first one where it moves, and says how it is to be turned.
 func decode(img []byte) (src image.Image, format string, up int, err error) {
 	if len(img) > maxBytes {

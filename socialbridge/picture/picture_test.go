@@ -107,6 +107,24 @@ func TestSquare(t *testing.T) {
 	}
 }
 
+func TestFit(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ w, h, size, width, height int }{{400, 200, 100, 100, 50}, {30, 60, 100, 30, 60}, {1000, 1, 100, 100, 1}} {
+		out, typ, err := Fit(pack(t, stripes(c.w, c.h), "png"), c.size)
+		if err != nil || unpack(t, out, typ).Bounds() != image.Rect(0, 0, c.width, c.height) {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+	// A photograph that lies on its side stands.
+	out, typ, err := Fit(withExif(pack(t, stripes(64, 32), "jpeg"), binary.BigEndian, "MM\x00*", 6), 32)
+	if err != nil || unpack(t, out, typ).Bounds() != image.Rect(0, 0, 16, 32) {
+		t.Errorf("on its side: %v", err)
+	}
+	if _, _, err := Fit([]byte("text"), 100); err == nil {
+		t.Error("text is a picture")
+	}
+}
+
 // webp is a picture of 1 × 1 pixels.
 const webp = "UklGRiIAAABXRUJQVlA4IBYAAAAwAQCdASoBAAEADsD+JaQAA3AAAAAA"
 
