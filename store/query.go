@@ -203,7 +203,7 @@ func (db *DB) archiveSpan(ctx context.Context, key archiveKey) (span, error) {
 		return span{}, err
 	}
 	s := span{lo: 1}
-	err := db.query(ctx, func(rows *sql.Rows) error {
+	err := db.query(db.brief(ctx), func(rows *sql.Rows) error {
 		var archive int64
 		err := rows.Scan(&archive, &s.hi)
 		s.lo = archiveBase(archive) + 1

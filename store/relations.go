@@ -24,7 +24,7 @@ const (
 func (db *DB) Relations(ctx context.Context, id UserID, settings ...string) (Relations, error) {
 	r := Relations{Settings: make(map[string]map[string]string)}
 	list, args := settingNames(id, settings)
-	err := db.query(ctx, func(rows *sql.Rows) error {
+	err := db.query(db.brief(ctx), func(rows *sql.Rows) error {
 		var kind int
 		var name, scope, value string
 		if err := rows.Scan(&kind, &name, &scope, &value); err != nil {

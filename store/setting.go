@@ -118,7 +118,7 @@ func (db *DB) AllSettings(ctx context.Context, id UserID, scope string, names ..
 		query = `SELECT scope, name, value, sealed FROM settings WHERE domain = $1 AND jid = $2
 			AND (name IN ` + list + ` AND value IS NOT NULL OR scope = $` + strconv.Itoa(len(args)) + `)`
 	}
-	err := db.query(ctx, func(rows *sql.Rows) error {
+	err := db.query(db.brief(ctx), func(rows *sql.Rows) error {
 		var in, name string
 		var value sql.NullString
 		var sealed []byte
