@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"passerelle/internal/xmpptest"
 )
@@ -63,6 +64,7 @@ func (g *socialGateway) say(c xmppClient, to, words, answer string) *xmpptest.El
 // hears waits for a message of somebody with some text.
 func (g *socialGateway) hears(c xmppClient, from, text string) *xmpptest.Element {
 	g.t.Helper()
+	defer func(at time.Time) { g.t.Logf("%s heard %q after %v", from, text, time.Since(at)) }(time.Now())
 	return await(g.t, c, text+" from "+from, func(e *xmpptest.Element) bool {
 		return e.Name.Local == "message" && strings.HasPrefix(e.Get("from"), from) && strings.Contains(body(e), text)
 	})
@@ -82,7 +84,7 @@ func TestSocial(t *testing.T) {
 	one.awaitPage("/u/alice", "alice")
 
 	// Bob follows alice, and is told of what she posts.
-	two.say(bob, bot, "follow alice@"+one.name, "alice")
+	two.say(bob, bot, "follow alice@"+one.name, "You follow alice (alice@"+one.name+") now.")
 	one.hears(alice, "", "bob@two.example")
 	one.say(alice, bot, "post Hello, social #world!", "one.example")
 	two.hears(bob, two.contact("alice", one), "Hello, social #world!")

@@ -167,10 +167,7 @@ func (t *Transport) found(tx *store.Tx, user transports.Address, what *task, fou
 		}
 		return err
 	}
-	if acct, ok := readAcct(what.Ref); !ok || acct != row.Acct { // he does not see it at the contact that he has added
-		return say(text.Say(what.Lang, "You follow %s (%s) now.", displayName(&who), row.Acct))
-	}
-	return nil
+	return say(text.Say(what.Lang, "You follow %s (%s) now.", displayName(&who), row.Acct))
 }
 
 // notFound tells a user that somebody was not found.

@@ -1,6 +1,7 @@
 // Command demo shows passerelle at its main job: it starts a private Prosody, a private ngIRCd and, for root, a private Postfix and Dovecot with
-// throw-away accounts on loopback, passerelle between them, and plays a short conversation between an XMPP client and an IRC client, and one
-// with somebody who has a mailbox, that one can read on the terminal. Then it stays up, so that one can join with one's own client, until Ctrl-C.
+// throw-away accounts on loopback, passerelle between them, and plays a short conversation between an XMPP client and an IRC client, one
+// with somebody who has a mailbox, and one in public with somebody of another gateway, that one can read on the terminal. Then it stays up, so
+// that one can join with one's own client, until Ctrl-C.
 //
 // With -once it ends after the conversation: 0 when every line arrived, 1 when one did not.
 package main
@@ -65,9 +66,14 @@ func run(ctx context.Context, binary string, once bool, out io.Writer) (err erro
 	defer cancel()
 	fmt.Fprintln(out, "Starting Prosody, ngIRCd, mail servers and passerelle on loopback …")
 	prosody, err := realservers.StartProsody(starting, realservers.ProsodyOptions{
-		Components: []realservers.Component{{Domain: gatewayDomain, Secret: secret}, {Domain: mailDomain, Secret: secret, Privileged: true}},
-		Redirect:   mailDomain,
-		Users:      []realservers.Account{{Name: "alice", Password: password}, {Name: "guest", Password: password}},
+		Components: []realservers.Component{
+			{Domain: gatewayDomain, Secret: secret},
+			{Domain: mailDomain, Secret: secret, Privileged: true},
+			{Domain: socialDomain, Secret: secret},
+			{Domain: otherSocialDomain, Secret: secret},
+		},
+		Redirect: mailDomain,
+		Users:    []realservers.Account{{Name: "alice", Password: password}, {Name: "guest", Password: password}},
 	})
 	if err != nil {
 		return err
@@ -83,11 +89,22 @@ func run(ctx context.Context, binary string, once bool, out io.Writer) (err erro
 		return err
 	}
 	defer func() { err = errors.Join(err, mail.stop()) }()
-	gateway, err := startGateway(starting, binary, dir, secret, prosody.ComponentAddr, ircd.Addr, mail)
+	social, err := startSocial(dir)
+	if err != nil {
+		return err
+	}
+	defer social.stop()
+	gateway, err := startGateway(starting, binary, filepath.Join(dir, "passerelle"), ircConfig(secret, prosody.ComponentAddr, ircd.Addr)+
+		mail.config(secret, prosody.ComponentAddr)+social.config(socialDomain, 0, secret, prosody.ComponentAddr))
 	if err != nil {
 		return err
 	}
 	defer gateway.Stop()
+	other, err := startGateway(starting, binary, filepath.Join(dir, "other"), social.config(otherSocialDomain, 1, secret, prosody.ComponentAddr))
+	if err != nil {
+		return err
+	}
+	defer other.Stop()
 
 	p := &play{out: out, color: isTerminal(out)}
 	playing, cancelPlay := context.WithTimeoutCause(ctx, playTime, errors.New("the conversation did not end in time"))
@@ -107,6 +124,12 @@ func run(ctx context.Context, binary string, once bool, out io.Writer) (err erro
 			return nil // Ctrl-C
 		}
 		return fmt.Errorf("%w\n\nThe end of passerelle's log:\n%s", err, gateway.Tail())
+	}
+	if err := p.inPublic(playing, prosody.C2SAddr, password, social); err != nil {
+		if ctx.Err() != nil {
+			return nil // Ctrl-C
+		}
+		return fmt.Errorf("%w\n\nThe end of passerelle's log:\n%s\n\nThe end of the log of the other one:\n%s", err, gateway.Tail(), other.Tail())
 	}
 	fmt.Fprintf(out, "\nAll %d lines arrived.\n", p.arrived)
 	if once {
@@ -131,14 +154,9 @@ func run(ctx context.Context, binary string, once bool, out io.Writer) (err erro
 	}
 }
 
-// startGateway writes a configuration, as an operator would, and runs the program until it is ready.
-func startGateway(ctx context.Context, binary, dir, secret, xmpp, irc string, mail *mailServers) (*realservers.Process, error) {
-	admin, err := freeAddress(ctx)
-	if err != nil {
-		return nil, err
-	}
-	file := filepath.Join(dir, "passerelle.toml")
-	text := fmt.Sprintf(`[[irc]]
+// ircConfig is the table of the gateway to IRC.
+func ircConfig(secret, xmpp, irc string) string {
+	return fmt.Sprintf(`[[irc]]
 domain = %q
 secret = %q
 server = %q
@@ -148,14 +166,24 @@ name = %q
 title = "Demo network"
 addresses = [%q]
 tls = false # only because it is on this machine
+`, gatewayDomain, secret, xmpp, networkName, irc)
+}
 
+// startGateway writes a configuration, as an operator would, into a directory of its own, and runs the program until it is ready.
+func startGateway(ctx context.Context, binary, dir, config string) (*realservers.Process, error) {
+	admin, err := freeAddress(ctx)
+	if err != nil {
+		return nil, err
+	}
+	file := filepath.Join(dir, "passerelle.toml")
+	text := config + fmt.Sprintf(`
 [store]
 path = %q
 
 [admin]
 listen = %q
-`, gatewayDomain, secret, xmpp, networkName, irc, filepath.Join(dir, "passerelle.db"), admin) + mail.config(secret, xmpp)
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+`, filepath.Join(dir, "passerelle.db"), admin)
+	if err := errors.Join(os.Mkdir(dir, 0o700), os.WriteFile(file, []byte(text), 0o600)); err != nil {
 		return nil, err
 	}
 	gateway, err := realservers.Spawn(exec.Command(binary, "serve", "-config", file), nil)
