@@ -23,8 +23,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"passerelle/internal/gnusocial"
 	"passerelle/internal/jobs"
 	"passerelle/internal/safehttp"
@@ -34,8 +32,6 @@ import (
 	"passerelle/store"
 	"passerelle/transports"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // testCore is a social core that keeps everything in memory, and no more of it than the wire needs.
 type testCore struct {
