@@ -131,20 +131,34 @@ func BenchmarkFanOut(b *testing.B) {
 	b.ReportMetric(float64(send.Milliseconds())/float64(n), "ms/publish")
 }
 
-// BenchmarkSalmon takes replies of actors whose keys are known, many at a time, up to their commit.
+// BenchmarkSalmon takes replies of an actor whose key is known, many at a time, up to their commit, with the social core behind it.
 func BenchmarkSalmon(b *testing.B) {
-	r := newRig(b, rigOptions{accounts: []string{"romeo"}, idle: true})
-	r.core.quiet = true
-	_, users := r.site("alice")
+	w := newWhole(b, rigOptions{})
+	r := w.rig
+	site, users := r.site("alice")
 	alice := users[0]
-	r.find(alice.Acct())
-	post := r.post("romeo", "abcdefghijklmnop1", "Hello")
-	const prepared = 4096
-	bodies := make([][]byte, prepared)
+	if err := alice.Follow(b.Context(), "romeo@"+r.wire.host); err != nil {
+		b.Fatal(err)
+	}
+	w.say("post Hello")
+	r.eventually(site, "the post", func() bool { return len(alice.Pushed()) == 1 })
+	post := alice.Pushed()[0].ID
+	stopped := make(chan struct{})
+	b.Cleanup(func() { close(stopped) })
+	go func() {
+		for {
+			select {
+			case <-w.xmpp.delivered:
+			case <-stopped:
+				return
+			}
+		}
+	}()
+	bodies := make([][]byte, b.N)
 	for i := range bodies {
-		w := r.words(alice, "post", mentioned(r.base+"/u/romeo")+`<thr:in-reply-to ref="`+post.ID+`"/>`)
-		w.id = fmt.Sprintf("tag:127.0.0.1,2026:bench%d", i)
-		bodies[i] = alice.Envelope(w.String())
+		e := r.words(alice, "post", mentioned(r.base+"/u/romeo")+`<thr:in-reply-to ref="`+post+`"/>`)
+		e.id = fmt.Sprintf("tag:127.0.0.1,2026:bench%d", i)
+		bodies[i] = alice.Envelope(e.String())
 	}
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 	b.Cleanup(client.CloseIdleConnections)
@@ -153,7 +167,7 @@ func BenchmarkSalmon(b *testing.B) {
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			body := bodies[next.Add(1)%prepared]
+			body := bodies[next.Add(1)-1]
 			resp, err := client.Post(r.base+"/salmon/romeo", salmon.MediaType, bytes.NewReader(body))
 			if err != nil {
 				b.Error(err)

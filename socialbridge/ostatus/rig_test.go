@@ -215,6 +215,8 @@ type rigOptions struct {
 	accounts    []string
 	idle        bool // without jobs
 	inFlight    int
+	// real makes the core, instead of one for tests.
+	real func(r *rig, base *url.URL) socialbridge.Core
 }
 
 // handlers are set once the address is known by which the pages are told apart.
@@ -292,8 +294,12 @@ func newRig(t testing.TB, o rigOptions) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var core socialbridge.Core = r.core
+	if o.real != nil {
+		core = o.real(r, base)
+	}
 	r.wire, err = New(Options{
-		Domain: "social.test", Base: base, Store: r.db, Core: r.core, HTTP: r.client, Plain: true, Version: "test", Log: log, Now: r.clock.Now,
+		Domain: "social.test", Base: base, Store: r.db, Core: core, HTTP: r.client, Plain: true, Version: "test", Log: log, Now: r.clock.Now,
 	})
 	if err != nil {
 		t.Fatal(err)
