@@ -88,6 +88,7 @@ func (db *DB) commitLoop() {
 			close(op.done)
 		}
 		db.folder.wrote(db.pool.write)
+		db.warmUp(db.life)
 		clear(batch) // what the callers captured is not held until the next write
 		batch = batch[:0]
 	}
@@ -190,7 +191,7 @@ func (db *DB) apply(ctx context.Context, sqlTx *sql.Tx, op *operation) error {
 
 // call calls fn and turns a panic into an error: the committer serves everybody and must live.
 func (db *DB) call(ctx context.Context, sqlTx *sql.Tx, op *operation) (err error) {
-	tx := &Tx{box: db.box, ctx: ctx, sql: sqlTx, hot: db.hot, dialect: db.dialect, now: millis(db.now()), lastOutgoing: &db.lastOutgoing, jobs: db.jobs, own: db.own}
+	tx := &Tx{box: db.box, ctx: ctx, sql: sqlTx, hot: db.hot, warm: &db.warm, dialect: db.dialect, now: millis(db.now()), lastOutgoing: &db.lastOutgoing, jobs: db.jobs, own: db.own}
 	defer func() {
 		tx.sql = nil
 		if p := recover(); p != nil {

@@ -2,6 +2,9 @@ package store
 
 import (
 	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
 	"testing"
 )
 
@@ -62,5 +65,31 @@ func testUserAgain(t *testing.T, db *DB, _ *testClock) {
 	write(t, db, meet)
 	if _, ok, err := db.MailContact(t.Context(), id, "bob@x"); err != nil || !ok {
 		t.Errorf("the contact is there: %v, %v", ok, err)
+	}
+}
+
+// What is written again and again is compiled once, and goes on when its table has changed.
+func TestWarmStatements(t *testing.T) {
+	t.Parallel()
+	db := openTest(t, Options{Path: filepath.Join(t.TempDir(), "passerelle.db"), Key: make([]byte, KeySize), Log: slog.New(slog.DiscardHandler)})
+	const query = `UPDATE social_pushes SET added = $1 WHERE id = 1`
+	for i := range int64(3 * warmAfter) {
+		write(t, db, func(tx *Tx) error {
+			if hot := tx.hot[query] != nil; hot != (i >= warmAfter) {
+				t.Errorf("at the run %d it is compiled: %v", i, hot)
+			}
+			if i == 2*warmAfter {
+				if err := tx.exec(`ALTER TABLE social_pushes ADD COLUMN extra BIGINT`); err != nil {
+					return err
+				}
+			}
+			return tx.exec(query, i)
+		})
+	}
+	for i := range 2 * maxCounts {
+		write(t, db, func(tx *Tx) error { return tx.exec(fmt.Sprintf(`UPDATE social_pushes SET added = %d WHERE id = 1`, i)) })
+	}
+	if n := len(db.warm.runs); n > maxCounts+1 {
+		t.Errorf("%d texts are counted", n)
 	}
 }

@@ -45,8 +45,46 @@ func (db *DB) prepareHot(ctx context.Context) error {
 	return nil
 }
 
+// Statements that are run again and again are compiled as well, without being named above: to compile one costs as much as to run it.
+const (
+	warmAfter = 16   // times that it was run
+	maxWarm   = 256  // statements
+	maxCounts = 1024 // texts that are counted; with more, counting begins anew
+)
+
+// warm counts how often statements are run that are not compiled. It belongs to the committer.
+type warm struct {
+	runs map[string]int
+	due  []string // those that were run often enough
+	n    int      // those that were compiled
+}
+
+func (w *warm) ran(query string) {
+	if w.runs[query]++; w.runs[query] == warmAfter {
+		w.due = append(w.due, query)
+	}
+	if len(w.runs) > maxCounts {
+		clear(w.runs)
+	}
+}
+
+// warmUp compiles what was run often, between two transactions: within one the connection is taken. A server's driver does so by itself.
+func (db *DB) warmUp(ctx context.Context) {
+	for _, query := range db.warm.due {
+		if db.dialect.remote || db.warm.n == maxWarm {
+			break
+		}
+		if stmt, err := db.pool.write.PrepareContext(ctx, query); err == nil { // else it goes on as it is
+			db.hot[query] = stmt
+			db.warm.n++
+		}
+	}
+	db.warm.due = db.warm.due[:0]
+}
+
 // run runs a statement that returns no rows.
 func (tx *Tx) run(query string, args []any) (sql.Result, error) {
+	tx.heat(query)
 	if stmt := tx.hot[query]; stmt != nil {
 		return tx.sql.StmtContext(tx.ctx, stmt).ExecContext(tx.ctx, args...)
 	}
@@ -55,8 +93,15 @@ func (tx *Tx) run(query string, args []any) (sql.Result, error) {
 
 // rows runs a statement that returns rows.
 func (tx *Tx) rows(query string, args []any) (*sql.Rows, error) {
+	tx.heat(query)
 	if stmt := tx.hot[query]; stmt != nil {
 		return tx.sql.StmtContext(tx.ctx, stmt).QueryContext(tx.ctx, args...)
 	}
 	return tx.sql.QueryContext(tx.ctx, query, args...)
+}
+
+func (tx *Tx) heat(query string) {
+	if tx.hot[query] == nil && tx.warm != nil {
+		tx.warm.ran(query)
+	}
 }

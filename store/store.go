@@ -64,6 +64,7 @@ type DB struct {
 	pool    pool
 	dialect dialect
 	hot     map[string]*sql.Stmt // of write, see prepared.go
+	warm    warm                 // the committer's
 	reads   reads                // of read
 	marks   *marks               // of the committer, see settle.go
 	// lastOutgoing is the committer's.
@@ -129,6 +130,7 @@ func Open(ctx context.Context, opts Options) (*DB, error) {
 		dialect: d,
 		marks:   newMarks(),
 		own:     newOwn(),
+		warm:    warm{runs: make(map[string]int)},
 		pages:   make(chan struct{}, maxPages),
 		jobs:    make(chan struct{}, 1),
 		queue:   make(chan *operation, maxQueue),

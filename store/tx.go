@@ -14,6 +14,8 @@ type Tx struct {
 	ctx context.Context // the time that the database has, see DB.bound
 	sql *sql.Tx         // nil when the operation is over
 	hot map[string]*sql.Stmt
+	// warm counts what is not among them.
+	warm *warm
 
 	dialect dialect
 	now     int64 // one time for the whole operation, in Unix milliseconds
