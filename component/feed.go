@@ -42,6 +42,7 @@ const (
 	feedPause    = time.Minute      // between two times that a user's node is read because a client of his has come
 	feedCheck    = 6 * time.Hour    // between two times that all are read while nothing happens
 	feedWait     = 20 * time.Second // for a server to answer
+	maxFeedAgain = time.Hour        // until something that did not work is done again
 	maxWithdrawn = 256              // items of a user that are taken back and could not be told yet
 	maxFetched   = 64               // items of a user that came without a payload and are to be asked for
 )
@@ -85,6 +86,8 @@ type feed struct {
 	asked     []string            // items that are to be asked for
 	newest    string              // the item that an event told of last
 	newestAt  time.Time           // when
+	profiled  bool                // what he tells of himself was read
+	failed    int                 // fills, one after the other
 
 	// Of his lane.
 	taken   takenItems

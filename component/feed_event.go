@@ -168,7 +168,7 @@ func (fs *feeds) presence(from transports.Address, e *stanza.Element) {
 	jid := from.Bare()
 	fs.mu.Lock()
 	f := fs.users[jid]
-	if f == nil {
+	if f == nil || !fs.g.access.admits(jid) {
 		fs.mu.Unlock()
 		return
 	}

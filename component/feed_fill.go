@@ -14,8 +14,8 @@ func (fs *feeds) resume(stream context.Context) {
 	fs.mu.Lock()
 	fs.link = stream
 	fs.mu.Unlock()
-	for {
-		fs.lookAtAll(stream)
+	for first := true; ; first = false {
+		fs.lookAtAll(stream, first)
 		timer := time.NewTimer(feedCheck)
 		select {
 		case <-timer.C:
@@ -26,11 +26,16 @@ func (fs *feeds) resume(stream context.Context) {
 	}
 }
 
-func (fs *feeds) lookAtAll(stream context.Context) {
+// lookAtAll has everybody looked at. What users tell of themselves their servers say by themselves when the stream is back, so it is read once.
+func (fs *feeds) lookAtAll(stream context.Context, back bool) {
 	fs.mu.Lock()
 	all := make([]transports.Address, 0, len(fs.users))
 	for user, f := range fs.users {
-		f.due |= dueAll
+		f.due |= dueSubscribe | dueItems
+		if !back || !f.profiled {
+			f.due |= dueProfile
+		}
+		f.failed = 0
 		all = append(all, user)
 	}
 	fs.mu.Unlock()
@@ -88,7 +93,11 @@ func (fs *feeds) fillLater(user transports.Address) {
 	if f == nil || !f.waiting.CompareAndSwap(false, true) {
 		return
 	}
-	time.AfterFunc(fs.g.opt.Timing.FillAgain, func() {
+	fs.mu.Lock()
+	wait := feedAgain(fs.g.opt.Timing.FillAgain, f.failed)
+	f.failed++
+	fs.mu.Unlock()
+	time.AfterFunc(wait, func() {
 		if !fs.lanes.post(user, 0, func() { fs.fillInTurn(user) }) {
 			f.waiting.Store(false)
 			if fs.life().Err() == nil { // his lane is full
@@ -111,6 +120,17 @@ func (fs *feeds) lookAgain(user transports.Address) {
 	})
 }
 
+// feedAgain is how long it takes until something is done again that did not work, the n-th time from 0: a server that never answers is not to take the
+// turns of others.
+func feedAgain(first time.Duration, n int) time.Duration {
+	for range n {
+		if first *= 2; first >= maxFeedAgain {
+			return maxFeedAgain
+		}
+	}
+	return first
+}
+
 // fill does what is due about somebody. It runs in his lane.
 func (fs *feeds) fill(user transports.Address) {
 	ctx, f := fs.life(), fs.get(user)
@@ -118,7 +138,7 @@ func (fs *feeds) fill(user transports.Address) {
 		return
 	}
 	f.waiting.Store(false)
-	if ctx.Err() != nil || !fs.g.Connected() { // then all are looked at
+	if ctx.Err() != nil || !fs.g.Connected() || !fs.g.access.admits(user) { // once the stream is back, all are looked at
 		return
 	}
 	fs.mu.Lock()
@@ -128,6 +148,9 @@ func (fs *feeds) fill(user transports.Address) {
 	err := fs.look(ctx, user, f, d)
 	switch e := transports.AsError(err); {
 	case e == nil:
+		fs.mu.Lock()
+		f.failed = 0
+		fs.mu.Unlock()
 	case e.Kind.Temporary() || ctx.Err() != nil:
 		fs.mu.Lock()
 		f.due |= d
@@ -173,6 +196,9 @@ func (fs *feeds) look(ctx context.Context, user transports.Address, f *feed, d d
 		if err := fs.readProfile(ctx, user, f); err != nil {
 			return err
 		}
+		fs.mu.Lock()
+		f.profiled = true
+		fs.mu.Unlock()
 	}
 	return denied
 }

@@ -3,6 +3,7 @@ package component
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"passerelle/transports"
 )
@@ -78,5 +79,19 @@ func TestTrimmedItems(t *testing.T) {
 	w.until("alice withdrew two")
 	if got := w.posts(); got != "alice published one (private), alice published two (private), alice withdrew two" {
 		t.Errorf("got %s", got)
+	}
+}
+
+func TestFeedAgain(t *testing.T) {
+	t.Parallel()
+	for n, want := range []time.Duration{5 * time.Second, 10 * time.Second, 20 * time.Second, 40 * time.Second} {
+		if got := feedAgain(5*time.Second, n); got != want {
+			t.Errorf("the %d. time after %v, want %v", n, got, want)
+		}
+	}
+	for _, n := range []int{10, 20, 1 << 30} {
+		if got := feedAgain(5*time.Second, n); got != maxFeedAgain {
+			t.Errorf("the %d. time after %v", n, got)
+		}
 	}
 }

@@ -124,7 +124,7 @@ type Social interface {
 // Profile is what a user tells everybody of himself. Nil fields are those that nothing is known of.
 type Profile struct {
 	Nick, Name, Note, Home, Place *string
-	Picture                       []byte // as he published it: any image
+	Picture                       []byte // as he published it, any image; empty and not nil where he has taken it away
 }
 
 // Feeds is what component offers a Social transport beside Gateway: the nodes of users. Its errors are *Errors with texts for the user.
