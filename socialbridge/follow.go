@@ -91,6 +91,12 @@ func (t *Transport) follow(tx *store.Tx, lang string, user transports.Address, a
 			return transports.NewError(transports.Policy, text.Say(lang, "You follow %d people, and no more are allowed.", n), nil)
 		}
 	}
+	if a != nil && row.JID != "" && row.Approves {
+		if follows, err := tx.FollowsSocial(id, row.ID); err != nil || follows {
+			return err
+		}
+		return t.askToFollow(tx, a, row)
+	}
 	added, err := tx.FollowSocial(store.SocialFollowing{UserID: id, Actor: row.ID, Told: a != nil})
 	if err != nil || !added {
 		return err
@@ -110,6 +116,22 @@ func (t *Transport) follow(tx *store.Tx, lang string, user transports.Address, a
 		return nil
 	}
 	return t.sayFollow(tx, a, row, true)
+}
+
+// askToFollow asks an account of ours whether another one may follow it.
+func (t *Transport) askToFollow(tx *store.Tx, a *Account, row *store.SocialActor) error {
+	own, _, err := tx.SocialActor(t.opt.Domain, store.SocialKey{ID: a.ID})
+	if err != nil {
+		return err
+	}
+	if muted, err := t.muted(tx, row.User(), &own); err != nil || muted {
+		return err
+	}
+	changed, err := tx.SetSocialFollower(row.ID, a.ID, store.FollowerWaits)
+	if err != nil || !changed {
+		return err
+	}
+	return t.askAboutFollower(tx, t.account(row), &own)
 }
 
 // unfollow ends it. Whom nobody follows any more is watched no more.

@@ -307,6 +307,8 @@ func TestForged(t *testing.T) {
 		"nothing":                       {Actor: activity.Actor{URI: mallory.URI}, Verb: activity.Post},
 		"names that are much too long":  {Actor: activity.Actor{URI: "https://evil.test/" + strings.Repeat("x", 5000)}, Verb: activity.Post},
 		"an actor without a server":     {Actor: activity.Actor{URI: "mailto:x@evil.test"}, Verb: activity.Follow, Object: a.URI},
+		"an id of the server above":     r.note(r.actor("mallory@evil.test"), 6, "x", func(n *activity.Note) { n.ID = "tag:test,2026-11-26:1" }),
+		"an id of a server below":       r.note(r.actor("mallory@evil.test"), 7, "x", func(n *activity.Note) { n.ID = "https://a.evil.test/1" }),
 		"the name of a server in front": r.note(mallory, 5, "x", func(n *activity.Note) { n.ID = "https://evil.test@gs1.test/1" }),
 	} {
 		if err := r.receive(in, &romeo); err == nil {
@@ -402,6 +404,40 @@ func TestEachOther(t *testing.T) {
 	if w := delivered[transports.EntryWithdrawn](r, juliet); w.Letter != l.ID {
 		t.Errorf("withdrawn: %+v", w)
 	}
+}
+
+// Users here ask each other as well, where one wants to be asked.
+func TestAsked(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.joined(romeo)
+	r.joined(juliet)
+	if err := r.db.Write(t.Context(), func(tx *store.Tx) error { return tx.Set(r.s.userID(romeo), scope, SettingApprove, "true") }); err != nil {
+		t.Fatal(err)
+	}
+	r.s.SettingsChanged(t.Context(), romeo, transports.Target{})
+	for range 2 {
+		r.must(juliet, "follow romeo@social.example")
+	}
+	if said := delivered[transports.Remark](r, romeo); !strings.Contains(said.Text, "accept juliet@social.example") {
+		t.Errorf("said %q", said.Text)
+	}
+	r.published(romeo, "not for her yet")
+	r.quiet()
+	r.must(romeo, "accept juliet@social.example")
+	if f := delivered[transports.FollowedBy](r, romeo); !f.On || f.With != contact("juliet@social.example") {
+		t.Errorf("followed: %+v", f)
+	}
+	r.published(romeo, "for her")
+	delivered[transports.Letter](r, juliet)
+	if all, err := r.s.Followers(t.Context(), romeo, transports.Target{}); err != nil || len(all) != 1 {
+		t.Errorf("followers: %+v, %v", all, err)
+	}
+	r.must(romeo, "block juliet@social.example")
+	r.drained()
+	r.published(romeo, "not for her any more")
+	r.must(juliet, "follow romeo@social.example")
+	r.quiet()
 }
 
 // Who leaves is gone for ever: others are told, and his name is nobody else's.

@@ -68,11 +68,12 @@ func (t *Transport) Receive(ctx context.Context, r Received) error {
 	})
 }
 
-// owns reports whether an id may be given out by an actor: its authority is his host, or above or below it.
+// owns reports whether an id may be given out by an actor: its authority is his host. Whoever has another name below it is somebody else.
 func owns(actorURI, id string) bool {
+	bare := func(host string) string { return strings.TrimPrefix(host, "www.") }
 	host, _, _ := strings.Cut(hostOf(actorURI), ":")
 	authority := authorityOf(id)
-	return host != "" && authority != "" && (host == authority || strings.HasSuffix(host, "."+authority) && strings.Contains(authority, ".") || strings.HasSuffix(authority, "."+host))
+	return host != "" && bare(host) == bare(authority)
 }
 
 // authorityOf is who gives out an id: the host of a URL, or the authority of a tag: URI (RFC 4151), without what stands before its "@".
@@ -410,6 +411,11 @@ func (t *Transport) receiveFollow(tx *store.Tx, r *Received, actor *store.Social
 	if err != nil || !changed {
 		return err
 	}
+	return t.askAboutFollower(tx, a, actor)
+}
+
+// askAboutFollower asks an account whether somebody may follow it.
+func (t *Transport) askAboutFollower(tx *store.Tx, a *Account, actor *store.SocialActor) error {
 	who := t.actor(actor)
 	return t.deliver(tx, a.User, transports.Remark{
 		ID:   digest("wants to follow", a.URI, actor.URI),

@@ -140,6 +140,7 @@ var frenchSocial = map[string]string{
 	"What those have published whom you follow:":                                                 "Ce qu'ont publié ceux que vous suivez :",
 	"And more, which is in their feeds.":                                                         "Et plus encore, dans leurs fils.",
 	"As one message a day, and in their feeds":                                                   "En un message par jour, et dans leurs fils",
+	"%s is asked whether you may follow.":                                                        "On demande à %s si vous pouvez suivre.",
 	"Address of the post":                                                                        "Adresse de la publication",
 	"Show your XMPP address on your page":                                                        "Montrer votre adresse XMPP sur votre page",
 }
