@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 
@@ -134,7 +135,7 @@ func parseAcct(s string) (acct string, ok bool) {
 	if at < 0 {
 		at = strings.LastIndexByte(s, '%')
 	}
-	if at <= 0 || len(s) > maxLocal {
+	if at <= 0 || len(s) > maxLocal || !utf8.ValidString(s) {
 		return "", false
 	}
 	name := strings.ToLower(s[:at])
@@ -152,12 +153,15 @@ const maxName = 64
 func parseHost(s string) (host string, ok bool) {
 	host, port, hasPort := strings.Cut(s, ":")
 	host, err := idna.Lookup.ToASCII(strings.TrimSuffix(host, "."))
+	if again, wrong := idna.Lookup.ToASCII(host); wrong != nil || again != host { // what it made of something odd
+		return "", false
+	}
 	if err != nil || host == "" || len(host) > 253 || hasPort && (port == "" || len(port) > 5 || strings.Trim(port, "0123456789") != "") {
 		return "", false
 	}
 	if strings.ContainsFunc(host, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '.' && r != '_'
-	}) || strings.Contains(host, "..") || strings.HasPrefix(host, ".") {
+	}) || strings.Contains(host, "..") || strings.HasPrefix(host, ".") || strings.HasSuffix(host, ".") {
 		return "", false
 	}
 	if hasPort {
