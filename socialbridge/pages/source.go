@@ -21,7 +21,7 @@ type Source interface {
 	Find(ctx context.Context, who string) (*Found, error)
 	// FollowPage asks the server of somebody, by his address, for the template of the page on which he follows others. It waits for networks.
 	FollowPage(ctx context.Context, address string) (template string, err error)
-	// Avatar is a picture of a user of ours, and Media is what he has published beside a post, by their names in URLs, which change with the content.
+	// Avatar is a picture of a user of ours, and Media is what he has published beside a post, by their names in URLs: what is under one never changes.
 	Avatar(ctx context.Context, name, file string) (*File, error)
 	Media(ctx context.Context, file string) (*File, error)
 }
