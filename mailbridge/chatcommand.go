@@ -22,6 +22,8 @@ const (
 	wordOriginal = "/original"
 	wordBlock    = "/block"
 	wordAccept   = "/accept"
+	wordMute     = "/mute"
+	wordUnmute   = "/unmute"
 	wordHelp     = "/help"
 )
 
@@ -32,7 +34,8 @@ func (t *Transport) chatCommand(ctx context.Context, user transports.Address, l 
 		return false, nil
 	}
 	word = strings.ToLower(word)
-	if !slices.Contains([]string{wordSend, wordAll, wordQuote, wordFull, wordOriginal, wordBlock, wordAccept, wordHelp}, word) || more && word != wordAll {
+	if !slices.Contains([]string{wordSend, wordAll, wordQuote, wordFull, wordOriginal, wordBlock, wordAccept, wordMute, wordUnmute, wordHelp}, word) ||
+		more && word != wordAll && (word != wordOriginal || !strings.EqualFold(strings.TrimSpace(rest), "html")) {
 		return false, nil
 	}
 	prefs, err := t.preferences(ctx, user)
@@ -59,13 +62,17 @@ func (t *Transport) chatCommand(ctx context.Context, user transports.Address, l 
 		said, err = t.runBlock(ctx, call)
 	case wordAccept:
 		said, err = t.runAccept(ctx, call)
+	case wordMute:
+		said, err = t.runMute(ctx, call)
+	case wordUnmute:
+		said, err = t.runUnmute(ctx, call)
 	case wordQuote, wordFull:
 		said, err = t.unfolded(ctx, prefs.Lang, user, key, word == wordFull)
 	case wordOriginal:
-		said, err = t.original(ctx, prefs.Lang, user, key)
+		said, err = t.original(ctx, prefs.Lang, user, key, more)
 	case wordHelp:
-		said = text.Say(prefs.Lang, "%s sends what you have written now; %s before a message sends it to everybody who got the last mail; %s shows what the last mail repeats, %s all of its text, %s the mail as it came; %s and %s say whether you want mail of this contact.",
-			wordSend, wordAll, wordQuote, wordFull, wordOriginal, wordAccept, wordBlock)
+		said = text.Say(prefs.Lang, "%s sends what you have written now; %s before a message sends it to everybody who got the last mail; %s shows what the last mail repeats, %s all of its text, %s the mail as it came, with “html” behind it how it was meant to look; %s and %s say whether you want mail of this contact, %s and %s whether it is shown to you.",
+			wordSend, wordAll, wordQuote, wordFull, wordOriginal, wordAccept, wordBlock, wordUnmute, wordMute)
 	}
 	if err != nil {
 		return true, err
@@ -171,14 +178,24 @@ func (t *Transport) unfolded(ctx context.Context, lang string, user transports.A
 	return link, nil
 }
 
-// original hands a user the last mail as it came.
-func (t *Transport) original(ctx context.Context, lang string, user transports.Address, key store.MailKey) (string, error) {
-	raw, at, err := t.lastMail(ctx, lang, user, key)
+// original hands a user the last mail as it came, or the page that it has (HTML).
+func (t *Transport) original(ctx context.Context, lang string, user transports.Address, key store.MailKey, page bool) (string, error) {
+	data, at, err := t.lastMail(ctx, lang, user, key)
 	if err != nil {
 		return "", err
 	}
-	f := transports.File{Name: "mail-" + at.UTC().Format("2006-01-02-150405") + ".eml", Type: "message/rfc822", Size: int64(len(raw))}
-	link, err := t.gateway.Upload(ctx, user, f, bytes.NewReader(raw))
+	f := transports.File{Name: "mail-" + at.UTC().Format("2006-01-02-150405"), Type: "message/rfc822"}
+	if page {
+		html, ok := content.HTML(data, content.Limits{Size: len(data)})
+		if !ok {
+			return text.Say(lang, "That mail is text alone, and has no HTML."), nil
+		}
+		data, f.Type, f.Name = html, "text/html", f.Name+".html"
+	} else {
+		f.Name += ".eml"
+	}
+	f.Size = int64(len(data))
+	link, err := t.gateway.Upload(ctx, user, f, bytes.NewReader(data))
 	if err != nil {
 		return "", err
 	}

@@ -34,11 +34,20 @@ func (t *Transport) Commands() []transports.Command {
 			Name: "block", Title: "Block mail of somebody", For: both, Run: t.runBlock,
 			Next: who(transports.Form{Title: "Block mail of somebody", Instructions: "From whom do you want nothing? What waits of him is thrown away, and what he writes is refused."}),
 		},
+		{
+			Name: "mute", Title: "Mute somebody", For: both, Run: t.runMute,
+			Next: who(transports.Form{Title: "Mute somebody", Instructions: "Whose mail shall not be shown to you? It is taken and kept. A mailing list can be muted by its address."}),
+		},
+		{
+			Name: "unmute", Title: "Unmute somebody", For: both, Run: t.runUnmute,
+			Next: who(transports.Form{Title: "Unmute somebody", Instructions: "Whose mail shall be shown to you again? The last of what came meanwhile comes."}),
+		},
 		{Name: "queue", Title: "What waits", List: t.listQueue},
 		{Name: "contacts", Title: "People you know by mail", List: t.listContacts},
 		{Name: "send", Title: "Send what you have written", For: both, Run: t.runSend},
 		{Name: "mail-queue", Title: "Mail that other servers have not taken", Admin: true, List: t.listSites},
 		{Name: "original", Title: "The last mail as it came", For: []transports.TargetKind{transports.TargetContact}, Run: t.runOriginal},
+		{Name: "original-html", Title: "The last mail as it was meant to look (HTML)", For: []transports.TargetKind{transports.TargetContact}, Run: t.runOriginalHTML},
 	}, t.redirectCommands()...)
 }
 
@@ -104,7 +113,11 @@ func sayFlushed(lang string, n int) string {
 }
 
 func (t *Transport) runOriginal(ctx context.Context, call transports.Call) (string, error) {
-	return t.original(ctx, call.Lang, call.User, store.MailKey{Contact: call.On.ID})
+	return t.original(ctx, call.Lang, call.User, store.MailKey{Contact: call.On.ID}, false)
+}
+
+func (t *Transport) runOriginalHTML(ctx context.Context, call transports.Call) (string, error) {
+	return t.original(ctx, call.Lang, call.User, store.MailKey{Contact: call.On.ID}, true)
 }
 
 // listQueue is what waits for a user and of his.
@@ -192,13 +205,19 @@ func (t *Transport) listContacts(ctx context.Context, call transports.Call, page
 	for _, list := range []struct {
 		state store.MailContactState
 		said  string
-	}{{store.MailBlocked, text.Say(call.Lang, "blocked")}, {store.MailKnown, text.Say(call.Lang, "known")}} {
+	}{{store.MailBlocked, text.Say(call.Lang, "blocked")}, {store.MailKnown, text.Say(call.Lang, "known")}, {store.MailWaits, ""}} {
 		all, err := t.opt.Store.MailContacts(ctx, id, list.state, maxWaiting)
 		if err != nil {
 			return nil, busy(err)
 		}
 		for _, c := range all {
-			table.Rows = append(table.Rows, transports.Row{Key: c.Contact, Cells: []string{c.Mailbox, c.Name, list.said}})
+			said := list.said
+			if !c.Muted.IsZero() && c.State != store.MailBlocked {
+				said = text.Say(call.Lang, "muted")
+			}
+			if said != "" { // who waits is in the queue
+				table.Rows = append(table.Rows, transports.Row{Key: c.Contact, Cells: []string{c.Mailbox, c.Name, said}})
+			}
 		}
 	}
 	sortRows(table)

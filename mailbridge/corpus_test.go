@@ -82,7 +82,7 @@ func (r *rig) letterOf(key string, raw []byte) string {
 	if err != nil {
 		r.t.Fatalf("%s: %v", key, err)
 	}
-	a := arrival{m: m, user: romeo, id: r.mail.userID(romeo)}
+	a := arrival{stands: &standing{}, m: m, user: romeo, id: r.mail.userID(romeo)}
 	if a.prefs, err = r.mail.preferences(r.t.Context(), romeo); err != nil {
 		r.t.Fatal(err)
 	}

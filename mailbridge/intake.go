@@ -296,7 +296,10 @@ func (t *Transport) takes(ctx context.Context, user transports.Address, m *conte
 	}
 	c, known := s.contacts[who.ID]
 	suspect := known && what.suspects(&c, who, writer(m))
-	if known && (c.State == store.MailKnown || s.prefs.Strangers == StrangersPass) && !suspect { // he may have written before
+	switch {
+	case known && !c.Muted.IsZero() || !s.contacts[contactOf(t.writerOf(m, what).Mailbox).ID].Muted.IsZero():
+		return s, nil
+	case known && (c.State == store.MailKnown || s.prefs.Strangers == StrangersPass) && !suspect: // he may have written before
 		return s, nil
 	}
 	return s, t.takesStranger(ctx, id, s, m, what, suspect)

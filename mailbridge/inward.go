@@ -73,7 +73,12 @@ func (t *Transport) arrive(ctx context.Context, a *arrival) jobs.Outcome {
 	if err := t.identify(ctx, a); err != nil {
 		return jobs.Outcome{Err: err}
 	}
-	close := func(tx *store.Tx) error { return tx.CloseMailIn(a.in.ID) }
+	close := func(tx *store.Tx) error {
+		if a.what.Letter != "" {
+			return nil // it was closed when it came
+		}
+		return tx.CloseMailIn(a.in.ID)
+	}
 	if a.m.Report != nil && a.m.Report.Kind == content.ReportDisposition {
 		return jobs.Outcome{Verdict: jobs.Done, Then: close} // RFC 8098 §4: nobody has asked for it
 	}
@@ -129,6 +134,10 @@ func (t *Transport) writerOf(m *content.Message, what *came) person {
 
 // deliver hands a letter to the outbox of its user and notes what it and its mail are called.
 func (t *Transport) deliver(tx *store.Tx, a *arrival, l *transports.Letter) error {
+	if a.what.Letter != "" {
+		l.ID = a.what.Letter
+		return t.gateway.Deliver(tx, a.user, *l)
+	}
 	if a.what.Wanted {
 		if err := tx.DropMailWaiting(a.id, a.in.ID); err != nil {
 			return err
@@ -139,7 +148,6 @@ func (t *Transport) deliver(tx *store.Tx, a *arrival, l *transports.Letter) erro
 		tx.OnCommit(func() { count(t.metrics.in, inDuplicate) })
 		return err
 	}
-	tx.OnCommit(func() { count(t.metrics.in, inDelivered) })
 	// A Message-ID is its sender's, who may use it again for something else: that is a letter of its own.
 	if taken {
 		l.ID = digest(a.m.MessageID, a.came.Hash, a.id.JID)
@@ -160,6 +168,7 @@ func (t *Transport) deliver(tx *store.Tx, a *arrival, l *transports.Letter) erro
 	message := store.MailMessage{
 		UserID: a.id, Contact: l.With.ID, XMPPID: l.ID, MessageID: a.m.MessageID, Thread: l.Thread, Subject: cutText(a.m.Subject, maxKeptSubject),
 		Refs: strings.Join(refsOf(a.m), " "), Others: toJSON(o), Hash: a.came.Hash, Mail: a.in.ID,
+		Muted: t.mutedBy(a),
 	}
 	if len(message.MessageID) > 998 {
 		message.MessageID = ""
@@ -167,6 +176,11 @@ func (t *Transport) deliver(tx *store.Tx, a *arrival, l *transports.Letter) erro
 	if err := tx.AddMailMessage(message); err != nil {
 		return err
 	}
+	if message.Muted != "" {
+		tx.OnCommit(func() { count(t.metrics.in, inMuted) })
+		return nil
+	}
+	tx.OnCommit(func() { count(t.metrics.in, inDelivered) })
 	return t.gateway.Deliver(tx, a.user, *l)
 }
 
@@ -243,6 +257,9 @@ func (t *Transport) letter(ctx context.Context, a *arrival) (*transports.Letter,
 		if len(list.Unsubscribe) > 0 {
 			l.Headers = append(l.Headers, transports.Header{Name: "List-Unsubscribe", Value: "<" + list.Unsubscribe[0] + ">"})
 		}
+	}
+	if t.mutedBy(a) != "" {
+		return l, nil // what it says nobody is shown
 	}
 	if err := t.fill(ctx, a, l); err != nil {
 		return nil, err
@@ -328,6 +345,9 @@ func (t *Transport) upload(ctx context.Context, a *arrival, name, kind string, d
 
 // notRendered tells a user of a mail that could not be shown.
 func (t *Transport) notRendered(tx *store.Tx, what task) error {
+	if what.Letter != "" {
+		return nil // it stays where the mails of its conversation are
+	}
 	user, err := transports.ParseAddress(what.User)
 	if err != nil {
 		return tx.CloseMailIn(what.Mail)

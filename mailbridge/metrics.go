@@ -19,6 +19,7 @@ const (
 	inDelivered = "delivered"
 	inDuplicate = "duplicate"
 	inWaits     = "waits"
+	inMuted     = "muted"
 	outWritten  = "written"
 	outSent     = "sent"
 	outFailed   = "failed"
@@ -29,7 +30,7 @@ const (
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		in: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "passerelle_mail_in_total", Help: "Mail that came, for each recipient: taken, refused or delayed at its server, then delivered, recognised as a duplicate, or waiting until its user wants it.",
+			Name: "passerelle_mail_in_total", Help: "Mail that came, for each recipient: taken, refused or delayed at its server, then delivered, recognised as a duplicate, muted by its user, or waiting until he wants it.",
 		}, []string{"result"}),
 		out: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "passerelle_mail_out_total", Help: "Mail of users: written, then for each recipient sent, failed, or not taken yet.",

@@ -73,6 +73,9 @@ func (t *Transport) gate(ctx context.Context, a *arrival) (gate, error) {
 	if t.blocks(a.stands, a.m) {
 		return gateShut, nil
 	}
+	if t.mutedBy(a) != "" {
+		return gateOpen, nil // and nobody is asked about it
+	}
 	for _, who := range []transports.Target{gateOf(a.m, &a.came), contactOf(a.from.Mailbox)} {
 		c, met := a.stands.contacts[who.ID]
 		switch {

@@ -43,6 +43,8 @@ type task struct {
 	// Recipient is the address that a mail came to; Wanted says that its sender does not wait any more.
 	Recipient string `json:",omitempty"`
 	Wanted    bool   `json:",omitempty"`
+	// Letter is what one is called that was not shown when it came, since its contact was muted.
+	Letter string `json:",omitempty"`
 	// Bounced is what a report is about, see reportRow.
 	Bounced int64 `json:",omitempty"`
 	// Answered is the row of the mail of a redirect that somebody has answered.

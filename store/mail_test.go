@@ -19,6 +19,7 @@ var mailContract = []behaviour{
 	{"contacts of mail", testMailContacts},
 	{"how a user stands towards who writes to him", testMailStanding},
 	{"mail of strangers waits", testMailWaiting},
+	{"letters of who is muted are kept apart", testMailMuted},
 }
 
 func testMailIn(t *testing.T, db *DB, clock *testClock) {

@@ -29,22 +29,26 @@ type MailContact struct {
 	// Proof is the best that has ever shown that mail of his is from him, as mailbridge numbers it; 0 for nothing.
 	Proof  int
 	SeenAt time.Time
+	Muted  time.Time // since when his mail is not shown; the zero Time where it is
 }
 
-const mailContactColumns = `domain, jid, contact, mailbox, name, state, number, proof, seen_at`
+const mailContactColumns = `domain, jid, contact, mailbox, name, state, number, proof, seen_at, muted`
 
 func scanMailContacts(all *[]MailContact) func(*sql.Rows) error {
 	return func(r *sql.Rows) error {
 		var c MailContact
-		var seen int64
-		err := r.Scan(&c.Domain, &c.JID, &c.Contact, &c.Mailbox, &c.Name, &c.State, &c.Number, &c.Proof, &seen)
+		var seen, muted int64
+		err := r.Scan(&c.Domain, &c.JID, &c.Contact, &c.Mailbox, &c.Name, &c.State, &c.Number, &c.Proof, &seen, &muted)
 		c.SeenAt = fromMillis(seen)
+		if muted != 0 {
+			c.Muted = fromMillis(muted)
+		}
 		*all = append(*all, c)
 		return err
 	}
 }
 
-const meetMailContact = `INSERT INTO mail_contacts (` + mailContactColumns + `) VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8)
+const meetMailContact = `INSERT INTO mail_contacts (` + mailContactColumns + `) VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, 0)
 	ON CONFLICT (domain, jid, contact) DO UPDATE SET mailbox = excluded.mailbox, seen_at = excluded.seen_at,
 	proof = CASE WHEN excluded.proof > mail_contacts.proof THEN excluded.proof ELSE mail_contacts.proof END,
 	name = CASE WHEN excluded.name = '' THEN mail_contacts.name ELSE excluded.name END

@@ -96,7 +96,7 @@ func (tx *Tx) CollectMail(older time.Time) (more bool, err error) {
 		// By then nobody tries any more: its user was removed while it waited.
 		{`DELETE FROM mail_in WHERE id IN (SELECT id FROM mail_in WHERE keep_until <= $1 ORDER BY keep_until LIMIT $2)`, tx.now - forgottenMail},
 		{`DELETE FROM mail_messages WHERE id IN (SELECT id FROM mail_messages WHERE at <= $1 ORDER BY at LIMIT $2)`, millis(older)},
-		{`DELETE FROM mail_contacts WHERE (domain, jid, contact) IN (SELECT domain, jid, contact FROM mail_contacts WHERE state = 0 AND seen_at <= $1
+		{`DELETE FROM mail_contacts WHERE (domain, jid, contact) IN (SELECT domain, jid, contact FROM mail_contacts WHERE state = 0 AND muted = 0 AND seen_at <= $1
 			ORDER BY seen_at LIMIT $2)`, millis(older)},
 	} {
 		n, err := tx.count(q.text, q.time, collectMail)

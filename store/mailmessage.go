@@ -23,12 +23,13 @@ type MailMessage struct {
 	Hash      string // of what came
 	Mail      int64  // the row of MailIn or of MailOut
 	At        time.Time
+	Muted     string // the contact that was muted, so that it was not shown; empty where it was
 }
 
-const mailMessageColumns = `id, domain, jid, contact, outward, xmpp_id, message_id, thread, subject, refs, others, hash, mail, at`
+const mailMessageColumns = `id, domain, jid, contact, outward, xmpp_id, message_id, thread, subject, refs, others, hash, mail, at, muted`
 
 const (
-	insertMailMessage = `INSERT INTO mail_messages (` + mailMessageColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
+	insertMailMessage = `INSERT INTO mail_messages (` + mailMessageColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`
 	selectMailCame    = `SELECT EXISTS (SELECT 1 FROM mail_messages WHERE domain = $1 AND jid = $2 AND message_id = $3 AND hash = $4 AND outward = 0 AND at > $5),
 		EXISTS (SELECT 1 FROM mail_messages WHERE domain = $1 AND jid = $2 AND xmpp_id = $6)`
 )
@@ -41,7 +42,7 @@ func mailMessageBy(column string) string {
 // AddMailMessage notes what a letter and its mail are called.
 func (tx *Tx) AddMailMessage(m MailMessage) error {
 	err := checkFields(field{"contact", m.Contact, maxPart}, field{"id", m.XMPPID, maxPart}, field{"Message-ID", m.MessageID, maxMessageID},
-		field{"thread", m.Thread, maxPart}, field{"subject", m.Subject, maxSubject}, field{"references", m.Refs, maxRefs}, field{"others", m.Others, maxOthers})
+		field{"thread", m.Thread, maxPart}, field{"subject", m.Subject, maxSubject}, field{"references", m.Refs, maxRefs}, field{"others", m.Others, maxOthers}, field{"contact", m.Muted, maxPart})
 	if err == nil {
 		err = tx.addUser(m.UserID)
 	}
@@ -50,7 +51,7 @@ func (tx *Tx) AddMailMessage(m MailMessage) error {
 	}
 	if err == nil {
 		err = tx.exec(insertMailMessage,
-			m.ID, m.Domain, m.JID, m.Contact, flag(m.Outward), m.XMPPID, m.MessageID, m.Thread, m.Subject, m.Refs, m.Others, m.Hash, m.Mail, tx.now)
+			m.ID, m.Domain, m.JID, m.Contact, flag(m.Outward), m.XMPPID, m.MessageID, m.Thread, m.Subject, m.Refs, m.Others, m.Hash, m.Mail, tx.now, m.Muted)
 	}
 	if err != nil {
 		return fmt.Errorf("note what a letter is called: %w", err)
@@ -99,7 +100,7 @@ func scanMailMessage(m *MailMessage, ok *bool) func(*sql.Rows) error {
 	return func(r *sql.Rows) error {
 		*ok = true
 		var outward, at int64
-		err := r.Scan(&m.ID, &m.Domain, &m.JID, &m.Contact, &outward, &m.XMPPID, &m.MessageID, &m.Thread, &m.Subject, &m.Refs, &m.Others, &m.Hash, &m.Mail, &at)
+		err := r.Scan(&m.ID, &m.Domain, &m.JID, &m.Contact, &outward, &m.XMPPID, &m.MessageID, &m.Thread, &m.Subject, &m.Refs, &m.Others, &m.Hash, &m.Mail, &at, &m.Muted)
 		m.Outward, m.At = outward != 0, fromMillis(at)
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 type MailStanding struct {
 	Settings map[string]string      // plain ones of a scope, by name
 	Blocked  []string               // see DB.Blocks
-	Contacts map[string]MailContact // of those whom he has met, State and Proof alone
+	Contacts map[string]MailContact // of those whom he has met, State, Proof and Muted alone
 }
 
 // What a row of selectMailStanding is.
@@ -21,9 +21,9 @@ const (
 )
 
 // selectMailStanding reads all of it at once: a question to SQLite costs more than its answer.
-var selectMailStanding = fmt.Sprintf(`SELECT %d, name, value, 0, 0 FROM settings WHERE domain = $1 AND jid = $2 AND scope = $3 AND value IS NOT NULL
-	UNION ALL SELECT %d, blocked, '', 0, 0 FROM blocks WHERE domain = $1 AND jid = $2
-	UNION ALL SELECT %d, contact, '', state, proof FROM mail_contacts WHERE domain = $1 AND jid = $2 AND contact IN ($4, $5, $6)`,
+var selectMailStanding = fmt.Sprintf(`SELECT %d, name, value, 0, 0, 0 FROM settings WHERE domain = $1 AND jid = $2 AND scope = $3 AND value IS NOT NULL
+	UNION ALL SELECT %d, blocked, '', 0, 0, 0 FROM blocks WHERE domain = $1 AND jid = $2
+	UNION ALL SELECT %d, contact, '', state, proof, muted FROM mail_contacts WHERE domain = $1 AND jid = $2 AND contact IN ($4, $5, $6)`,
 	standingSetting, standingBlocked, standingContact)
 
 // MailStanding returns how a user stands towards at most three contacts, and his settings of a scope.
@@ -32,8 +32,12 @@ func (db *DB) MailStanding(ctx context.Context, id UserID, scope string, contact
 	err = db.query(db.brief(ctx), func(r *sql.Rows) error {
 		var kind int
 		var name, value string
+		var muted int64
 		var c MailContact
-		err := r.Scan(&kind, &name, &value, &c.State, &c.Proof)
+		err := r.Scan(&kind, &name, &value, &c.State, &c.Proof, &muted)
+		if muted != 0 {
+			c.Muted = fromMillis(muted)
+		}
 		switch kind {
 		case standingSetting:
 			s.Settings[name] = value

@@ -19,6 +19,7 @@ type person struct {
 	Name    string `json:"name,omitempty"`
 	State   string `json:"state"`
 	Seen    string `json:"seen"`
+	Muted   bool   `json:"muted,omitempty"`
 }
 
 // letter is a line of mail/messages.jsonl: what a message is called on either side, and where the mail is, if it is kept still.
@@ -69,7 +70,7 @@ var (
 // mail writes what is kept of a user's mail. A part of it that is empty is not there.
 func (a *archive) mail() error {
 	if err := eachLine(a, "mail/people", "", a.Store.MailPeople, func(c store.MailContact) (string, any, error) {
-		return c.Contact, person{a.jid(c.Contact), c.Mailbox, c.Name, contactStates[c.State], stanza.Time(c.SeenAt)}, nil
+		return c.Contact, person{a.jid(c.Contact), c.Mailbox, c.Name, contactStates[c.State], stanza.Time(c.SeenAt), !c.Muted.IsZero()}, nil
 	}); err != nil {
 		return err
 	}

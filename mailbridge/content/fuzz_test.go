@@ -3,6 +3,7 @@ package content
 import (
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 func FuzzRead(f *testing.F) {
@@ -12,6 +13,9 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		for _, limits := range []Limits{{}, {Depth: 2, Parts: 3, Text: 100, Header: 500, Fields: 10}} {
+			if page, ok := HTML(raw, limits); ok && !utf8.Valid(page) {
+				t.Errorf("the page is %q", page)
+			}
 			if m, err := Read(raw, limits); err == nil {
 				checkMessage(t, "the mail", m)
 				if over := limits.orDefault().Text; len(m.Text) > over || len(m.Quote) > over+2 {
