@@ -20,6 +20,8 @@ type client struct {
 	name string
 	lmtp bool // there is an answer for each recipient (RFC 2033 §4.2)
 	sent int
+	// Patience is how long an answer may take.
+	patience time.Duration
 }
 
 // dialMail connects and says hello, in LMTP or in SMTP.
@@ -32,7 +34,7 @@ func dialMail(addr, name string, lmtp bool) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &client{conn: conn, r: bufio.NewReader(conn), name: name, lmtp: lmtp}
+	c := &client{conn: conn, r: bufio.NewReader(conn), name: name, lmtp: lmtp, patience: time.Minute}
 	hello := map[bool]string{false: "EHLO", true: "LHLO"}[lmtp]
 	if err = c.expect("220"); err == nil {
 		err = c.command("250", hello+" bench.test")
@@ -57,7 +59,7 @@ func (c *client) command(code, line string) error {
 
 // expect reads a reply (RFC 5321 §4.2).
 func (c *client) expect(code string) error {
-	if err := c.conn.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+	if err := c.conn.SetReadDeadline(time.Now().Add(c.patience)); err != nil {
 		return err
 	}
 	for {

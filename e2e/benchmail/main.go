@@ -30,6 +30,7 @@ func main() {
 	flag.IntVar(&b.mails, "mails", 5000, "how many mails each work takes")
 	flag.BoolVar(&b.alone, "alone", false, "measure the gateway alone, without the others beside it")
 	flag.StringVar(&b.only, "only", "", "measure only what comes in so, such as \"LMTP | 10 | 1\": a piece of the first columns")
+	flag.IntVar(&b.atOnce, "large", 0, "measure in place of all that what so many of the largest mails take that come at once")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -45,6 +46,7 @@ type bench struct {
 	mails  int
 	alone  bool
 	only   string
+	atOnce int
 }
 
 // load is how mails are brought: over how many sessions, and for how many recipients each.
@@ -70,6 +72,14 @@ type target struct {
 }
 
 func (b *bench) run(ctx context.Context) error {
+	if b.atOnce > 0 {
+		s, err := newSite(ctx, b.binary, true)
+		if err != nil {
+			return err
+		}
+		defer s.stop()
+		return b.large(ctx, s)
+	}
 	begun := time.Now()
 	fmt.Printf("%d cores, Go %s, load %s before. %d mails of %d bytes each. One for ten recipients counts as ten.\n\n",
 		runtime.NumCPU(), strings.TrimPrefix(runtime.Version(), "go"), benchrig.Load(), b.mails, mailSize)

@@ -102,7 +102,15 @@ path = %q
 
 [admin]
 listen = ""
-`, domain, s.xmpp.Addr, smtp, lmtp, sink, resolver.Addr, filepath.Join(s.dir, "passerelle.db"))
+
+[web]
+listen = "unix:%s"
+public_url = "https://bench.test"
+
+[files]
+max_size = 32
+user_quota = 1024
+`, domain, s.xmpp.Addr, smtp, lmtp, sink, resolver.Addr, filepath.Join(s.dir, "passerelle.db"), filepath.Join(s.dir, "web"))
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		return err
 	}

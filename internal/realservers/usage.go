@@ -15,6 +15,9 @@ func (p *Process) ResidentKiB() (int, error) { return p.memory("VmRSS:") }
 // OwnKiB is how much of that is its own: what it has mapped of its files comes and goes with what it does at the moment (RssAnon).
 func (p *Process) OwnKiB() (int, error) { return p.memory("RssAnon:") }
 
+// PeakKiB is the most that it has been (VmHWM).
+func (p *Process) PeakKiB() (int, error) { return p.memory("VmHWM:") }
+
 // memory is a line of what the kernel tells of the program's memory (proc_pid_status(5)).
 func (p *Process) memory(key string) (int, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.Pid()))
