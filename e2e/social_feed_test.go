@@ -14,7 +14,12 @@ import (
 // publishes has a client publish an entry in its user's own feed.
 func (g *socialGateway) publishes(c xmppClient, item, said string) {
 	g.t.Helper()
-	at := time.Now().UTC().Format(time.RFC3339)
+	g.publishesAt(c, item, said, time.Now())
+}
+
+func (g *socialGateway) publishesAt(c xmppClient, item, said string, when time.Time) {
+	g.t.Helper()
+	at := when.UTC().Format(time.RFC3339)
 	sendStanza(g.t, c, `<iq type='set' id='publish-`+item+`'><pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='`+transports.NodeFeed+`'><item id='`+item+
 		`'><entry xmlns='http://www.w3.org/2005/Atom'><title type='text'>`+said+`</title><id>tag:localhost,2026:`+item+`</id><published>`+at+`</published><updated>`+at+
 		`</updated></entry></item></publish></pubsub></iq>`)
@@ -41,7 +46,7 @@ func TestSocialOwnFeed(t *testing.T) {
 			one := w.gateway("one.example", xmppServer(t, server, false), "")
 			one.start()
 			alice := one.client("alice")
-			one.publishes(alice, "before", "nobody is to read this")
+			one.publishesAt(alice, "before", "nobody is to read this", time.Now().Add(-time.Hour)) // clocks of clients may be a minute late
 			one.say(alice, gatewayDomain, "social on", "alice@one.example")
 			await(t, alice, "the request to see her presence", func(e *xmpptest.Element) bool {
 				return e.Name.Local == "presence" && e.Get("type") == "subscribe" && e.Get("from") == gatewayDomain
