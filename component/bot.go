@@ -20,13 +20,14 @@ type said struct {
 	thread   string
 	lang     string
 	body     string
+	id       string // of its stanza, where one may refer to that
 }
 
 func (u *user) hear(in *inbound) said {
 	root := in.root()
 	return said{
 		from: in.from, to: in.to.Bare(), thread: root.Child("", "thread").Text(), lang: root.Attr("xml:lang"),
-		body: strings.TrimSpace(root.Child(stanza.NSComponent, "body").Text()),
+		body: strings.TrimSpace(root.Child(stanza.NSComponent, "body").Text()), id: letterID(root.Attr("id")),
 	}
 }
 

@@ -76,6 +76,9 @@ func (u *user) chatCommand(s said, e entity, words []string) bool {
 		call := x.call
 		_, after, _ := strings.Cut(s.body, words[0])
 		call.Said = strings.TrimSpace(after)
+		if len(s.id) <= maxLetterID {
+			call.ID = s.id
+		}
 		u.work(x, func(ctx context.Context) step { return u.g.saying(ctx, c, call, args) }, func(next step) { u.chatAnswer(s, x, next) })
 		return true
 	}

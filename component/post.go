@@ -128,7 +128,7 @@ func (g *Gateway) takesLetters(m *stanza.Element, e entity) bool {
 		return true
 	}
 	_, retracts := downgrade.Retracted(m)
-	return e.kind == entityGateway && (retracts || m.Child(nsAddress, "addresses") != nil)
+	return e.kind&(entityGateway|entityBot) != 0 && retracts || e.kind == entityGateway && m.Child(nsAddress, "addresses") != nil
 }
 
 // checkID refuses an id that no letter can have.

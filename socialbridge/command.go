@@ -178,7 +178,7 @@ func (t *Transport) postForm(ctx context.Context, call transports.Call) (*transp
 }
 
 func (t *Transport) runPost(ctx context.Context, call transports.Call) (string, error) {
-	return t.postText(ctx, &call, call.Values.Get("title"), strings.Join(call.Values["text"], "\n"))
+	return t.postText(ctx, &call, &draft{Title: strings.TrimSpace(call.Values.Get("title")), Text: strings.Join(call.Values["text"], "\n"), Show: true})
 }
 
 func (t *Transport) sayPost(ctx context.Context, call transports.Call, words []string) (string, error) {
@@ -186,15 +186,19 @@ func (t *Transport) sayPost(ctx context.Context, call transports.Call, words []s
 	if said == "" {
 		said = strings.Join(words, " ")
 	}
-	return t.postText(ctx, &call, "", said)
+	d := &draft{Text: said, Show: true}
+	if call.ID != "" { // his client may take it back by that, or send it again
+		d.Letter, d.Hash = call.ID, digest("post", said)
+	}
+	return t.postText(ctx, &call, d)
 }
 
-func (t *Transport) postText(ctx context.Context, call *transports.Call, title, said string) (string, error) {
+func (t *Transport) postText(ctx context.Context, call *transports.Call, d *draft) (string, error) {
 	a, err := t.accountOf(ctx, call.Lang, call.User)
 	if err != nil {
 		return "", err
 	}
-	item, err := t.publish(ctx, call.Lang, a, &draft{Title: strings.TrimSpace(title), Text: said, Show: true})
+	item, err := t.publish(ctx, call.Lang, a, d)
 	if err != nil {
 		return "", err
 	}

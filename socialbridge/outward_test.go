@@ -158,6 +158,54 @@ func TestPost(t *testing.T) {
 	}
 }
 
+// What was posted by a message to the bot is taken back by taking back that.
+func TestPostTakenBack(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.joined(romeo)
+	for _, c := range r.s.Commands() {
+		if c.Name != "post" {
+			continue
+		}
+		for range 2 { // a client that sends it again
+			if _, err := c.Say(t.Context(), transports.Call{User: romeo, Lang: "en", ID: "p1", Said: "hello\n world"}, []string{"hello", "world"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	n := r.sent(activity.Post).Activity.Note
+	if n.HTML != "hello<br/> world" {
+		t.Errorf("published is %q", n.HTML)
+	}
+	r.unsent()
+	// His own node shows it as the client of his server writes it; that is no change.
+	shown := await(t, "the entry", r.xmpp.shown)
+	shown.Body = "hello world"
+	if err := r.s.Published(t.Context(), romeo, shown); err != nil {
+		t.Fatal(err)
+	}
+	r.quiet()
+	bob := r.actor("bob@gs2.test")
+	if _, err := r.s.Keep(t.Context(), bob); err != nil {
+		t.Fatal(err)
+	}
+	r.mustReceive(r.act(bob, activity.Favorite, n.ID), &romeo)
+	if g := delivered[transports.EntryRegarded](r, romeo); g.Letter != "p1" || g.By != contact("bob@gs2.test") {
+		t.Errorf("regarded: %+v", g)
+	}
+	if said := delivered[transports.Remark](r, romeo); !strings.Contains(said.Text, "likes") {
+		t.Errorf("said %+v", said)
+	}
+	if err := r.do(romeo, func(ref transports.Ref) transports.Request {
+		return transports.Redact{Ref: ref, Messages: []string{"p1"}}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if d := r.sent(activity.Delete); d.Activity.Object != n.ID {
+		t.Errorf("the delete is %+v", d)
+	}
+}
+
 // An item of the user's own node is published once, is not changed, and goes with it.
 func TestOwnNode(t *testing.T) {
 	t.Parallel()

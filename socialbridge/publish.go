@@ -139,7 +139,10 @@ func (t *Transport) publishNow(tx *store.Tx, a *Account, d *draft) (p store.Soci
 	name := newName()
 	uri := t.base + pathNote + name
 	p = store.SocialPost{
-		Domain: t.opt.Domain, URI: uri, Item: itemOf(uri), Actor: a.ID, Proven: true, Public: true, OwnItem: d.OwnItem, Hash: d.Hash, Published: tx.Now(), Conversation: uri,
+		Domain: t.opt.Domain, URI: uri, Item: itemOf(uri), Actor: a.ID, Proven: true, Public: true, OwnItem: d.OwnItem, Published: tx.Now(), Conversation: uri,
+	}
+	if d.OwnItem != "" {
+		p.Hash = d.Hash
 	}
 	if p.OwnItem == "" && d.Show {
 		p.OwnItem = p.Item

@@ -190,14 +190,15 @@ func (t *Transport) sayRegard(tx *store.Tx, p *store.SocialPost, g *store.Social
 			return err
 		}
 	}
-	if !g.Noticed || letter != "" && e.By.ID != "" {
-		return nil // it is taken away, or shown at his message
+	n := noteOf(p)
+	named := slices.ContainsFunc(n.Mentions, func(m mention) bool { return m.URI == by.URI })
+	if !g.Noticed || letter != "" && named {
+		return nil // it is taken away, or shown at his message in the conversation with who likes it
 	}
 	if quiet, err := tx.Setting(t.userID(user), scope, SettingQuiet); err != nil || quiet == "true" {
 		return err
 	}
 	who := t.actor(by)
-	n := noteOf(p)
 	said := text.Say(t.langOf(tx, user), "%s (%s) likes “%s”.", displayName(&who), handle(by), oneLine(n.Title+" "+n.Text, 100))
 	return t.deliver(tx, user, transports.Remark{ID: digest("like", p.URI, by.URI, g.Liked), With: e.By, Text: said})
 }

@@ -46,6 +46,7 @@ type Call struct {
 	Lang   string  // what the user reads, as in xml:lang; may be empty
 	Values Values
 	Said   string // for Say: what stands behind the command's name, as the user wrote it
+	ID     string // for Say: of the message, by which he may take back what came of it; empty for none
 	// Tell says something to the user later, for a command whose Run began what takes a network's time. Safe to call from any goroutine. It
 	// is nil in Next.
 	Tell func(said string)
