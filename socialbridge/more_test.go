@@ -106,7 +106,6 @@ func TestDigest(t *testing.T) {
 	r := newRig(t)
 	r.following(romeo, alice)
 	r.following(romeo, contact("bob@gs2.test"))
-	r.drained()
 	if err := r.db.Write(t.Context(), func(tx *store.Tx) error { return tx.Set(r.s.userID(romeo), scope, SettingPosts, postsDigest) }); err != nil {
 		t.Fatal(err)
 	}

@@ -391,20 +391,7 @@ func (r *rig) following(user transports.Address, of transports.Target) {
 	if err := r.s.Subscribe(r.t.Context(), user, of, transports.NodeFeed, true); err != nil {
 		r.t.Fatal(err)
 	}
-	deadline := time.Now().Add(patienceOfTests)
-	for {
-		all, err := r.s.Subscribed(r.t.Context(), user, of)
-		if err != nil {
-			r.t.Fatal(err)
-		}
-		if len(all) > 0 {
-			return
-		}
-		if time.Now().After(deadline) {
-			r.t.Fatalf("%s does not follow %s", user, of.ID)
-		}
-		<-r.tick()
+	if said := delivered[transports.Remark](r, user); !strings.Contains(said.Text, of.ID) {
+		r.t.Fatalf("%s follows %s, and is told %q", user, of.ID, said.Text)
 	}
 }
-
-func (r *rig) tick() <-chan time.Time { return time.After(5 * time.Millisecond) }
