@@ -203,20 +203,37 @@ func btoi(b bool) int {
 
 // finding bounds look-ups: how many there are at a time, and how often one that strangers cause is made again.
 type finding struct {
-	turns chan struct{}
+	turns     chan struct{}
+	strangers chan struct{} // those of the turns that strangers cause
 
 	mu    sync.Mutex
 	tried map[string]time.Time // when an actor was looked up because of a stranger
+	hosts map[string]int       // how many of a host were, since
+	since time.Time
 }
 
 const (
-	maxFinding  = 32
-	maxTried    = 10_000
-	searchAgain = 10 * time.Minute
+	maxFinding   = 32
+	maxStrangers = 24
+	maxTried     = 10_000
+	maxHostTried = 200 // of one host, in searchAgain: each of them is some requests
+	searchAgain  = 10 * time.Minute
 )
 
 func newFinding() finding {
-	return finding{turns: make(chan struct{}, maxFinding), tried: make(map[string]time.Time)}
+	return finding{
+		turns: make(chan struct{}, maxFinding), strangers: make(chan struct{}, maxStrangers), tried: make(map[string]time.Time), hosts: make(map[string]int),
+	}
+}
+
+// enterStranger is for look-ups that strangers cause, beside enter: whatever they do, users find somebody.
+func (f *finding) enterStranger() (leave func(), err error) {
+	select {
+	case f.strangers <- struct{}{}:
+		return func() { <-f.strangers }, nil
+	default:
+		return nil, transports.NewError(transports.Busy, "Too many people are being looked for. Try again.", nil)
+	}
 }
 
 func (f *finding) enter(ctx context.Context) (leave func(), err error) {
@@ -237,6 +254,15 @@ func (f *finding) may(uri string, now time.Time) bool {
 	if at, ok := f.tried[uri]; ok && now.Sub(at) < searchAgain {
 		return false
 	}
+	if now.Sub(f.since) >= searchAgain || len(f.hosts) >= maxTried {
+		f.since = now
+		clear(f.hosts)
+	}
+	host := hostOf(uri)
+	if f.hosts[host] >= maxHostTried {
+		return false
+	}
+	f.hosts[host]++
 	if len(f.tried) >= maxTried {
 		for u, at := range f.tried {
 			if now.Sub(at) >= searchAgain || len(f.tried) >= maxTried {

@@ -101,6 +101,16 @@ func (w *Wire) takeSlap(r *http.Request) error {
 	if err := isOwned(a); err != nil {
 		return err
 	}
+	if a.Verb == activity.Share && a.Note != nil { // what others have said is known from them
+		of, err := w.watchedURI(ctx, a.Actor.URI)
+		if err == nil {
+			err = w.takeNote(ctx, of, a, false)
+		}
+		if errors.Is(err, errOwner) || errors.Is(err, errDenied) {
+			return refuse(http.StatusForbidden, "What is repeated is not its author's.")
+		}
+		return err
+	}
 	key := seenKey(w.domain, a)
 	if a.Verb != activity.Post { // which is told by its id for ever
 		seen, err := w.db.SocialSeen(ctx, key)
@@ -160,6 +170,11 @@ func (w *Wire) learn(ctx context.Context, uri string, known *socialbridge.KnownA
 	if known != nil && known.Key != nil && now.Sub(known.FetchedAt) < searchAgain || !w.finding.may(uri, now) {
 		return nil, refuse(http.StatusForbidden, "The signature is not of the author.")
 	}
+	leave, err := w.finding.enterStranger()
+	if err != nil {
+		return nil, refuse(http.StatusServiceUnavailable, "Too many people are being looked for.")
+	}
+	defer leave()
 	found, err := w.refresh(ctx, uri)
 	if err != nil {
 		if e := transports.AsError(err); e.Kind.Temporary() {

@@ -98,7 +98,7 @@ func change(was store.SocialSubscription, s store.SocialSubscription, then func(
 		if err != nil || !ok || now.State == store.SocialLeaving != (was.State == store.SocialLeaving) {
 			return err
 		}
-		if now.State != was.State { // the hub was quicker
+		if now.State != was.State || !now.Until.Equal(was.Until) { // the hub was quicker
 			s.State, s.Until = now.State, now.Until
 		}
 		if err := tx.SetSocialSubscription(s); err != nil || then == nil {
@@ -203,6 +203,9 @@ func (w *Wire) poll(ctx context.Context, j jobs.Job) jobs.Outcome {
 	}
 	was := s
 	moved := false
+	if s.State == store.SocialTold && !now.Before(s.Until) { // it was not asked back, so nobody tells us
+		s.State = store.SocialAsking
+	}
 	if !now.Before(nextFetch(&s)) {
 		if moved, err = w.fetchFeed(ctx, &s); err != nil {
 			if isAway(err) {
@@ -225,6 +228,10 @@ func (w *Wire) poll(ctx context.Context, j jobs.Job) jobs.Outcome {
 	return w.again(&s, earlier(nextFetch(&s), nextAsk(&s)), change(was, s, func(tx *store.Tx) error {
 		if !ask {
 			return nil
+		}
+		// One that is away is being asked still.
+		if waits, err := tx.JobsWait(laneOf(kindSubscribe, strconv.FormatInt(s.Actor, 10))); err != nil || waits {
+			return err
 		}
 		return w.enqueueActor(tx, kindSubscribe, s.Actor, s.Hub, tx.Now(), hubFor)
 	}))
@@ -280,7 +287,11 @@ func nextAsk(s *store.SocialSubscription) time.Time {
 		return time.Time{}
 	case s.State == store.SocialTold: // when four fifths of the lease are over
 		given := s.Until.Sub(s.AskedAt)
-		return earlier(s.AskedAt.Add(given/5*4), s.Until.Add(-given/10))
+		at := earlier(s.AskedAt.Add(given/5*4), s.Until.Add(-given/10))
+		if least := s.AskedAt.Add(askedBackIn); at.Before(least) { // however short it is, and however near its end
+			return least
+		}
+		return at
 	case s.State == store.SocialAsking:
 		return s.AskedAt.Add(askedBackIn)
 	default:

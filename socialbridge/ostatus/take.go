@@ -47,7 +47,7 @@ func (w *Wire) takeEntry(ctx context.Context, of *socialbridge.KnownActor, a *ac
 	if a.Verb == activity.Unknown {
 		return nil
 	}
-	if a.Actor.URI != of.URI && !of.Group {
+	if a.Actor.URI != of.URI && !mayBeIn(of, a) {
 		return errForeign
 	}
 	if a.Actor.URI == of.URI {
@@ -73,6 +73,18 @@ func (w *Wire) takeEntry(ctx context.Context, of *socialbridge.KnownActor, a *ac
 	return w.core.Receive(ctx, socialbridge.Received{Activity: a, Feed: of, Backlog: backlog})
 }
 
+// mayBeIn reports whether somebody else may say something in a feed: in that of a group, what he has written himself, or what his server, which has the
+// group too, could say of him wherever it wants.
+func mayBeIn(of *socialbridge.KnownActor, a *activity.Activity) bool {
+	if !of.Group {
+		return false
+	}
+	if a.Note != nil && a.Note.Author.URI == a.Actor.URI {
+		return true
+	}
+	return hostOf(a.Actor.URI) != "" && hostOf(a.Actor.URI) == hostOf(of.URI)
+}
+
 func (w *Wire) takeNote(ctx context.Context, of *socialbridge.KnownActor, a *activity.Activity, backlog bool) error {
 	author := a.Note.Author.URI
 	if name := w.noteName(a.Note.ID); name != "" { // it is one of ours that comes back
@@ -81,7 +93,9 @@ func (w *Wire) takeNote(ctx context.Context, of *socialbridge.KnownActor, a *act
 			return err
 		}
 		note := *ours.Note
-		a.Note = &note
+		if a.Note = &note; of.Group { // which has it, whoever says so
+			a.Actor = of.Actor
+		}
 		return w.core.Receive(ctx, socialbridge.Received{Activity: a, Feed: of, Backlog: backlog})
 	}
 	switch host := hostOf(author); {
