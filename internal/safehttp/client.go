@@ -31,6 +31,7 @@ const (
 	headerTimeout  = 30 * time.Second // from the request until the answer begins
 	idleTimeout    = 30 * time.Second
 	maxRetryAfter  = 24 * time.Hour
+	maxSessions    = 1024     // of TLS, each of some kilobytes; where one is taken up nobody's certificate is looked at again
 	drainBytes     = 64 << 10 // of a refusal that are read so that the connection can be used again
 )
 
@@ -81,7 +82,7 @@ func New(o Options) *Client {
 	c.transport = &http.Transport{
 		Proxy:                  nil, // of the environment: a proxy resolves names by itself, behind our back
 		DialContext:            dialer.DialContext,
-		TLSClientConfig:        &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12},
+		TLSClientConfig:        &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(maxSessions)},
 		TLSHandshakeTimeout:    connectTimeout,
 		ResponseHeaderTimeout:  headerTimeout,
 		ExpectContinueTimeout:  time.Second,
