@@ -95,8 +95,11 @@ const (
 	socialActorFrom = `SELECT ` + socialActorColumns + ` FROM social_actors a WHERE a.domain = $1 AND `
 	socialActorByID = socialActorFrom + `a.id = $2`
 	socialActorURI  = socialActorFrom + `a.uri = $2`
-	socialActorJID  = socialActorFrom + `a.jid = $2 AND a.jid <> ''`
-	sawSocialActor  = `UPDATE social_actors SET seen_at = $2 WHERE id = $1 AND seen_at < $3`
+	// SQLite compiles a query anew each time where what is asked for decides whether an index of some rows only will do. Without CAST that would be
+	// social_actors_seen.
+	socialActorNamed = socialActorFrom + `a.name = CAST($2 AS TEXT) AND a.name <> ''`
+	socialActorJID   = socialActorFrom + `a.jid = $2 AND a.jid <> ''`
+	sawSocialActor   = `UPDATE social_actors SET seen_at = $2 WHERE id = $1 AND seen_at < $3`
 )
 
 func (k SocialKey) sql(domain string) (query string, args []any, err error) {
@@ -109,7 +112,7 @@ func (k SocialKey) sql(domain string) (query string, args []any, err error) {
 	case k.Acct != "":
 		return from + `a.acct = $2 AND a.acct <> '' ORDER BY a.gone_at, a.fetched_at DESC, a.id LIMIT 1`, []any{domain, k.Acct}, nil
 	case k.Name != "":
-		return from + `a.name = $2 AND a.name <> ''`, []any{domain, k.Name}, nil
+		return socialActorNamed, []any{domain, k.Name}, nil
 	case k.JID != "":
 		return socialActorJID, []any{domain, k.JID}, nil
 	}
