@@ -47,6 +47,7 @@ const (
 	subscriberColumns = `id, account, callback, site, secret, until, failing, asked, asked_secret, asked_at`
 	selectSubscriber  = `SELECT ` + subscriberColumns + ` FROM social_subscribers WHERE id = $1`
 	settleFailing     = `UPDATE social_subscribers SET failing = $2 WHERE id = $1 AND (failing = 0) = (CAST($2 AS BIGINT) <> 0)`
+	selectTargets     = `SELECT id, site FROM social_subscribers WHERE account = $1 AND (site, id) > ($2, $3) AND id < $4 AND until > $5 ORDER BY site, id LIMIT $6` // of one series with pushes
 	selectPush        = `SELECT account, body FROM social_pushes WHERE id = $1`
 	selectSeenSocial  = `SELECT 1 FROM social_seen WHERE hash = $1`
 	insertSeenSocial  = `INSERT INTO social_seen (hash, added) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING`
@@ -191,23 +192,24 @@ type SocialTarget struct {
 	Site string
 }
 
-// SocialTargets are n subscribers of an account that have a lease, those behind an id and no further than another.
-func (tx *Tx) SocialTargets(account, after, last int64, n int) (all []SocialTarget, err error) {
+// SocialTargets are n subscribers of an account that have a lease, those behind one of them of those that were there before a push. Those of a site
+// come together: who tells them has fewer connections to make.
+func (tx *Tx) SocialTargets(account int64, after SocialTarget, push int64, n int) (all []SocialTarget, err error) {
 	defer wrap(&err, "list subscribers")
 	err = tx.query(func(r *sql.Rows) error {
 		var t SocialTarget
 		err := r.Scan(&t.ID, &t.Site)
 		all = append(all, t)
 		return err
-	}, `SELECT id, site FROM social_subscribers WHERE account = $1 AND id > $2 AND id <= $3 AND until > $4 ORDER BY id LIMIT $5`, account, after, last, tx.now, n)
+	}, selectTargets, account, after.Site, after.ID, push, tx.now, n)
 	return all, err
 }
 
-// LastSocialTarget is the id of the last subscriber of an account; 0 where it has none.
-func (tx *Tx) LastSocialTarget(account int64) (id int64, err error) {
+// HasSocialTargets reports whether an account has subscribers, or had some lately.
+func (tx *Tx) HasSocialTargets(account int64) (has bool, err error) {
 	defer wrap(&err, "look for subscribers")
-	err = tx.query(func(r *sql.Rows) error { return r.Scan(&id) }, `SELECT id FROM social_subscribers WHERE account = $1 ORDER BY id DESC LIMIT 1`, account)
-	return id, err
+	err = tx.query(func(r *sql.Rows) error { has = true; return r.Scan(new(int)) }, `SELECT 1 FROM social_subscribers WHERE account = $1 LIMIT 1`, account)
+	return has, err
 }
 
 // maxSocialBody is what others are told at most at once, in bytes.

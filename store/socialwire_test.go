@@ -3,6 +3,8 @@ package store
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,10 +41,10 @@ func TestSocialSubscriber(t *testing.T) {
 			}
 			return s
 		}
-		targets := func(after, last int64) (ids []int64) {
+		targets := func(after SocialTarget, push int64) (ids []int64) {
 			t.Helper()
 			write(t, db, func(tx *Tx) error {
-				all, err := tx.SocialTargets(7, after, last, 10)
+				all, err := tx.SocialTargets(7, after, push, 10)
 				for _, s := range all {
 					ids = append(ids, s.ID)
 				}
@@ -52,7 +54,7 @@ func TestSocialSubscriber(t *testing.T) {
 		}
 		one := ask("https://a.example/1", SocialAsk{Subscribe: true, Secret: "s3cret", Lease: time.Hour, Token: "x"})
 		s := get(one)
-		if s.Asked == nil || s.Asked.Secret != "s3cret" || s.Asked.Token != "x" || s.Secret != "" || targets(0, 1<<40) != nil {
+		if s.Asked == nil || s.Asked.Secret != "s3cret" || s.Asked.Token != "x" || s.Secret != "" || targets(SocialTarget{}, 1<<40) != nil {
 			t.Fatalf("it is %+v, %+v", s, s.Asked)
 		}
 		write(t, db, func(tx *Tx) error { return tx.SettleSocialSubscriber(&s, time.Hour) })
@@ -81,14 +83,14 @@ func TestSocialSubscriber(t *testing.T) {
 		two := ask("https://a.example/2", SocialAsk{Subscribe: true})
 		s = get(two)
 		write(t, db, func(tx *Tx) error { return tx.SettleSocialSubscriber(&s, 2*time.Hour) })
-		if diff := cmp.Diff([]int64{one, two}, targets(0, two)); diff != "" {
+		if diff := cmp.Diff([]int64{one, two}, targets(SocialTarget{}, two+1)); diff != "" {
 			t.Error(diff)
 		}
-		if diff := cmp.Diff([]int64{two}, targets(one, two)); diff != "" {
+		if diff := cmp.Diff([]int64{two}, targets(SocialTarget{ID: one, Site: s.Site}, two+1)); diff != "" {
 			t.Error(diff)
 		}
-		if got := targets(0, one); len(got) != 1 {
-			t.Errorf("targets up to the first are %v", got)
+		if got := targets(SocialTarget{}, two); len(got) != 1 {
+			t.Errorf("targets before the second are %v", got)
 		}
 		fails := func(on bool) time.Time {
 			write(t, db, func(tx *Tx) error { return tx.SocialSubscriberFails(two, on) })
@@ -100,7 +102,7 @@ func TestSocialSubscriber(t *testing.T) {
 			t.Errorf("it fails since %v", since)
 		}
 		*now = now.Add(time.Hour) // the lease of the first has ended
-		if got := targets(0, two); len(got) != 1 || got[0] != two {
+		if got := targets(SocialTarget{}, two+1); len(got) != 1 || got[0] != two {
 			t.Errorf("targets are %v", got)
 		}
 		write(t, db, func(tx *Tx) error { _, err := tx.TidySocialWire(*now, *now, *now); return err })
@@ -109,11 +111,54 @@ func TestSocialSubscriber(t *testing.T) {
 		}
 		write(t, db, func(tx *Tx) error { return tx.DropSocialSubscriber(two) })
 		{
-			last := int64(-1)
-			write(t, db, func(tx *Tx) (err error) { last, err = tx.LastSocialTarget(7); return err })
-			if last != 0 {
-				t.Errorf("the last is %d", last)
+			has := true
+			write(t, db, func(tx *Tx) (err error) { has, err = tx.HasSocialTargets(7); return err })
+			if has {
+				t.Error("there are subscribers")
 			}
+		}
+	})
+}
+
+// Subscribers of one site are told one after the other, each once, and those who came behind a push are not told of it.
+func TestSocialTargets(t *testing.T) {
+	t.Parallel()
+	onEachClock(t, func(t *testing.T, db *DB, _ *time.Time) {
+		var want []SocialTarget
+		add := func(i int) (added SocialTarget) {
+			added.Site = fmt.Sprintf("https://%c.example", 'a'+i%3)
+			write(t, db, func(tx *Tx) (err error) {
+				added.ID, err = tx.AskSocialSubscriber(7, fmt.Sprintf("%s/%d", added.Site, i), added.Site, SocialAsk{Subscribe: true})
+				return err
+			})
+			s, _, err := db.SocialSubscriber(t.Context(), added.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			write(t, db, func(tx *Tx) error { return tx.SettleSocialSubscriber(&s, time.Hour) })
+			return added
+		}
+		for i := range 9 {
+			want = append(want, add(i))
+		}
+		slices.SortStableFunc(want, func(a, b SocialTarget) int { return strings.Compare(a.Site, b.Site) })
+		var push int64
+		write(t, db, func(tx *Tx) (err error) { push, err = tx.AddSocialPush(7, []byte("<feed/>")); return err })
+		add(9)
+		var got []SocialTarget
+		for after := (SocialTarget{}); ; after = got[len(got)-1] {
+			n := len(got)
+			write(t, db, func(tx *Tx) error {
+				some, err := tx.SocialTargets(7, after, push, 2)
+				got = append(got, some...)
+				return err
+			})
+			if len(got) == n {
+				break
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
 		}
 	})
 }

@@ -43,15 +43,14 @@ func (w *Wire) Send(tx *store.Tx, s socialbridge.Sending) error {
 // publish has all subscribers of an account told: what they are told is written once, and a job for each of them that says little more than his
 // number. The first some are added here, and the others by a job of their own.
 func (w *Wire) publish(tx *store.Tx, a *socialbridge.Account, f *atom.Feed) error {
-	last, err := tx.LastSocialTarget(a.ID)
-	if err != nil || last == 0 {
+	if has, err := tx.HasSocialTargets(a.ID); err != nil || !has {
 		return err
 	}
 	push, err := tx.AddSocialPush(a.ID, atom.AppendFeed(nil, f))
 	if err != nil {
 		return err
 	}
-	p := fanJob{Domain: w.domain, Account: a.ID, Push: push, Last: last}
+	p := fanJob{Domain: w.domain, Account: a.ID, Push: push}
 	waits, err := tx.JobsWait(laneOf(kindFan, strconv.FormatInt(a.ID, 10))) // behind what was published before
 	if err != nil {
 		return err
@@ -62,11 +61,11 @@ func (w *Wire) publish(tx *store.Tx, a *socialbridge.Account, f *atom.Feed) erro
 	return w.fan(tx, p)
 }
 
-// fanJob has those subscribers of an account told that come behind one and no later than another.
+// fanJob has those subscribers of an account told that come behind one.
 type fanJob struct {
 	Domain        string
 	Account, Push int64
-	After, Last   int64
+	After         store.SocialTarget
 }
 
 // pushJob tells a subscriber.
@@ -81,7 +80,7 @@ func (w *Wire) enqueueFan(tx *store.Tx, p fanJob) error {
 
 // fan adds the jobs of some subscribers, and one for the others.
 func (w *Wire) fan(tx *store.Tx, p fanJob) error {
-	targets, err := tx.SocialTargets(p.Account, p.After, p.Last, fanBatch)
+	targets, err := tx.SocialTargets(p.Account, p.After, p.Push, fanBatch)
 	if err != nil || len(targets) == 0 {
 		return err
 	}
@@ -99,7 +98,7 @@ func (w *Wire) fan(tx *store.Tx, p fanJob) error {
 	if len(targets) < fanBatch {
 		return nil
 	}
-	p.After = targets[len(targets)-1].ID
+	p.After = targets[len(targets)-1]
 	return w.enqueueFan(tx, p)
 }
 
