@@ -57,7 +57,7 @@ func socialHTTP(c *config.Social, w *wiring) safehttp.Options {
 	o := w.http
 	o.UserAgent += " (+" + c.PublicURL + ")" // whom to ask what it does
 	o.Permit, o.RootCAs, o.Resolver, o.HTTPS = c.Permitted, c.Roots, resolver(c.Resolver), !c.Plain
-	o.Redirects, o.PerHost, o.Keep, o.Break = 3, 4, 256, true
+	o.Redirects, o.PerHost, o.Keep, o.Break = 3, 4, 512, true
 	return o
 }
 
