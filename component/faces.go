@@ -60,7 +60,12 @@ func (g *Gateway) face(ctx context.Context, t transports.Target) *avatar {
 	g.faces.mu.Lock()
 	news := g.faces.news
 	g.faces.mu.Unlock()
-	data, err := g.social.Picture(ctx, t)
+	var data []byte
+	err := error(nil)
+	func() {
+		defer g.mendPanic(&err)
+		data, err = g.social.Picture(ctx, t)
+	}()
 	if err != nil {
 		g.log.Debug("the picture of a contact cannot be read", "error", err)
 		return g.icons.of(t)

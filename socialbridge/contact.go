@@ -23,11 +23,9 @@ func (t *Transport) Card(ctx context.Context, _ transports.Address, target trans
 
 func (t *Transport) card(row *store.SocialActor) transports.Card {
 	a := t.actor(row)
-	c := transports.Card{Target: targetOf(row), Name: displayName(&a), Note: a.Note}
-	for _, u := range []string{a.Page, a.Home} {
-		if u != "" && !strings.Contains(c.Note, u) {
-			c.Note = strings.TrimSpace(c.Note + "\n" + u)
-		}
+	c := transports.Card{Target: targetOf(row), Name: displayName(&a), Note: a.Note, Page: a.Page}
+	if u := a.Home; u != "" && u != a.Page && !strings.Contains(c.Note, u) {
+		c.Note = strings.TrimSpace(c.Note + "\n" + u)
 	}
 	return c
 }

@@ -1,6 +1,7 @@
 package microblog
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -313,6 +314,24 @@ func TestAppendIsRead(t *testing.T) {
 	got, err := Read(parse(t, `<item id='i'>`+write(&want, aliceFeed)+`</item>`), names)
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("error %v, difference (-want +got):\n%s", err, diff)
+	}
+}
+
+// What gets too large by its looks, or by what has to be escaped, is plain, or shorter.
+func TestAppendIsBounded(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		entry transports.Entry
+		has   string
+	}{
+		"looks": {transports.Entry{Item: "i", Body: strings.Repeat("a", MaxBody), HTML: "<p>" + strings.Repeat("'", MaxBody-7) + "</p>"}, strings.Repeat("a", MaxBody)},
+		"text":  {transports.Entry{Item: "i", Body: strings.Repeat("'", MaxBody)}, strings.Repeat("&apos;", MaxBody/8) + "…"},
+		"files": {transports.Entry{Item: "i", Body: "b", Files: slices.Repeat([]transports.Attachment{{URL: "https://a.example/" + strings.Repeat("&", 2000)}}, maxList)}, "<title type='text'>…</title>"},
+	} {
+		got := write(&test.entry, aliceFeed)
+		if parse(t, got); len(got) > maxPayload || !strings.Contains(got, test.has) {
+			t.Errorf("%s: %d bytes, %.300s", name, len(got), got)
+		}
 	}
 }
 

@@ -9,8 +9,33 @@ import (
 	"passerelle/transports"
 )
 
-// Append writes an entry as the payload of an item of the place, which is its node. It is not checked: what is not well-formed of its looks is left out.
+// maxPayload is how large the payload of an item may become, in bytes: servers take stanzas of 256 KiB at least.
+const maxPayload = 160 << 10
+
+// Append writes an entry as the payload of an item of the place, which is its node. What is not well-formed of its looks is left out; where it is too
+// large they all are, and then much of the text.
 func Append(b *stanza.Builder, e *transports.Entry, in Place, n Names) {
+	mark := b.Len()
+	if appendEntry(b, e, in, n); b.Len()-mark <= maxPayload {
+		return
+	}
+	plain := *e
+	for _, most := range []int{MaxBody, MaxBody / 8, 0} {
+		plain.HTML = ""
+		if len(plain.Body) > most {
+			plain.Body = clip(plain.Body, most) + "…"
+		}
+		if most == 0 { // names and addresses are full of what has to be escaped
+			plain.Tags, plain.Files, plain.Mentions, plain.Title = nil, nil, nil, ""
+		}
+		b.Truncate(mark)
+		if appendEntry(b, &plain, in, n); b.Len()-mark <= maxPayload {
+			return
+		}
+	}
+}
+
+func appendEntry(b *stanza.Builder, e *transports.Entry, in Place, n Names) {
 	b.StartNS("entry", NSAtom)
 	in.Item = e.Item
 	shown := contentOf(e)

@@ -1,0 +1,95 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+
+	"passerelle/internal/xmpptest"
+	"passerelle/transports"
+)
+
+const (
+	nsPubSub      = "http://jabber.org/protocol/pubsub"
+	nsPubSubEvent = nsPubSub + "#event"
+	nsAtom        = "http://www.w3.org/2005/Atom"
+)
+
+// asks has a client ask something about the nodes of somebody, and waits for the result.
+func (g *socialGateway) asks(c xmppClient, typ, id, to, payload string) *xmpptest.Element {
+	g.t.Helper()
+	sendStanza(g.t, c, `<iq type='`+typ+`' id='`+id+`' to='`+to+`'><pubsub xmlns='`+nsPubSub+`'>`+payload+`</pubsub></iq>`)
+	e := await(g.t, c, "the answer to "+id, func(e *xmpptest.Element) bool { return e.Name.Local == "iq" && e.Get("id") == id })
+	if e.Get("type") != "result" {
+		g.t.Fatalf("got %s", e)
+	}
+	return e.Child(nsPubSub, "pubsub")
+}
+
+// told waits for an event of a node, and gives what it is about.
+func (g *socialGateway) told(c xmppClient, of, node, what string) *xmpptest.Element {
+	g.t.Helper()
+	e := await(g.t, c, what+" in "+node, func(e *xmpptest.Element) bool {
+		items := e.Child(nsPubSubEvent, "event").Child(nsPubSubEvent, "items")
+		return e.Name.Local == "message" && e.Get("from") == of && items.Get("node") == node && items.Child(nsPubSubEvent, what) != nil
+	})
+	if e.Get("type") != "headline" {
+		g.t.Errorf("an event of type %q", e.Get("type"))
+	}
+	return e.Child(nsPubSubEvent, "event").Child(nsPubSubEvent, "items").Child(nsPubSubEvent, what)
+}
+
+// TestSocialNodes: who takes somebody of another gateway into his contact list follows him (XEP-0100), and reads, answers and likes what he publishes in
+// nodes, as clients with feeds do it (XEP-0060, XEP-0277, XEP-0470, XEP-0472).
+func TestSocialNodes(t *testing.T) {
+	t.Parallel()
+	w := newSocialWorld(t)
+	one, two := w.gateway("one.example", xmppServer(t, "prosody", false), ""), w.gateway("two.example", xmppServer(t, "ejabberd", false), "")
+	one.start()
+	two.start()
+	alice, bob := one.client("alice"), two.client("bob")
+	one.say(alice, gatewayDomain, "social on", "alice@one.example")
+	two.say(bob, gatewayDomain, "social on", "bob@two.example")
+	one.awaitPage("/u/alice", "alice")
+
+	contact := two.contact("alice", one)
+	sendStanza(t, bob, `<presence type='subscribe' to='`+contact+`'/>`)
+	await(t, bob, "that he may see her presence", func(e *xmpptest.Element) bool {
+		return e.Name.Local == "presence" && e.Get("type") == "subscribed" && e.Get("from") == contact
+	})
+	one.hears(alice, "", "bob@two.example")
+	one.say(alice, gatewayDomain, "post Hello, nodes!", "one.example")
+	item := two.told(bob, contact, transports.NodeFeed, "item")
+	id, entry := item.Get("id"), item.Child(nsAtom, "entry")
+	if said := entry.Child(nsAtom, "title").Text(); said != "Hello, nodes!" {
+		t.Errorf("got %s", item)
+	}
+	feed := two.asks(bob, "get", "items", contact, `<items node='`+transports.NodeFeed+`'/><set xmlns='http://jabber.org/protocol/rsm'><max>10</max></set>`)
+	if i := feed.Child(nsPubSub, "items").Child(nsPubSub, "item"); i.Get("id") != id || i.Get("publisher") != contact {
+		t.Errorf("got %s", feed)
+	}
+
+	comments := transports.NodeComments + id
+	two.asks(bob, "set", "subscribe", contact, `<subscribe node='`+comments+`' jid='bob@localhost'/>`)
+	answer := two.asks(bob, "set", "comment", contact, `<publish node='`+comments+`'><item id='mine'><entry xmlns='`+nsAtom+`'><title>I read you</title></entry></item></publish>`)
+	mine := answer.Child(nsPubSub, "publish").Child(nsPubSub, "item").Get("id")
+	one.hears(alice, "", "I read you")
+	found := two.asks(bob, "get", "comments", contact, `<items node='`+comments+`'/>`)
+	if i := found.Child(nsPubSub, "items").Child(nsPubSub, "item"); i.Get("id") != mine || mine == "" {
+		t.Errorf("published %q, found %s", mine, found)
+	}
+
+	likes := "urn:xmpp:pubsub-attachments:1/xmpp:" + strings.ReplaceAll(contact, `\`, "%5C") + "?;node=urn%3Axmpp%3Amicroblog%3A0;item=" + id
+	two.asks(bob, "set", "like", contact, `<publish node='`+likes+`'><item id='bob@localhost'><attachments xmlns='urn:xmpp:pubsub-attachments:1'><noticed/></attachments></item></publish>`)
+	await(t, alice, "that he likes it", func(e *xmpptest.Element) bool {
+		return e.Name.Local == "message" && strings.HasPrefix(e.Get("from"), `bob\40two.example`) && (e.Child("urn:xmpp:reactions:0", "reactions") != nil || strings.Contains(body(e), "like"))
+	})
+	attached := two.asks(bob, "get", "likes", contact, `<items node='`+likes+`'/>`)
+	if i := attached.Child(nsPubSub, "items").Child(nsPubSub, "item"); i.Get("id") != "bob@localhost" {
+		t.Errorf("got %s", attached)
+	}
+	two.asks(bob, "set", "uncomment", contact, `<retract node='`+comments+`'><item id='`+mine+`'/></retract>`)
+	sendStanza(t, bob, `<presence type='unsubscribe' to='`+contact+`'/>`)
+	await(t, bob, "that he does not see it any more", func(e *xmpptest.Element) bool {
+		return e.Name.Local == "presence" && e.Get("type") == "unsubscribed" && e.Get("from") == contact
+	})
+}
