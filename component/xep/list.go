@@ -95,7 +95,7 @@ func List() []Extension {
 				"http://jabber.org/protocol/pubsub#publish", "http://jabber.org/protocol/pubsub#retract-items", "http://jabber.org/protocol/pubsub#retrieve-items",
 				"http://jabber.org/protocol/pubsub#retrieve-subscriptions", "http://jabber.org/protocol/pubsub#rsm", "http://jabber.org/protocol/pubsub#subscribe",
 			},
-			Scenarios: []string{"vcard"}, Tests: []string{"TestNodesAreRead", "TestNodesAreWritten", "TestNodesAreDiscovered", "TestEventsOfContacts"},
+			Scenarios: []string{"vcard"}, Tests: []string{"TestNodesAreRead", "TestNodesAreWritten", "TestNodesAreDiscovered", "TestEventsOfContacts", "TestSocialNodes"},
 		},
 		{
 			Number: 66, Version: "1.5", Status: Partial, Note: "Email carries files; on other networks the address of a file is part of the text.",
@@ -210,7 +210,7 @@ func List() []Extension {
 		},
 		{
 			Number: 277, Version: "0.6.3", Status: Partial, Note: "What people of the social web publish, what is answered to it, and what the user answers. Places (§6) and metadata (§5) are not there.",
-			Tests: []string{"TestNodesAreRead", "TestNodesAreWritten"},
+			Tests: []string{"TestNodesAreRead", "TestNodesAreWritten", "TestSocialNodes"},
 		},
 		{
 			Number: 292, Version: "0.12.0", Status: Partial, Note: "Cards are answered, to a request and as an item, and cannot be changed.",
@@ -335,12 +335,12 @@ func List() []Extension {
 		{
 			Number: 470, Version: "0.2.0", Status: Complete,
 			Features: []string{"urn:xmpp:pubsub-attachments:1"},
-			Tests:    []string{"TestNodesAreRead", "TestNodesAreWritten", "TestEventsOfContacts"},
+			Tests:    []string{"TestNodesAreRead", "TestNodesAreWritten", "TestEventsOfContacts", "TestSocialNodes"},
 		},
 		{
 			Number: 472, Version: "0.2.1", Status: Partial, Note: "Feeds of people of the social web are of the profile of microblogs; there are no galleries.",
 			Features: []string{"urn:xmpp:pubsub-social-feed:1"},
-			Tests:    []string{"TestNodesAreRead", "TestNodesAreDiscovered"},
+			Tests:    []string{"TestNodesAreRead", "TestNodesAreDiscovered", "TestSocialNodes"},
 		},
 		{
 			Number: 486, Version: "0.1.0", Status: Partial, Note: "A room shows its network's picture, which its operators cannot change.",
