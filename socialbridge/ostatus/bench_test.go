@@ -184,9 +184,9 @@ func BenchmarkSalmon(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "slaps/s")
 }
 
-// BenchmarkWebFinger asks who somebody is.
+// BenchmarkWebFinger asks who somebody is, with the social core behind it.
 func BenchmarkWebFinger(b *testing.B) {
-	r := newRig(b, rigOptions{accounts: []string{"romeo"}, idle: true})
+	r := newWhole(b, rigOptions{}).rig
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 	b.Cleanup(client.CloseIdleConnections)
 	u := r.base + "/.well-known/webfinger?resource=" + url.QueryEscape("acct:romeo@"+r.wire.host)

@@ -53,10 +53,21 @@ func (w *Wire) Find(ctx context.Context, ref string) (*activity.Actor, error) {
 
 func (s *search) byAcct(ctx context.Context, a webfinger.Acct) (*activity.Actor, error) {
 	d, err := s.lookup(ctx, a.URI(), a.Host)
-	if err != nil {
+	if err == nil {
+		return s.byDocument(ctx, d)
+	}
+	if isAway(err) || errors.Is(err, errDenied) || errors.Is(err, errOurs) {
 		return nil, err
 	}
-	return s.byDocument(ctx, d)
+	// GNU social says nothing of its groups there. They have pages.
+	for _, scheme := range s.schemes() {
+		if d := s.page(ctx, scheme+a.Host+"/group/"+a.User); d != nil {
+			if actor, err := s.byDocument(ctx, d); err == nil && actor.Group && actor.Acct == a.String() {
+				return actor, nil
+			}
+		}
+	}
+	return nil, err
 }
 
 // byURL finds an actor by his URI, his page, his feed, or a page of his server on which there is a link to it.
@@ -160,7 +171,7 @@ func (s *search) prove(ctx context.Context, uri string) (*activity.Actor, error)
 			return nil, fmt.Errorf("read the key of an actor: %w", err)
 		}
 	}
-	a.Acct = s.confirm(ctx, d, uri)
+	a.Acct = s.confirm(ctx, d, uri, a.Group)
 	return &a, nil
 }
 
@@ -171,8 +182,9 @@ func webURL(s string) string {
 	return s
 }
 
-// confirm finds the name of an actor: one that his own server says he has, and whose host says that it is his.
-func (s *search) confirm(ctx context.Context, d *document, uri string) string {
+// confirm finds the name of an actor: one that his own server says he has, and whose host says that it is his. For a group of its own a host need not
+// say so twice, if it does not say it of anybody else.
+func (s *search) confirm(ctx context.Context, d *document, uri string, group bool) string {
 	var names []webfinger.Acct
 	for _, name := range d.Names() {
 		if a, err := webfinger.ParseAcct(name); err == nil && strings.HasPrefix(name, "acct:") && !slices.Contains(names, a) {
@@ -187,7 +199,8 @@ func (s *search) confirm(ctx context.Context, d *document, uri string) string {
 		if a.Host == s.host {
 			continue
 		}
-		if back, err := s.lookup(ctx, a.URI(), a.Host); err == nil && slices.Contains(back.Names(), uri) {
+		back, err := s.lookup(ctx, a.URI(), a.Host)
+		if err == nil && slices.Contains(back.Names(), uri) || err != nil && group && a.Host == own && !isAway(err) {
 			return a.String()
 		}
 	}

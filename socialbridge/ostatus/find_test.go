@@ -111,9 +111,9 @@ func TestFindWays(t *testing.T) {
 	group := site.AddGroup("testgroup")
 	for ref, want := range map[string]*gnusocial.User{
 		users[0].Acct(): users[0], "acct:" + users[0].Acct(): users[0], "@" + users[0].Acct(): users[0], users[0].URI(): users[0], users[0].Page(): users[0], users[0].Feed(): users[0],
-		group.Page(): group, group.URI(): group,
+		group.Page(): group, group.URI(): group, group.Acct(): group, "!" + group.Acct(): group,
 	} {
-		if a, err := r.wire.Find(t.Context(), ref); err != nil || a.URI != want.URI() || a.Group != want.Group {
+		if a, err := r.wire.Find(t.Context(), ref); err != nil || a.URI != want.URI() || a.Group != want.Group || a.Acct != want.Acct() {
 			t.Errorf("%s: %+v, %v", ref, a, err)
 		}
 	}

@@ -78,7 +78,7 @@ func (p *publisher) tell() { close(p.changed); p.changed = make(chan struct{}) }
 
 func (p *publisher) wait(what string, is func() bool) {
 	p.rig.Helper()
-	end := time.After(30 * time.Second)
+	end := time.After(patience)
 	for {
 		p.mu.Lock()
 		changed, ok := p.changed, is()
@@ -288,7 +288,7 @@ func TestRenewal(t *testing.T) {
 // polled waits until a feed is looked after and waits for its next time.
 func (r *rig) polled(k *socialbridge.KnownActor) {
 	r.Helper()
-	for range 5000 {
+	for end := time.Now().Add(patience); time.Now().Before(end); {
 		waiting, err := r.db.WaitingJobs(r.Context(), kindPoll, 10)
 		if err != nil {
 			r.Fatal(err)
@@ -390,3 +390,39 @@ func TestGroupFeed(t *testing.T) {
 		}
 	}
 }
+
+// A hub that takes a renewal and never confirms it is asked again and again, and not all the time; its feed is fetched meanwhile.
+func TestSilentHub(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rigOptions{})
+	p, bob := r.publisher()
+	r.watch(bob, true)
+	p.wait("asked", func() bool { return len(p.asked) == 1 })
+	r.polled(bob)
+	if status, _ := p.confirm("subscribe", p.asked[0], nil); status != 200 { // for ten days
+		t.Fatal(status)
+	}
+	for range 4 * 14 {
+		r.later(6 * time.Hour)
+		r.polled(bob)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n := len(p.asked); n < 8 || n > 40 {
+		t.Errorf("it was asked %d times in 14 days", n)
+	}
+	if s := r.subscription(bob); s.State != store.SocialAsking {
+		t.Errorf("it is in the state %d", s.State)
+	}
+	if n := len(p.fetched); n < 20 || n > 60 {
+		t.Errorf("the feed was fetched %d times", n)
+	}
+	for _, asked := range []time.Duration{0, time.Hour, 9 * 24 * time.Hour, 10 * 24 * time.Hour, 30 * 24 * time.Hour} {
+		at := testTime.Add(asked)
+		if next := nextAsk(&store.SocialSubscription{Hub: "x", State: store.SocialTold, AskedAt: at, Until: testTime.Add(10 * 24 * time.Hour)}); next.Sub(at) < askedBackIn {
+			t.Errorf("asked after %v, it is asked again %v later", asked, next.Sub(at))
+		}
+	}
+}
+
+var testTime = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)

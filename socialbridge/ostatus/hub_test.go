@@ -93,7 +93,7 @@ func (l *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (l *listener) wait(what string, is func() bool) {
 	l.rig.Helper()
-	end := time.After(30 * time.Second)
+	end := time.After(patience)
 	for {
 		l.mu.Lock()
 		changed, ok := l.changed, is()
@@ -128,7 +128,7 @@ func (r *rig) asking(callback string) url.Values {
 // subscribed waits until a subscriber has a lease, and returns it.
 func (r *rig) subscribed(id int64) store.SocialSubscriber {
 	r.Helper()
-	for range 3000 {
+	for end := time.Now().Add(patience); time.Now().Before(end); {
 		s, ok, err := r.db.SocialSubscriber(r.Context(), id)
 		if err != nil {
 			r.Fatal(err)
@@ -384,5 +384,78 @@ func TestSlapsAway(t *testing.T) {
 	r.eventually(site, "told", func() bool { return len(users[0].Slaps()) == 3 })
 	if all := users[0].Slaps(); !all[2].Does("unfollow") {
 		t.Errorf("told was %+v", all)
+	}
+}
+
+// Who is gone still says so, to those whom he told something and in his feed, and is nobody to all others.
+func TestGone(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rigOptions{accounts: []string{"romeo"}})
+	site, users := r.site("alice")
+	alice := users[0]
+	if err := alice.Follow(t.Context(), "romeo@"+r.wire.host); err != nil {
+		t.Fatal(err)
+	}
+	known := r.find(alice.Acct())
+	post := r.post("romeo", "abcdefghijklmnop1", "Hello", *known)
+	r.eventually(site, "the post", func() bool { return len(alice.Pushed()) == 1 && len(alice.Slaps()) == 1 })
+	r.stop()
+	r.does("romeo", activity.Delete, post.ID, nil)
+	r.does("romeo", activity.Unfollow, alice.URI(), known)
+	r.core.mu.Lock()
+	r.core.gone = true
+	r.core.mu.Unlock()
+	r.work(0)
+	r.eventually(site, "the end", func() bool { return len(alice.Pushed()) == 3 && len(alice.Slaps()) == 2 })
+	r.clock.add(saidFor)
+	for _, path := range []string{"/u/romeo.atom", "/.well-known/webfinger?resource=acct:romeo@" + r.wire.host} {
+		if resp, _ := r.get(r.base + path); resp.StatusCode != 410 {
+			t.Errorf("%s: %d", path, resp.StatusCode)
+		}
+	}
+	if status, _, err := alice.SlapRaw(t.Context(), r.base+"/salmon/romeo", r.words(alice, "post", mentioned(r.base+"/u/romeo")).String()); err != nil || status != 410 {
+		t.Errorf("a slap: %d, %v", status, err)
+	}
+	if status := r.hub(r.asking("https://a.example/cb")); status != 410 {
+		t.Errorf("the hub: %d", status)
+	}
+}
+
+// Whoever names actors of another host in what he signs himself has us ask that host some times, and not for each of them.
+func TestNamingOthers(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rigOptions{accounts: []string{"romeo"}, idle: true})
+	_, users := r.site("mallory")
+	victim := newPeer(t)
+	now := r.clock.Now()
+	for i := range 3 * maxHostTried {
+		if got := r.wire.finding.may(fmt.Sprintf("%s/%d", victim.url, i), now); got != (i < maxHostTried) {
+			t.Fatalf("actor %d may be looked up: %v", i, got)
+		}
+	}
+	forged := strings.ReplaceAll(r.words(users[0], "post", mentioned(r.base+"/u/romeo")).String(), users[0].URI(), victim.url+"/bob")
+	if status, _, err := users[0].SlapRaw(t.Context(), r.base+"/salmon/romeo", forged); err != nil || status != 403 || victim.asks.Load() != 0 {
+		t.Errorf("%d, %v; it was asked %d times", status, err, victim.asks.Load())
+	}
+	if !r.wire.finding.may("https://other.example/1", now) || !r.wire.finding.may(victim.url+"/x", now.Add(searchAgain)) {
+		t.Error("others are not looked up either, or never again")
+	}
+}
+
+// Whose server has another place for what he is told is told there.
+func TestSlapMoved(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rigOptions{accounts: []string{"romeo"}})
+	site, users := r.site("alice")
+	known := r.find(users[0].Acct())
+	now := known.Routes.Slap
+	known.Routes.Slap = site.URL() + "/main/before"
+	r.core.mu.Lock()
+	r.core.known[known.URI].Routes.Slap = known.Routes.Slap
+	r.core.mu.Unlock()
+	r.does("romeo", activity.Follow, known.URI, known)
+	r.eventually(site, "told", func() bool { return len(users[0].Slaps()) == 1 })
+	if k, _, _ := r.core.Known(t.Context(), known.URI); k.Routes.Slap != now {
+		t.Errorf("it is remembered as %s", k.Routes.Slap)
 	}
 }

@@ -90,12 +90,8 @@ func (s *search) lookup(ctx context.Context, resource, host string) (*document, 
 	if d := s.docs[resource]; d != nil {
 		return d, nil
 	}
-	schemes := []string{"https://"}
-	if s.plain {
-		schemes = append(schemes, "http://")
-	}
 	var first error
-	for _, scheme := range schemes {
+	for _, scheme := range s.schemes() {
 		d, err := s.document(ctx, scheme+host+"/.well-known/webfinger?resource="+url.QueryEscape(resource))
 		if err == nil {
 			s.docs[resource] = d
@@ -108,7 +104,7 @@ func (s *search) lookup(ctx context.Context, resource, host string) (*document, 
 			break
 		}
 	}
-	for _, scheme := range schemes {
+	for _, scheme := range s.schemes() {
 		if d := s.hostMeta(ctx, scheme+host, resource); d != nil {
 			s.docs[resource] = d
 			return d, nil
@@ -121,6 +117,13 @@ func (s *search) lookup(ctx context.Context, resource, host string) (*document, 
 		}
 	}
 	return nil, first
+}
+
+func (w *Wire) schemes() []string {
+	if w.plain {
+		return []string{"https://", "http://"}
+	}
+	return []string{"https://"}
 }
 
 func (s *search) document(ctx context.Context, u string) (*document, error) {

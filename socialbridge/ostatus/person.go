@@ -3,6 +3,8 @@ package ostatus
 import (
 	"net/http"
 	"strings"
+	"sync"
+	"time"
 
 	"passerelle/socialbridge"
 	"passerelle/socialbridge/salmon"
@@ -21,12 +23,59 @@ func (w *Wire) serveWebFinger(rw http.ResponseWriter, r *http.Request) {
 		say(rw, http.StatusBadRequest, "There is no resource in the query.") // RFC 7033 §4.2
 		return
 	}
-	account, err := w.core.Resolve(r.Context(), resource)
-	if err != nil {
-		w.fail(rw, err)
+	d := w.said.get(resource, w.now())
+	if d == nil {
+		account, err := w.core.Resolve(r.Context(), resource)
+		if err != nil {
+			w.fail(rw, err)
+			return
+		}
+		doc := w.document(account, resource)
+		d = &answer{jrd: doc.JRD(), xrd: doc.XRD()}
+		w.said.put(resource, d, w.now())
+	}
+	rw.Header().Set("Vary", "Accept")
+	if webfinger.PrefersXRD(r.Header.Get("Accept")) {
+		write(rw, webfinger.TypeXRD, d.xrd)
 		return
 	}
-	writeDocument(rw, r, w.document(account, resource))
+	write(rw, webfinger.TypeJRD, d.jrd)
+}
+
+// said remembers for some seconds who is at which address: who becomes known is asked for by everybody at once.
+type said struct {
+	mu   sync.Mutex
+	kept map[string]*answer
+}
+
+// answer is a document in both of its forms.
+type answer struct {
+	jrd, xrd []byte
+	until    time.Time
+}
+
+const (
+	maxSaid = 2048
+	saidFor = 10 * time.Second
+)
+
+func (s *said) get(resource string, now time.Time) *answer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a := s.kept[resource]; a != nil && now.Before(a.until) {
+		return a
+	}
+	return nil
+}
+
+func (s *said) put(resource string, a *answer, now time.Time) {
+	a.until = now.Add(saidFor)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.kept) >= maxSaid || s.kept == nil {
+		s.kept = make(map[string]*answer)
+	}
+	s.kept[resource] = a
 }
 
 // document says who an account is. Who asks by the URI of a profile gets that as the subject, as GNU social does it, and finds the acct: among
@@ -69,15 +118,6 @@ func (w *Wire) serveHostMeta(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	write(rw, webfinger.TypeXRD, d.XRD())
-}
-
-func writeDocument(rw http.ResponseWriter, r *http.Request, d *webfinger.Document) {
-	rw.Header().Set("Vary", "Accept")
-	if webfinger.PrefersXRD(r.Header.Get("Accept")) {
-		write(rw, webfinger.TypeXRD, d.XRD())
-		return
-	}
-	write(rw, webfinger.TypeJRD, d.JRD())
 }
 
 // write answers with a document that may be kept for some minutes.

@@ -46,6 +46,7 @@ type testCore struct {
 	denied   map[string]bool
 	fail     error // of Receive
 	quiet    bool  // nothing of what comes is kept
+	gone     bool  // all accounts are
 }
 
 type testAccount struct {
@@ -81,6 +82,9 @@ func (c *testCore) Account(_ context.Context, name string) (*socialbridge.Accoun
 	defer c.mu.Unlock()
 	if a := c.accounts[name]; a != nil {
 		account := a.Account
+		if c.gone {
+			return &account, transports.NewError(transports.Gone, "gone", nil)
+		}
 		return &account, nil
 	}
 	return nil, notFound()
@@ -172,6 +176,9 @@ func (c *testCore) got() []socialbridge.Received {
 	defer c.mu.Unlock()
 	return slices.Clone(c.received)
 }
+
+// patience is how long something may take that has to happen.
+const patience = 30 * time.Second
 
 // rig is a wire that is served and served by jobs, over a real database and real sockets.
 type rig struct {
@@ -439,7 +446,7 @@ func (r *rig) watch(k *socialbridge.KnownActor, on bool) {
 // until waits until n activities have come, and returns them.
 func (r *rig) until(n int) []socialbridge.Received {
 	r.Helper()
-	ctx, cancel := context.WithTimeout(r.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
 	defer cancel()
 	for {
 		r.core.mu.Lock()
@@ -482,7 +489,7 @@ func (r *rig) site(users ...string) (*gnusocial.Site, []*gnusocial.User) {
 // eventually waits until something is the case of what a site has got.
 func (r *rig) eventually(s *gnusocial.Site, what string, is func() bool) {
 	r.Helper()
-	ctx, cancel := context.WithTimeout(r.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
 	defer cancel()
 	if err := s.Wait(ctx, is); err != nil {
 		r.Fatalf("%s: %v; the site was asked %q", what, err, s.Requests())
@@ -519,7 +526,7 @@ func sendingTo(by *socialbridge.Account, a *activity.Activity, to *socialbridge.
 // eventuallyOver waits until n jobs of a kind are over.
 func (r *rig) eventuallyOver(kind string, n int) {
 	r.Helper()
-	for range 5000 {
+	for end := time.Now().Add(patience); time.Now().Before(end); {
 		ended, err := r.db.EndedJobs(r.Context(), kind, n+1)
 		if err != nil {
 			r.Fatal(err)
@@ -535,7 +542,7 @@ func (r *rig) eventuallyOver(kind string, n int) {
 // idle waits until no jobs of a kind wait.
 func (r *rig) idle(kind string) {
 	r.Helper()
-	for range 5000 {
+	for end := time.Now().Add(patience); time.Now().Before(end); {
 		waiting, err := r.db.WaitingJobs(r.Context(), kind, 1)
 		if err != nil {
 			r.Fatal(err)

@@ -91,12 +91,11 @@ func (w *Wire) slap(ctx context.Context, j jobs.Job) jobs.Outcome {
 	if err != nil {
 		return jobs.Outcome{Err: err}
 	}
-	a, err := w.http.Ask(ctx, safehttp.Request{
-		Method: http.MethodPost, URL: p.URL, Header: http.Header{"Content-Type": {salmon.MediaType}}, Body: envelope,
-		Limit: safehttp.Limit{Bytes: maxTold, Time: tellTime}, HTTPS: !w.plain,
-	})
-	if err == nil {
-		err = a.Err()
+	a, err := w.post(ctx, p.URL, envelope)
+	if a != nil && (a.Status == http.StatusNotFound || a.Status == http.StatusGone || a.Status/100 == 3) {
+		if now, moved := w.movedTo(ctx, p); moved {
+			a, err = w.post(ctx, now, envelope)
+		}
 	}
 	switch {
 	case err == nil, a != nil && a.Status == http.StatusInternalServerError && strings.Contains(string(a.Body), "already exists"):
@@ -106,6 +105,28 @@ func (w *Wire) slap(ctx context.Context, j jobs.Job) jobs.Outcome {
 	default:
 		return w.refused(err, nil)
 	}
+}
+
+// post hands an envelope over; the answer is there also where it is a refusal.
+func (w *Wire) post(ctx context.Context, u string, envelope []byte) (*safehttp.Answer, error) {
+	a, err := w.http.Ask(ctx, safehttp.Request{
+		Method: http.MethodPost, URL: u, Header: http.Header{"Content-Type": {salmon.MediaType}}, Body: envelope,
+		Limit: safehttp.Limit{Bytes: maxTold, Time: tellTime}, HTTPS: !w.plain,
+	})
+	if err == nil {
+		err = a.Err()
+	}
+	return a, err
+}
+
+// movedTo is where an actor is told something by now, if that is elsewhere.
+func (w *Wire) movedTo(ctx context.Context, p slapJob) (string, bool) {
+	found, err := w.refresh(ctx, p.To)
+	if err != nil || found.Routes.Slap == "" || found.Routes.Slap == p.URL {
+		return "", false
+	}
+	_, err = w.core.Keep(ctx, found)
+	return found.Routes.Slap, err == nil
 }
 
 // slapFaults is how often an actor is told what his server has a fault with, which GNU social has with each unfavorite: others wait behind it.

@@ -91,7 +91,7 @@ func (w *whole) say(line string) string {
 // next is the next event of a type.
 func next[E transports.Event](w *whole) E {
 	w.Helper()
-	end := time.After(30 * time.Second)
+	end := time.After(patience)
 	for {
 		select {
 		case e := <-w.xmpp.delivered:

@@ -49,6 +49,7 @@ type Wire struct {
 
 	finding finding
 	bodies  bodies
+	said    said
 
 	mu   sync.Mutex
 	tidy time.Time // when to tidy next
