@@ -75,9 +75,9 @@ func TestForgedRepeat(t *testing.T) {
 			t.Errorf("%d %s %v", status, text, err)
 		}
 	}
-	got := r.until(1)
+	r.until(1)
 	r.idle(kindOrigin)
-	if got = r.core.got(); len(got) != 1 || got[0].Activity.Verb != activity.Share || got[0].Activity.Note.HTML != "what alice says" {
+	if got := r.core.got(); len(got) != 1 || got[0].Activity.Verb != activity.Share || got[0].Activity.Note.HTML != "what alice says" {
 		t.Errorf("taken was %v: %+v", verbs(got), got[0].Activity.Note)
 	}
 }
