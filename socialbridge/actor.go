@@ -19,6 +19,7 @@ const (
 	maxAbout    = 4 << 10
 	maxURL      = 2000
 	maxPictures = 8
+	maxKnown    = 28 << 10 // of all of it
 )
 
 // profile is what the database has of an actor in one column.
@@ -59,6 +60,10 @@ func profileOf(a *activity.Actor) string {
 			p.Pictures = append(p.Pictures, activity.Picture{URL: u, Type: clean.Line(pic.Type, 100), Width: pic.Width, Height: pic.Height})
 		}
 	}
+	if s := toJSON(&p); len(s) <= maxKnown {
+		return s
+	}
+	p.Pictures = nil
 	return toJSON(&p)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"passerelle/internal/text"
 	"passerelle/socialbridge/activity"
@@ -104,6 +105,9 @@ func (t *Transport) mayMention(ctx context.Context, lang string, user transports
 	return false, transports.NewError(transports.Policy, text.Say(lang, "This was not sent: on the social web there are no private messages. It would be a post that everybody can read, in which %s is named. Write “public” to publish it, and whatever you write to people here from now on; “configure mention=never” if you never want that.", l.With.ID), nil)
 }
 
+// heldFor is how long a message waits for its user to say that it may be public.
+const heldFor = 24 * time.Hour
+
 // publishHeld publishes what waited for a user to say that it may be public.
 func (t *Transport) publishHeld(ctx context.Context, lang string, user transports.Address) (string, error) {
 	a, err := t.accountOf(ctx, lang, user)
@@ -112,9 +116,13 @@ func (t *Transport) publishHeld(ctx context.Context, lang string, user transport
 	}
 	var held string
 	err = t.write(ctx, func(tx *store.Tx) error {
+		var at time.Time
 		var err error
-		if held, _, err = tx.HeldSocialLetter(t.userID(user)); err != nil {
+		if held, at, err = tx.HeldSocialLetter(t.userID(user)); err != nil {
 			return err
+		}
+		if tx.Now().Sub(at) > heldFor { // he does not think of that one
+			held = ""
 		}
 		if err := tx.HoldSocialLetter(t.userID(user), ""); err != nil {
 			return err
@@ -171,6 +179,12 @@ func (t *Transport) redact(ctx context.Context, user transports.Address, r trans
 				return err
 			}
 			if !ok {
+				// It may wait for those whom it names to be found: it is not published then.
+				waits, err := t.forgetDraft(tx, a, id)
+				if err != nil {
+					return err
+				}
+				found = found || waits
 				continue
 			}
 			found = true
@@ -183,6 +197,15 @@ func (t *Transport) redact(ctx context.Context, user transports.Address, r trans
 		}
 		return nil
 	})
+}
+
+// forgetDraft has a message of a user's that waits not be published, and reports whether there is one.
+func (t *Transport) forgetDraft(tx *store.Tx, a *Account, letter string) (waits bool, err error) {
+	l, ok, err := tx.SocialLetter(t.userID(a.User), letter)
+	if err != nil || !ok || l.Post != 0 {
+		return false, err
+	}
+	return true, tx.DropSocialLetter(t.userID(a.User), letter)
 }
 
 // acknowledged is told that a user has a letter: nobody of the social web waits for that.

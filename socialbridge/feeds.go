@@ -162,11 +162,27 @@ func (t *Transport) Withdrawn(ctx context.Context, user transports.Address, item
 	}
 	return t.write(ctx, func(tx *store.Tx) error {
 		p, ok, err := tx.SocialPost(t.opt.Domain, store.PostKey{OwnItem: item, Actor: row.ID})
-		if err != nil || !ok {
+		if err != nil {
 			return err
+		}
+		if !ok {
+			return t.neverPublished(tx, &row, item)
 		}
 		return t.takeBack(tx, t.account(&row), &p)
 	})
+}
+
+// neverPublished notes that an item was taken back which may wait for those whom it names to be found.
+func (t *Transport) neverPublished(tx *store.Tx, row *store.SocialActor, item string) error {
+	waits, err := tx.JobsWait(t.lane(kindPublish, row.JID))
+	if err != nil || !waits {
+		return err
+	}
+	uri := t.base + pathNote + newName()
+	_, err = tx.AddSocialPost(store.SocialPost{
+		Domain: t.opt.Domain, URI: uri, Item: itemOf(uri), Actor: row.ID, Proven: true, OwnItem: item, Published: tx.Now(), DeletedAt: tx.Now(),
+	})
+	return err
 }
 
 // orBusy is nil, or busy.

@@ -26,6 +26,8 @@ const (
 	maxTitle    = 500 // bytes
 	maxTag      = 100
 	maxID       = 2000
+	maxMarks    = 96 << 10 // of how a text looks, beside it
+	maxSpan     = 64       // of how one span of it does
 )
 
 // note is what the database has of a post in one column. What it says is safe.
@@ -61,11 +63,13 @@ type writtenBy struct {
 }
 
 func toJSON(v any) string {
-	b, err := json.Marshal(v)
-	if err != nil {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // it is in no page, and what is kept has a bound
+	if err := e.Encode(v); err != nil {
 		panic(err) // structs of ours
 	}
-	return string(b)
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // noteOf is what a post says; the zero note of one that is gone.
@@ -149,6 +153,9 @@ func noteFrom(n *activity.Note) note {
 		if len(m.URI) <= maxID && len(out.Mentions) < maxMentions {
 			out.Mentions = append(out.Mentions, mention{URI: m.URI, Group: m.Group})
 		}
+	}
+	if len(out.HTML)+maxSpan*len(out.Spans) > maxMarks { // the text says it as well, and all of it has to be kept
+		out.HTML, out.Spans = "", nil
 	}
 	return out
 }

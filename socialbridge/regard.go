@@ -153,7 +153,7 @@ func (t *Transport) sayLike(tx *store.Tx, a *Account, p *store.SocialPost, g *st
 		told = append(told, row)
 	}
 	out := activity.Activity{
-		ID: g.Liked, Verb: activity.Favorite, Actor: a.Actor, Published: tx.Now(), Object: object, Owner: owner, To: []string{owner}, Public: true,
+		ID: g.Liked, Verb: activity.Favorite, Actor: a.Actor, Published: tx.Now(), Object: object, Owner: owner, To: []string{owner}, Public: p.Public,
 		Title: displayName(&a.Actor) + " favorited something by " + name,
 	}
 	if !likes {
@@ -162,7 +162,8 @@ func (t *Transport) sayLike(tx *store.Tx, a *Account, p *store.SocialPost, g *st
 	if owner == "" {
 		out.To = nil
 	}
-	return t.send(tx, Sending{By: a, Activity: &out, Everybody: true}, told)
+	// Of what is not for everybody nobody else is told that it is there.
+	return t.send(tx, Sending{By: a, Activity: &out, Everybody: p.Public}, told)
 }
 
 // sayRegard tells the author of a post, if he is here, what somebody thinks of it.

@@ -112,6 +112,12 @@ func (t *Transport) tell(tx *store.Tx, s *spreading, r *reader) error {
 	if muted || err != nil {
 		return err
 	}
+	if by := s.note.Author; s.post.RepeatOf != "" && by != nil { // of whom he wants to hear nothing he does not by others either
+		muted, err := t.muted(tx, id, &store.SocialActor{Acct: by.Acct, URI: by.URI})
+		if muted || err != nil {
+			return err
+		}
+	}
 	if !r.feed {
 		wanted, err := t.wantsStranger(tx, id, s, r)
 		if !wanted || err != nil {

@@ -208,11 +208,22 @@ func TestSocialRelations(t *testing.T) {
 		if a, ok, err := db.SocialActor(ctx, testDomain, SocialKey{Acct: "bob@r.example"}); err != nil || !ok || a.ID == bob {
 			t.Errorf("bob@r.example is %+v, %v, %v", a, ok, err)
 		}
+		write(t, db, func(tx *Tx) error {
+			id, err := tx.AddSocialPost(SocialPost{Domain: testDomain, URI: "https://r.example/stranger", Item: "stranger", Actor: bob, Public: true, Note: "{}"})
+			if err == nil {
+				_, err = tx.AddSocialEntry(bob, id, testStart, 100)
+			}
+			return err
+		})
 		var more bool
 		write(t, db, func(tx *Tx) (err error) {
 			more, err = tx.CollectSocial(testDomain, testStart.Add(time.Hour), 100)
 			return err
 		})
+		// What strangers said is not kept for ever, whether or not it was for everybody.
+		if _, ok, _ := db.SocialPost(ctx, testDomain, PostKey{Item: "stranger"}); ok {
+			t.Error("a post of somebody whom nobody follows stays")
+		}
 		if _, ok, _ := db.SocialActor(ctx, testDomain, SocialKey{ID: bob}); ok || more {
 			t.Error("somebody whom nobody refers to stays")
 		}

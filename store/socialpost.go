@@ -336,14 +336,20 @@ func (db *DB) SocialConversation(ctx context.Context, domain, conversation strin
 	return all, nil
 }
 
-// CollectSocial deletes posts of others that are in no feed, answer nothing of an account, and came before a time, and then actors whom nothing
-// refers to any more. It reports whether there may be more.
+// CollectSocial takes what came before a time out of the feeds of others whom nobody follows, deletes posts of others from before it that are in no feed
+// and answer nothing of an account, and then actors whom nothing refers to any more. It reports whether there may be more.
 func (tx *Tx) CollectSocial(domain string, before time.Time, limit int) (more bool, err error) {
-	n, err := tx.count(`DELETE FROM social_posts WHERE id IN (SELECT p.id FROM social_posts p JOIN social_actors a ON a.id = p.actor
+	left, err := tx.count(`DELETE FROM social_entries WHERE (actor, post) IN (SELECT e.actor, e.post FROM social_entries e JOIN social_posts p ON p.id = e.post
+		JOIN social_actors a ON a.id = e.actor WHERE p.domain = $1 AND p.received < $2 AND a.name = '' AND a.watched = 0
+		AND NOT EXISTS (SELECT 1 FROM social_following f WHERE f.actor = a.id) LIMIT $3)`, domain, millis(before), limit)
+	var n int64
+	if err == nil {
+		n, err = tx.count(`DELETE FROM social_posts WHERE id IN (SELECT p.id FROM social_posts p JOIN social_actors a ON a.id = p.actor
 		WHERE p.domain = $1 AND p.received < $2 AND a.name = '' AND NOT EXISTS (SELECT 1 FROM social_entries e WHERE e.post = p.id)
 		AND NOT EXISTS (SELECT 1 FROM social_posts q JOIN social_actors b ON b.id = q.actor WHERE q.domain = $1 AND q.uri = p.reply_to AND b.name <> '')
 		AND NOT EXISTS (SELECT 1 FROM social_posts q JOIN social_actors b ON b.id = q.actor WHERE q.domain = $1 AND p.uri <> '' AND (q.reply_to = p.uri OR q.repeat_of = p.uri) AND b.name <> '')
 		ORDER BY p.id LIMIT $3)`, domain, millis(before), limit)
+	}
 	if err == nil {
 		err = tx.exec(`DELETE FROM social_regards WHERE NOT EXISTS (SELECT 1 FROM social_posts p WHERE p.id = social_regards.post)`)
 	}
@@ -363,7 +369,7 @@ func (tx *Tx) CollectSocial(domain string, before time.Time, limit int) (more bo
 	if err != nil {
 		return false, fmt.Errorf("delete old posts: %w", err)
 	}
-	return n == int64(limit) || m == int64(limit), nil
+	return left == int64(limit) || n == int64(limit) || m == int64(limit), nil
 }
 
 // MentionedSocial reports whether an account of a user has written to an actor: one of its last posts names him.
