@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -84,9 +85,75 @@ func TestSocial(t *testing.T) {
 	one.awaitPage("/u/alice", "alice")
 
 	// Bob follows alice, and is told of what she posts.
+	aliceHere, bobHere := two.contact("alice", one), one.contact("bob", two)
 	two.say(bob, bot, "follow alice@"+one.name, "You follow alice (alice@"+one.name+") now.")
 	one.hears(alice, "", "bob@two.example")
-	one.say(alice, bot, "post Hello, social #world!", "one.example")
-	two.hears(bob, two.contact("alice", one), "Hello, social #world!")
+	sendStanza(t, alice, `<message type='chat' id='p1' to='`+bot+`'><body>post Hello, social #world!</body></message>`)
+	post := two.hears(bob, aliceHere, "Hello, social #world!")
 	one.awaitPage("/u/alice", "Hello, social")
+	path := postPath.FindString(one.awaitPage("/u/alice.atom", "Hello, social"))
+
+	// His answer is one to her, and on the page of the post.
+	sendStanza(t, bob, `<message type='chat' id='b1' to='`+aliceHere+`'><body>Welcome!</body><reply xmlns='urn:xmpp:reply:0' id='`+post.Get("id")+`'/></message>`)
+	answer := one.hears(alice, bobHere, "Welcome!")
+	one.awaitPage(path, "Welcome!")
+	if answer.Child("urn:xmpp:reply:0", "reply") == nil {
+		t.Errorf("the answer says not what it answers:\n%s", answer)
+	}
+	// She answers him, who follows her, from her client.
+	sendStanza(t, alice, `<message type='chat' id='a1' to='`+bobHere+`'><body>Thank you.</body><reply xmlns='urn:xmpp:reply:0' id='`+answer.Get("id")+`'/></message>`)
+	two.hears(bob, aliceHere, "Thank you.")
+
+	// A heart is a favourite, and none is none.
+	react := func(hearts, id string) {
+		t.Helper()
+		sendStanza(t, bob, `<message type='chat' id='`+id+`' to='`+aliceHere+`'><reactions xmlns='urn:xmpp:reactions:0' id='`+post.Get("id")+`'>`+hearts+`</reactions></message>`)
+	}
+	react("<reaction>❤</reaction>", "r1")
+	await(t, alice, "that he likes it", func(e *xmpptest.Element) bool {
+		return strings.Contains(e.String(), "❤") && strings.HasPrefix(e.Get("from"), bobHere)
+	})
+	react("", "r2")
+	await(t, alice, "that he does not any more", func(e *xmpptest.Element) bool {
+		r := e.Child("urn:xmpp:reactions:0", "reactions")
+		return r != nil && len(r.Elements()) == 0 && strings.HasPrefix(e.Get("from"), bobHere)
+	})
+
+	// He repeats it, and what is no answer is asked about before it is public.
+	two.say(bob, aliceHere, "/repeat", "It is repeated.")
+	two.awaitPage("/u/bob", "Hello, social")
+	sendStanza(t, bob, `<message type='chat' id='b2' to='`+aliceHere+`'><body>Between you and me</body></message>`)
+	await(t, bob, "that it would be public", func(e *xmpptest.Element) bool {
+		return e.Get("type") == "error" && strings.Contains(e.String(), "there are no private messages")
+	})
+	two.say(bob, aliceHere, "public", "It is published")
+	one.hears(alice, bobHere, "Between you and me")
+
+	// She takes her post back.
+	sendStanza(t, alice, `<message type='chat' id='a2' to='`+bot+`'><retract xmlns='urn:xmpp:message-retract:1' id='p1'/><body>/me retracted</body></message>`)
+	await(t, bob, "that she took it back", func(e *xmpptest.Element) bool {
+		return strings.HasPrefix(e.Get("from"), aliceHere) && strings.Contains(e.String(), post.Get("id")) && strings.Contains(e.String(), "message-retract")
+	})
+	if status, _, err := one.page(path); err != nil || status != http.StatusGone {
+		t.Errorf("the page of what was taken back answers %d, %v", status, err)
+	}
+
+	// What he publishes in his own feed is told to her, who has him in her contacts.
+	sendStanza(t, alice, `<presence type='subscribe' to='`+bobHere+`'/>`)
+	await(t, alice, "that she follows him", func(e *xmpptest.Element) bool {
+		return e.Name.Local == "presence" && e.Get("type") == "subscribed" && strings.HasPrefix(e.Get("from"), bobHere)
+	})
+	two.hears(bob, "", "alice@one.example")
+	sendStanza(t, bob, `<presence type='subscribed' to='`+bot+`'/>`)
+	sendStanza(t, bob, `<iq type='set' id='f1'><pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='urn:xmpp:microblog:0'><item id='i1'>`+
+		`<entry xmlns='http://www.w3.org/2005/Atom'><title>Out of my own feed</title><id>tag:two.example,2026:i1</id><updated>2026-11-26T00:00:00Z</updated>`+
+		`<published>2026-11-26T00:00:00Z</published></entry></item></publish></pubsub></iq>`)
+	one.hears(alice, bobHere, "Out of my own feed")
+
+	// Nobody is told any more of whom he does not follow.
+	two.say(bob, bot, "unfollow alice@"+one.name, "any more")
+	one.hears(alice, "", "does not follow you any more")
 }
+
+// postPath is the path of a post in a feed.
+var postPath = regexp.MustCompile(`/n/[a-z0-9]+`)
