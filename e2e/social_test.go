@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -40,8 +41,10 @@ func (g *socialGateway) page(path string) (status int, body string, err error) {
 // awaitPage waits until a page has some text.
 func (g *socialGateway) awaitPage(path, has string) string {
 	g.t.Helper()
+	ctx, cancel := context.WithTimeout(g.t.Context(), mailTime)
+	defer cancel()
 	var last string
-	if err := poll(g.t.Context(), func() error {
+	if err := poll(ctx, func() error {
 		status, body, err := g.page(path)
 		last = fmt.Sprint(status, err, " ", body)
 		if err != nil || status != http.StatusOK || !strings.Contains(body, has) {
@@ -121,7 +124,7 @@ func TestSocial(t *testing.T) {
 
 	// He repeats it, and what is no answer is asked about before it is public.
 	two.say(bob, aliceHere, "/repeat", "It is repeated.")
-	two.awaitPage("/u/bob", "Hello, social")
+	two.awaitPage("/u/bob", "Thank you.")
 	sendStanza(t, bob, `<message type='chat' id='b2' to='`+aliceHere+`'><body>Between you and me</body></message>`)
 	await(t, bob, "that it would be public", func(e *xmpptest.Element) bool {
 		return e.Get("type") == "error" && strings.Contains(e.String(), "there are no private messages")
