@@ -80,11 +80,8 @@ func (u *user) lookDisplayed() {
 // sharesDisplayed reports whether a network shares how far the user has read.
 func (u *user) sharesDisplayed() bool {
 	for _, n := range u.networks {
-		for _, room := range n.rooms {
-			if n.session.Features(room.Target()).Marks {
-				return true
-			}
-			break
+		if len(n.rooms) > 0 && n.session.Features(n.rooms[0].Target()).Marks { // which is the same for all of them
+			return true
 		}
 	}
 	return false

@@ -28,9 +28,15 @@ func (g *socialGateway) page(path string) (status int, body string, err error) {
 	roots.AppendCertsFromPEM(pem)
 	client := &http.Client{Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: roots}, DisableKeepAlives: true,
-		Dial: func(network, _ string) (net.Conn, error) { return net.Dial(network, g.web) },
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, g.web)
+		},
 	}}
-	resp, err := client.Get("https://" + g.name + path)
+	req, err := http.NewRequestWithContext(g.t.Context(), http.MethodGet, "https://"+g.name+path, nil)
+	if err != nil {
+		return 0, "", err
+	}
+	resp, err := client.Do(req)
 	if err != nil {
 		return 0, "", err
 	}
