@@ -24,31 +24,7 @@ func holdSlixmpp(p *party) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(p.ctx, python, "slixmpp/conversation.py", host, port, "alice@localhost/slixmpp", password,
-		roomJID, "alice")
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(out)
-	expect := func(want string) {
-		t.Helper()
-		var got, wanted any
-		if !lines.Scan() {
-			t.Fatalf("it ended: %v, want %s\n%s", cmd.Wait(), want, &stderr)
-		}
-		if err := errors.Join(json.Unmarshal(lines.Bytes(), &got), json.Unmarshal([]byte(want), &wanted)); err != nil {
-			t.Fatalf("%s: %v", lines.Bytes(), err)
-		}
-		if !reflect.DeepEqual(got, wanted) {
-			t.Errorf("got  %s\nwant %s", lines.Bytes(), want)
-		}
-	}
+	expect, end := startScript(t, python, "slixmpp/conversation.py", host, port, "alice@localhost/slixmpp", password, roomJID, "alice")
 	expect(`{"event": "items", "found": true}`)
 	expect(`{"event": "gateway", "identities": [["conference", "irc"], ["gateway", "irc"]]}`)
 	expect(`{"event": "registration", "registered": true}`)
@@ -71,9 +47,41 @@ func holdSlixmpp(p *party) {
 	irc("<", ":alice2!* *bye*")
 	expect(`{"event": "registration", "registered": false}`)
 	expect(`{"event": "end"}`)
-	if err := cmd.Wait(); err != nil {
-		t.Errorf("%v\n%s", err, &stderr)
+	end()
+}
+
+// startScript starts a script that says what happens in lines of JSON. Expect waits for one, and end for its own end.
+func startScript(t *testing.T, python string, args ...string) (expect func(want string), end func()) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), python, args...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
 	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	return func(want string) {
+			t.Helper()
+			var got, wanted any
+			if !lines.Scan() {
+				t.Fatalf("it ended: %v, want %s\n%s", cmd.Wait(), want, &stderr)
+			}
+			if err := errors.Join(json.Unmarshal(lines.Bytes(), &got), json.Unmarshal([]byte(want), &wanted)); err != nil {
+				t.Fatalf("%s: %v", lines.Bytes(), err)
+			}
+			if !reflect.DeepEqual(got, wanted) {
+				t.Errorf("got  %s\nwant %s", lines.Bytes(), want)
+			}
+		}, func() {
+			t.Helper()
+			if err := cmd.Wait(); err != nil {
+				t.Errorf("%v\n%s", err, &stderr)
+			}
+		}
 }
 
 // findPython finds the Python that has slixmpp: Debian's package is for Debian's Python, which need not be the first in PATH.
