@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -39,4 +40,9 @@ func checkFields(fields ...field) error {
 		}
 	}
 	return nil
+}
+
+// storable reports whether PostgreSQL would store texts. What strangers look for by any other is not there.
+func storable(texts ...string) bool {
+	return !slices.ContainsFunc(texts, func(s string) bool { return !utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0 })
 }

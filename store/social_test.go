@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -320,5 +321,46 @@ func TestSocialQuestions(t *testing.T) {
 		check("picture", picture.Image, []byte{1}, err)
 		gone, ok, err := db.SocialPost(ctx, testDomain, PostKey{Item: "1"})
 		check("a deleted post", fmt.Sprint(ok, gone.DeletedAt.IsZero(), gone.Note), "true false", err)
+	})
+}
+
+// What no database would store is not there, and who asks for it is told so by each.
+func TestSocialNotText(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, opts Options) {
+		db := openTest(t, opts)
+		for _, s := range []string{"\xff", "a\x00"} {
+			for _, key := range []SocialKey{{URI: s}, {Acct: s}, {Name: s}, {JID: s}} {
+				if _, ok, err := db.SocialActor(t.Context(), testDomain, key); ok || err != nil {
+					t.Errorf("%#v: %v, %v", key, ok, err)
+				}
+			}
+			for _, key := range []PostKey{{URI: s}, {Item: s}, {OwnItem: s}, {RepeatOf: s}} {
+				if _, ok, err := db.SocialPost(t.Context(), testDomain, key); ok || err != nil {
+					t.Errorf("%#v: %v, %v", key, ok, err)
+				}
+			}
+			if _, ok, err := db.SocialSubscriptionByToken(t.Context(), s); ok || err != nil {
+				t.Errorf("%q: %v, %v", s, ok, err)
+			}
+		}
+	})
+}
+
+// Numbers of pages are strangers' to choose: however large one is, it is a place behind which there may be posts.
+func TestSocialOutboxPages(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, opts Options) {
+		db := openTest(t, opts)
+		write(t, db, func(tx *Tx) error { return addSocial(tx, user(1)) })
+		own, _, err := db.SocialActor(t.Context(), testDomain, SocialKey{JID: user(1).JID})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for before, want := range map[int64]int{0: 1, 1: 0, 1 << 31: 1, math.MaxInt64: 1, -1: 0} {
+			if posts, err := db.SocialOutbox(t.Context(), own.ID, before, 10); err != nil || len(posts) != want {
+				t.Errorf("before %d: %d posts, %v, want %d", before, len(posts), err, want)
+			}
+		}
 	})
 }

@@ -137,6 +137,9 @@ func (db *DB) asking(ctx context.Context) func(func(*sql.Rows) error, string, ..
 }
 
 func oneSocialActor(ask func(func(*sql.Rows) error, string, ...any) error, domain string, key SocialKey) (SocialActor, bool, error) {
+	if !storable(key.URI, key.Acct, key.Name, key.JID) {
+		return SocialActor{}, false, nil
+	}
 	query, args, err := key.sql(domain)
 	var all []SocialActor
 	if err == nil {

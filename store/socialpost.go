@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 )
@@ -97,6 +98,9 @@ func (db *DB) SocialPost(ctx context.Context, domain string, key PostKey) (Socia
 }
 
 func oneSocialPost(ask func(func(*sql.Rows) error, string, ...any) error, domain string, key PostKey) (SocialPost, bool, error) {
+	if !storable(key.URI, key.Item, key.OwnItem, key.RepeatOf) {
+		return SocialPost{}, false, nil
+	}
 	query, args, err := key.sql(domain)
 	var all []SocialPost
 	if err == nil {
@@ -277,8 +281,11 @@ func (db *DB) postPage(ctx context.Context, l postList, q PostQuery) (page PostP
 
 // SocialOutbox returns what an actor wrote and repeated with ids below one, the newest first; with 0 the newest.
 func (db *DB) SocialOutbox(ctx context.Context, actor, before int64, limit int) (all []SocialPost, err error) {
+	if before == 0 {
+		before = math.MaxInt64
+	}
 	if err := db.query(ctx, scanSocialPosts(&all), `SELECT `+socialPostColumns+` FROM social_posts p WHERE p.actor = $1 AND p.deleted_at = 0 AND p.public = 1
-		AND ($2 = 0 OR p.id < $2) ORDER BY p.id DESC LIMIT $3`, actor, before, limit); err != nil {
+		AND p.id < $2 ORDER BY p.id DESC LIMIT $3`, actor, before, limit); err != nil {
 		return nil, fmt.Errorf("read what an account has published: %w", err)
 	}
 	return all, nil

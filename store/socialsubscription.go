@@ -58,6 +58,9 @@ func (db *DB) SocialSubscription(ctx context.Context, actor int64) (SocialSubscr
 
 // SocialSubscriptionByToken is the one whose hub calls a URL.
 func (db *DB) SocialSubscriptionByToken(ctx context.Context, token string) (SocialSubscription, bool, error) {
+	if !storable(token) {
+		return SocialSubscription{}, false, nil
+	}
 	return db.socialSubscription(ctx, subscriptionByToken, token)
 }
 

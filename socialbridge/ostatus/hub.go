@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"passerelle/internal/jobs"
 	"passerelle/internal/safehttp"
@@ -60,6 +61,10 @@ func (w *Wire) serveHub(rw http.ResponseWriter, r *http.Request) {
 		say(rw, http.StatusBadRequest, "hub.secret or hub.verify_token is too long.")
 		return
 	}
+	if token := ask.Token; !utf8.ValidString(token) || strings.IndexByte(token, 0) >= 0 || !utf8.ValidString(string(ask.Secret)) || strings.IndexByte(string(ask.Secret), 0) >= 0 {
+		say(rw, http.StatusBadRequest, "hub.secret or hub.verify_token is no text.")
+		return
+	}
 	ask.Lease = lease(form.Get("hub.lease_seconds"))
 	account, err := w.core.Account(r.Context(), name)
 	if err != nil {
@@ -98,7 +103,7 @@ func (w *Wire) topicName(topic string) (string, bool) {
 func (w *Wire) callback(s string) (site string, ok bool) {
 	u, err := url.Parse(s)
 	host := hostOf(s)
-	if err != nil || host == "" || host == w.host || u.Fragment != "" || u.Scheme != "https" && !w.plain || !w.core.Allowed(host) {
+	if err != nil || !utf8.ValidString(s) || host == "" || host == w.host || u.Fragment != "" || u.Scheme != "https" && !w.plain || !w.core.Allowed(host) {
 		return "", false
 	}
 	return siteOf(s), true

@@ -214,6 +214,9 @@ func TestHubRefuses(t *testing.T) {
 		"a long one":         func(f url.Values) { f.Set("hub.callback", "https://a.example/"+strings.Repeat("a", maxURL)) },
 		"a long secret":      func(f url.Values) { f.Set("hub.secret", strings.Repeat("a", 200)) },
 		"a long token":       func(f url.Values) { f.Set("hub.verify_token", strings.Repeat("a", 300)) },
+		"no UTF-8":           func(f url.Values) { f.Set("hub.callback", "https://a.example/\xff") },
+		"a secret of none":   func(f url.Values) { f.Set("hub.secret", "\x00\xff") },
+		"a token of none":    func(f url.Values) { f.Set("hub.verify_token", "a\x00") },
 		"who is kept out":    func(f url.Values) { f.Set("hub.callback", "https://denied.example/") },
 		"a form that is too": func(f url.Values) { f.Set("x", strings.Repeat("a", 2*maxForm)) },
 	} {
