@@ -123,6 +123,17 @@ func (t *Transport) tell(tx *store.Tx, s *spreading, r *reader) error {
 		if !wanted || err != nil {
 			return err
 		}
+		known := false
+		if !s.post.Public { // of one that is public its readers are told, and this is none
+			if known, err = tx.FollowsSocial(id, s.actor.ID); err != nil {
+				return err
+			}
+		}
+		if !known {
+			if many, err := t.tooMany(tx, r.user, s.actor); many || err != nil {
+				return err
+			}
+		}
 	}
 	if r.feed {
 		of := s.actor

@@ -63,8 +63,9 @@ type Transport struct {
 	keys   map[int64]*rsa.PrivateKey       // of accounts that have signed lately, at most maxKeys
 	hosts  atomic.Pointer[map[string]bool] // whether administrators have excluded them
 	// drawing has room for who makes a picture.
-	drawing chan struct{}
-	media   shelf
+	drawing   chan struct{}
+	media     shelf
+	strangers strangers
 }
 
 var (

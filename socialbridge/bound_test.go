@@ -1,0 +1,84 @@
+package socialbridge
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"passerelle/socialbridge/activity"
+	"passerelle/store"
+	"passerelle/transports"
+)
+
+// What came to a user, by kinds.
+func (r *rig) counted(user transports.Address) (letters, remarks int) {
+	for _, d := range r.drained() {
+		switch d.event.(type) {
+		case transports.Letter:
+			letters++
+		case transports.Remark:
+			remarks++
+		}
+		if d.user != user {
+			r.t.Errorf("%s is told %+v", d.user, d.event)
+		}
+	}
+	return letters, remarks
+}
+
+// Strangers have so many letters an hour, and each server of them fewer. What is more is kept, and the user is told once. Whom he follows that does
+// not concern.
+func TestManyStrangers(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	a := r.joined(romeo)
+	r.following(romeo, alice)
+	r.drained()
+	named := func(n *activity.Note) { n.Mentions = []activity.Mention{{URI: a.URI}} }
+	many := func(from, hosts, each int) {
+		for h := range hosts {
+			for i := range each {
+				by := actorAt(fmt.Sprint("bob", i), fmt.Sprint("h", h, ".test"))
+				in := r.note(by, i, "hello", named)
+				in.Note.ID = fmt.Sprintf("tag:h%d.test,2026:%d", h, from+i)
+				in.ID = in.Note.ID
+				r.mustReceive(in, &romeo)
+				if p, ok, err := r.db.SocialPost(t.Context(), r.s.opt.Domain, store.PostKey{URI: in.ID}); err != nil || !ok || p.Note == "" {
+					t.Fatalf("%s is not kept: %v, %v", in.ID, ok, err)
+				}
+			}
+		}
+	}
+	many(0, 1, maxOfHost+5)
+	if letters, remarks := r.counted(romeo); letters != maxOfHost || remarks != 1 {
+		t.Errorf("of one server came %d letters and %d remarks", letters, remarks)
+	}
+	many(100, 5, maxOfHost)
+	if letters, remarks := r.counted(romeo); letters != maxStrangers-maxOfHost || remarks != 0 {
+		t.Errorf("of all others came %d letters and %d remarks", letters, remarks)
+	}
+	r.mustReceive(r.note(r.actor("alice@gs1.test"), 1, "whom he follows", named), &romeo)
+	delivered[transports.Letter](r, romeo)
+	r.mustReceive(r.note(r.actor("alice@gs1.test"), 2, "between us", func(n *activity.Note) { n.Public = false }), &romeo)
+	delivered[transports.Letter](r, romeo)
+	r.clock.advance(strangersTime + time.Second)
+	many(200, 1, maxOfHost+1)
+	if letters, remarks := r.counted(romeo); letters != maxOfHost || remarks != 1 {
+		t.Errorf("an hour later came %d letters and %d remarks", letters, remarks)
+	}
+}
+
+// Of how many users that is counted has a bound.
+func TestStrangersAreBounded(t *testing.T) {
+	t.Parallel()
+	var s strangers
+	now := time.Now()
+	for i := range 2*maxCounted + 10 {
+		if may, _, _ := s.may(fmt.Sprint(i), "h.test", now); !may {
+			t.Fatalf("user %d gets nothing", i)
+		}
+	}
+	if len(s.all) > maxCounted {
+		t.Errorf("%d users are counted", len(s.all))
+	}
+}
