@@ -8,6 +8,7 @@ import (
 
 	"passerelle/socialbridge"
 	"passerelle/socialbridge/activity"
+	"passerelle/socialbridge/atom"
 	"passerelle/store"
 )
 
@@ -65,15 +66,20 @@ func TestForgedRepeat(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	repeat := func(id string) string {
+	repeat := func(id string) words {
 		return r.words(mallory, "share", mentioned(r.base+"/u/romeo")+`<link rel="self" type="application/atom+xml" href="`+n.Self()+`"/><activity:object><activity:object-type>`+schemaURI+`activity</activity:object-type><id>`+id+`</id><activity:verb>`+schemaURI+
 			`post</activity:verb><author><uri>`+alice.URI()+`</uri><name>alice</name></author><content type="html">what mallory says that alice says</content><activity:object><activity:object-type>`+
-			schemaURI+`note</activity:object-type><id>`+id+`</id><content type="html">what mallory says that alice says</content></activity:object><link rel="self" type="application/atom+xml" href="`+n.Self()+`"/></activity:object>`).String()
+			schemaURI+`note</activity:object-type><id>`+id+`</id><content type="html">what mallory says that alice says</content></activity:object><link rel="self" type="application/atom+xml" href="`+n.Self()+`"/></activity:object>`)
 	}
 	for _, id := range []string{n.ID + "x", n.ID} {
-		if status, text, err := mallory.SlapRaw(t.Context(), r.base+"/salmon/romeo", repeat(id)); err != nil || status != 200 {
+		if status, text, err := mallory.SlapRaw(t.Context(), r.base+"/salmon/romeo", repeat(id).String()); err != nil || status != 200 {
 			t.Errorf("%d %s %v", status, text, err)
 		}
+	}
+	old := repeat(n.ID)
+	old.published = r.clock.Now().Add(-oldPost - time.Hour).UTC().Format(time.RFC3339)
+	if status, text, err := mallory.SlapRaw(t.Context(), r.base+"/salmon/romeo", old.String()); err != nil || status != 400 {
+		t.Errorf("one of long ago: %d %s %v", status, text, err)
 	}
 	r.until(1)
 	r.idle(kindOrigin)
@@ -108,6 +114,32 @@ func TestGroupLies(t *testing.T) {
 	}
 	if got := r.core.got(); len(got) == 0 || got[len(got)-1].Activity.Actor.URI != group.URI || got[len(got)-1].Activity.Note.HTML != "Hello" {
 		t.Errorf("taken were %v", verbs(got))
+	}
+}
+
+// However much of others a document has, so much of it is fetched: the newest.
+func TestMuchOfOthers(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rigOptions{idle: true})
+	group := &socialbridge.KnownActor{ID: 7, Actor: activity.Actor{URI: "https://group.example/club", Group: true}}
+	f := &atom.Feed{}
+	for i := range 3 * maxOrigins {
+		host := fmt.Sprintf("https://h%d.example", i)
+		by := activity.Actor{URI: host + "/u"}
+		f.Entries = append(f.Entries, activity.Activity{ID: host + "/1", Verb: activity.Post, Actor: by, Note: &activity.Note{ID: host + "/1", Author: by}})
+	}
+	if err := r.wire.takeFeed(t.Context(), group, f, false); err != nil {
+		t.Fatal(err)
+	}
+	jobs, err := r.db.WaitingJobs(t.Context(), kindOrigin, 10*maxOrigins)
+	if err != nil || len(jobs) != maxOrigins {
+		t.Errorf("%d notes are fetched, %v", len(jobs), err)
+	}
+	for _, j := range jobs {
+		var n int
+		if _, err := fmt.Sscanf(j.Site, "https://h%d.example", &n); err != nil || n >= maxOrigins {
+			t.Errorf("%s is asked: %v", j.Site, err)
+		}
 	}
 }
 

@@ -23,6 +23,7 @@ import (
 // What is said may be so old, or so far ahead of our clock, for what does not name itself for ever as posts do. It is remembered for longer than that.
 const (
 	oldest  = 7 * 24 * time.Hour
+	oldPost = 28 * 24 * time.Hour // of posts, whose ids the core forgets no earlier than 30 days after they came
 	ahead   = 10 * time.Minute
 	seenFor = oldest + 24*time.Hour
 )
@@ -105,6 +106,9 @@ func (w *Wire) takeSlap(r *http.Request) error {
 		of, err := w.watchedURI(ctx, a.Actor.URI)
 		if err == nil {
 			err = w.takeNote(ctx, of, a, false)
+		}
+		if errors.Is(err, errElsewhere) {
+			err = w.fromOrigin(ctx, of, a, false)
 		}
 		if errors.Is(err, errOwner) || errors.Is(err, errDenied) {
 			return refuse(http.StatusForbidden, "What is repeated is not its author's.")
@@ -222,10 +226,13 @@ func (w *Wire) inContext(ctx context.Context, a *activity.Activity, account *soc
 
 // isFresh refuses what is old: with what was once signed nobody shall do it again.
 func (w *Wire) isFresh(a *activity.Activity) error {
+	now := w.now()
 	if a.Verb == activity.Post || a.Verb == activity.Share && a.ID != "" {
+		if a.Published.IsZero() || a.Published.Before(now.Add(-oldPost)) {
+			return refuse(http.StatusBadRequest, "It was published too long ago.")
+		}
 		return nil
 	}
-	now := w.now()
 	if a.Published.IsZero() || a.Published.Before(now.Add(-oldest)) || a.Published.After(now.Add(ahead)) {
 		return refuse(http.StatusBadRequest, "It was said too long ago, or is yet to be said.")
 	}

@@ -51,6 +51,7 @@ func TestForgedSlaps(t *testing.T) {
 	romeo, endpoint := r.base+"/u/romeo", r.base+"/salmon/romeo"
 	post := r.post("romeo", "abcdefghijklmnop1", "Hello")
 	good := r.words(alice, "post", mentioned(romeo))
+	good.published = r.clock.Now().Add(time.Hour - oldPost).UTC().Format(time.RFC3339) // not yet too old
 	if status, text, err := alice.SlapRaw(t.Context(), endpoint, good.String()); err != nil || status != 200 {
 		t.Fatalf("%d %s %v", status, text, err)
 	}
@@ -83,6 +84,8 @@ func TestForgedSlaps(t *testing.T) {
 		"an id of nobody":     {alice, foreign(good, "urn:uuid:1").String(), 403},
 		"a delete of others":  {alice, foreign(r.words(alice, "delete", object("https://victim.example/1")), "https://victim.example/1").String(), 403},
 		"an old favorite":     {alice, at(r.words(alice, "favorite", object(post.ID)), now.Add(-8*24*time.Hour)).String(), 400},
+		"a post of long ago":  {alice, at(r.words(alice, "post", mentioned(romeo)), now.Add(-oldPost-time.Hour)).String(), 400},
+		"a post of no time":   {alice, strings.Replace(r.words(alice, "post", mentioned(romeo)).String(), "<published>", "<published>x", 1), 400},
 		"one of tomorrow":     {alice, at(r.words(alice, "favorite", object(post.ID)), now.Add(24*time.Hour)).String(), 400},
 		"one without a time":  {alice, strings.Replace(r.words(alice, "favorite", object(post.ID)).String(), "<published>", "<published>x", 1), 400},
 		"a like of another's": {alice, r.words(alice, "favorite", object("tag:127.0.0.1,2026:x")).String(), 400},

@@ -17,14 +17,22 @@ import (
 	"passerelle/transports"
 )
 
+// maxOrigins bounds what one document has us fetch from the servers of others: feeds of GNU social have 20 entries.
+const maxOrigins = 20
+
 // takeFeed takes what is in the feed of an actor, the oldest first. It ends with an error where something could not be written down; what was by then
 // comes again, and changes nothing.
 func (w *Wire) takeFeed(ctx context.Context, of *socialbridge.KnownActor, f *atom.Feed, backlog bool) error {
 	for _, fault := range f.Faults {
 		w.log.Debug("an entry of a feed cannot be read", "host", hostOf(of.URI), "error", fault)
 	}
+	var elsewhere []activity.Activity
 	for _, a := range slices.Backward(f.Entries) {
 		err := w.takeEntry(ctx, of, &a, backlog)
+		if errors.Is(err, errElsewhere) {
+			elsewhere = append(elsewhere, a)
+			continue
+		}
 		refused := errors.Is(err, errForeign) || errors.Is(err, errOwner) || errors.Is(err, errDenied)
 		if err != nil && !refused && transports.AsError(err).Kind.Temporary() {
 			return err
@@ -33,16 +41,27 @@ func (w *Wire) takeFeed(ctx context.Context, of *socialbridge.KnownActor, f *ato
 			w.log.Debug("an entry of a feed was not taken", "host", hostOf(of.URI), "verb", a.Verb, "error", err)
 		}
 	}
+	if n := len(elsewhere) - maxOrigins; n > 0 {
+		w.log.Debug("a feed has too much that others have published", "host", hostOf(of.URI), "left", n)
+		elsewhere = elsewhere[n:]
+	}
+	for i := range elsewhere {
+		if err := w.fromOrigin(ctx, of, &elsewhere[i], backlog); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
 var (
 	errForeign = errors.New("an entry is of somebody else than the feed")
 	errOwner   = errors.New("an id is not one of the author's server")
+	// errElsewhere is that an entry is to be fetched from where it was published: see fromOrigin.
+	errElsewhere = errors.New("an entry is what somebody else has published")
 )
 
 // takeEntry takes an entry of somebody's feed. In that of a person only he says anything; in that of a group everybody does. What is of somebody
-// else is fetched from where he has published it, unless one server has both.
+// else is to be fetched from where he has published it, unless one server has both.
 func (w *Wire) takeEntry(ctx context.Context, of *socialbridge.KnownActor, a *activity.Activity, backlog bool) error {
 	if a.Verb == activity.Unknown {
 		return nil
@@ -85,6 +104,7 @@ func mayBeIn(of *socialbridge.KnownActor, a *activity.Activity) bool {
 	return hostOf(a.Actor.URI) != "" && hostOf(a.Actor.URI) == hostOf(of.URI)
 }
 
+// takeNote takes what somebody has written or repeats, or says that it is elsewhere.
 func (w *Wire) takeNote(ctx context.Context, of *socialbridge.KnownActor, a *activity.Activity, backlog bool) error {
 	author := a.Note.Author.URI
 	if name := w.noteName(a.Note.ID); name != "" { // it is one of ours that comes back
@@ -108,7 +128,7 @@ func (w *Wire) takeNote(ctx context.Context, of *socialbridge.KnownActor, a *act
 	case host == hostOf(of.URI): // the server could say whatever it wants of its own people
 		w.asStranger(ctx, &a.Note.Author)
 	default:
-		return w.fromOrigin(ctx, of, a, backlog)
+		return errElsewhere
 	}
 	return w.core.Receive(ctx, socialbridge.Received{Activity: a, Feed: of, Backlog: backlog})
 }
