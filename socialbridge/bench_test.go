@@ -12,7 +12,7 @@ import (
 	"passerelle/store"
 )
 
-// BenchmarkReceive is a mention by somebody of another server, with the letter that comes of it, committed; many of them at a time, as they come.
+// BenchmarkReceive is a mention by somebody whom the user follows, with the item and the letter that come of it, committed; many of them at a time, as they come.
 func BenchmarkReceive(b *testing.B) {
 	log := slog.New(slog.DiscardHandler)
 	db, err := store.Open(b.Context(), store.Options{Path: filepath.Join(b.TempDir(), "db"), Key: make([]byte, 32), Log: log})
@@ -36,7 +36,7 @@ func BenchmarkReceive(b *testing.B) {
 		b.Fatal(err)
 	}
 	by := actorAt("alice", "gs1.test")
-	if _, err := s.Keep(b.Context(), by); err != nil {
+	if err := followAlice(db, s); err != nil {
 		b.Fatal(err)
 	}
 	var n atomic.Int64

@@ -62,6 +62,17 @@ func (s *strangers) may(user, host string, now time.Time) (may, tell bool, begin
 	return false, tell, h.begin
 }
 
+// remarkOnce tells a user what somebody does, once a day: who does and undoes something all day long changes what is so, and tells him of it once.
+// Did says what and by whom.
+func (t *Transport) remarkOnce(tx *store.Tx, user transports.Address, with transports.Target, said string, did ...string) error {
+	id := digest(append(did, t.opt.Domain, user.String(), tx.Now().UTC().Format(time.DateOnly))...)
+	first, err := tx.FirstSocialSeen(id)
+	if err != nil || !first {
+		return err
+	}
+	return t.deliver(tx, user, transports.Remark{ID: id, With: with, Text: said})
+}
+
 // tooMany reports whether a user has got as many letters of strangers as he gets in an hour. He is told so once; what came is in conversations and
 // on pages all the same.
 func (t *Transport) tooMany(tx *store.Tx, user transports.Address, by *store.SocialActor) (bool, error) {

@@ -82,3 +82,55 @@ func TestStrangersAreBounded(t *testing.T) {
 		t.Errorf("%d users are counted", len(s.all))
 	}
 }
+
+// Who follows and likes and stops it again all day long is told of once a day, and is what he is at the end.
+func TestFlapping(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	a := r.joined(romeo)
+	by := r.actor("alice@gs1.test")
+	if _, err := r.s.Keep(t.Context(), by); err != nil {
+		t.Fatal(err)
+	}
+	mine := r.published(romeo, "hello")
+	r.drained()
+	for day := range 2 {
+		for i := range 10 {
+			for _, c := range []struct {
+				verb   activity.Verb
+				object string
+			}{{activity.Follow, a.URI}, {activity.Favorite, mine.ID}, {activity.Unfollow, a.URI}, {activity.Unfavorite, mine.ID}} {
+				if i == 9 && (c.verb == activity.Unfollow || c.verb == activity.Unfavorite) {
+					continue
+				}
+				r.clock.advance(time.Second)
+				in := r.act(by, c.verb, c.object)
+				in.ID += fmt.Sprint(day, i)
+				r.mustReceive(in, &romeo)
+			}
+		}
+		follows, likes, remarks := false, false, 0
+		for _, d := range r.drained() {
+			switch e := d.event.(type) {
+			case transports.FollowedBy:
+				follows = e.On
+			case transports.EntryRegarded:
+				likes = e.Regard.Noticed
+			case transports.Remark:
+				remarks++
+			}
+		}
+		if !follows || !likes || remarks != 3 { // that she follows, that she does not any more, and that she likes it
+			t.Errorf("on day %d she follows: %v, likes: %v, and he is told %d times", day, follows, likes, remarks)
+		}
+		for _, verb := range []activity.Verb{activity.Unfollow, activity.Unfavorite} {
+			object := a.URI
+			if verb == activity.Unfavorite {
+				object = mine.ID
+			}
+			r.mustReceive(r.act(by, verb, object), &romeo)
+		}
+		r.drained()
+		r.clock.advance(24 * time.Hour)
+	}
+}

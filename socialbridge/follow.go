@@ -197,14 +197,14 @@ func (t *Transport) followed(tx *store.Tx, a *Account, by *store.SocialActor, on
 	}
 	lang := t.langOf(tx, a.User)
 	who := t.actor(by)
-	said := text.Say(lang, "%s (%s) follows you.", displayName(&who), handle(by))
+	did, said := "followed", text.Say(lang, "%s (%s) follows you.", displayName(&who), handle(by))
 	if !on {
-		said = text.Say(lang, "%s (%s) does not follow you any more.", displayName(&who), handle(by))
+		did, said = "unfollowed", text.Say(lang, "%s (%s) does not follow you any more.", displayName(&who), handle(by))
 	}
 	if quiet, err := tx.Setting(t.userID(a.User), scope, SettingQuiet); err != nil || quiet == "true" {
 		return err
 	}
-	return t.deliver(tx, a.User, transports.Remark{ID: digest("followed", a.URI, by.URI, said, tx.Now().UTC().String()), Text: said})
+	return t.remarkOnce(tx, a.User, transports.Target{}, said, did, by.URI)
 }
 
 // subscribeComments has a user told of answers to a post.

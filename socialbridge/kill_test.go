@@ -70,14 +70,29 @@ func take(s *Transport, a *Account, n int) error {
 	}})
 }
 
+// followAlice has romeo follow alice, who may write to him as often as she likes then.
+func followAlice(db *store.DB, s *Transport) error {
+	by, err := s.Keep(context.Background(), actorAt("alice", "gs1.test"))
+	if err != nil {
+		return err
+	}
+	return db.Write(context.Background(), func(tx *store.Tx) error {
+		_, err := tx.FollowSocial(store.SocialFollowing{UserID: s.userID(romeo), Actor: by.ID})
+		return err
+	})
+}
+
 // receiveUntilKilled says of each post that it is taken once it is.
 func receiveUntilKilled(path string) error {
-	_, s, err := surviving(path)
+	db, s, err := surviving(path)
 	if err != nil {
 		return err
 	}
 	a, _, err := s.join(context.Background(), "en", romeo)
 	if err != nil {
+		return err
+	}
+	if err := followAlice(db, s); err != nil {
 		return err
 	}
 	for n := 0; ; n++ {

@@ -350,10 +350,8 @@ func (t *Transport) sayRepeated(tx *store.Tx, user transports.Address, by *store
 		return err
 	}
 	who := t.actor(by)
-	return t.deliver(tx, user, transports.Remark{
-		ID: digest("repeat", n.Page, by.URI), With: targetOf(by),
-		Text: text.Say(t.langOf(tx, user), "%s (%s) repeats “%s”.", displayName(&who), handle(by), oneLine(n.Title+" "+n.Text, 100)),
-	})
+	said := text.Say(t.langOf(tx, user), "%s (%s) repeats “%s”.", displayName(&who), handle(by), oneLine(n.Title+" "+n.Text, 100))
+	return t.remarkOnce(tx, user, targetOf(by), said, "repeat", n.Page, by.URI)
 }
 
 func (t *Transport) receiveLike(tx *store.Tx, r *Received, actor *store.SocialActor) error {
@@ -417,10 +415,8 @@ func (t *Transport) receiveFollow(tx *store.Tx, r *Received, actor *store.Social
 // askAboutFollower asks an account whether somebody may follow it.
 func (t *Transport) askAboutFollower(tx *store.Tx, a *Account, actor *store.SocialActor) error {
 	who := t.actor(actor)
-	return t.deliver(tx, a.User, transports.Remark{
-		ID:   digest("wants to follow", a.URI, actor.URI),
-		Text: text.Say(t.langOf(tx, a.User), "%s (%s) wants to follow you. Answer “accept %s” or “refuse %s”. What you publish is public either way.", displayName(&who), handle(actor), handle(actor), handle(actor)),
-	})
+	said := text.Say(t.langOf(tx, a.User), "%s (%s) wants to follow you. Answer “accept %s” or “refuse %s”. What you publish is public either way.", displayName(&who), handle(actor), handle(actor), handle(actor))
+	return t.remarkOnce(tx, a.User, transports.Target{}, said, "wants to follow", actor.URI)
 }
 
 func (t *Transport) receiveDelete(tx *store.Tx, r *Received, actor *store.SocialActor) error {

@@ -201,7 +201,7 @@ func (t *Transport) sayRegard(tx *store.Tx, p *store.SocialPost, g *store.Social
 	}
 	who := t.actor(by)
 	said := text.Say(t.langOf(tx, user), "%s (%s) likes “%s”.", displayName(&who), handle(by), oneLine(n.Title+" "+n.Text, 100))
-	return t.deliver(tx, user, transports.Remark{ID: digest("like", p.URI, by.URI, g.Liked), With: e.By, Text: said})
+	return t.remarkOnce(tx, user, e.By, said, "like", p.URI, by.URI)
 }
 
 // oneLine is the beginning of a text.

@@ -241,6 +241,13 @@ func (db *DB) SocialSeen(ctx context.Context, hash string) (seen bool, err error
 	return seen, err
 }
 
+// FirstSocialSeen notes that something was said, and reports whether it was not before.
+func (tx *Tx) FirstSocialSeen(hash string) (first bool, err error) {
+	defer wrap(&err, "note what was said")
+	n, err := tx.count(insertSeenSocial, hash, tx.now)
+	return n > 0, err
+}
+
 // AddSocialSeen notes that something was said.
 func (tx *Tx) AddSocialSeen(hash string) (err error) {
 	defer wrap(&err, "note what was said")
