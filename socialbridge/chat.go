@@ -108,7 +108,7 @@ func (t *Transport) mayMention(ctx context.Context, lang string, user transports
 // heldFor is how long a message waits for its user to say that it may be public.
 const heldFor = 24 * time.Hour
 
-// publishHeld publishes what waited for a user to say that it may be public.
+// publishHeld publishes what waited for a user to say that it may be public. Where it cannot be published, it waits on, and nothing has changed.
 func (t *Transport) publishHeld(ctx context.Context, lang string, user transports.Address) (string, error) {
 	a, err := t.accountOf(ctx, lang, user)
 	if err != nil {
@@ -127,20 +127,29 @@ func (t *Transport) publishHeld(ctx context.Context, lang string, user transport
 		if err := tx.HoldSocialLetter(t.userID(user), ""); err != nil {
 			return err
 		}
-		return tx.Set(t.userID(user), scope, SettingMention, mentionPublic)
+		if err := tx.Set(t.userID(user), scope, SettingMention, mentionPublic); err != nil || held == "" {
+			return err
+		}
+		l, err := fromJSON[transports.Letter](held)
+		if err != nil {
+			return transports.NewError(transports.Internal, "", err)
+		}
+		d := t.draftOf(&l)
+		if err := d.check(lang); err != nil {
+			return err
+		}
+		unknown, err := t.unknown(tx, d)
+		if err != nil {
+			return err
+		}
+		_, err = t.publishIn(tx, lang, a, d, unknown)
+		return err
 	})
 	if err != nil {
 		return "", err
 	}
 	if held == "" {
 		return text.Say(lang, "What you write to people here is published from now on. “configure mention=ask” takes that back."), nil
-	}
-	l, err := fromJSON[transports.Letter](held)
-	if err != nil {
-		return "", transports.NewError(transports.Internal, "", err)
-	}
-	if _, err := t.publish(ctx, lang, a, t.draftOf(&l)); err != nil {
-		return "", err
 	}
 	return text.Say(lang, "It is published, and so is what you write to people here from now on. “configure mention=ask” takes that back."), nil
 }

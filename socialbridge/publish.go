@@ -60,34 +60,39 @@ func (t *Transport) publish(ctx context.Context, lang string, a *Account, d *dra
 	if err := d.check(lang); err != nil {
 		return "", err
 	}
-	unknown, err := t.unknown(ctx, d)
+	unknown, err := t.unknown(&outside{ctx: ctx, db: t.opt.Store}, d)
 	if err != nil {
-		return "", err
+		return "", busy(err)
 	}
-	err = t.write(ctx, func(tx *store.Tx) error {
-		if d.Letter != "" {
-			l, ok, err := tx.SocialLetter(t.userID(a.User), d.Letter)
-			if err != nil || ok && l.Hash == d.Hash && tx.Now().Sub(l.At) < sameFor {
-				return err // a client sent it again
-			}
-		}
-		if err := t.mayPublish(tx, lang, a); err != nil {
-			return err
-		}
-		if len(unknown) > 0 {
-			if d.Letter != "" {
-				// It has no post yet; a client that sends it again does not publish it again.
-				if err := tx.AddSocialLetter(store.SocialLetter{UserID: t.userID(a.User), Letter: d.Letter, Hash: d.Hash}); err != nil {
-					return err
-				}
-			}
-			return t.enqueue(tx, kindPublish, a.User.String(), task{User: a.User.String(), Lang: lang, Draft: d, Names: unknown, Expires: publishTime})
-		}
-		p, err := t.publishNow(tx, a, d)
-		item = p.Item
+	err = t.write(ctx, func(tx *store.Tx) (err error) {
+		item, err = t.publishIn(tx, lang, a, d, unknown)
 		return err
 	})
 	return item, err
+}
+
+// publishIn publishes a draft that was checked, once those are found of whom nothing is known.
+func (t *Transport) publishIn(tx *store.Tx, lang string, a *Account, d *draft, unknown []string) (item string, err error) {
+	if d.Letter != "" {
+		l, ok, err := tx.SocialLetter(t.userID(a.User), d.Letter)
+		if err != nil || ok && l.Hash == d.Hash && tx.Now().Sub(l.At) < sameFor {
+			return "", err // a client sent it again
+		}
+	}
+	if err := t.mayPublish(tx, lang, a); err != nil {
+		return "", err
+	}
+	if len(unknown) > 0 {
+		if d.Letter != "" {
+			// It has no post yet; a client that sends it again does not publish it again.
+			if err := tx.AddSocialLetter(store.SocialLetter{UserID: t.userID(a.User), Letter: d.Letter, Hash: d.Hash}); err != nil {
+				return "", err
+			}
+		}
+		return "", t.enqueue(tx, kindPublish, a.User.String(), task{User: a.User.String(), Lang: lang, Draft: d, Names: unknown, Expires: publishTime})
+	}
+	p, err := t.publishNow(tx, a, d)
+	return p.Item, err
 }
 
 // mayPublish refuses what is more than an account may publish.
@@ -107,7 +112,7 @@ func (t *Transport) mayPublish(tx *store.Tx, lang string, a *Account) error {
 }
 
 // unknown are those whom a draft names of whom nothing is known, and who could be found.
-func (t *Transport) unknown(ctx context.Context, d *draft) (names []string, err error) {
+func (t *Transport) unknown(from finder, d *draft) (names []string, err error) {
 	o := clean.Outward{Text: d.Text, Spans: d.Spans, HTML: d.HTML}
 	found := o.Names()
 	for _, name := range append(append(append([]string(nil), d.To...), found.People...), found.Groups...) {
@@ -115,9 +120,9 @@ func (t *Transport) unknown(ctx context.Context, d *draft) (names []string, err 
 		if !ok || strings.HasSuffix(acct, "@"+t.host) || len(names) >= maxUnknown {
 			continue
 		}
-		_, known, err := t.opt.Store.SocialActor(ctx, t.opt.Domain, store.SocialKey{Acct: acct})
+		_, known, err := from.SocialActor(t.opt.Domain, store.SocialKey{Acct: acct})
 		if err != nil {
-			return nil, busy(err)
+			return nil, err
 		}
 		if !known && t.Allowed(hostOfAcct(acct)) && !slices.Contains(names, acct) {
 			names = append(names, acct)

@@ -205,6 +205,12 @@ func TestSocialPushAndSeen(t *testing.T) {
 		write(t, db, func(tx *Tx) (err error) {
 			if id, err = tx.AddSocialPush(7, []byte("<feed/>")); err == nil {
 				err = errors.Join(tx.AddSocialSeen("x"), tx.AddSocialSeen("x"))
+				for key, want := range map[string]bool{"x": false, "y": true} {
+					first, err2 := tx.FirstSocialSeen(key)
+					if err = errors.Join(err, err2); first != want {
+						t.Errorf("%s is the first: %v", key, first)
+					}
+				}
 			}
 			return err
 		})
