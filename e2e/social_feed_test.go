@@ -46,7 +46,7 @@ func TestSocialOwnFeed(t *testing.T) {
 			one := w.gateway("one.example", xmppServer(t, server, false), "")
 			one.start()
 			alice := one.client("alice")
-			one.publishesAt(alice, "before", "nobody is to read this", time.Now().Add(-time.Hour)) // clocks of clients may be a minute late
+			one.publishesAt(alice, "before", "nobody is to read this", time.Now().Add(-time.Hour))
 			one.say(alice, gatewayDomain, "social on", "alice@one.example")
 			await(t, alice, "the request to see her presence", func(e *xmpptest.Element) bool {
 				return e.Name.Local == "presence" && e.Get("type") == "subscribe" && e.Get("from") == gatewayDomain

@@ -2,6 +2,7 @@ package socialbridge
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -132,5 +133,59 @@ func TestFlapping(t *testing.T) {
 		}
 		r.drained()
 		r.clock.advance(24 * time.Hour)
+	}
+}
+
+// What waits for its user to say that it may be public waits on where it cannot be published at the moment, and nothing else is public by then.
+func TestHeldAndRefused(t *testing.T) {
+	t.Parallel()
+	r := rigWith(t, func(o *Options) { o.PerHour = 1 })
+	r.joined(romeo)
+	if _, err := r.s.Keep(t.Context(), r.actor("alice@gs1.test")); err != nil {
+		t.Fatal(err)
+	}
+	r.published(romeo, "hello")
+	if err := r.post(romeo, transports.Letter{ID: "m1", With: alice, Body: "good evening"}); kindOf(err) != transports.Policy {
+		t.Fatal(err)
+	}
+	if said, err := r.s.publishHeld(t.Context(), "en", romeo); kindOf(err) != transports.Policy {
+		t.Fatalf("%q, %v", said, err)
+	}
+	if prefs, err := r.s.preferences(t.Context(), romeo); err != nil || prefs.Mention == mentionPublic {
+		t.Errorf("what he writes is public now: %+v, %v", prefs, err)
+	}
+	r.clock.advance(time.Hour + time.Minute)
+	if said, err := r.s.publishHeld(t.Context(), "en", romeo); err != nil {
+		t.Fatalf("%q, %v", said, err)
+	}
+	if n := r.sent(activity.Post).Activity.Note; !strings.Contains(n.HTML, "good evening") {
+		t.Errorf("published is %q", n.HTML)
+	}
+}
+
+// Nothing of a user's own node is published that is from before he took part, or that does not say from when it is.
+func TestBeforeOptIn(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.clock.advance(300 * time.Millisecond)
+	a := r.joined(romeo)
+	for i, e := range []transports.Entry{
+		{},
+		{Published: a.Since.Add(-30 * time.Second)},
+		{Published: a.Since.Add(-time.Millisecond)},
+		{Published: a.Since.Truncate(time.Second).Add(-time.Second)},
+		{Updated: a.Since.Add(-time.Second)},
+	} {
+		e.Item, e.Body = fmt.Sprint("old", i), "of before"
+		if err := r.s.Published(t.Context(), romeo, e); err != nil {
+			t.Fatal(err)
+		}
+		r.unsent()
+	}
+	for i, at := range []time.Time{a.Since, a.Since.Truncate(time.Second), a.Since.Add(time.Second)} {
+		if err := r.s.Published(t.Context(), romeo, transports.Entry{Item: fmt.Sprint("new", i), Body: "of now", Published: at}); err != nil {
+			t.Fatal(err)
+		}
+		r.sent(activity.Post)
 	}
 }

@@ -33,8 +33,8 @@ func (t *Transport) Published(ctx context.Context, user transports.Address, e tr
 	switch {
 	case e.Private && prefs.OnlyOpen, prefs.NoFeed:
 		return nil
-	case !e.Published.IsZero() && e.Published.Before(a.Since.Add(-time.Minute)):
-		return nil // it is from before he wanted to take part
+	case publishedAt(&e).Before(a.Since):
+		return nil // it is from before he wanted to take part, or does not say from when: nodes show what is old as what is new
 	}
 	files := ""
 	for _, f := range e.Files {
@@ -84,6 +84,19 @@ func (t *Transport) Published(ctx context.Context, user transports.Address, e tr
 		})
 	}
 	return err
+}
+
+// publishedAt is when an item of a user's own node was published; the zero Time where it does not say. Most say it in whole seconds: one that may be
+// from the second's end is.
+func publishedAt(e *transports.Entry) time.Time {
+	at := e.Published
+	if at.IsZero() {
+		at = e.Updated
+	}
+	if !at.IsZero() && at.Nanosecond() == 0 {
+		at = at.Add(time.Second - time.Nanosecond)
+	}
+	return at
 }
 
 // publishedAgain takes an item that was published before. One that says something else cannot be changed where others have it: its user is told, once.
