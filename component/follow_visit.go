@@ -1,6 +1,7 @@
 package component
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"hash/maphash"
@@ -29,6 +30,8 @@ const waitingPlace = "0013 "
 var (
 	errNotFollowed = errors.New("the user is followed in no such way")
 	errNoPassword  = errors.New("there is no password of the user")
+	// errNotYet is of a visit that comes while his password is being tried (logins.follow), and kept only then.
+	errNotYet = errors.New("the password of the user is not kept yet")
 )
 
 // visit is one visit, and when the next one is due.
@@ -97,7 +100,11 @@ func (l *logins) look(ctx context.Context, n *guest) (v visit) {
 		return visit{err: err}
 	}
 	if password == "" {
-		return visit{err: errNoPassword}
+		stored, err := l.fs.g.opt.Store.Followed(ctx, row.UserID)
+		if err == nil && transports.Way(stored.Way) != transports.WayLogin {
+			err = errNotYet
+		}
+		return visit{err: cmp.Or(err, errNoPassword)}
 	}
 	s, err := l.client.Dial(ctx, c2s.Account{User: n.user, Password: password})
 	if err != nil {

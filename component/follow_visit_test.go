@@ -126,6 +126,28 @@ func TestWhatWasSaidIsNotSaidAgain(t *testing.T) {
 	}
 }
 
+// TestVisitBeforeThePassword: a visit that comes while a user's password is being tried, and is not kept yet, gives nobody up.
+func TestVisitBeforeThePassword(t *testing.T) {
+	t.Parallel()
+	w := newLoginWorld(t, loginServers["prosody"](t), time.Millisecond)
+	row := store.Followed{UserID: w.gateway.userID(followAlice), Way: int(transports.WayLogin), Kind: int(transports.FollowAll), Node: "node"}
+	w.gateway.follow.set(followAlice, row)
+	if err := w.gateway.Fill(t.Context(), followAlice); err == nil {
+		t.Error("there was nothing to log in with")
+	}
+	if err := w.gateway.Follow(t.Context(), followAlice, transports.WayLogin, transports.FollowAll, "pw"); err != nil {
+		t.Fatal(err)
+	}
+	if row, ok := w.gateway.follow.of(followAlice); !ok || transports.Way(row.Way) != transports.WayLogin {
+		t.Errorf("she is followed so: %+v", row)
+	}
+	w.log.mu.Lock()
+	defer w.log.mu.Unlock()
+	if log := w.log.b.String(); strings.Contains(log, "is lost") {
+		t.Errorf("the log says\n%s", log)
+	}
+}
+
 // TestServerCeasesToPush: a server that has forgotten whom to push to is found out by a visit that nobody asked for, and asked again.
 func TestServerCeasesToPush(t *testing.T) {
 	t.Parallel()
