@@ -53,7 +53,7 @@ check: go build ## formatting, static analysis, import table, generated files, b
 
 .PHONY: quick
 quick: go ## the tests that need no server, in under a minute once compiled
-	$(GO) test -short -shuffle=on ./...
+	$(GO) test -short ./...
 
 .PHONY: test
 test: go deps ## install the servers and run all tests against them
