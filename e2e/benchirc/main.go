@@ -20,6 +20,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"passerelle/e2e/benchrig"
 )
 
 func main() {
@@ -85,7 +87,7 @@ func (b *bench) programs() []program {
 // tables measures everything without TLS, with it, or both.
 func (b *bench) tables(ctx context.Context, tls string) error {
 	begun := time.Now()
-	fmt.Printf("%d cores, Go %s, load %s before.\n", runtime.NumCPU(), strings.TrimPrefix(runtime.Version(), "go"), load())
+	fmt.Printf("%d cores, Go %s, load %s before.\n", runtime.NumCPU(), strings.TrimPrefix(runtime.Version(), "go"), benchrig.Load())
 	for _, secure := range []bool{false, true} {
 		if name := map[bool]string{false: "off", true: "on"}[secure]; tls != "both" && tls != name {
 			continue
@@ -101,7 +103,7 @@ func (b *bench) tables(ctx context.Context, tls string) error {
 		}
 		fmt.Printf("\n%s\n\n%s", map[bool]string{false: "Without TLS:", true: "With TLS:"}[secure], t.markdown())
 	}
-	fmt.Printf("\nIt took %.1f minutes; load %s after.\n", time.Since(begun).Minutes(), load())
+	fmt.Printf("\nIt took %.1f minutes; load %s after.\n", time.Since(begun).Minutes(), benchrig.Load())
 	return nil
 }
 
@@ -163,14 +165,4 @@ func (b *bench) start(ctx context.Context, p program, secure bool, t *table) (*r
 		return nil, err
 	}
 	return r, nil
-}
-
-// load is how much there was to do on the machine in the last minute, as the kernel counts it.
-func load() string {
-	text, err := os.ReadFile("/proc/loadavg")
-	if err != nil {
-		return "unknown"
-	}
-	first, _, _ := strings.Cut(string(text), " ")
-	return first
 }

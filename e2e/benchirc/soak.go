@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"passerelle/e2e/benchrig"
 )
 
 // soak is passerelle with very many always-on sessions for a long time: of every second user the client is there, and the others' have
@@ -82,7 +84,7 @@ func (r *run) soak(ctx context.Context, s soak) error {
 			return err
 		}
 	}
-	fmt.Printf("%d sessions joined in %.1f s; load %s.\n\n", s.sessions, time.Since(start).Seconds(), load())
+	fmt.Printf("%d sessions joined in %.1f s; load %s.\n\n", s.sessions, time.Since(start).Seconds(), benchrig.Load())
 	if err := pause(ctx, rest); err != nil {
 		return err
 	}

@@ -1,3 +1,3 @@
-// Package benchrig is what the programs have in common that measure a gateway which stores and forwards: an XMPP server that does as little as it
+// Package benchrig is what the programs have in common that measure gateways: an XMPP server that does as little as it
 // can, and processor time. It is not in charge of judging.
 package benchrig
