@@ -111,7 +111,7 @@ func importTable() []row {
 		{
 			pkgs: []string{"mailbridge"},
 			may: []string{
-				"transports", "store", "internal/jobs", "internal/logging", "internal/safehttp", "internal/text",
+				"transports", "store", "internal/jobs", "internal/logging", "internal/postal", "internal/safehttp", "internal/text",
 				"mailbridge/address", "mailbridge/compose", "mailbridge/content", "mailbridge/judge",
 				"mailbridge/publish", "mailbridge/receive", "mailbridge/redirect", "mailbridge/relay", "mailbridge/sign",
 			},
@@ -151,7 +151,7 @@ func importTable() []row {
 		{
 			pkgs: []string{"socialbridge"},
 			may: []string{
-				"transports", "store", "internal/jobs", "internal/logging", "internal/safehttp", "internal/text",
+				"transports", "store", "internal/jobs", "internal/logging", "internal/postal", "internal/safehttp", "internal/text",
 				"socialbridge/activity", "socialbridge/clean", "socialbridge/pages", "socialbridge/picture",
 			},
 			why: "the social core knows no wire, so that another one can stand beside the first",
@@ -183,6 +183,11 @@ func importTable() []row {
 			pkgs: []string{"internal/webpage"},
 			may:  []string{"internal/text"},
 			why:  "it writes pages, whatever is on them",
+		},
+		{
+			pkgs: []string{"internal/postal"},
+			may:  []string{"transports"},
+			why:  "it hands requests on, whatever they are for",
 		},
 		{
 			pkgs: []string{"internal/operator"},
