@@ -52,7 +52,7 @@ type archiver struct {
 	metrics *domainMetrics
 
 	mu    sync.Mutex
-	rooms map[string]*keptRoom // those that somebody listens to, by local part
+	rooms map[keptKey]*keptRoom // those that somebody listens to
 	queue []keepItem
 	spare []keepItem // takes the place of queue when that is taken; nil where it is in use
 	bytes int
@@ -70,10 +70,14 @@ type archiver struct {
 	failing time.Time // since when lines cannot be written; zero while they can
 }
 
+// keptKey names a room: a local part, and whose word it is that this is the room (transports.Link.Origin). Sessions that do not hear it from the
+// same network have nothing to do with each other.
+type keptKey struct{ name, origin string }
+
 // keptRoom is a room with all sessions that listen to it.
 type keptRoom struct {
-	name  string // local part
-	users int    // of it; under archiver.mu
+	keptKey
+	users int // of it; under archiver.mu
 
 	mu      sync.Mutex
 	channel archive.Channel
@@ -108,19 +112,19 @@ type barrier struct {
 
 func newArchiver(db *store.DB, domain string, log *slog.Logger, metrics *domainMetrics) *archiver {
 	return &archiver{
-		db: db, domain: domain, log: log, metrics: metrics, rooms: map[string]*keptRoom{},
+		db: db, domain: domain, log: log, metrics: metrics, rooms: map[keptKey]*keptRoom{},
 		limit: maxKeeping, gaps: map[conversation]struct{}{}, ctx: context.Background(), wake: make(chan struct{}, 1),
 	}
 }
 
 // room finds or makes a room, for one more who listens to it.
-func (a *archiver) room(name string) *keptRoom {
+func (a *archiver) room(key keptKey) *keptRoom {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	r := a.rooms[name]
+	r := a.rooms[key]
 	if r == nil {
-		r = &keptRoom{name: name, channel: archive.NewChannel(newID), first: 1}
-		a.rooms[name] = r
+		r = &keptRoom{keptKey: key, channel: archive.NewChannel(newID), first: 1}
+		a.rooms[key] = r
 	}
 	r.users++
 	return r
@@ -281,7 +285,19 @@ func (n *network) archive(room transports.Target, addr transports.Address) muc.A
 	if kept := n.u.g.address(room); kept != addr { // mostly they are one, and then one string is enough
 		addr = kept
 	}
-	return &hearer{u: n.u, a: a, id: n.u.g.userID(n.u.jid), room: a.room(addr.Local), addr: addr}
+	return &hearer{u: n.u, a: a, id: n.u.g.userID(n.u.jid), room: a.room(keptKey{addr.Local, n.link.Origin}), addr: addr}
+}
+
+// rehear has what is said in a room kept with what others hear there, where the network turns out to be another one than it was or seemed.
+func (n *network) rehear(room *muc.Room) {
+	was, ok := room.Archive().(*hearer)
+	if !ok || was.room.origin == n.link.Origin {
+		return
+	}
+	is := &hearer{u: was.u, a: was.a, id: was.id, room: was.a.room(keptKey{was.room.name, n.link.Origin}), addr: was.addr}
+	is.lost.Store(was.lost.Load())
+	deafen(room)
+	room.KeepIn(is)
 }
 
 // listen notes that the user is in a room now, for the first time or again.
@@ -306,8 +322,8 @@ func deafen(room *muc.Room) {
 	h.leave()
 	h.a.mu.Lock()
 	defer h.a.mu.Unlock()
-	if h.room.users--; h.room.users == 0 && h.a.rooms[h.room.name] == h.room {
-		delete(h.a.rooms, h.room.name)
+	if h.room.users--; h.room.users == 0 && h.a.rooms[h.room.keptKey] == h.room {
+		delete(h.a.rooms, h.room.keptKey)
 	}
 }
 
@@ -373,7 +389,16 @@ func (h *hearer) Retract(id, message string) {
 }
 
 // Withdraw implements muc.Archive.
-func (h *hearer) Withdraw(id string) { h.a.offer(keepItem{refused: id}) }
+func (h *hearer) Withdraw(how muc.KeepHow, id string) {
+	if how == muc.KeepHeard {
+		h.room.mu.Lock()
+		defer h.room.mu.Unlock()
+		if !h.room.channel.Withdraw(id) {
+			return
+		}
+	}
+	h.a.offer(keepItem{refused: id})
+}
 
 func (h *hearer) offer(item keepItem) {
 	if !h.a.offer(item) {

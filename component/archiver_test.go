@@ -244,7 +244,7 @@ func TestArchiveOfWhoKeepsNothing(t *testing.T) {
 	say("one")
 	alice.prefs(`default='never'>`)
 	say("two")
-	kept := w.gateway.archive.room("#go%irc.example")
+	kept := w.gateway.archive.room(keptKey{name: "#go%irc.example"})
 	kept.mu.Lock()
 	if !kept.channel.Alone() {
 		t.Error("somebody listens who hears nothing")

@@ -432,6 +432,9 @@ func (n *network) state(e transports.State) {
 	}
 	lost := false
 	for _, room := range n.rooms {
+		if e.Online {
+			n.rehear(room)
+		}
 		stayed := room.Stays()
 		room.Event(e, n.u.out)
 		lost = lost || stayed && !room.Stays()

@@ -69,15 +69,20 @@ func (t *Transport) dialAddress(ctx context.Context, user transports.Address, n 
 }
 
 // linkOf says what a connection is like.
-func linkOf(nc net.Conn, since time.Time) transports.Link {
-	l := transports.Link{Address: intern(nc.RemoteAddr().String()), Since: since}
+func linkOf(nc net.Conn, since time.Time, origin string) transports.Link {
+	l := transports.Link{Address: intern(nc.RemoteAddr().String()), Since: since, Origin: origin}
 	if secured, ok := nc.(*tls.Conn); ok {
 		state := secured.ConnectionState()
 		l.TLS = tls.VersionName(state.Version) + ", " + tls.CipherSuiteName(state.CipherSuite)
-		sum := sha256.Sum256(state.PeerCertificates[0].Raw) // servers have one
-		l.Fingerprint = hex.EncodeToString(sum[:])
+		l.Fingerprint = fingerprintOf(state)
 	}
 	return l
+}
+
+// fingerprintOf is that of the certificate that a server has shown, and proved to have.
+func fingerprintOf(state tls.ConnectionState) string {
+	sum := sha256.Sum256(state.PeerCertificates[0].Raw) // servers have one
+	return hex.EncodeToString(sum[:])
 }
 
 // dialer is the operator's own where he gave one. The system's checks the address of a server that a user named once its

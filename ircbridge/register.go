@@ -76,7 +76,7 @@ func (s *session) ready(c *conn) {
 	s.setPhase(phaseOnline)
 	s.t.metrics.connects.WithLabelValues(s.net.label(), "ok").Inc()
 	s.log.Debug("irc session online", "network", s.net.ID)
-	s.post(transports.State{Online: true, Nick: s.nick, Link: linkOf(c.nc, c.since)})
+	s.post(transports.State{Online: true, Nick: s.nick, Link: linkOf(c.nc, c.since, c.to.origin(s.user, c.nc))})
 	s.describeNetwork(c)
 	s.subscribe(c)
 	s.showGreeting(c)

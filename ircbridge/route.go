@@ -172,10 +172,25 @@ func (n *Network) verify(host string, chain []*x509.Certificate) error {
 		between.AddCert(c)
 	}
 	_, err := chain[0].Verify(x509.VerifyOptions{DNSName: host, Roots: n.RootCAs, Intermediates: between})
-	if err == nil || n.unverified || n.pinned(chain[0]) {
+	if n.vouched = err == nil; err == nil || n.unverified || n.pinned(chain[0]) {
 		return nil
 	}
 	return &untrustedError{err: err, fingerprint: writeFingerprint(chain[0])}
+}
+
+// origin is whose word it is that a user is on a network of this name, see transports.Link. That of the operator, and of who vouches for the host
+// of that name, is good for everybody. Else sessions are on one network where its server has proved the same to them.
+func (n *Network) origin(user transports.Address, nc net.Conn) string {
+	secured, encrypted := nc.(*tls.Conn)
+	switch {
+	case n.configured, n.vouched && n.host == n.ID:
+		return ""
+	case !encrypted: // anybody on the way may say anything
+		return "user " + user.Bare().String()
+	case n.vouched:
+		return intern("host " + n.host)
+	}
+	return intern("certificate " + fingerprintOf(secured.ConnectionState()))
 }
 
 // gate is what connections are spaced by: users may call one server by many names.

@@ -37,6 +37,7 @@ type Network struct {
 	pin        string // the fingerprint of a certificate that is trusted, empty for none
 	unverified bool   // any certificate is trusted
 	strict     bool   // it is reached with TLS since it asked for that, see sts.go
+	vouched    bool   // somebody whom everybody trusts has signed that it is the host; set by the handshake
 }
 
 // Options are what a Transport is made of.

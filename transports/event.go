@@ -309,6 +309,9 @@ type Link struct {
 	TLS         string // version and cipher for people; empty where the connection is not encrypted
 	Fingerprint string // of the server's certificate: SHA-256 in hexadecimal
 	Since       time.Time
+	// Origin tells connections apart that go by the name of one network, and lead to different servers, since a user may have any behind a
+	// name: of two that have the same it is sure that it is one network. It is empty where that is the one of the name.
+	Origin string
 }
 
 func (Message) event()       {}

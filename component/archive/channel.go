@@ -60,6 +60,9 @@ type entry struct {
 	id   string
 	sum  uint64 // of what makes two lines different
 	prev int64  // number of the line before that has the same sum; it may be forgotten
+
+	shared bool // more than one session has heard it
+	gone   bool // nobody hears it any more
 }
 
 // NewChannel makes a channel without sessions. newID makes stanza ids: unique and unpredictable (XEP-0359 §4).
@@ -114,6 +117,7 @@ func (c *Channel) Hear(me *Session, l Line) Heard {
 		n = c.add(l, sum)
 	}
 	e := c.at(n)
+	e.shared = e.shared || found && !me.hasHeard(n)
 	if e.MsgID == "" { // who said it did not learn that
 		e.MsgID = l.MsgID
 	}
@@ -122,6 +126,18 @@ func (c *Channel) Hear(me *Session, l Line) Heard {
 	}
 	me.hear(n, e.Loose || l.Loose)
 	return Heard{Number: n, ID: e.id, New: !found}
+}
+
+// Withdraw notes that a line, which is named by its stanza id, was heard by nobody on the network but by who said it, and reports whether that
+// is so as far as the sessions know: then none hears it from now on. What is not remembered any more may have been heard by others.
+func (c *Channel) Withdraw(id string) bool {
+	for i := range slices.Backward(c.lines) {
+		if e := &c.lines[i]; e.id == id {
+			e.gone = !e.shared
+			return e.gone
+		}
+	}
+	return false
 }
 
 // find returns the line that a session hears as l, if it is one that is remembered.
@@ -133,7 +149,7 @@ func (c *Channel) find(me *Session, l Line, sum uint64) (int64, bool) {
 	var byTime, byOrder int64
 	for _, n := range slices.Backward(c.alike) {
 		e := c.at(n)
-		if e.Nick != l.Nick || e.Text != l.Text {
+		if e.gone || e.Nick != l.Nick || e.Text != l.Text {
 			continue // whatever its msgid: a network may say one thing to one session and another to the next
 		}
 		if e.MsgID != "" && l.MsgID != "" {
@@ -171,7 +187,7 @@ func (c *Channel) add(l Line, sum uint64) int64 {
 		c.last = make(map[uint64]int64)
 	}
 	n := c.next
-	c.lines = append(c.lines, entry{l, c.newID(), sum, c.last[sum]})
+	c.lines = append(c.lines, entry{Line: l, id: c.newID(), sum: sum, prev: c.last[sum]})
 	c.last[sum] = n
 	c.next++
 	return n
@@ -213,7 +229,7 @@ func (c *Channel) forget() {
 func (c *Channel) awaited(l *Session) int64 {
 	for n := max(c.first(), l.entered); n < l.cursor; n++ {
 		e := c.at(n)
-		if (e.Loose || e.MsgID != "" || !e.Time.IsZero()) && !l.hasHeard(n) {
+		if (e.Loose || e.MsgID != "" || !e.Time.IsZero()) && !e.gone && !l.hasHeard(n) {
 			return n
 		}
 	}

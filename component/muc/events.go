@@ -209,7 +209,11 @@ func (r *Room) withdraw(p *pending) {
 	}
 	r.history.lines = slices.DeleteFunc(r.history.lines, func(l line) bool { return l.stanzaID == p.kept })
 	if r.opt.Archive != nil {
-		r.opt.Archive.Withdraw(p.kept)
+		how := KeepOwn
+		if p.shared {
+			how = KeepHeard
+		}
+		r.opt.Archive.Withdraw(how, p.kept)
 	}
 }
 
@@ -380,7 +384,7 @@ func (r *Room) message(e transports.Message, out *Out) {
 		how = KeepNot
 	}
 	l.stanzaID = r.keep(how, &e, &l)
-	p.kept = l.stanzaID
+	p.kept, p.shared = l.stanzaID, how == KeepHeard
 	if l.id == "" {
 		l.id = l.stanzaID
 	}

@@ -22,8 +22,9 @@ const (
 type Archive interface {
 	// Keep takes each message before it is shown, and returns the stanza id that it is shown with. It holds nothing of Kept.
 	Keep(Kept) string
-	// Withdraw takes back a message that the network did not deliver after all, by its stanza id.
-	Withdraw(id string)
+	// Withdraw takes back a message that the network did not deliver after all, by its stanza id, and how it was kept. Where others have heard
+	// it nevertheless it stays.
+	Withdraw(how KeepHow, id string)
 	// Find finds a message of the room that is not remembered any more, by its stanza id or else by the network's id. It takes a moment at most,
 	// and finds nothing where it would take longer.
 	Find(stanzaID, networkID string) (Past, bool)
@@ -35,6 +36,9 @@ type Archive interface {
 
 // Archive is where what the room shows is kept; nil where it is not.
 func (r *Room) Archive() Archive { return r.opt.Archive }
+
+// KeepIn has what the room shows from now on kept elsewhere.
+func (r *Room) KeepIn(a Archive) { r.opt.Archive = a }
 
 // Kept is a message on its way into an archive, which keeps it before it is shown, so that it is shown with its id.
 type Kept struct {

@@ -151,6 +151,7 @@ type pending struct {
 	netIDs  []string // that line's, and of what is sent those of the parts that the network has
 	taken   bool     // the network has it and everybody saw it; it may still say that it could not deliver it
 	kept    string   // its stanza id, once it is taken
+	shared  bool     // it is kept as the line of the network, which others may hear
 }
 
 // Bounds of a room. Resources are the client's to choose, so somebody could come with any number of them, and have each line sent

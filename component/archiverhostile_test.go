@@ -1,0 +1,89 @@
+package component
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"passerelle/transports"
+)
+
+// A user may have any server behind the name of a network. Whatever that says to him, others read what they heard, at its time and in its place.
+
+// elsewhere has a session's network turn out to be another one than that of the name.
+func (s *scriptedSession) elsewhere(t *testing.T) {
+	t.Helper()
+	s.emit(t, transports.State{Err: transports.NewError(transports.Offline, "It is gone.", nil), Retry: time.Second})
+	s.emit(t, transports.State{Online: true, Link: transports.Link{Origin: "mallory's"}})
+	s.emit(t, transports.Entered{Room: goRoom, Nick: "carol", Members: []transports.Member{{Person: &transports.Person{Nick: "bob"}}, {Person: &transports.Person{Nick: "carol"}}}})
+}
+
+func TestOthersReadNothingOfAForgedNetwork(t *testing.T) {
+	t.Parallel()
+	w, _ := newArchiveWorld(t)
+	alice, mallory := w.client("alice@localhost/phone"), w.client("mallory@localhost/phone")
+	a, m := w.join(alice, "alice"), w.join(mallory, "carol")
+	m.elsewhere(t)
+	forged := roomLine("bob", "yes")
+	forged.ID, forged.Clocked, forged.Time = "m1", true, time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC)
+	forged.From.Account = "admin"
+	m.emit(t, forged)
+	m.emit(t, roomLine("bob", "no"))
+	for {
+		if body := mallory.receive().Child("jabber:client", "body"); body != nil && body.Text() == "no" {
+			break
+		}
+	}
+	a.emit(t, roomLine("bob", "Shall we?"))
+	heard := roomLine("bob", "yes")
+	heard.ID = "m1"
+	a.emit(t, heard)
+	a.emit(t, roomLine("bob", "no"))
+	for range 3 {
+		alice.receive()
+	}
+	page := alice.page(goJID, "")
+	wantLines(t, spoken(page), "bob: Shall we?", "bob: yes", "bob: no")
+	if all := strings.Join(page, ""); strings.Contains(all, "2001") {
+		t.Errorf("she reads %s", all)
+	}
+	for _, line := range mallory.page(goJID, "") {
+		for _, other := range page {
+			if line == other {
+				t.Errorf("both have the line %s", line)
+			}
+		}
+	}
+}
+
+// What the network of one user refuses to carry after all, others have heard all the same.
+func TestWhatIsRefusedStaysWithWhoHeardIt(t *testing.T) {
+	t.Parallel()
+	w, _ := newArchiveWorld(t)
+	alice, carol := w.client("alice@localhost/phone"), w.client("carol@localhost/phone")
+	a, c := w.join(alice, "alice"), w.join(carol, "bob") // as which her network knows her
+	say := func(id string, refused bool) {
+		t.Helper()
+		carol.send(`<message type='groupchat' id='` + id + `' to='` + goJID + `'><body>at five</body></message>`)
+		e := roomLine("bob", "at five")
+		e.Ref, e.Part, e.Of, e.Unplaced = next[transports.Send](t, c).Ref, 1, 1, true
+		c.emit(t, e)
+		carol.expect(`<message type='groupchat' id='` + id + `'/>`)
+		if refused {
+			c.emit(t, transports.Done{Ref: e.Ref, Err: transports.NewError(transports.Denied, "Nobody may speak.", nil)})
+			carol.expect(`<message type='error' id='` + id + `'/>`)
+		}
+	}
+	// Nobody hears it; what is said again then is another line.
+	say("m1", true)
+	a.emit(t, roomLine("bob", "at five"))
+	alice.receive()
+	wantLines(t, spoken(alice.page(goJID, "")), "bob: at five")
+	// Somebody has heard it.
+	say("m2", true)
+	wantLines(t, spoken(alice.page(goJID, "")), "bob: at five")
+	say("m3", false)
+	a.emit(t, roomLine("bob", "at five"))
+	alice.receive()
+	wantLines(t, spoken(alice.page(goJID, "")), "bob: at five", "bob: at five")
+}
