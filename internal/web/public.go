@@ -10,17 +10,12 @@ import (
 	"net/url"
 	"strings"
 	"time"
-
-	"golang.org/x/net/netutil"
 )
 
-// Limits of the public listener, on top of those of both.
+// Limits of the public listener, on top of those of both and of its connections (crowd.go).
 const (
-	// maxPublicConns is how many connections there are at a time. More wait in the system's queue until one of these ends, which
-	// the timeouts see to.
-	maxPublicConns = 512
-	maxStreams     = 16 // requests at a time on one HTTP/2 connection
-	publicIdle     = 20 * time.Second
+	maxStreams = 16 // requests at a time on one HTTP/2 connection
+	publicIdle = 20 * time.Second
 )
 
 // PublicOptions are what the public listener serves.
@@ -47,6 +42,10 @@ type Page struct {
 
 // ListenPublic opens the listener for everybody. Nothing is answered before Serve; who does not call that calls Close.
 func ListenPublic(ctx context.Context, o PublicOptions) (*Server, error) {
+	return listenPublic(ctx, o, maxPublicConns)
+}
+
+func listenPublic(ctx context.Context, o PublicOptions, conns int) (*Server, error) {
 	var certificates *tls.Config
 	if o.CertFile != "" {
 		get, err := Certificate(o.CertFile, o.KeyFile, o.Log)
@@ -59,12 +58,12 @@ func ListenPublic(ctx context.Context, o PublicOptions) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open public listener: %w", err)
 	}
-	l = netutil.LimitListener(limitPerAddress(l), maxPublicConns)
+	l = newCrowd(l, conns)
 	if certificates != nil {
 		l = tls.NewListener(l, certificates)
 	}
 	s := newServer("public", l, publicPages(o), func() error { return nil })
-	s.http.IdleTimeout = publicIdle
+	s.http.IdleTimeout, s.http.ConnContext = publicIdle, withConn
 	s.http.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: maxStreams}
 	// What strangers do wrong, such as half a TLS handshake, is nothing to warn the operator of.
 	s.http.ErrorLog = slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug)
@@ -97,6 +96,7 @@ func publicPages(o PublicOptions) http.Handler {
 		mux.Handle(method+" "+at+path, http.MaxBytesHandler(p.Handler, cmp.Or(p.Body, maxBodyBytes)))
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer serving(r)()
 		publicHeaders(w.Header(), o.URL.Scheme)
 		guard(o.Log, mux, w, r)
 	})
