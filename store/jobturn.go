@@ -3,6 +3,7 @@ package store
 import (
 	"database/sql"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -30,7 +31,8 @@ const (
 // JobClaim says what of the jobs that are due may be taken.
 type JobClaim struct {
 	Own     int            // how many without a site
-	Free    int            // how many with one
+	Free    int            // how many with one, but for a web server's
+	Web     int            // how many with that of a web server
 	PerSite int            // how many of one site at a time
 	Sites   map[string]int // how many of a site are being tried
 	// Trying reports whether a lane is being tried.
@@ -51,7 +53,8 @@ const (
 	jobColumns = `j.id, j.lane, j.site, j.kind, j.payload, l.attempts, j.created, j.expires, l.error`
 	headJobs   = `SELECT ` + jobColumns + ` FROM job_lanes l JOIN jobs j ON j.id = l.head `
 
-	dueSites     = `SELECT site, failures FROM job_sites WHERE next_at <= $1 AND site <> '' ORDER BY next_at LIMIT $2`
+	dueSites     = `SELECT site, failures FROM job_sites WHERE next_at <= $1 AND site <> '' AND site NOT LIKE '%://%' ORDER BY next_at LIMIT $2`
+	dueWebSites  = `SELECT site, failures FROM job_sites WHERE next_at <= $1 AND site LIKE '%://%' ORDER BY next_at LIMIT $2`
 	dueLanes     = headJobs + `WHERE l.site = $1 AND l.next_at <= $2 ORDER BY l.next_at LIMIT $3`
 	claimLane    = `UPDATE job_lanes SET attempts = attempts + 1, next_at = $2 WHERE lane = $1`
 	delayLane    = `UPDATE job_lanes SET next_at = $2 WHERE lane = $1`
@@ -74,7 +77,7 @@ const (
 
 // jobStatements are those that every job costs.
 var jobStatements = []string{
-	insertJob, insertLane, hastenSite, dueSites, dueLanes, claimLane, deleteJob, logJob, nextInLane, deleteLane, turnLane, retryLane,
+	insertJob, insertLane, hastenSite, dueSites, dueWebSites, dueLanes, claimLane, deleteJob, logJob, nextInLane, deleteLane, turnLane, retryLane,
 	findLane, openSite, firstLane, settleSite, enterSite, deleteSite, nextSite, nextLate,
 }
 
@@ -226,21 +229,39 @@ func (tx *Tx) claimJobs(c JobClaim) ([]Job, error) {
 			return nil, err
 		}
 	}
-	if c.Free <= 0 {
-		return all, tx.settleSites(touched)
+	for _, kind := range []struct {
+		due  string
+		free int
+	}{{dueSites, c.Free}, {dueWebSites, c.Web}} {
+		if kind.free <= 0 {
+			continue
+		}
+		taken, err := tx.claimSites(kind.due, kind.free, c, touched)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, taken...)
 	}
+	return all, tx.settleSites(touched)
+}
+
+// WebSite reports whether a site is a web server: it is the origin of a URL then.
+func WebSite(site string) bool { return strings.Contains(site, "://") }
+
+// claimSites takes what is due at sites of a kind.
+func (tx *Tx) claimSites(due string, free int, c JobClaim, touched map[string]bool) (all []Job, err error) {
 	type site struct {
 		name     string
 		failures int
 	}
 	var sites []site
 	// Sites that have no room are passed over. There are no more of them than sites that are being tried.
-	err := tx.query(func(r *sql.Rows) error {
+	err = tx.query(func(r *sql.Rows) error {
 		var s site
 		err := r.Scan(&s.name, &s.failures)
 		sites = append(sites, s)
 		return err
-	}, dueSites, tx.now, c.Free+len(c.Sites))
+	}, due, tx.now, free+len(c.Sites))
 	if err != nil {
 		return nil, err
 	}
@@ -249,7 +270,7 @@ func (tx *Tx) claimJobs(c JobClaim) ([]Job, error) {
 		if s.failures > 0 {
 			perSite = 1 // to see whether it is back
 		}
-		limit := min(c.Free, perSite-c.Sites[s.name])
+		limit := min(free, perSite-c.Sites[s.name])
 		if limit <= 0 {
 			continue
 		}
@@ -257,10 +278,10 @@ func (tx *Tx) claimJobs(c JobClaim) ([]Job, error) {
 		if err != nil {
 			return nil, err
 		}
-		c.Free -= len(taken)
+		free -= len(taken)
 		all = append(all, taken...)
 	}
-	return all, tx.settleSites(touched)
+	return all, nil
 }
 
 // claimLanes takes the heads of lanes of a site that are due.

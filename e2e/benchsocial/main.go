@@ -25,6 +25,7 @@ func main() {
 	flag.StringVar(&b.binary, "binary", "bin/passerelle", "the program to measure")
 	flag.IntVar(&b.subscribers, "subscribers", 10_000, "who is told of a post")
 	flag.IntVar(&b.hosts, "hosts", 500, "on how many servers they are")
+	flag.DurationVar(&b.latency, "latency", 0, "how long each subscriber takes to answer")
 	flag.IntVar(&b.slaps, "slaps", 5_000, "how many mentions come")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -39,6 +40,7 @@ func main() {
 type bench struct {
 	binary                    string
 	subscribers, hosts, slaps int
+	latency                   time.Duration
 }
 
 // workTime is how long a work may take.
@@ -47,7 +49,10 @@ const workTime = 5 * time.Minute
 func (b *bench) run(ctx context.Context) error {
 	begun := time.Now()
 	fmt.Printf("%d cores, Go %s, load %s before.\n\n", runtime.NumCPU(), strings.TrimPrefix(runtime.Version(), "go"), benchrig.Load())
-	s, err := newSite(ctx, b.binary, b.hosts)
+	if b.latency > 0 {
+		fmt.Printf("Each subscriber takes %s to answer.\n\n", b.latency)
+	}
+	s, err := newSite(ctx, b.binary, b.hosts, b.latency)
 	if err != nil {
 		return err
 	}

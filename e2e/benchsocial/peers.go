@@ -8,15 +8,17 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"passerelle/socialbridge/salmon"
 )
 
 // peers are the servers of the others: subscribers that take every push, and people who have written something.
 type peers struct {
-	port string
-	n    int
-	keys []*rsa.PrivateKey // of people, one on each of the first hosts
+	port    string
+	n       int
+	latency time.Duration     // until a subscriber answers
+	keys    []*rsa.PrivateKey // of people, one on each of the first hosts
 
 	mu       sync.Mutex
 	got      int
@@ -28,8 +30,8 @@ type peers struct {
 
 const people = 20
 
-func newPeers(port string, n int) (*peers, error) {
-	p := &peers{port: port, n: n}
+func newPeers(port string, n int, latency time.Duration) (*peers, error) {
+	p := &peers{port: port, n: n, latency: latency}
 	for range min(people, n) {
 		key, err := rsa.GenerateKey(rand.Reader, 2048)
 		if err != nil {
@@ -65,10 +67,12 @@ func (p *peers) count(what *int) {
 func (p *peers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case strings.HasPrefix(r.URL.Path, "/callback/") && r.Method == http.MethodGet:
+		time.Sleep(p.latency)
 		_, _ = io.WriteString(w, r.URL.Query().Get("hub.challenge"))
 		p.count(&p.verified)
 	case strings.HasPrefix(r.URL.Path, "/callback/"):
 		_, _ = io.Copy(io.Discard, r.Body)
+		time.Sleep(p.latency)
 		p.count(&p.got)
 	default:
 		p.discover(w, r)

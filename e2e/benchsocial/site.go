@@ -47,7 +47,7 @@ func (s *site) stop() {
 }
 
 // newSite starts everything.
-func newSite(ctx context.Context, binary string, hosts int) (_ *site, err error) {
+func newSite(ctx context.Context, binary string, hosts int, latency time.Duration) (_ *site, err error) {
 	s := &site{http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections}}}
 	defer func() {
 		if err != nil {
@@ -66,14 +66,14 @@ func newSite(ctx context.Context, binary string, hosts int) (_ *site, err error)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.startPeers(authority, hosts); err != nil {
+	if err := s.startPeers(authority, hosts, latency); err != nil {
 		return nil, err
 	}
 	return s, errors.Join(s.startGateway(ctx, binary, authority.PEM, hosts), s.optIn(ctx))
 }
 
 // startPeers runs the servers of the others, which are one with a name for each.
-func (s *site) startPeers(authority *realservers.Authority, hosts int) error {
+func (s *site) startPeers(authority *realservers.Authority, hosts int, latency time.Duration) error {
 	cert, key, err := authority.Issue("*.peers.example")
 	if err != nil {
 		return err
@@ -86,7 +86,7 @@ func (s *site) startPeers(authority *realservers.Authority, hosts int) error {
 	if err != nil {
 		return err
 	}
-	if s.peers, err = newPeers(freeport.Port(l.Addr().String()), hosts); err != nil {
+	if s.peers, err = newPeers(freeport.Port(l.Addr().String()), hosts, latency); err != nil {
 		return err
 	}
 	server := &http.Server{Handler: s.peers, ReadHeaderTimeout: time.Minute}

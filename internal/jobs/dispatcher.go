@@ -15,6 +15,7 @@ import (
 // How many jobs are tried at a time, unless the dispatcher says otherwise.
 const (
 	defaultInFlight = 64
+	defaultWeb      = 512 // each of them has a connection and little more
 	defaultPerSite  = 4
 )
 
@@ -34,9 +35,10 @@ type Dispatcher struct {
 	Log   *slog.Logger
 	Now   func() time.Time // as the database has it; nil: time.Now
 
-	// InFlight is how many jobs that lead somewhere are tried at a time, and how many that concern nobody else; PerSite how many of one
-	// site. Zero takes the defaults, 64 and 4.
-	InFlight, PerSite int
+	// InFlight is how many jobs that lead somewhere are tried at a time, and how many that concern nobody else. Web is how many are that lead to a web
+	// server (store.WebSite): they do little but wait for it, and have little in memory, or see to that themselves. PerSite is how many of one site
+	// are. Zero takes the defaults, 64, 512 and 4.
+	InFlight, Web, PerSite int
 }
 
 // result is what became of an attempt, on its way to the dispatcher's goroutine.
@@ -56,6 +58,7 @@ type run struct {
 
 	lanes   map[string]bool // that are tried
 	sites   map[string]int  // how many jobs of each are
+	web     int             // how many of them lead to a web server
 	skip    map[string]bool // lanes of which nobody could be told that they are late
 	unknown map[string]bool // kinds of which it was said that they are unknown
 
@@ -66,7 +69,7 @@ type run struct {
 // them. The database is closed after that.
 func (d *Dispatcher) Run(ctx context.Context) {
 	r := &run{
-		Dispatcher: &Dispatcher{Store: d.Store, Kinds: d.Kinds, Log: d.Log, Now: d.Now, InFlight: d.InFlight, PerSite: d.PerSite},
+		Dispatcher: &Dispatcher{Store: d.Store, Kinds: d.Kinds, Log: d.Log, Now: d.Now, InFlight: d.InFlight, Web: d.Web, PerSite: d.PerSite},
 		attempts:   ctx,
 		lanes:      map[string]bool{}, sites: map[string]int{}, skip: map[string]bool{}, unknown: map[string]bool{},
 	}
@@ -76,10 +79,13 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	if r.InFlight <= 0 {
 		r.InFlight = defaultInFlight
 	}
+	if r.Web <= 0 {
+		r.Web = defaultWeb
+	}
 	if r.PerSite <= 0 {
 		r.PerSite = defaultPerSite
 	}
-	r.ends = make(chan result, 2*r.InFlight)
+	r.ends = make(chan result, 2*r.InFlight+r.Web)
 	r.loop(ctx)
 	r.workers.Wait()
 	r.gather()
@@ -174,7 +180,7 @@ func (r *run) round(ctx context.Context) error {
 func (r *run) claim() store.JobClaim {
 	own := r.sites[""]
 	return store.JobClaim{
-		Own: r.InFlight - own, Free: r.InFlight - (len(r.lanes) - own), PerSite: r.PerSite, Sites: r.sites,
+		Own: r.InFlight - own, Free: r.InFlight - (len(r.lanes) - own - r.web), Web: r.Web - r.web, PerSite: r.PerSite, Sites: r.sites,
 		Trying: func(lane string) bool { return r.lanes[lane] }, After: pause, SiteAfter: sitePause,
 	}
 }
@@ -291,10 +297,16 @@ func (r *run) gaveUp(tx *store.Tx, j Job, last string) error {
 func (r *run) enter(j Job) {
 	r.lanes[j.Lane] = true
 	r.sites[j.Site]++
+	if store.WebSite(j.Site) {
+		r.web++
+	}
 }
 
 func (r *run) leave(j Job) {
 	delete(r.lanes, j.Lane)
+	if store.WebSite(j.Site) {
+		r.web--
+	}
 	if r.sites[j.Site]--; r.sites[j.Site] == 0 {
 		delete(r.sites, j.Site)
 	}

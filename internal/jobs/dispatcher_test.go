@@ -265,6 +265,41 @@ func TestSiteAway(t *testing.T) {
 	})
 }
 
+// Those that lead to web servers go on while as many others are tried as may be, up to a bound of their own, and so do the others.
+func TestWebJobs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		trying, most, ends := map[bool]int{}, map[bool]int{}, make(chan struct{})
+		var b *bench
+		b = work(t, t.TempDir(), jobs.Dispatcher{InFlight: 5, Web: 20, Kinds: kinds(func(_ context.Context, j jobs.Job) jobs.Outcome {
+			web := store.WebSite(j.Site)
+			b.mu.Lock()
+			trying[web]++
+			most[web] = max(most[web], trying[web])
+			b.mu.Unlock()
+			<-ends
+			b.mu.Lock()
+			trying[web]--
+			b.mu.Unlock()
+			return jobs.Outcome{Verdict: jobs.Done}
+		})})
+		for i := range 30 {
+			b.add(job(fmt.Sprint("mail", i), fmt.Sprint("mx", i, ".example"), ""), job(fmt.Sprint("web", i), fmt.Sprint("https://", i, ".example"), ""))
+		}
+		synctest.Wait()
+		if trying[false] != 5 || trying[true] != 20 {
+			t.Errorf("at a time are tried %v, want 20 of web servers and 5 of others", trying)
+		}
+		for range 60 {
+			ends <- struct{}{}
+			synctest.Wait()
+		}
+		if trying[false] != 0 || trying[true] != 0 || most[false] != 5 || most[true] != 20 {
+			t.Errorf("still tried are %v; at most were %v", trying, most)
+		}
+	})
+}
+
 // What is cut short by the end of the program is tried at the next start.
 func TestRestart(t *testing.T) {
 	t.Parallel()
