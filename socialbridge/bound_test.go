@@ -50,21 +50,21 @@ func TestManyStrangers(t *testing.T) {
 			}
 		}
 	}
-	many(0, 1, maxOfHost+5)
-	if letters, remarks := r.counted(romeo); letters != maxOfHost || remarks != 1 {
+	many(0, 1, maxOfSite+5)
+	if letters, remarks := r.counted(romeo); letters != maxOfSite || remarks != 1 {
 		t.Errorf("of one server came %d letters and %d remarks", letters, remarks)
 	}
-	many(100, 5, maxOfHost)
-	if letters, remarks := r.counted(romeo); letters != maxStrangers-maxOfHost || remarks != 0 {
+	many(100, 5, maxOfSite)
+	if letters, remarks := r.counted(romeo); letters != maxStrangers-maxOfSite || remarks != 0 {
 		t.Errorf("of all others came %d letters and %d remarks", letters, remarks)
 	}
 	r.mustReceive(r.note(r.actor("alice@gs1.test"), 1, "whom he follows", named), &romeo)
 	delivered[transports.Letter](r, romeo)
 	r.mustReceive(r.note(r.actor("alice@gs1.test"), 2, "between us", func(n *activity.Note) { n.Public = false }), &romeo)
 	delivered[transports.Letter](r, romeo)
-	r.clock.advance(strangersTime + time.Second)
-	many(200, 1, maxOfHost+1)
-	if letters, remarks := r.counted(romeo); letters != maxOfHost || remarks != 1 {
+	r.clock.advance(meterTime + time.Second)
+	many(200, 1, maxOfSite+1)
+	if letters, remarks := r.counted(romeo); letters != maxOfSite || remarks != 1 {
 		t.Errorf("an hour later came %d letters and %d remarks", letters, remarks)
 	}
 }
@@ -72,15 +72,160 @@ func TestManyStrangers(t *testing.T) {
 // Of how many users that is counted has a bound.
 func TestStrangersAreBounded(t *testing.T) {
 	t.Parallel()
-	var s strangers
+	m := meter{most: maxStrangers, ofSite: maxOfSite}
 	now := time.Now()
 	for i := range 2*maxCounted + 10 {
-		if may, _, _ := s.may(fmt.Sprint(i), "h.test", now); !may {
+		if may, _, _ := m.may(fmt.Sprint(i), "h.test", "", 1, now); !may {
 			t.Fatalf("user %d gets nothing", i)
 		}
 	}
-	if len(s.all) > maxCounted {
-		t.Errorf("%d users are counted", len(s.all))
+	if len(m.all) > maxCounted {
+		t.Errorf("%d users are counted", len(m.all))
+	}
+}
+
+// What others do about what a user does he is told of so often in an hour, of one server and about one post less often, and once that there is more. What
+// is so is kept.
+func TestManyNotices(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	a := r.joined(romeo)
+	var posts []*activity.Note
+	for i := range 4 {
+		posts = append(posts, r.published(romeo, fmt.Sprint("number ", i)))
+	}
+	r.drained()
+	n := 0
+	does := func(host string, verb activity.Verb, object string, times int) {
+		for range times {
+			n++
+			by := actorAt(fmt.Sprint("bob", n), host)
+			if _, err := r.s.Keep(t.Context(), by); err != nil {
+				t.Fatal(err)
+			}
+			in := r.act(by, verb, object)
+			in.ID += fmt.Sprint(n)
+			r.mustReceive(in, &romeo)
+		}
+	}
+	told := func() (regards, follows, remarks int) {
+		for _, d := range r.drained() {
+			switch d.event.(type) {
+			case transports.EntryRegarded:
+				regards++
+			case transports.FollowedBy:
+				follows++
+			case transports.Remark:
+				remarks++
+			}
+		}
+		return regards, follows, remarks
+	}
+	does("h0.test", activity.Favorite, posts[0].ID, maxNoticesOfSite+7)
+	if regards, _, remarks := told(); regards != maxNoticesOfSite || remarks != maxNoticesOfSite+1 {
+		t.Errorf("of likes of one server he is told %d times, with %d remarks", regards, remarks)
+	}
+	for h := range maxNoticesOfPost + 7 {
+		does(fmt.Sprint("a", h, ".test"), activity.Favorite, posts[1].ID, 1)
+	}
+	if regards, _, remarks := told(); regards != maxNoticesOfPost || remarks != maxNoticesOfPost {
+		t.Errorf("of likes of one post he is told %d times, with %d remarks", regards, remarks)
+	}
+	for h := range maxNotices {
+		does(fmt.Sprint("b", h, ".test"), activity.Follow, a.URI, 1)
+	}
+	if _, follows, remarks := told(); follows != maxNotices-maxNoticesOfSite-maxNoticesOfPost || remarks != follows {
+		t.Errorf("of followers he is told %d times, with %d remarks", follows, remarks)
+	}
+	for i, want := range []int{maxNoticesOfSite + 7, maxNoticesOfPost + 7} {
+		p, _, err := r.db.SocialPost(t.Context(), r.s.opt.Domain, store.PostKey{URI: posts[i].ID})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c, err := r.db.CountsOfPost(t.Context(), &p); err != nil || c.Likes != want {
+			t.Errorf("post %d has %d likes, %v; want %d", i, c.Likes, err, want)
+		}
+	}
+	r.clock.advance(meterTime + time.Second)
+	does("h0.test", activity.Favorite, posts[2].ID, 1)
+	if regards, _, remarks := told(); regards != 1 || remarks != 1 {
+		t.Errorf("an hour later he is told %d times, with %d remarks", regards, remarks)
+	}
+}
+
+// Who tells accounts more than is kept in an hour is told to come again, whatever names he has below his own, and nobody else is.
+func TestIntake(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.joined(romeo)
+	long := strings.Repeat("x", 40*pieceSize)
+	say := func(host string, i int) error {
+		in := r.note(actorAt("bob", host), i, long, func(n *activity.Note) { n.HTML = long })
+		in.Note.ID = fmt.Sprintf("tag:%s,2026:%d", host, i)
+		in.ID = in.Note.ID
+		return r.receive(in, &romeo)
+	}
+	taken := 0
+	for ; taken < maxIntakeOfSite; taken++ {
+		if err := say(fmt.Sprint("h", taken, ".evil.example"), taken); err != nil {
+			if kindOf(err) != transports.Busy {
+				t.Fatal(err)
+			}
+			break
+		}
+	}
+	if taken > maxIntakeOfSite/40 {
+		t.Errorf("%d long posts of one site are taken", taken)
+	}
+	if err := say("other.example", 1); err != nil {
+		t.Errorf("of another site: %v", err)
+	}
+	r.clock.advance(meterTime + time.Second)
+	if err := say("h0.evil.example", taken+1); err != nil {
+		t.Errorf("an hour later: %v", err)
+	}
+}
+
+// How many like a post and follow an account, as far as that is kept, has bounds.
+func TestKeptOfPosts(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	a := r.joined(romeo)
+	mine := r.published(romeo, "hello")
+	p, _, err := r.db.SocialPost(t.Context(), r.s.opt.Domain, store.PostKey{URI: mine.ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.db.Write(t.Context(), func(tx *store.Tx) error {
+		for i := range 6 {
+			by, err := r.s.keep(tx, actorAt(fmt.Sprint("bob", i), fmt.Sprint("h", i/4, ".test")), false)
+			if err != nil {
+				return err
+			}
+			if err := tx.SetSocialRegard(store.SocialRegard{Post: p.ID, Actor: by.ID, Noticed: true}); err != nil {
+				return err
+			}
+			if _, err := tx.SetSocialFollower(a.ID, by.ID, store.FollowerIs); err != nil {
+				return err
+			}
+		}
+		for _, c := range []struct {
+			most, ofHost int
+			host         string
+			want         bool
+		}{{6, 6, "h0.test", true}, {7, 4, "h0.test", true}, {7, 4, "h1.test", false}, {7, 5, "h0.test", false}, {7, 3, "h9.test", false}} {
+			if full, err := tx.SocialRegardsFull(p.ID, actorAt("eve", c.host).URI, c.most, c.ofHost); err != nil || full != c.want {
+				t.Errorf("%+v: full: %v, %v", c, full, err)
+			}
+		}
+		for most, want := range map[int]bool{6: true, 7: false} {
+			if full, err := tx.SocialFollowersFull(a.ID, most); err != nil || full != want {
+				t.Errorf("with %d followers it is full: %v, %v", most, full, err)
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -189,6 +189,9 @@ func (t *Transport) sayFollow(tx *store.Tx, a *Account, row *store.SocialActor, 
 
 // followed tells an account that somebody follows it, or does not any more.
 func (t *Transport) followed(tx *store.Tx, a *Account, by *store.SocialActor, on bool) error {
+	if much, err := t.tooMuch(tx, a.User, by, ""); much || err != nil {
+		return err
+	}
 	target := targetOf(by)
 	if target.ID != "" {
 		if err := t.deliver(tx, a.User, transports.FollowedBy{With: target, On: on}); err != nil {

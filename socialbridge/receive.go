@@ -2,9 +2,7 @@ package socialbridge
 
 import (
 	"context"
-	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"passerelle/internal/text"
@@ -32,6 +30,15 @@ func (t *Transport) Receive(ctx context.Context, r Received) error {
 		return transports.NewError(transports.Policy, "This server does not take part here.", nil)
 	}
 	var made note
+	if r.For != nil {
+		size := 0
+		if act.Note != nil {
+			size = len(act.Note.HTML)
+		}
+		if err := t.mayKeep(act.Actor.URI, size); err != nil {
+			return err
+		}
+	}
 	if act.Note != nil { // it takes longer than all the rest, so nobody waits for it
 		made = noteFrom(act.Note)
 	}
@@ -66,35 +73,6 @@ func (t *Transport) Receive(ctx context.Context, r Received) error {
 		}
 		return nil // of the rest nothing is known but who does it, which is kept
 	})
-}
-
-// owns reports whether an id may be given out by an actor: its authority is his host. Whoever has another name below it is somebody else.
-func owns(actorURI, id string) bool {
-	bare := func(host string) string { return strings.TrimPrefix(host, "www.") }
-	host, _, _ := strings.Cut(hostOf(actorURI), ":")
-	authority := authorityOf(id)
-	return host != "" && bare(host) == bare(authority)
-}
-
-// authorityOf is who gives out an id: the host of a URL, or the authority of a tag: URI (RFC 4151), without what stands before its "@".
-func authorityOf(id string) string {
-	if rest, ok := strings.CutPrefix(id, "tag:"); ok {
-		authority, _, ok := strings.Cut(rest, ",")
-		if !ok {
-			return ""
-		}
-		_, host, has := strings.Cut(authority, "@")
-		if has {
-			authority = host
-		}
-		authority, _, _ = strings.Cut(authority, ":")
-		return strings.ToLower(authority)
-	}
-	u, err := url.Parse(id)
-	if err != nil {
-		return ""
-	}
-	return strings.ToLower(u.Hostname())
 }
 
 // when is when a post was published, as far as that can be.
@@ -140,7 +118,7 @@ func (t *Transport) receivePost(tx *store.Tx, r *Received, actor *store.SocialAc
 		}
 		proven = hostOf(r.Feed.URI) == hostOf(actor.URI)
 	}
-	if !owns(author.URI, n.ID) {
+	if !activity.Owns(author.URI, n.ID) {
 		return errForged("The id of the post is not of its author's server.")
 	}
 	p, known, err := tx.SocialPost(t.opt.Domain, store.PostKey{URI: n.ID})
@@ -275,7 +253,7 @@ func (t *Transport) receiveShare(tx *store.Tx, r *Received, actor *store.SocialA
 	switch {
 	case n == nil || n.ID == "" || len(n.ID) > maxID || r.Activity.ID == "":
 		return transports.NewError(transports.BadRequest, "It does not say what is repeated.", nil)
-	case !owns(actor.URI, r.Activity.ID):
+	case !activity.Owns(actor.URI, r.Activity.ID):
 		return errForged("The id of the activity is not of its actor's server.")
 	case r.Feed != nil && r.Feed.URI != actor.URI:
 		return errForged("The activity is in the feed of somebody else.")
@@ -349,6 +327,9 @@ func (t *Transport) sayRepeated(tx *store.Tx, user transports.Address, by *store
 	if quiet, err := tx.Setting(t.userID(user), scope, SettingQuiet); err != nil || quiet == "true" {
 		return err
 	}
+	if much, err := t.tooMuch(tx, user, by, n.Page); much || err != nil {
+		return err
+	}
 	who := t.actor(by)
 	said := text.Say(t.langOf(tx, user), "%s (%s) repeats “%s”.", displayName(&who), handle(by), oneLine(n.Title+" "+n.Text, 100))
 	return t.remarkOnce(tx, user, targetOf(by), said, "repeat", n.Page, by.URI)
@@ -367,6 +348,9 @@ func (t *Transport) receiveLike(tx *store.Tx, r *Received, actor *store.SocialAc
 	g := store.SocialRegard{Post: p.ID, Actor: actor.ID, Noticed: likes, Liked: before.Liked}
 	if likes {
 		g.Signs, g.Liked = []string{heart}, r.Activity.ID
+		if full, err := tx.SocialRegardsFull(p.ID, actor.URI, maxLikes, maxLikesOfHost); err != nil || full {
+			return err
+		}
 	}
 	if err := tx.SetSocialRegard(g); err != nil || r.Backlog {
 		return err
@@ -398,6 +382,9 @@ func (t *Transport) receiveFollow(tx *store.Tx, r *Received, actor *store.Social
 	if kind == store.SocialBlocked {
 		return nil // he is not to know
 	}
+	if full, err := tx.SocialFollowersFull(a.ID, maxFollowers); err != nil || full {
+		return err
+	}
 	if !a.Approves {
 		changed, err := tx.SetSocialFollower(a.ID, actor.ID, store.FollowerIs)
 		if err != nil || !changed {
@@ -414,6 +401,9 @@ func (t *Transport) receiveFollow(tx *store.Tx, r *Received, actor *store.Social
 
 // askAboutFollower asks an account whether somebody may follow it.
 func (t *Transport) askAboutFollower(tx *store.Tx, a *Account, actor *store.SocialActor) error {
+	if much, err := t.tooMuch(tx, a.User, actor, ""); much || err != nil {
+		return err
+	}
 	who := t.actor(actor)
 	said := text.Say(t.langOf(tx, a.User), "%s (%s) wants to follow you. Answer “accept %s” or “refuse %s”. What you publish is public either way.", displayName(&who), handle(actor), handle(actor), handle(actor))
 	return t.remarkOnce(tx, a.User, transports.Target{}, said, "wants to follow", actor.URI)
@@ -425,7 +415,7 @@ func (t *Transport) receiveDelete(tx *store.Tx, r *Received, actor *store.Social
 	case err != nil:
 		return err
 	case !ok:
-		if r.Feed == nil || r.Feed.URI != actor.URI || !owns(actor.URI, r.Activity.Object) {
+		if r.Feed == nil || r.Feed.URI != actor.URI || !activity.Owns(actor.URI, r.Activity.Object) {
 			return nil
 		}
 		// The post itself may come yet.

@@ -177,6 +177,9 @@ func (t *Transport) sayRegard(tx *store.Tx, p *store.SocialPost, g *store.Social
 	if muted || err != nil {
 		return err
 	}
+	if much, err := t.tooMuch(tx, user, by, p.URI); much || err != nil {
+		return err
+	}
 	letter, err := tx.LetterOfPost(t.userID(user), p.ID)
 	if err != nil {
 		return err

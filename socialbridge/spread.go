@@ -192,6 +192,15 @@ func (t *Transport) comment(tx *store.Tx, s *spreading, author *store.SocialActo
 		if muted {
 			continue
 		}
+		if follows, err := tx.FollowsSocial(store.UserID{Domain: t.opt.Domain, JID: jid}, s.actor.ID); err != nil {
+			return err
+		} else if !follows {
+			if much, err := t.tooMuch(tx, userOf(jid), s.actor, s.parent.URI); err != nil {
+				return err
+			} else if much {
+				continue
+			}
+		}
 		e, err := t.entry(tx, s.post, s.note, s.actor)
 		if err != nil {
 			return err

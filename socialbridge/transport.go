@@ -63,9 +63,10 @@ type Transport struct {
 	keys   map[int64]*rsa.PrivateKey       // of accounts that have signed lately, at most maxKeys
 	hosts  atomic.Pointer[map[string]bool] // whether administrators have excluded them
 	// drawing has room for who makes a picture.
-	drawing   chan struct{}
-	media     shelf
-	strangers strangers
+	drawing chan struct{}
+	media   shelf
+	// What strangers do in an hour, see bound.go.
+	strangers, notices, intake meter
 }
 
 var (
@@ -81,7 +82,12 @@ func New(opt Options) (*Transport, error) {
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
-	t := &Transport{opt: opt, log: opt.Log, base: opt.URL.Scheme + "://" + opt.URL.Host, host: strings.ToLower(opt.URL.Host), keys: make(map[int64]*rsa.PrivateKey), drawing: make(chan struct{}, 1)}
+	t := &Transport{
+		opt: opt, log: opt.Log, base: opt.URL.Scheme + "://" + opt.URL.Host, host: strings.ToLower(opt.URL.Host), keys: make(map[int64]*rsa.PrivateKey), drawing: make(chan struct{}, 1),
+		strangers: meter{most: maxStrangers, ofSite: maxOfSite},
+		notices:   meter{most: maxNotices, ofSite: maxNoticesOfSite, ofThing: maxNoticesOfPost},
+		intake:    meter{most: maxIntake, ofSite: maxIntakeOfSite},
+	}
 	t.rules.Store(&opt.Rules)
 	return t, nil
 }

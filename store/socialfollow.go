@@ -170,6 +170,14 @@ func (db *DB) SocialFollowers(ctx context.Context, domain string, account int64,
 	return all, nil
 }
 
+// SocialFollowersFull reports whether so many follow an account that no more are noted.
+func (tx *Tx) SocialFollowersFull(account int64, most int) (full bool, err error) {
+	if err := tx.query(func(r *sql.Rows) error { full = true; return r.Scan(new(int)) }, `SELECT 1 FROM social_followers WHERE account = $1 LIMIT 1 OFFSET $2`, account, most-1); err != nil {
+		return false, fmt.Errorf("count who follows an account: %w", err)
+	}
+	return full, nil
+}
+
 // SocialFollowersOf returns some actors of other servers who follow an account.
 func (tx *Tx) SocialFollowersOf(account int64, limit int) (all []SocialActor, err error) {
 	if err := tx.query(scanSocialActors(&all), `SELECT `+socialActorColumns+` FROM social_followers f JOIN social_actors a ON a.id = f.actor

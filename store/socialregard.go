@@ -54,6 +54,29 @@ func (tx *Tx) SetSocialRegard(g SocialRegard) error {
 	return nil
 }
 
+// SocialRegardsFull reports whether so many actors think something of a post that no more are noted, in all or of the host of an actor.
+func (tx *Tx) SocialRegardsFull(post int64, actorURI string, most, ofHost int) (full bool, err error) {
+	n := 0
+	if err := tx.query(func(r *sql.Rows) error { return r.Scan(&n) }, `SELECT COUNT(*) FROM (SELECT 1 FROM social_regards WHERE post = $1 LIMIT $2) AS r`, post, most); err != nil {
+		return false, fmt.Errorf("count what is thought of a post: %w", err)
+	}
+	if n < ofHost || n >= most {
+		return n >= most, nil
+	}
+	// Scheme, host and what is behind it: only now and then somebody is liked so much.
+	host := actorURI
+	if i := strings.Index(actorURI, "://"); i >= 0 {
+		if j := strings.IndexByte(actorURI[i+3:], '/'); j >= 0 {
+			host = actorURI[:i+3+j+1]
+		}
+	}
+	if err := tx.query(func(r *sql.Rows) error { return r.Scan(&n) }, `SELECT COUNT(*) FROM social_regards r JOIN social_actors a ON a.id = r.actor
+		WHERE r.post = $1 AND SUBSTR(a.uri, 1, $2) = $3`, post, len([]rune(host)), host); err != nil {
+		return false, fmt.Errorf("count what is thought of a post: %w", err)
+	}
+	return n >= ofHost, nil
+}
+
 // RegardBy is what an actor thinks of a post, with him.
 type RegardBy struct {
 	SocialRegard

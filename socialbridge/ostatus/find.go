@@ -221,7 +221,7 @@ type finding struct {
 
 	mu    sync.Mutex
 	tried map[string]time.Time // when an actor was looked up because of a stranger
-	hosts map[string]int       // how many of a host were, since
+	hosts map[string]int       // how many of an organisation were, since
 	since time.Time
 }
 
@@ -229,7 +229,7 @@ const (
 	maxFinding   = 32
 	maxStrangers = 24
 	maxTried     = 10_000
-	maxHostTried = 200 // of one host, in searchAgain: each of them is some requests
+	maxHostTried = 200 // of one host and those below it, in searchAgain: each of them is some requests
 	searchAgain  = 10 * time.Minute
 )
 
@@ -271,7 +271,7 @@ func (f *finding) may(uri string, now time.Time) bool {
 		f.since = now
 		clear(f.hosts)
 	}
-	host := hostOf(uri)
+	host := activity.Organisation(hostOf(uri))
 	if f.hosts[host] >= maxHostTried {
 		return false
 	}

@@ -250,7 +250,7 @@ func isOwned(a *activity.Activity) error {
 	default:
 		return nil
 	}
-	if !owns(a.Actor.URI, id) {
+	if !activity.Owns(a.Actor.URI, id) {
 		return refuse(http.StatusForbidden, "The id is not one of the author's server.")
 	}
 	return nil

@@ -207,6 +207,11 @@ func (w *Wire) poll(ctx context.Context, j jobs.Job) jobs.Outcome {
 		s.State = store.SocialAsking
 	}
 	if !now.Before(nextFetch(&s)) {
+		done, err := w.read(ctx)
+		if err != nil {
+			return jobs.Outcome{Err: err}
+		}
+		defer done()
 		if moved, err = w.fetchFeed(ctx, &s); err != nil {
 			if isAway(err) {
 				return jobs.Outcome{Err: err, Away: true}

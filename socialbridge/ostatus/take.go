@@ -81,7 +81,7 @@ func (w *Wire) takeEntry(ctx context.Context, of *socialbridge.KnownActor, a *ac
 		}
 		return w.takeNote(ctx, of, a, backlog)
 	case activity.Delete:
-		if !owns(of.URI, a.Object) {
+		if !activity.Owns(of.URI, a.Object) {
 			return errOwner
 		}
 	default:
@@ -119,7 +119,7 @@ func (w *Wire) takeNote(ctx context.Context, of *socialbridge.KnownActor, a *act
 		return w.core.Receive(ctx, socialbridge.Received{Activity: a, Feed: of, Backlog: backlog})
 	}
 	switch host := hostOf(author); {
-	case host == "" || host == w.host || !owns(author, a.Note.ID):
+	case host == "" || host == w.host || !activity.Owns(author, a.Note.ID):
 		return errOwner
 	case !w.core.Allowed(host):
 		return errDenied
@@ -174,6 +174,11 @@ func (w *Wire) origin(ctx context.Context, j jobs.Job) jobs.Outcome {
 	if p.Activity.Note == nil {
 		return failed(errNobody)
 	}
+	done, err := w.read(ctx)
+	if err != nil {
+		return jobs.Outcome{Err: err}
+	}
+	defer done()
 	of, err := w.watchedURI(ctx, p.Feed)
 	if err != nil {
 		return asOutcome(err)

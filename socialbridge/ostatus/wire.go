@@ -48,6 +48,7 @@ type Wire struct {
 	count   func(ctx context.Context) (users, posts int64, err error)
 
 	finding finding
+	reading chan struct{} // one for each feed that is read
 	bodies  bodies
 	said    said
 
@@ -63,12 +64,25 @@ func New(o Options) (*Wire, error) {
 	}
 	w := &Wire{
 		domain: o.Domain, base: strings.TrimSuffix(o.Base.String(), "/"), host: host, db: o.Store, core: o.Core, http: o.HTTP, plain: o.Plain,
-		version: o.Version, log: o.Log, now: o.Now, count: o.Count, finding: newFinding(), bodies: newBodies(),
+		version: o.Version, log: o.Log, now: o.Now, count: o.Count, finding: newFinding(), bodies: newBodies(), reading: make(chan struct{}, maxReading),
 	}
 	if w.now == nil {
 		w.now = time.Now
 	}
 	return w, nil
+}
+
+// maxReading is how many feeds and entries jobs read at a time: each may be a megabyte, and several of them once it is parsed.
+const maxReading = 32
+
+// read waits for a turn to read a feed.
+func (w *Wire) read(ctx context.Context) (done func(), err error) {
+	select {
+	case w.reading <- struct{}{}:
+		return func() { <-w.reading }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // Endpoint is something that the wire serves at the root of its host.
@@ -152,43 +166,6 @@ func siteOf(s string) string {
 		return ""
 	}
 	return safehttp.Origin(u)
-}
-
-// authority is the host that gave out an id: of a URL, or of a tag: URI (RFC 4151 §2.1); empty where it does not say.
-func authority(id string) string {
-	if rest, ok := strings.CutPrefix(id, "tag:"); ok {
-		host, _, _ := strings.Cut(rest, ":")
-		host, _, _ = strings.Cut(host, ",")
-		if at := strings.LastIndexByte(host, '@'); at >= 0 {
-			host = host[at+1:]
-		}
-		host, err := webfinger.Host(host)
-		if err != nil {
-			return ""
-		}
-		return host
-	}
-	return hostOf(id)
-}
-
-// owns reports whether an id may have been given out by the server of an actor: no other one's posts can be taken over or taken back. A tag: has no
-// port in it.
-func owns(uri, id string) bool {
-	a, host := authority(id), hostOf(uri)
-	if a == "" || host == "" {
-		return false
-	}
-	if strings.HasPrefix(id, "tag:") {
-		host = withoutPort(host)
-	}
-	return a == host || strings.HasSuffix(a, "."+host) && strings.Contains(host, ".") || strings.HasSuffix(host, "."+a) && strings.Contains(a, ".")
-}
-
-func withoutPort(host string) string {
-	if i := strings.LastIndexByte(host, ':'); i > 0 && !strings.HasSuffix(host, "]") {
-		return host[:i]
-	}
-	return host
 }
 
 // fail answers with what an error of the core means.
