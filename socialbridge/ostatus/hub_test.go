@@ -294,7 +294,11 @@ func TestSubscribersAway(t *testing.T) {
 		r.subscribed(int64(i + 1))
 	}
 	up := false
-	gone.answer = func(int) int { return 410 }
+	posted := make(chan struct{})
+	gone.answer = func(int) int {
+		<-posted // who is gone is not told of what is published then
+		return 410
+	}
 	away.answer = func(int) int {
 		if up {
 			return 200
@@ -306,6 +310,7 @@ func TestSubscribersAway(t *testing.T) {
 	for i := range 3 {
 		ids = append(ids, r.post("romeo", fmt.Sprintf("abcdefghijklmnop%d", i), "Hello").ID)
 	}
+	close(posted)
 	gone.wait("told", func() bool { return len(gone.pushes) == 1 })
 	away.wait("told", func() bool { return len(away.pushes) >= 1 })
 	never.wait("told", func() bool { return len(never.pushes) == 3 })
