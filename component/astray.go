@@ -22,13 +22,13 @@ func (u *user) astray(in *inbound, err error) {
 	root := in.root()
 	lang := root.Attr("xml:lang")
 	meant, unmeant := u.g.opt.Transport.Find(lang, transports.Unescape(in.to.Local), transports.TargetDomain)
-	fault := *transports.AsError(err)
-	why := text.Say(lang, fault.Text)
-	fault.Text = why
+	fault := transports.AsError(err)
+	why := fault.In(text.In(lang))
+	said := why
 	if unmeant == nil {
-		fault.Text += " " + text.Say(lang, "Did you mean %s?", u.g.address(meant).String())
+		said += " " + text.Say(lang, "Did you mean %s?", u.g.address(meant).String())
 	}
-	u.refuse(in, &fault)
+	u.refuse(in, transports.NewError(fault.Kind, said, fault.Err))
 	if !isWritten(root) || u.denied {
 		return
 	}
@@ -37,7 +37,7 @@ func (u *user) astray(in *inbound, err error) {
 		u.sayWayIn(s, why, meant)
 		return
 	}
-	u.say(s, fault.Text)
+	u.say(s, said)
 }
 
 // sayWayIn says something and behind it the way into a room.

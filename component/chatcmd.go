@@ -189,7 +189,7 @@ func (u *user) chatAnswer(s said, x *execution, next step) {
 	case next.form != nil:
 		fresh := u.chats[s.to] == nil || u.chats[s.to].x != x
 		c := u.chat(s, x, next.form)
-		if wrong := c.wrong(next.err); wrong != "" {
+		if wrong := c.wrong(s.lang, next.err); wrong != "" {
 			u.say(s, wrong+"\n"+c.howTo(s.lang))
 			return
 		}
@@ -212,7 +212,7 @@ func (u *user) chatAnswer(s said, x *execution, next step) {
 		}
 		said := next.said
 		if next.err != nil {
-			if said = u.sayError(next.err).Text; said == "" {
+			if said = u.sayError(next.err).In(text.In(s.lang)); said == "" {
 				said = text.Say(s.lang, "That did not work: something went wrong in the gateway. Its operator finds it in the log.")
 			}
 		}

@@ -144,7 +144,7 @@ func (c *chatForm) howToChoose(lang string) string {
 }
 
 // wrong is all that is wrong with what was filled in, as far as it fits.
-func (c *chatForm) wrong(err error) string {
+func (c *chatForm) wrong(lang string, err error) string {
 	var lines []string
 	for _, f := range c.form.Fields {
 		if f.Fault != "" && len(lines) < chatFields {
@@ -152,7 +152,7 @@ func (c *chatForm) wrong(err error) string {
 		}
 	}
 	if err != nil {
-		lines = append(lines, transports.AsError(err).Text)
+		lines = append(lines, transports.AsError(err).In(text.In(lang)))
 	}
 	return strings.Join(lines, "\n")
 }

@@ -70,9 +70,7 @@ func (u *user) refuse(in *inbound, err *transports.Error) {
 // inWords is an error in a language, or without one in that which the user's clients have last said, where its text is one of the
 // catalogue.
 func (u *user) inWords(lang string, err *transports.Error) *transports.Error {
-	said := *err
-	said.Text = text.Say(cmp.Or(lang, u.lang), err.Text)
-	return &said
+	return transports.NewError(err.Kind, err.In(text.In(cmp.Or(lang, u.lang))), err.Err)
 }
 
 // bounced takes an error that came back for something of ours: a client that is gone leaves the room that found out. It stays in

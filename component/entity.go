@@ -47,7 +47,7 @@ func (g *Gateway) entity(a transports.Address) (entity, error) {
 	}
 	switch {
 	case t.Kind == transports.TargetNetwork && t.Network == g.about().Fixed:
-		return entity{}, transports.NewError(transports.NotFound, "The network "+t.Network+" is at "+g.opt.Domain+".", nil)
+		return entity{}, transports.Errorf(transports.NotFound, "The network %s is at %s.", t.Network, g.opt.Domain)
 	case t.Kind == transports.TargetNetwork:
 		return entity{entityNetwork, t}, nil
 	case t.Kind == transports.TargetContact:

@@ -82,7 +82,7 @@ func readForm(x *stanza.Element) (transports.Values, *transports.Error) {
 			}
 			s := v.Text()
 			if size += len(s) + 1; size > maxFormBytes || len(vs) >= maxFormValues {
-				return nil, transports.NewError(transports.TooLarge, "The field "+name+" is too long.", nil)
+				return nil, transports.Errorf(transports.TooLarge, "The field %s is too long.", name)
 			}
 			vs = append(vs, s)
 		}

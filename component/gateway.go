@@ -13,6 +13,7 @@ import (
 
 	"passerelle/component/stanza"
 	"passerelle/internal/c2s"
+	"passerelle/internal/text"
 	"passerelle/store"
 	"passerelle/transports"
 )
@@ -375,9 +376,10 @@ func (g *Gateway) down() {
 // those of a server that was restarted come back as errors.
 func (g *Gateway) tellGap() {
 	d := time.Since(time.Unix(0, g.downSince.Load())).Round(time.Second)
-	text := fmt.Sprintf("The link between this gateway and your XMPP server was down for %s. Messages of that time may be missing.", max(d, time.Second))
 	for _, u := range g.everybody() {
-		u.post(func() { u.sayInRooms(text) })
+		u.post(func() {
+			u.sayInRooms(text.Say(u.lang, "The link between this gateway and your XMPP server was down for %s. Messages of that time may be missing.", max(d, time.Second)))
+		})
 	}
 }
 

@@ -96,7 +96,7 @@ func (n *network) nickAt(a transports.Address) string {
 func (u *user) inviteThere(n *network, room transports.Target, r reply, to transports.Address) {
 	nick := n.nickAt(to)
 	if nick == "" {
-		u.bounce(r, transports.NewError(transports.NotFound, "Nobody can be invited at this address: it is none of a person on "+n.id+".", nil))
+		u.bounce(r, transports.Errorf(transports.NotFound, "Nobody can be invited at this address: it is none of a person on %s.", n.id))
 		return
 	}
 	n.ask(func(ref transports.Ref) transports.Request {

@@ -2,7 +2,6 @@ package component
 
 import (
 	"cmp"
-	"fmt"
 	"time"
 
 	"passerelle/transports"
@@ -49,7 +48,7 @@ func (q *quota) take(n, most int, every time.Duration) bool {
 // mayJoin reports why the user may not join another room just now. Networks see all joins come from one address.
 func (u *user) mayJoin() error {
 	if most := u.g.rules().Limits.JoinsPerMinute; most > 0 && !u.joins.take(1, most, time.Minute) {
-		return transports.NewError(transports.Policy, fmt.Sprintf("You have joined %d rooms within a minute, which is the most. Try again in a minute.", most), nil)
+		return transports.Errorf(transports.Policy, "You have joined %d rooms within a minute, which is the most. Try again in a minute.", most)
 	}
 	return nil
 }
@@ -62,8 +61,8 @@ func (u *user) mayOpen() *transports.Error {
 	case u.denied:
 		return u.g.denial("")
 	case len(u.networks) >= u.g.rules().Limits.Networks:
-		return transports.NewError(transports.Policy,
-			fmt.Sprintf("You are connected to %d networks, which is the most. Leave the rooms of one of them first.", u.g.rules().Limits.Networks), nil)
+		return transports.Errorf(transports.Policy,
+			"You are connected to %d networks, which is the most. Leave the rooms of one of them first.", u.g.rules().Limits.Networks)
 	case u.g.sessions.Load() >= int64(u.g.rules().Limits.Sessions):
 		u.g.metrics.refused.Inc()
 		return transports.NewError(transports.Busy, "So many people use this gateway that there is no room for another connection. Try again later.", nil)
@@ -90,7 +89,7 @@ func (u *user) mayEnter() *transports.Error {
 		rooms += len(n.rooms)
 	}
 	if rooms >= u.g.rules().Limits.Rooms {
-		return transports.NewError(transports.Policy, fmt.Sprintf("You are in %d rooms, which is the most. Leave one first.", u.g.rules().Limits.Rooms), nil)
+		return transports.Errorf(transports.Policy, "You are in %d rooms, which is the most. Leave one first.", u.g.rules().Limits.Rooms)
 	}
 	return nil
 }

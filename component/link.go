@@ -63,7 +63,7 @@ func (u *user) sendLink(s said, x *execution) {
 	}
 	u.write(func(tx *store.Tx, _ store.UserID) error { return tx.AddLink(store.Secret(token), link) }, func(err error) {
 		if err != nil {
-			u.say(s, text.Say(s.lang, u.sayError(err).Text))
+			u.say(s, u.sayError(err).In(text.In(s.lang)))
 			return
 		}
 		u.sayOnce(s, text.Say(s.lang, "For passwords, open this page. It works once, within 10 minutes:")+"\n"+u.g.linkTo(token))

@@ -7,7 +7,6 @@ import (
 
 	"passerelle/component/downgrade"
 	"passerelle/component/muc"
-	"passerelle/internal/text"
 	"passerelle/store"
 	"passerelle/transports"
 )
@@ -344,7 +343,7 @@ func (u *user) event(ev networkEvent) {
 		n.toRoom(e.Room, e)
 	case transports.Notice:
 		if e.Room == (transports.Target{}) {
-			n.notice(text.Say(n.u.lang, e.Text)) // what the gateway itself says is of the catalogue
+			n.notice(e.In(n.Words))
 			return
 		}
 		n.toRoom(e.Room, e)
@@ -428,7 +427,7 @@ func (n *network) state(e transports.State) {
 	}
 	n.nick, n.link, n.why = e.Nick, e.Link, ""
 	if e.Err != nil {
-		n.why = transports.AsError(e.Err).Text
+		n.why = transports.AsError(e.Err).In(n.Words)
 	}
 	lost := false
 	for _, room := range n.rooms {
@@ -449,7 +448,7 @@ func (n *network) state(e transports.State) {
 		n.heard.catching = false
 		err := transports.AsError(e.Err)
 		if err == nil {
-			err = transports.NewError(transports.Offline, "The connection to "+n.id+" was closed.", nil)
+			err = transports.Errorf(transports.Offline, "The connection to %s was closed.", n.id)
 		}
 		for ref, p := range n.private {
 			if !p.taken {

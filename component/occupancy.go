@@ -270,7 +270,7 @@ func (u *user) sayNotBack(r restoring, why *transports.Error) {
 	from := u.roomAddress(r).WithResource(r.nick)
 	b := u.out.Stanzas.Start("presence").JID("from", from).JID("to", r.client).Attr("type", "unavailable")
 	if why.Text != "" {
-		b.Start("status").Text(why.Text).End()
+		b.Start("status").Text(u.inWords("", why).Text).End()
 	}
 	b.StartNS("x", muc.NSUser).Start("item").Attr("affiliation", "none").Attr("role", "none").End()
 	for _, code := range []string{"110", "333"} { // removed by an error, XEP-0045 §15.6.2

@@ -57,7 +57,7 @@ func (g *Gateway) Operate(ctx context.Context, op transports.Operation) (transpo
 		call.Values = last.with(values)
 	}
 	if names := slices.Sorted(maps.Keys(unknown)); len(names) > 0 {
-		return transports.Outcome{}, transports.NewError(transports.BadRequest, "The command does not ask for "+quote(names[0])+".", nil)
+		return transports.Outcome{}, transports.Errorf(transports.BadRequest, "The command does not ask for %s.", quote(names[0]))
 	}
 	s := g.run(ctx, c, call, transports.Page{After: op.After, Max: max(op.Max, 1)})
 	if s.err != nil {
@@ -85,7 +85,7 @@ func (g *Gateway) operation(op transports.Operation) (transports.Command, transp
 	}
 	i := slices.IndexFunc(g.commands, func(c transports.Command) bool { return c.Name == op.Command })
 	if i < 0 {
-		return transports.Command{}, transports.Call{}, transports.NewError(transports.NotFound, "There is no command "+quote(op.Command)+".", nil)
+		return transports.Command{}, transports.Call{}, transports.Errorf(transports.NotFound, "There is no command %s.", quote(op.Command))
 	}
 	c, call := g.commands[i], transports.Call{User: op.User.Bare(), Lang: op.Lang}
 	if !op.User.IsZero() && !g.access.admits(op.User) { // a link that he got before is of no use to him any more

@@ -105,8 +105,8 @@ func (n *network) uploaded(q transports.Send, features transports.Features, link
 // the connection.
 func (n *network) wanted(in transports.Target, ref transports.Ref) bool {
 	if n.u.networks.of(n.id) != n {
-		n.done(transports.Done{Ref: ref, Err: transports.NewError(transports.Offline,
-			"The connection to "+n.id+" was closed before your message was sent.", nil)})
+		n.done(transports.Done{Ref: ref, Err: transports.Errorf(transports.Offline,
+			"The connection to %s was closed before your message was sent.", n.id)})
 		return false
 	}
 	if _, ok := n.private[ref]; ok {
@@ -123,7 +123,7 @@ func (n *network) hand(q transports.Send, unsaved *transports.Error) {
 		return
 	}
 	if e := transports.AsError(err); e.Kind == transports.TooLarge && unsaved != nil {
-		err = transports.NewError(transports.TooLarge, strings.TrimSpace(e.Text+" It could not be uploaded either. "+unsaved.Text), e)
+		err = transports.Errorf(transports.TooLarge, "%s It could not be uploaded either. %s", e, unsaved).Because(e)
 	}
 	n.done(transports.Done{Ref: q.Ref, Err: err})
 }

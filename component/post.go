@@ -64,7 +64,7 @@ func (u *user) refuseSecret(in *inbound) bool {
 	}
 	root := in.root()
 	u.out.Stanzas.Start("message").JID("from", in.to).JID("to", in.from).Attr("type", "error").Attr("id", root.Attr("id")).
-		RawError("modify", "not-acceptable", text.Say(cmp.Or(root.Attr("xml:lang"), u.lang), err.Text)).End()
+		RawError("modify", "not-acceptable", u.inWords(root.Attr("xml:lang"), err).Text).End()
 	return true
 }
 

@@ -27,7 +27,7 @@ func (u *user) privateTarget(in *inbound, n *network, e entity) (transports.Targ
 	}
 	person, ok := room.Occupant(in.to.Resource)
 	if !ok {
-		return transports.Target{}, nil, transports.NewError(transports.NotFound, "Nobody in this room is called "+in.to.Resource+".", nil)
+		return transports.Target{}, nil, transports.Errorf(transports.NotFound, "Nobody in this room is called %s.", in.to.Resource)
 	}
 	return transports.Target{Kind: transports.TargetContact, Network: e.target.Network, ID: person.Nick}, room, nil
 }

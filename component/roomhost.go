@@ -5,6 +5,7 @@ import (
 
 	"passerelle/component/markup"
 	"passerelle/component/muc"
+	"passerelle/internal/text"
 	"passerelle/transports"
 )
 
@@ -29,6 +30,9 @@ func (n *network) Formatting(room transports.Target) markup.Settings { return n.
 func (n *network) Features(room transports.Target) transports.Features {
 	return n.session.Features(room)
 }
+
+// Words implements muc.Host.
+func (n *network) Words(s string, args ...any) string { return text.Say(n.u.lang, s, args...) }
 
 // MayType implements muc.Host.
 func (n *network) MayType(room transports.Target) bool { return n.u.typesTo(room) }

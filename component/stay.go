@@ -3,7 +3,6 @@ package component
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -85,11 +84,11 @@ func (n *network) settle(room *muc.Room) {
 		return
 	}
 	if err := n.mayStay(); err != nil {
-		room.Say(err.Text, n.u.out)
+		room.Say(err.In(n.Words), n.u.out)
 		return
 	}
 	room.Stay(n.u.out)
-	room.Say(fmt.Sprintf("You stay in this room from now on, also while you are away. To leave it for good, write “leave %s” to %s.",
+	room.Say(n.Words("You stay in this room from now on, also while you are away. To leave it for good, write “leave %s” to %s.",
 		room.Address(), n.u.g.botAddress()), n.u.out)
 }
 
@@ -111,12 +110,12 @@ func (n *network) mayStay() *transports.Error {
 	limit := n.u.g.rules().AlwaysOn
 	switch {
 	case rooms >= limit.Rooms:
-		return transports.NewError(transports.Policy, fmt.Sprintf(
-			"You stay in %d rooms while you are away, which is the most. You leave this one with your last client; to stay in it, leave another one for good.", limit.Rooms), nil)
+		return transports.Errorf(transports.Policy,
+			"You stay in %d rooms while you are away, which is the most. You leave this one with your last client; to stay in it, leave another one for good.", limit.Rooms)
 	case !here && networks >= limit.Networks:
-		return transports.NewError(transports.Policy, fmt.Sprintf(
+		return transports.Errorf(transports.Policy,
 			"You stay on %d networks while you are away, which is the most. You leave this room with your last client; to stay in it, leave those of another network for good.",
-			limit.Networks), nil)
+			limit.Networks)
 	}
 	return nil
 }
@@ -159,7 +158,7 @@ func (n *network) feed(room *muc.Room, e transports.Event) {
 	}
 	why := parted.Reason
 	if parted.Err != nil {
-		why = transports.AsError(parted.Err).Text
+		why = transports.AsError(parted.Err).In(n.Words)
 	}
 	if parted.How == transports.PartLost {
 		n.u.beAbsent(absence{since: now()})
@@ -277,6 +276,6 @@ func (u *user) returnTo(r restoring, room *muc.Room, err *transports.Error) {
 	u.g.log.Warn("a user could not be brought back into a room", u.logID(), "error", err)
 	if err.Kind != transports.Denied {
 		s := saidTo(u.g.botAddress(), u.jid, u.lang)
-		u.say(s, text.Say(s.lang, "You are not back in %s, where you stay while you are away.", u.roomAddress(r).String())+" "+err.Text)
+		u.say(s, text.Say(s.lang, "You are not back in %s, where you stay while you are away.", u.roomAddress(r).String())+" "+err.In(text.In(s.lang)))
 	}
 }

@@ -142,7 +142,7 @@ func (g *Gateway) Upload(ctx context.Context, owner transports.Address, f transp
 			g.log.Error("a file could not be kept", id, "error", errOwn)
 		}
 		g.log.Info("a file could not be uploaded", id, "error", err, "own_error", errOwn)
-		return "", transports.NewError(e.Kind, strings.TrimSpace(e.Text+" "+own.Text), errors.Join(err, errOwn))
+		return "", transports.Errorf(e.Kind, "%s %s", e, own).Because(errors.Join(err, errOwn))
 	}
 	g.log.Debug("a file is kept by the gateway, because the server of its owner has no place for it", id, "error", err)
 	return link, nil
@@ -220,7 +220,7 @@ func (g *Gateway) uploadToServer(ctx context.Context, owner transports.Address, 
 }
 
 func tooLargeForServer(limit int64) *transports.Error {
-	return transports.NewError(transports.TooLarge, "Your XMPP server takes no uploads larger than "+transports.FormatSize(limit)+".", nil)
+	return transports.Errorf(transports.TooLarge, "Your XMPP server takes no uploads larger than %s.", transports.FormatSize(limit))
 }
 
 // uploadOnce asks for a slot and fills it. A slot is good for one try (XEP-0363 §6).

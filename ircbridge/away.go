@@ -191,8 +191,8 @@ func (s *session) tellOfAway(c *conn, e *girc.Event) {
 	}
 	c.awayTold[key] = strings.Clone(text)
 	if text == "" {
-		s.post(transports.Notice{Text: nick + " is away."})
+		s.post(transports.NoticeOf(transports.Target{}, "%s is away.", nick))
 		return
 	}
-	s.post(transports.Notice{Text: nick + " is away: " + text})
+	s.post(transports.NoticeOf(transports.Target{}, "%s is away: %s", nick, text))
 }

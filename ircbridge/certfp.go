@@ -129,7 +129,7 @@ func (t *Transport) addCertificate(ctx context.Context, call transports.Call, n 
 	v, why := t.visit(ctx, call.User, n, trial(set, map[string]string{SettingCertificate: made, SettingSASL: saslExternal}))
 	defer v.close()
 	if why != nil {
-		return failed(text.Say(call.Lang, "The services have taken the fingerprint, but a login with the certificate did not work:") + " " + why.Text)
+		return failed(text.Say(call.Lang, "The services have taken the fingerprint, but a login with the certificate did not work:") + " " + why.In(text.In(call.Lang)))
 	}
 	if _, as := v.self(); as != "" {
 		account = as
@@ -163,14 +163,14 @@ func (t *Transport) makeKnown(ctx context.Context, call transports.Call, n *Netw
 		return "", text.Say(call.Lang, "%s has no SASL at the moment, without which a certificate alone logs nobody in.", n.Name)
 	}
 	if why != nil {
-		return "", why.Text
+		return "", why.In(text.In(call.Lang))
 	}
 	if l := v.login(); len(l.mechanisms) > 0 && !slices.Contains(l.mechanisms, mechExternal) {
 		return "", text.Say(call.Lang, "%s has no login with certificates (SASL EXTERNAL).", n.Name)
 	}
 	print, why = v.ownPrint(ctx, shown)
 	if why != nil {
-		return "", why.Text
+		return "", why.In(text.In(call.Lang))
 	}
 	words := "CERT ADD"
 	if shown == last {
@@ -181,12 +181,12 @@ func (t *Transport) makeKnown(ctx context.Context, call transports.Call, n *Netw
 	}
 	s, why := v.services(ctx)
 	if why != nil {
-		return "", why.Text
+		return "", why.In(text.In(call.Lang))
 	}
 	said, why := v.ask(ctx, s, words, certAnswer.MatchString)
 	switch {
 	case why != nil:
-		return "", why.Text
+		return "", why.In(text.In(call.Lang))
 	case certTaken.MatchString(said): // so it is of no use
 		if _, err := t.opt.Settings.Save(ctx, call.User, Scope(n.ID), "", map[string]string{SettingNewCertificate: ""}); err != nil {
 			t.log.Error("a certificate that is of no use could not be forgotten", "network", n.ID, "error", err)
@@ -215,12 +215,12 @@ func (v *visit) ownPrint(ctx context.Context, shown *x509.Certificate) (print st
 func (v *visit) removePrint(ctx context.Context, lang, print string) (fault string) {
 	s, err := v.services(ctx)
 	if err != nil {
-		return err.Text
+		return err.In(text.In(lang))
 	}
 	said, err := v.ask(ctx, s, "CERT DEL "+print, certAnswer.MatchString)
 	switch {
 	case err != nil:
-		return err.Text
+		return err.In(text.In(lang))
 	case !certRemoved.MatchString(said):
 		return text.Say(lang, "The services say: “%s”", said)
 	}
@@ -239,7 +239,7 @@ func (t *Transport) removeCertificate(ctx context.Context, call transports.Call,
 	v, why := t.visit(ctx, call.User, n, trial(set, login))
 	defer v.close()
 	if why != nil {
-		return failed(why.Text)
+		return failed(why.In(text.In(call.Lang)))
 	}
 	if wrong := t.keep(ctx, call, SettingTrial, map[string]string{
 		SettingCertificate: "", SettingPrint: "", SettingAccount: account, SettingAccountPassword: password, SettingSASL: "",

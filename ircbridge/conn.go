@@ -2,7 +2,6 @@ package ircbridge
 
 import (
 	"cmp"
-	"fmt"
 	"net"
 	"slices"
 	"strconv"
@@ -159,7 +158,7 @@ func (c *conn) lost(n *Network, err error) *cause {
 	case !c.registered:
 		return n.hungUp(err)
 	default:
-		return &cause{err: transports.NewError(transports.Offline, fmt.Sprintf("The connection to %s was lost.", n.Name), err)}
+		return &cause{err: refused(transports.Offline, "The connection to %s was lost.", n.Name).Because(err)}
 	}
 }
 

@@ -116,7 +116,7 @@ func (t *Transport) dialer(user transports.Address, n *Network) func(ctx context
 func (t *Transport) unreached(n *Network, err error) *cause {
 	why := dialFault(n, err)
 	if like := t.like(n.ID); why.err.Kind == transports.NoServer && !n.configured && n.host == "" && like != "" {
-		why.err.Text += " Did you mean " + cmp.Or(t.known(like), like) + "?"
+		why.err = refused(why.err.Kind, "%s Did you mean %s?", why.err, cmp.Or(t.known(like), like)).Because(err)
 	}
 	why.unreachable = !why.final
 	return why
@@ -129,11 +129,11 @@ func dialFault(n *Network, err error) *cause {
 		name += " (" + n.host + ")"
 	}
 	fault := func(kind transports.Kind, final bool, format string) *cause {
-		words := fmt.Sprintf(format, name)
+		why := refused(kind, format, name)
 		if u, ok := errors.AsType[*untrustedError](err); ok {
-			words += fmt.Sprintf(" Its fingerprint (SHA-256) is %s: if you know that it is the server's, set that with the command configure.", u.fingerprint)
+			why = refused(kind, "%s Its fingerprint (SHA-256) is %s: if you know that it is the server's, set that with the command configure.", why, u.fingerprint)
 		}
-		return &cause{err: transports.NewError(kind, words, err), final: final}
+		return &cause{err: why.Because(err), final: final}
 	}
 	if errors.Is(err, errDeniedAddress) {
 		return fault(transports.Denied, true, "The operator of this gateway does not let it connect to the address of %s.")

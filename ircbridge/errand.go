@@ -3,7 +3,6 @@ package ircbridge
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/lrstanley/girc"
@@ -204,9 +203,9 @@ func (v *visit) hear(ctx context.Context, done func(e *girc.Event) bool) *transp
 				return v.why.err
 			}
 		case <-timer.C:
-			return transports.NewError(transports.Offline, fmt.Sprintf("%s did not answer.", v.s.net.Name), errSilent)
+			return refused(transports.Offline, "%s did not answer.", v.s.net.Name).Because(errSilent)
 		case <-ctx.Done():
-			return transports.NewError(transports.Offline, fmt.Sprintf("%s did not answer in time.", v.s.net.Name), context.Cause(ctx))
+			return refused(transports.Offline, "%s did not answer in time.", v.s.net.Name).Because(context.Cause(ctx))
 		}
 	}
 }

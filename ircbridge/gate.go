@@ -2,7 +2,6 @@ package ircbridge
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -206,7 +205,7 @@ func (s *session) awaitGate(ctx context.Context, n *Network) bool {
 	s.mu.Lock()
 	if wait > turnIsTold && !s.queued {
 		s.queued = true
-		s.post(transports.Notice{Text: fmt.Sprintf("Many people are connecting to %s at the moment. Your turn is in about %d s.", s.net.Name, int(wait.Seconds())+1)})
+		s.post(transports.NoticeOf(transports.Target{}, "Many people are connecting to %s at the moment. Your turn is in about %d s.", s.net.Name, int(wait.Seconds())+1))
 	}
 	s.mu.Unlock()
 	s.flush()

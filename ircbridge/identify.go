@@ -117,6 +117,6 @@ func (s *session) giveUpLogin(c *conn, err *transports.Error, final bool) {
 		return
 	}
 	l.later = !final
-	s.post(transports.Notice{Text: err.Text + " You are let in without being logged in, as you have set it."})
+	s.post(transports.NoticeOf(transports.Target{}, "%s You are let in without being logged in, as you have set it.", err))
 	s.loginOver(c)
 }

@@ -33,7 +33,7 @@ func (s *session) listRooms(q transports.List) *transports.Error {
 	case s.phase == phaseWaiting:
 		return s.offline()
 	case s.list != nil && s.list.name != name:
-		return transports.NewError(transports.Busy, "The network is answering another search. Try again in a moment.", nil)
+		return refused(transports.Busy, "The network is answering another search. Try again in a moment.")
 	case s.list != nil && len(s.list.refs) >= maxWaiting:
 		return s.busy()
 	case s.list == nil && s.phase == phaseOnline && s.conn.full(1):

@@ -89,18 +89,17 @@ func certificates(n *Network, set map[string]string) ([]tls.Certificate, *cause)
 	certificate, err := readCertificate(pem)
 	if err != nil {
 		e := refused(transports.NeedPassword, "Your certificate for %s cannot be read: set it again with the command configure.", n.Name)
-		e.Err = err
-		return nil, &cause{err: e, final: true}
+		return nil, &cause{err: e.Because(err), final: true}
 	}
 	return []tls.Certificate{*certificate}, nil
 }
 
 // who names the user to himself.
-func (l *login) who() string {
+func (l *login) who() transports.Words {
 	if l.account == "" {
-		return "your certificate"
+		return transports.Words{Text: "your certificate"}
 	}
-	return "account " + l.account
+	return transports.Words{Text: "account %s", Args: []any{l.account}}
 }
 
 // offer notes the capability with its value, a list of mechanisms, which IRCv3 has since version 302.
@@ -269,9 +268,7 @@ func authenticateLines(response []byte) []string {
 
 // loginGarbled ends a login in which the network does not keep to the protocol.
 func (s *session) loginGarbled(c *conn, err error) {
-	e := refused(transports.Offline, "%s does not log you in: what it says makes no sense.", s.net.Name)
-	e.Err = err
-	s.giveUpLogin(c, e, false)
+	s.giveUpLogin(c, refused(transports.Offline, "%s does not log you in: what it says makes no sense.", s.net.Name).Because(err), false)
 }
 
 // loginRefused handles a network that refuses the mechanism that was tried (904). The next one is tried unless the password was

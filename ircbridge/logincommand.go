@@ -171,7 +171,7 @@ func (t *Transport) tryLogin(ctx context.Context, call transports.Call, n *Netwo
 	})
 	defer v.close()
 	if err != nil {
-		return text.Say(call.Lang, "Your settings for %s are as they were, since the login failed:", n.Name) + " " + err.Text
+		return text.Say(call.Lang, "Your settings for %s are as they were, since the login failed:", n.Name) + " " + err.In(text.In(call.Lang))
 	}
 	kept := map[string]string{SettingAccount: account, SettingAccountPassword: password, SettingSASL: sasl}
 	if !strings.EqualFold(set[SettingAccount], account) { // that of another account would come first

@@ -58,11 +58,11 @@ func (s *session) takeTurn() (why *transports.Error, ok bool) {
 	s.attempts = p.attempts
 	s.mu.Unlock()
 	if wait > joinAgainAfter {
-		kind, text := transports.Offline, s.net.Name+" was tried too often."
+		why = refused(transports.Offline, "%s was tried too often.", s.net.Name)
 		if p.why != nil && p.why.Kind != transports.Gone {
-			kind, text = p.why.Kind, p.why.Text
+			why = p.why
 		}
-		return refused(kind, "%s Join again in %d s.", text, int(wait.Seconds())+1), true
+		return refused(why.Kind, "%s Join again in %d s.", why, int(wait.Seconds())+1), true
 	}
 	return nil, wait <= 0 || s.pause(wait)
 }

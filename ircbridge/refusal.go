@@ -69,16 +69,15 @@ func (s *session) joinRefusal(c *conn, e *girc.Event, r *room) *transports.Error
 	case 'i':
 		return refused(transports.NotRegistered, "%s on %s is for invited people only: ask somebody inside to invite you.", channel, network)
 	case 'k':
-		const next = "ask somebody inside for it, and join with it."
 		switch {
 		case r.entered && r.key == "":
-			return refused(transports.NeedPassword, "%s on %s has a password now: "+next, channel, network)
+			return refused(transports.NeedPassword, "%s on %s has a password now: ask somebody inside for it, and join with it.", channel, network)
 		case r.entered:
-			return refused(transports.NeedPassword, "%s on %s has another password now: "+next, channel, network)
+			return refused(transports.NeedPassword, "%s on %s has another password now: ask somebody inside for it, and join with it.", channel, network)
 		case r.key == "":
-			return refused(transports.NeedPassword, "%s on %s needs a password: "+next, channel, network)
+			return refused(transports.NeedPassword, "%s on %s needs a password: ask somebody inside for it, and join with it.", channel, network)
 		}
-		return refused(transports.NeedPassword, "%s on %s needs another password than this: "+next, channel, network)
+		return refused(transports.NeedPassword, "%s on %s needs another password than this: ask somebody inside for it, and join with it.", channel, network)
 	case 'l':
 		return refused(transports.Full, "%s on %s is full: try again later.", channel, network)
 	case 'b':
@@ -88,7 +87,7 @@ func (s *session) joinRefusal(c *conn, e *girc.Event, r *room) *transports.Error
 			return refused(transports.NotRegistered, "%s on %s is for registered nicks only, and %s is not registered to your account %s: "+
 				"register it with the network, or ask somebody inside to let you in.", channel, network, s.nick, c.account)
 		}
-		return refused(transports.NotRegistered, "%s on %s is for registered people only: register with the network, and set your account with the command configure.",
+		return refused(transports.NotRegistered, "%s on %s is for people with an account only: log in to yours with the command login, or make one with register-account.",
 			channel, network)
 	case 'z':
 		if c.to.Plain {

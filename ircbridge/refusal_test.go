@@ -21,7 +21,7 @@ func TestRefusedJoins(t *testing.T) {
 		"405 alice #Test :You have joined too many channels":                             {transports.Policy, "leave one before"},
 		"471 alice #Test :Cannot join channel (+l) -- Channel is full, try later":        {transports.Full, "is full"},
 		"471 alice #Test :Cannot join channel (+O) -- IRC opers only":                    {transports.Denied, "operators of the network"},
-		"471 alice #Test :Cannot join channel (+R) -- Registered users only":             {transports.NotRegistered, "register with the network"},
+		"471 alice #Test :Cannot join channel (+R) -- Registered users only":             {transports.NotRegistered, "log in to yours with the command login"},
 		"471 alice #Test :Cannot join channel (+z) -- SSL connections only":              {transports.Denied, "encrypted connections only"},
 		"473 alice #Test :Cannot join channel (+i) -- Invited users only":                {transports.NotRegistered, "invited people only"},
 		"474 alice #Test :Cannot join channel (+b) -- You are banned":                    {transports.Denied, "are banned from"},
@@ -35,13 +35,13 @@ func TestRefusedJoins(t *testing.T) {
 		"473 alice #Test :Cannot join channel (invite only)":                             {transports.NotRegistered, "invited people only"},
 		"474 alice #Test :Cannot join channel (you're banned)":                           {transports.Denied, "are banned from"},
 		"475 alice #Test :Cannot join channel (incorrect channel key)":                   {transports.NeedPassword, "needs a password"},
-		"477 alice #Test :You need to be identified to a registered account to join":     {transports.NotRegistered, "register with the network"},
+		"477 alice #Test :You need to be identified to a registered account to join":     {transports.NotRegistered, "log in to yours with the command login"},
 		"489 alice #Test :Cannot join channel; TLS (SSL) users only (+z is set)":         {transports.Denied, "encrypted connections only"},
 		"520 alice #Test :Only server operators may join #test (+O is set)":              {transports.Denied, "operators of the network"},
 		"609 alice #Test :This channel is temporarily unavailable (+j).":                 {transports.Busy, "Try again"},
 		"926 alice #Test :Channel #test is forbidden: no":                                {transports.Denied, "is forbidden: no"},
 		"448 alice #Test :Cannot join channel: This channel is forbidden":                {transports.BadRequest, "is forbidden"}, // UnrealIRCd 6
-		"477 alice #Test :Cannot join channel (+R/+r)":                                   {transports.NotRegistered, "register with the network"},
+		"477 alice #Test :Cannot join channel (+R/+r)":                                   {transports.NotRegistered, "log in to yours with the command login"},
 		"489 alice #Test :Cannot join channel (Secure connection is required)":           {transports.Denied, "encrypted connections only"},
 		"490 alice #Test :all members must be connected via SSL":                         {transports.Denied, "encrypted connections only"},
 		"500 alice #Test :Too many join requests. Please wait a while and try again.":    {transports.Busy, "Too many join requests"},
@@ -50,13 +50,13 @@ func TestRefusedJoins(t *testing.T) {
 		"520 alice #Test :Cannot join channel (IRCops only)":                             {transports.Denied, "operators of the network"},
 		"437 alice #Test :Nick/channel is temporarily unavailable":                       {transports.Busy, "temporarily unavailable"}, // solanum, charybdis
 		"470 alice #Test ##test :Forwarding to another channel":                          {transports.Denied, "Join ##test"},
-		"477 alice #Test :Cannot join channel (+r) - you need to be logged into":         {transports.NotRegistered, "register with the network"},
+		"477 alice #Test :Cannot join channel (+r) - you need to be logged into":         {transports.NotRegistered, "log in to yours with the command login"},
 		"479 alice #Test :Illegal channel name":                                          {transports.BadRequest, "Illegal channel name"},
 		"480 alice #Test :Cannot join channel (+j) - throttle exceeded, try again later": {transports.Busy, "throttle exceeded"},
 		"480 alice #Test :Cannot join channel (+S) - SSL/TLS required":                   {transports.Denied, "encrypted connections only"}, // hybrid as well
 		"470 alice #Test :Cannot join channel (+O)":                                      {transports.Denied, "operators of the network"},
 		"485 alice #Test :Cannot join channel (full of spam)":                            {transports.Denied, "full of spam"},
-		"477 alice #Test :You must be registered to join that channel":                   {transports.NotRegistered, "register with the network"}, // ergo
+		"477 alice #Test :You must be registered to join that channel":                   {transports.NotRegistered, "log in to yours with the command login"}, // ergo
 		"403 alice #Test :Only server operators can create new channels":                 {transports.NotFound, "has no channel"},
 		"439 alice #Test :Target change too fast. Please wait 10 seconds.":               {transports.Busy, "wait 10 seconds"},              // ircu
 		"488 alice #Test :Only secure SSL clients may join this channel (+S)":            {transports.Denied, "encrypted connections only"}, // bahamut

@@ -1,7 +1,6 @@
 package ircbridge
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -37,7 +36,7 @@ func (s *session) wishFor(c *conn) {
 		return
 	}
 	c.wish = wish{nick: c.asked, next: time.Now().Add(regainInterval)}
-	s.post(transports.Notice{Text: fmt.Sprintf("The nick %s is taken on %s, so you are %s for now. You get it when it is free.", c.asked, s.net.Name, s.nick)})
+	s.post(transports.NoticeOf(transports.Target{}, "The nick %s is taken on %s, so you are %s for now. You get it when it is free.", c.asked, s.net.Name, s.nick))
 	if c.isup.monitor > 0 {
 		c.enqueue(outLine{text: "MONITOR + " + c.wish.nick})
 		c.wish.next = time.Now().Add(regainRarely)

@@ -164,7 +164,7 @@ func (t *Transport) registerAccount(ctx context.Context, call transports.Call, n
 	}
 	switch {
 	case why != nil:
-		return failed(why.Text)
+		return failed(why.In(text.In(call.Lang)))
 	case as != "":
 		return failed(text.Say(call.Lang, "You are logged in to account %s there.", as))
 	case !custom && !strings.EqualFold(nick, r.account):
@@ -206,12 +206,12 @@ func (v *visit) register(ctx context.Context, lang string, n *Network, r registr
 	}
 	s, why := v.services(ctx)
 	if why != nil {
-		return "", false, why.Text
+		return "", false, why.In(text.In(lang))
 	}
 	said, why = v.ask(ctx, s, strings.TrimSpace("REGISTER "+r.password+" "+r.email), registerSaid.MatchString)
 	switch {
 	case why != nil:
-		return "", false, why.Text
+		return "", false, why.In(text.In(lang))
 	case registered.MatchString(said):
 		return said, false, ""
 	case codeSent.MatchString(said):
@@ -236,7 +236,7 @@ func (v *visit) command(ctx context.Context, lang, command, line string) (said s
 		}
 		return true
 	}); why != nil {
-		return "", false, why.Text
+		return "", false, why.In(text.In(lang))
 	}
 	if fault != "" {
 		fault = text.Say(lang, "It says: “%s”", oneLine(fault, maxServicesWords))
@@ -252,7 +252,7 @@ func (t *Transport) verifyAccount(ctx context.Context, call transports.Call, n *
 	v, why := t.registrar(ctx, call.User, n, set, r.account)
 	if why != nil {
 		v.close()
-		return failed(why.Text)
+		return failed(why.In(text.In(call.Lang)))
 	}
 	if _, offered := v.offers(); offered {
 		said, waits, fault := v.command(ctx, call.Lang, "VERIFY", "VERIFY "+r.account+" "+code)
@@ -269,18 +269,18 @@ func (t *Transport) verifyAccount(ctx context.Context, call transports.Call, n *
 			SettingAccount: r.account, SettingAccountPassword: r.password, SettingSASL: saslPassword,
 		}); why != nil {
 			v.close()
-			return failed(why.Text)
+			return failed(why.In(text.In(call.Lang)))
 		}
 	}
 	defer v.close()
 	s, why := v.services(ctx)
 	if why != nil {
-		return failed(why.Text)
+		return failed(why.In(text.In(call.Lang)))
 	}
 	said := ""
 	for _, words := range []string{"VERIFY REGISTER " + r.account + " " + code, "CONFIRM " + code} { // Atheme; Anope
 		if said, why = v.ask(ctx, s, words, verifySaid.MatchString); why != nil {
-			return failed(why.Text)
+			return failed(why.In(text.In(call.Lang)))
 		}
 		if !unknownWord.MatchString(said) {
 			break

@@ -20,7 +20,7 @@ func (s *session) rejoinLater(c *conn, r *room, why *transports.Error) bool {
 		return false
 	}
 	if r.rejoins == 0 {
-		s.post(transports.Notice{Room: r.target, Text: why.Text + " You are out of it until then; it is tried again by itself."})
+		s.post(transports.NoticeOf(r.target, "%s You are out of it until then; it is tried again by itself.", why))
 	}
 	r.state, r.again = roomLost, time.Now().Add(backoff(firstRejoin+r.rejoins))
 	r.rejoins++

@@ -1,7 +1,6 @@
 package ircbridge
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -43,7 +42,7 @@ type pending struct {
 }
 
 func refused(kind transports.Kind, format string, args ...any) *transports.Error {
-	return transports.NewError(kind, fmt.Sprintf(format, args...), nil)
+	return transports.Errorf(kind, format, args...)
 }
 
 // join enters a channel, and connects first where that is still to be done.

@@ -83,7 +83,7 @@ func (s *session) connect() (*conn, *cause) {
 	}
 	set, encodings, err := s.settings(ctx)
 	if err != nil {
-		return nil, &cause{err: transports.NewError(transports.Internal, "Your settings cannot be read now.", err)}
+		return nil, &cause{err: refused(transports.Internal, "Your settings cannot be read now.").Because(err)}
 	}
 	kept := readPolicy(set[settingSTS])
 	set = s.withStrict(set)
@@ -444,11 +444,10 @@ func (c *conn) doubt(why *transports.Error) *transports.Error {
 	if c == nil || c.unsure == 0 {
 		return why
 	}
-	said := "What you said last"
 	if c.unsure > 1 {
-		said = fmt.Sprintf("Your last %d messages", c.unsure)
+		return refused(why.Kind, "%s Your last %d messages may not have arrived.", why, c.unsure).Because(why.Err)
 	}
-	return transports.NewError(why.Kind, why.Text+" "+said+" may not have arrived.", why.Err)
+	return refused(why.Kind, "%s What you said last may not have arrived.", why).Because(why.Err)
 }
 
 // over ends the session before the host is told, who may open another one at once. Nothing is posted behind this.

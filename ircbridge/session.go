@@ -2,7 +2,6 @@ package ircbridge
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -143,7 +142,7 @@ func (s *session) Do(_ context.Context, r transports.Request) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || s.phase == phaseOver {
-		return transports.NewError(transports.Offline, fmt.Sprintf("The connection to %s has ended.", s.net.Name), nil)
+		return refused(transports.Offline, "The connection to %s has ended.", s.net.Name)
 	}
 	if len(s.out) >= maxUndelivered {
 		return s.busy()
@@ -208,7 +207,7 @@ func (s *session) do(r transports.Request) *transports.Error {
 	case transports.List:
 		return s.listRooms(r)
 	}
-	return transports.NewError(transports.Unsupported, "IRC cannot do this.", nil)
+	return refused(transports.Unsupported, "IRC cannot do this.")
 }
 
 // Close ends the session: what the flood limit lets through at once still goes out, then QUIT with the reason. No event is
@@ -314,22 +313,21 @@ func (p phase) String() string {
 
 // busy is the answer where a bounded queue is full.
 func (s *session) busy() *transports.Error {
-	return transports.NewError(transports.Busy,
-		fmt.Sprintf("Too much is waiting to be sent to %s: try again in a moment.", s.net.Name), nil)
+	return refused(transports.Busy, "Too much is waiting to be sent to %s: try again in a moment.", s.net.Name)
 }
 
 // offline says why nothing can be sent now.
 func (s *session) offline() *transports.Error {
-	text := fmt.Sprintf("You are not connected to %s", s.net.Name)
 	switch s.phase {
 	case phaseConnecting:
-		text += " yet: connecting"
+		return refused(transports.Offline, "You are not connected to %s yet: connecting.", s.net.Name)
 	case phaseWaiting:
-		text += fmt.Sprintf(": reconnecting in %d s", max(1, int(time.Until(s.nextTry).Round(time.Second).Seconds())))
+		return refused(transports.Offline, "You are not connected to %s: reconnecting in %d s.", s.net.Name,
+			max(1, int(time.Until(s.nextTry).Round(time.Second).Seconds())))
 	case phaseIdle:
-		text += ": join a channel first"
+		return refused(transports.Offline, "You are not connected to %s: join a channel first.", s.net.Name)
 	}
-	return transports.NewError(transports.Offline, text+".", nil)
+	return refused(transports.Offline, "You are not connected to %s.", s.net.Name)
 }
 
 // lookup finds the room that the network calls name, among those that the user is in or entering.

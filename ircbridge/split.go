@@ -1,7 +1,6 @@
 package ircbridge
 
 import (
-	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -49,7 +48,7 @@ func splitBody(body transports.Styled, limit int, c *charset) ([]transports.Styl
 		at = next
 	}
 	if len(parts) == 0 {
-		return nil, transports.NewError(transports.BadRequest, "The message is empty.", nil)
+		return nil, refused(transports.BadRequest, "The message is empty.")
 	}
 	return parts, nil
 }
@@ -103,8 +102,7 @@ func clean(s transports.Styled) transports.Styled {
 }
 
 func tooLong() error {
-	return transports.NewError(transports.TooLarge,
-		fmt.Sprintf("The message is too long for IRC: it would take more than %d lines.", maxParts), nil)
+	return refused(transports.TooLarge, "The message is too long for IRC: it would take more than %d lines.", maxParts)
 }
 
 func oneLineEnding(s string) string {

@@ -119,7 +119,7 @@ func (s *session) hearReply(e *girc.Event, failed bool) bool {
 func (s *session) notLetIn(c *conn, e *girc.Event) {
 	why := sentence(e)
 	if failKind(e.Params[1]) == transports.NotRegistered {
-		c.refuse(refused(transports.NotRegistered, "%s lets nobody in without an account: %s. Set yours with the command configure.", s.net.Name, why), true)
+		c.refuse(refused(transports.NotRegistered, "%s lets nobody in without an account: %s. Set yours with the command login.", s.net.Name, why), true)
 		return
 	}
 	c.notLetIn = why

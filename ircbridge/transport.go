@@ -218,11 +218,11 @@ func (t *Transport) Open(_ context.Context, user transports.Address, network str
 	defer t.mu.Unlock()
 	if t.closed {
 		s.life.end()
-		return nil, transports.NewError(transports.Offline, "The gateway is shutting down.", nil)
+		return nil, refused(transports.Offline, "The gateway is shutting down.")
 	}
 	if t.sessions[s.key()] != nil {
 		s.life.end()
-		return nil, transports.NewError(transports.Conflict, fmt.Sprintf("You are connected to %s already.", n.Name), nil)
+		return nil, refused(transports.Conflict, "You are connected to %s already.", n.Name)
 	}
 	s.previous = t.leaving[s.key()]
 	t.sessions[s.key()] = s

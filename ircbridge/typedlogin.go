@@ -41,7 +41,7 @@ func (s *session) hintLogin(line string) {
 		return
 	}
 	s.hinted = true
-	s.post(transports.Notice{Text: typedLoginInChat})
+	s.post(transports.NoticeOf(transports.Target{}, typedLoginInChat))
 	if s.t.opt.Settings == nil {
 		return
 	}

@@ -37,11 +37,33 @@ type Error struct {
 	Kind Kind
 	Text string
 	Err  error
+
+	words Words // of which Text was made; the zero Words where it is what it is
 }
 
 // NewError makes an error; err may be nil.
 func NewError(kind Kind, text string, err error) *Error {
 	return &Error{Kind: kind, Text: text, Err: err}
+}
+
+// Errorf makes an error whose text is Words, so that it can be said in other languages.
+func Errorf(kind Kind, text string, args ...any) *Error {
+	w := Words{text, args}
+	return &Error{Kind: kind, Text: w.In(inEnglish), words: w}
+}
+
+// Because gives the error what the log is to know of it.
+func (e *Error) Because(err error) *Error {
+	e.Err = err
+	return e
+}
+
+// In is Text in the language of say, as far as it is of the catalogue.
+func (e *Error) In(say Say) string {
+	if e.words.Text == "" {
+		return say(e.Text)
+	}
+	return e.words.In(say)
 }
 
 func (e *Error) Error() string {

@@ -249,8 +249,23 @@ type Subject struct {
 
 // Notice is text from the network to be read by the user, without an author that one could answer.
 type Notice struct {
-	Room Target // the zero Target if it concerns no single room
-	Text string
+	Room  Target // the zero Target if it concerns no single room
+	Text  string
+	words *Words // of which Text was made, where the gateway says it itself
+}
+
+// NoticeOf is what the gateway says itself.
+func NoticeOf(room Target, text string, args ...any) Notice {
+	w := &Words{text, args}
+	return Notice{Room: room, Text: w.In(inEnglish), words: w}
+}
+
+// In is Text, in the language of say where the gateway says it itself.
+func (n Notice) In(say Say) string {
+	if n.words == nil {
+		return n.Text
+	}
+	return n.words.In(say)
 }
 
 // Told answers an Enquire. Text is empty of a ping.

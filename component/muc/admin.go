@@ -1,7 +1,6 @@
 package muc
 
 import (
-	"fmt"
 	"slices"
 
 	"passerelle/component/stanza"
@@ -37,7 +36,7 @@ func (r *Room) Admin(from transports.Address, iq *stanza.Element, out *Out) {
 	case len(items) == 0:
 		r.answerIQ(from, id, transports.NewError(transports.BadRequest, "The request says nobody.", nil), out)
 	case len(items) > maxAdminItems:
-		r.answerIQ(from, id, transports.NewError(transports.TooLarge, fmt.Sprintf("%d people at a time are the most.", maxAdminItems), nil), out)
+		r.answerIQ(from, id, transports.Errorf(transports.TooLarge, "%d people at a time are the most.", maxAdminItems), out)
 	case iq.AttrIs("type", "get"):
 		r.adminGet(from, id, items[0], out)
 	default:
@@ -154,7 +153,7 @@ func (r *Room) moderation(item *stanza.Element) (transports.Moderate, *transport
 	case q.Mask != "":
 		return q, transports.NewError(transports.BadRequest, "Only a nick can have a rank.", nil)
 	case !in:
-		return q, transports.NewError(transports.NotFound, "Nobody in this room is called "+q.Who.Nick+".", nil)
+		return q, transports.Errorf(transports.NotFound, "Nobody in this room is called %s.", q.Who.Nick)
 	case role == "none": // XEP-0045 §8.2
 		q.Kick = true
 		return q, nil

@@ -1,7 +1,6 @@
 package muc
 
 import (
-	"fmt"
 	"slices"
 
 	"passerelle/component/downgrade"
@@ -22,8 +21,8 @@ func (r *Room) Presence(from transports.Address, nick string, p *stanza.Element,
 		// after the room forgot it, and a clear refusal makes it join again.
 		r.refuse(from, nick, p.Attr("id"), transports.NewError(transports.NotJoined, "You are no longer in this room. Join it again.", nil), out)
 	case c == nil && len(r.clients) >= maxClients:
-		r.refuse(from, nick, p.Attr("id"), transports.NewError(transports.Policy,
-			fmt.Sprintf("%d of your clients are in this room, which is the most. Leave it with one of them first.", maxClients), nil), out)
+		r.refuse(from, nick, p.Attr("id"), transports.Errorf(transports.Policy,
+			"%d of your clients are in this room, which is the most. Leave it with one of them first.", maxClients), out)
 	case (again || c == nil && r.entered) && !r.opt.Host.MayShow(r.occupants.count):
 		r.refuse(from, nick, p.Attr("id"), transports.NewError(transports.Busy,
 			"Your clients have asked too often who is in their rooms. Try again in a minute.", nil), out)
@@ -58,7 +57,7 @@ func (r *Room) Restore(from transports.Address, nick, password string, out *Out)
 	r.returns = r.returns || !r.entered
 	r.join(client{addr: from, want: nick, restored: true, asked: historyRequest{stanzas: 0, set: true}}, password, out)
 	if c := r.client(from); c.in { // that he is back was said before it came
-		r.sayTo(c, restartText, out)
+		r.sayTo(c, r.opt.Host.Words(restartText), out)
 	}
 }
 

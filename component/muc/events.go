@@ -2,7 +2,6 @@ package muc
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -52,7 +51,7 @@ func (r *Room) Event(e transports.Event, out *Out) {
 	case transports.Subject:
 		r.setSubject(e, out)
 	case transports.Notice:
-		r.Say(e.Text, out)
+		r.Say(e.In(r.opt.Host.Words), out)
 	case transports.RawAnswer:
 		r.typedDone(e, out)
 	case transports.Done:
@@ -114,7 +113,7 @@ func (r *Room) enterFirst(e *transports.Entered, out *Out) {
 	var show []line
 	if r.returns {
 		r.returns = false
-		if gap := r.gapOf(restartText, e); gap != "" {
+		if gap := r.gapOf(r.opt.Host.Words(restartText), e); gap != "" {
 			show = append(show, r.keepMark(gap))
 		}
 	}
@@ -195,7 +194,7 @@ func (r *Room) Done(ref transports.Ref, err error, out *Out) {
 		r.refuse(p.client, p.nick, p.id, e, out) // XEP-0045 §7.6
 	default:
 		if p.part > 0 && p.part < p.of {
-			e = transports.NewError(e.Kind, fmt.Sprintf("%d of %d lines went out, the rest did not. %s", p.part, p.of, e.Text), e.Err)
+			e = transports.Errorf(e.Kind, "%d of %d lines went out, the rest did not. %s", p.part, p.of, e).Because(e.Err)
 		}
 		r.withdraw(p)
 		r.bounce(p.client, p.id, e, out)
@@ -224,7 +223,7 @@ func (r *Room) refuseJoins(e *transports.Error, which func(client) bool, out *Ou
 		case !which(c):
 			continue
 		case c.restored:
-			r.sendRemoved(&c, c.want, statusFault, e.Text, out)
+			r.sendRemoved(&c, c.want, statusFault, e.In(r.opt.Host.Words), out)
 		default:
 			r.refuse(c.addr, c.want, c.join, e, out)
 		}
@@ -245,13 +244,13 @@ func (r *Room) lost(e transports.Parted, out *Out) {
 	}
 	reason := e.Reason
 	if e.Err != nil {
-		reason = transports.AsError(e.Err).Text
+		reason = transports.AsError(e.Err).In(r.opt.Host.Words)
 	}
 	for len(r.clients) > 0 {
 		c := r.clients[0]
 		switch {
 		case !c.in: // it waits for the history
-			r.refuse(c.addr, c.want, c.join, transports.NewError(transports.Denied, cmp.Or(reason, "You are not in this room any more."), e.Err), out)
+			r.refuse(c.addr, c.want, c.join, transports.NewError(transports.Denied, cmp.Or(reason, r.opt.Host.Words("You are not in this room any more.")), e.Err), out)
 		case e.How == transports.PartKicked, e.How == transports.PartBanned:
 			r.sendKicked(&c, r.nick, r.occupants.get(r.nick), e, reason, out)
 		case e.How == transports.PartLost:
@@ -278,14 +277,14 @@ func (r *Room) Shutdown(text string, out *Out) {
 // fails with that.
 func (r *Room) Suspend(why *transports.Error, out *Out) {
 	r.failPending(why, out)
-	r.Say(why.Text, out)
+	r.Say(why.In(r.opt.Host.Words), out)
 }
 
 // state tells the clients that the link to the network went or came back.
 func (r *Room) state(e transports.State, out *Out) {
 	err := transports.AsError(e.Err)
 	if err == nil {
-		err = transports.NewError(transports.Offline, "The connection to "+r.opt.Target.Network+" was closed.", nil)
+		err = transports.Errorf(transports.Offline, "The connection to %s was closed.", r.opt.Target.Network)
 	}
 	switch {
 	case e.Online: // Entered follows, or the refusal
@@ -294,7 +293,10 @@ func (r *Room) state(e transports.State, out *Out) {
 		r.lost(transports.Parted{Self: true, How: transports.PartLost, Err: err}, out)
 	default:
 		r.failPending(err, out)
-		r.interrupted(cmp.Or(err.Text, "The connection to "+r.opt.Target.Network+" was lost."), e.Retry, out)
+		if err.Text == "" {
+			err = transports.Errorf(err.Kind, "The connection to %s was lost.", r.opt.Target.Network)
+		}
+		r.interrupted(err.In(r.opt.Host.Words), e.Retry, out)
 	}
 }
 

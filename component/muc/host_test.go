@@ -1,6 +1,7 @@
 package muc
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -51,5 +52,12 @@ func (p *play) Features(transports.Target) transports.Features { return p.featur
 func (p *play) MayType(transports.Target) bool { return !p.typesNot }
 
 func (p *play) MayShow(int) bool { return true }
+
+func (p *play) Words(text string, args ...any) string {
+	if len(args) == 0 {
+		return text
+	}
+	return fmt.Sprintf(text, args...)
+}
 
 func (p *play) NextRef() transports.Ref { p.refs++; return p.refs }

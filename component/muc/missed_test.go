@@ -48,13 +48,13 @@ func TestMissed(t *testing.T) {
 			return transports.Entered{Missed: &transports.Missed{Room: goChannel, Complete: true, Messages: []transports.Message{
 				then(p, 61*time.Second, "a", "heard"), then(p, 50*time.Second, "b", "one"), then(p, 5*time.Second, "c", "two"),
 			}}}
-		}, nil, backText + "|…one|…two", ""},
+		}, nil, "You are back in this room, and nothing is missing.|…one|…two", ""},
 		"some": {func(p *play) transports.Entered {
 			return transports.Entered{Missed: &transports.Missed{Room: goChannel, Messages: []transports.Message{then(p, 5*time.Second, "c", "two")}}}
 		}, nil, gap + "|…two", ""},
 		"nothing": {func(p *play) transports.Entered {
 			return transports.Entered{Missed: &transports.Missed{Room: goChannel, Complete: true}}
-		}, nil, backText, ""},
+		}, nil, "You are back in this room, and nothing is missing.", ""},
 		"late": {func(p *play) transports.Entered { return transports.Entered{Awaited: true} }, func(p *play) transports.Missed {
 			return transports.Missed{Room: goChannel, Complete: true, Messages: []transports.Message{then(p, 50*time.Second, "b", "one")}}
 		}, "", "…one"},
@@ -66,7 +66,7 @@ func TestMissed(t *testing.T) {
 			return transports.Entered{Missed: &transports.Missed{Room: goChannel, Complete: true, Messages: []transports.Message{
 				then(p, 61*time.Second, "", "heard"), then(p, 55*time.Second, "", "heard"),
 			}}}
-		}, nil, backText + "|…heard", ""},
+		}, nil, "You are back in this room, and nothing is missing.|…heard", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -34,23 +34,20 @@ func (r *Room) interrupted(why string, retry time.Duration, out *Out) {
 		return // a network that is gone for long is tried again and again
 	}
 	r.outage.said = append(r.outage.said, why)
-	r.Say(fmt.Sprintf("%s Trying again in %s.", why, span(retry)), out)
+	r.Say(r.opt.Host.Words("%s Trying again in %s.", why, span(retry)), out)
 }
-
-// backText is said where nothing is missing.
-const backText = "You are back in this room, and nothing is missing."
 
 // resumed says that the user is in the room again, shows what he has missed, and marks what is missing.
 func (r *Room) resumed(e *transports.Entered, out *Out) {
-	gap := "You are back in this room. Messages may be missing here."
+	gap := r.opt.Host.Words("You are back in this room. Messages may be missing here.")
 	if since := r.outage.since; !since.IsZero() {
-		gap = fmt.Sprintf("You are back in this room. Messages are missing here: there was no connection to %s for %s.", r.opt.Target.Network, span(r.opt.Now().Sub(since)))
+		gap = r.opt.Host.Words("You are back in this room. Messages are missing here: there was no connection to %s for %s.", r.opt.Target.Network, span(r.opt.Now().Sub(since)))
 	}
 	r.outage = outage{}
 	if gap = r.gapOf(gap, e); gap != "" {
 		r.mark(gap, out)
 	} else if !e.Awaited {
-		r.Say(backText, out)
+		r.Say(r.opt.Host.Words("You are back in this room, and nothing is missing."), out)
 	}
 	r.showMissed(r.missed(e.Missed), everybody, out)
 }

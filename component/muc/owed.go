@@ -1,7 +1,6 @@
 package muc
 
 import (
-	"fmt"
 	"iter"
 	"time"
 
@@ -189,21 +188,21 @@ func (r *Room) saySplit(now time.Time, goesOn bool, out *Out) {
 	}
 	if !s.said {
 		s.said = true
-		r.Say(fmt.Sprintf("%s That takes %s along, who may be back in a moment.", s.reason, count(int(s.gone), "one person", "people")), out)
+		said := r.opt.Host.Words("%s That takes one person along, who may be back in a moment.", s.reason)
+		if s.gone != 1 {
+			said = r.opt.Host.Words("%s That takes %d people along, who may be back in a moment.", s.reason, s.gone)
+		}
+		r.Say(said, out)
 	}
 	if !goesOn {
-		if s.back > 0 {
-			r.Say(fmt.Sprintf("After the netsplit %s back.", count(int(s.back), "one person is", "people are")), out)
+		switch {
+		case s.back == 1:
+			r.Say(r.opt.Host.Words("After the netsplit one person is back."), out)
+		case s.back > 0:
+			r.Say(r.opt.Host.Words("After the netsplit %d people are back.", s.back), out)
 		}
 		r.split = netsplit{}
 	}
-}
-
-func count(n int, one, many string) string {
-	if n == 1 {
-		return one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }
 
 // believed is who is in the room as far as the clients know.

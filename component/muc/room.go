@@ -34,6 +34,8 @@ type Host interface {
 	Features(room transports.Target) transports.Features
 	MayType(room transports.Target) bool
 	NextRef() transports.Ref
+	// Words says a text of the catalogue in the user's language.
+	Words(text string, args ...any) string
 }
 
 // Options are what a room is made of.

@@ -266,13 +266,18 @@ func (r *Room) sayTo(c *client, text string, out *Out) {
 func (r *Room) refuse(to transports.Address, nick, id string, e *transports.Error, out *Out) {
 	b := r.startPresence(out, to, nick, "error", id)
 	b.StartNS("x", NS).End()
-	b.Error(e).End()
+	b.Error(r.inWords(e)).End()
 }
 
 // bounce answers a message with an error.
 func (r *Room) bounce(to transports.Address, id string, e *transports.Error, out *Out) {
 	out.Stanzas.Start("message").JID("from", r.opt.Address).JID("to", to).Attr("type", "error").Attr("id", id).
-		Error(e).End()
+		Error(r.inWords(e)).End()
+}
+
+// inWords is an error in the user's language.
+func (r *Room) inWords(e *transports.Error) *transports.Error {
+	return transports.NewError(e.Kind, e.In(r.opt.Host.Words), e.Err)
 }
 
 // answerIQ answers a set; a nil error is success.
@@ -282,5 +287,5 @@ func (r *Room) answerIQ(to transports.Address, id string, e *transports.Error, o
 		b.Attr("type", "result").End()
 		return
 	}
-	b.Attr("type", "error").Error(e).End()
+	b.Attr("type", "error").Error(r.inWords(e)).End()
 }

@@ -1,7 +1,6 @@
 package muc
 
 import (
-	"fmt"
 	"slices"
 
 	"passerelle/transports"
@@ -25,7 +24,7 @@ func (r *Room) Stay(out *Out) {
 
 // howToLeave says how one leaves a room in which one stays.
 func (r *Room) howToLeave() string {
-	return fmt.Sprintf("You stay in this room while you are away. To leave it for good, write “leave %s” to %s.", r.opt.Address, r.opt.Bot)
+	return r.opt.Host.Words("You stay in this room while you are away. To leave it for good, write “leave %s” to %s.", r.opt.Address, r.opt.Bot)
 }
 
 // Return enters a room in which the user stayed before the gateway was restarted, with whatever clients come meanwhile.

@@ -22,6 +22,11 @@ func Say(lang, text string, args ...any) string {
 	return fmt.Sprintf(text, args...)
 }
 
+// In is Say in one language.
+func In(lang string) func(text string, args ...any) string {
+	return func(text string, args ...any) string { return Say(lang, text, args...) }
+}
+
 // Known gives the language of the catalogue that an xml:lang value stands for: "en" where it is none of them.
 func Known(lang string) string {
 	primary, _, _ := strings.Cut(lang, "-")
@@ -32,7 +37,7 @@ func Known(lang string) string {
 }
 
 // french is the catalogue's French.
-var french = joined(frenchTexts, frenchFollow, frenchLogin, frenchMail, frenchPages, frenchRedirect, frenchSocial)
+var french = joined(frenchTexts, frenchFollow, frenchIRC, frenchLogin, frenchMail, frenchPages, frenchRedirect, frenchSocial)
 
 func joined(parts ...map[string]string) map[string]string {
 	all := make(map[string]string)

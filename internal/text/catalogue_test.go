@@ -16,7 +16,7 @@ import (
 func TestCatalogueIsComplete(t *testing.T) {
 	t.Parallel()
 	said := map[string]string{}
-	for _, dir := range []string{"../../component", "../../component/downgrade", "../../ircbridge", "../../mailbridge", "../../mailbridge/judge", "../../mailbridge/redirect", "../../socialbridge", "../../socialbridge/pages", "../onetime", "../export"} {
+	for _, dir := range []string{"../../component", "../../component/muc", "../../component/downgrade", "../../ircbridge", "../../mailbridge", "../../mailbridge/judge", "../../mailbridge/redirect", "../../socialbridge", "../../socialbridge/pages", "../onetime", "../export"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil {
 			t.Fatal(err)
@@ -60,14 +60,8 @@ func collect(t *testing.T, file string, said map[string]string) {
 		t.Fatal(err)
 	}
 	note := func(e ast.Expr) {
-		if lit, ok := e.(*ast.BasicLit); ok && lit.Kind == token.STRING {
-			s, err := strconv.Unquote(lit.Value)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if s != "" {
-				said[s] = fset.Position(lit.Pos()).String()
-			}
+		if s := literal(t, e); s != "" {
+			said[s] = fset.Position(e.Pos()).String()
 		}
 	}
 	component := strings.Contains(file, "/component/")
@@ -91,13 +85,17 @@ func collect(t *testing.T, file string, said map[string]string) {
 			if sel, ok := n.Fun.(*ast.SelectorExpr); ok && sel.Sel.Name == "say" && strings.Contains(file, "/pages/") && len(n.Args) > 0 {
 				note(n.Args[0]) // page.say
 			}
-			if id, ok := n.Fun.(*ast.Ident); ok && id.Name == "badAddress" { // said by refuse
-				note(n.Args[0])
+			if i, ok := sayers[called(n)]; ok && i < len(n.Args) {
+				note(n.Args[i])
 			}
 			if id, ok := n.Fun.(*ast.Ident); ok && id.Name == "append" && len(n.Args) == 2 {
 				if sel, ok := n.Args[0].(*ast.SelectorExpr); ok && sel.Sel.Name == "Hints" {
 					note(n.Args[1])
 				}
+			}
+		case *ast.CompositeLit:
+			if sel, ok := n.Type.(*ast.SelectorExpr); ok && sel.Sel.Name == "Words" {
+				note(n.Elts[0].(*ast.KeyValueExpr).Value)
 			}
 		case *ast.AssignStmt:
 			// What is wrong with a field is said later.
@@ -105,7 +103,7 @@ func collect(t *testing.T, file string, said map[string]string) {
 				note(n.Rhs[0])
 			}
 		case *ast.ValueSpec:
-			if strings.HasSuffix(n.Names[0].Name, "InChat") && len(n.Values) == 1 {
+			if (strings.HasSuffix(n.Names[0].Name, "InChat") || n.Names[0].Name == "restartText") && len(n.Values) == 1 {
 				note(n.Values[0])
 			}
 		case *ast.ReturnStmt:
@@ -130,6 +128,44 @@ func collect(t *testing.T, file string, said map[string]string) {
 		return true
 	})
 }
+
+// called is the name of the function that is called, without its package or receiver; those of package fmt are none.
+func called(n *ast.CallExpr) string {
+	switch f := n.Fun.(type) {
+	case *ast.Ident:
+		return f.Name
+	case *ast.SelectorExpr:
+		if x, ok := f.X.(*ast.Ident); !ok || x.Name != "fmt" {
+			return f.Sel.Name
+		}
+	}
+	return ""
+}
+
+// literal is the string that an expression is, in one or several pieces; empty where it is none.
+func literal(t *testing.T, e ast.Expr) string {
+	t.Helper()
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		if e.Kind != token.STRING {
+			return ""
+		}
+		s, err := strconv.Unquote(e.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	case *ast.BinaryExpr:
+		front, back := literal(t, e.X), literal(t, e.Y)
+		if e.Op == token.ADD && front != "" && back != "" {
+			return front + back
+		}
+	}
+	return ""
+}
+
+// sayers are functions of the bridges that say a text of the catalogue, and which argument that is.
+var sayers = map[string]int{"refused": 1, "refuseLogin": 2, "distrust": 1, "fault": 2, "silent": 0, "final": 0, "badAddress": 0, "Errorf": 1, "NoticeOf": 1, "Words": 0}
 
 // verbs are the formatting verbs of a text, in order.
 func verbs(s string) []string {
