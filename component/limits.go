@@ -77,6 +77,10 @@ const (
 	showTime = time.Minute
 )
 
+// maxKnownPeople is how many people are known in all rooms of a user. Beyond that rooms do not show who comes: a network may invent people without
+// end, and the largest of today have 50,000.
+const maxKnownPeople = 250_000
+
 // mayShow counts the occupants that a client asks for once more, and reports whether that is not too much.
 func (u *user) mayShow(occupants int) bool {
 	return u.shown.take(occupants, maxShown, showTime)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"passerelle/component/muc"
 	"passerelle/store"
 	"passerelle/transports"
 )
@@ -234,4 +235,27 @@ func TestAskingTooOftenWhoIsThere(t *testing.T) {
 	alice.ask(again, `<presence type='error' id='a'><error type='wait'><resource-constraint xmlns='`+conditions+`'/></error></presence>`)
 	change(func() { u.shown.from -= int64(2 * showTime) })
 	alice.ask(again, `<presence from='#go%irc.example@irc.localhost/bob'/>`)
+}
+
+// A network may invent people without end, and in each room others.
+func TestTooManyPeople(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	u := newUser(w.gateway, transports.Address{Local: "alice", Domain: "localhost"})
+	n := &network{u: u, id: "irc.example"}
+	u.networks = networks{n}
+	members := make([]transports.Member, 40_000)
+	for i := range members {
+		members[i].Person = &transports.Person{Nick: fmt.Sprint("n", i)}
+	}
+	people := 0
+	for i := range 10 {
+		room := muc.New(muc.Options{Target: transports.Target{Kind: transports.TargetRoom, ID: fmt.Sprint("#", i)}, Host: n, Now: now, NewID: newID})
+		n.rooms = append(n.rooms, room)
+		room.Event(transports.Entered{Nick: "n0", Members: members}, &muc.Out{})
+		people += room.Count()
+	}
+	if people < maxKnownPeople || people > maxKnownPeople+len(n.rooms) {
+		t.Errorf("%d people are known, want at most %d", people, maxKnownPeople)
+	}
 }

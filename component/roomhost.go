@@ -40,5 +40,16 @@ func (n *network) MayType(room transports.Target) bool { return n.u.typesTo(room
 // MayShow implements muc.Host.
 func (n *network) MayShow(occupants int) bool { return n.u.mayShow(occupants) }
 
+// Space implements muc.Host.
+func (n *network) Space() int {
+	space := maxKnownPeople
+	for _, of := range n.u.networks {
+		for _, room := range of.rooms {
+			space -= room.Count()
+		}
+	}
+	return space
+}
+
 // NextRef implements muc.Host.
 func (n *network) NextRef() transports.Ref { return n.u.nextRef() }

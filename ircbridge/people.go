@@ -18,11 +18,17 @@ type people struct {
 	sweepAt int // number of entries at which the dead ones are looked for
 }
 
+// maxWhere bounds the user name and the host of somebody, in bytes: networks have up to 10 and 63 of them.
+const maxWhere = 255
+
 // minSweep keeps small tables from being swept at every other insertion.
 const minSweep = 256
 
 // intern gives the one Person that equals p.
 func (t *people) intern(p transports.Person) *transports.Person {
+	if len(p.Ident) > maxWhere || len(p.Host) > maxWhere {
+		p.Ident, p.Host = "", "" // as if the network did not say
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.byHash == nil {

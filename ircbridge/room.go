@@ -47,7 +47,7 @@ type room struct {
 
 // Bounds of what is collected while a channel is entered.
 const (
-	maxMembers = 200_000
+	maxMembers = 200_000 // of all channels of a session that are being entered
 	maxHeld    = 256
 	maxHeldFor = 256 << 10 // bytes of messages among that
 	maxWaiting = 8         // requests that wait for the same answer
@@ -69,14 +69,14 @@ type entering struct {
 	played  []transports.Message // of that, what was said without being asked for
 }
 
-// add takes a member; the first word about somebody counts.
-func (n *entering) add(m casemap, member transports.Member) bool {
-	if len(n.members) >= maxMembers {
-		return false
-	}
+// add takes a member, where there are fewer than most; the first word about somebody counts.
+func (n *entering) add(m casemap, member transports.Member, most int) bool {
 	key := m.fold(member.Person.Nick)
 	if _, known := n.index[key]; known {
 		return true
+	}
+	if len(n.members) >= most {
+		return false
 	}
 	if n.index == nil {
 		n.index = make(map[string]int)
@@ -188,6 +188,12 @@ func (s *session) names(c *conn, params []string) {
 	if !r.enter.by.IsZero() {
 		r.enter.by = time.Now().Add(joinTimeout) // a large channel takes its time
 	}
+	most := maxMembers
+	for _, other := range s.rooms {
+		if other.enter != nil && other != r {
+			most -= len(other.enter.members)
+		}
+	}
 	for name := range fields(params[len(params)-1]) {
 		role, name := c.isup.cutRanks(name)
 		source := girc.ParseSource(name) // userhost-in-names: "nick!user@host"
@@ -195,7 +201,7 @@ func (s *session) names(c *conn, params []string) {
 			continue
 		}
 		person := s.t.people.intern(transports.Person{Nick: source.Name, Ident: plain(source.Ident), Host: plain(source.Host)})
-		if !r.enter.add(c.isup.casemap, transports.Member{Person: person, Role: role}) {
+		if !r.enter.add(c.isup.casemap, transports.Member{Person: person, Role: role}, most) {
 			s.t.metrics.dropped.WithLabelValues(dropFull).Inc()
 			return
 		}
@@ -221,7 +227,7 @@ func (s *session) namesEnd(c *conn, name string) {
 // enter tells the host that the user is in a channel, or who is there.
 func (s *session) enter(c *conn, r *room) {
 	n := r.enter
-	n.add(c.isup.casemap, transports.Member{Person: s.self(c)}) // a network that leaves us out of NAMES
+	n.add(c.isup.casemap, transports.Member{Person: s.self(c)}, maxMembers+1) // a network that leaves us out of NAMES
 	event := transports.Entered{
 		Room: r.target, Nick: s.nick, Members: n.members,
 		Subject: n.topic, SubjectBy: n.topicBy, SubjectTime: n.topicAt, Missed: n.past(r.target),

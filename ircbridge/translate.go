@@ -92,7 +92,7 @@ func (t translator) translate(dst []transports.Event, e *girc.Event) []transport
 			return dst
 		}
 		if len(e.Params) > 2 {
-			who.RealName = plain(param(2))
+			who.RealName = realName(param(2))
 			who.Account, _ = accountName(param(1))
 		}
 		return append(dst, transports.Joined{Room: room, Member: transports.Member{Person: t.person(who)}})

@@ -72,9 +72,10 @@ func (r *Room) Event(e transports.Event, out *Out) {
 func (r *Room) enter(e transports.Entered, out *Out) {
 	r.forget(e.Ref)
 	before, oldNick := r.occupants, r.nick
-	members := make([]occupant, 0, min(len(e.Members), maxOccupants))
+	most := min(len(e.Members), maxOccupants, max(0, r.opt.Host.Space()+before.count))
+	members := make([]occupant, 0, most)
 	for _, m := range e.Members {
-		if m.Person != nil && len(members) < maxOccupants {
+		if m.Person != nil && len(members) < most {
 			o := occupant{person: m.Person, first: m.Person, role: m.Role}
 			if was, ok := before.find(m.Person.Nick); ok && sameUser(was.person, m.Person) {
 				o.first, o.spoke, o.person = was.first, was.spoke, learnt(was.person, m.Person)
@@ -447,7 +448,7 @@ func (r *Room) remember(l line, t downgrade.Text) {
 }
 
 func (r *Room) joined(e transports.Joined, out *Out) {
-	if e.Member.Person == nil || e.Member.Person.Nick == r.nick || r.occupants.count >= maxOccupants {
+	if e.Member.Person == nil || e.Member.Person.Nick == r.nick || r.occupants.count >= maxOccupants || r.opt.Host.Space() <= 0 {
 		return
 	}
 	o := occupant{person: e.Member.Person, first: e.Member.Person, role: e.Member.Role}

@@ -60,4 +60,6 @@ func (p *play) Words(text string, args ...any) string {
 	return fmt.Sprintf(text, args...)
 }
 
+func (p *play) Space() int { return p.space }
+
 func (p *play) NextRef() transports.Ref { p.refs++; return p.refs }

@@ -30,6 +30,8 @@ type Host interface {
 	Formatting(room transports.Target) markup.Settings
 	// MayShow reports whether a client may be sent the presence of so many occupants once more.
 	MayShow(occupants int) bool
+	// Space is how many more people the rooms of the user may have, all of them together.
+	Space() int
 	// Features is what the network can carry in a room. MayType reports whether it may be told there that the user writes.
 	Features(room transports.Target) transports.Features
 	MayType(room transports.Target) bool

@@ -32,11 +32,12 @@ type play struct {
 	log  strings.Builder
 
 	features transports.Features
+	space    int
 	typesNot bool
 }
 
 func newPlay(t *testing.T) *play {
-	p := &play{t: t, now: start}
+	p := &play{t: t, now: start, space: maxOccupants}
 	p.room = New(Options{
 		Address: transports.Address{Local: "#go%irc.example", Domain: "irc.localhost"},
 		Target:  goChannel,
@@ -505,6 +506,20 @@ func TestTooManyOccupants(t *testing.T) {
 	}
 	if _, ok := p.room.Occupant("alice"); !ok {
 		t.Error("the user himself is not there")
+	}
+	for _, space := range []int{2, -5} { // his other rooms are full of people
+		p := newPlay(t)
+		p.space = space
+		p.enter()
+		p.space -= p.room.Count()
+		p.room.Event(transports.Entered{Room: goChannel, Nick: "alice", Members: people(20)}, &p.out)
+		p.room.Event(transports.Joined{Room: goChannel, Member: people(21)[20]}, &p.out)
+		if n := p.room.Count(); n > max(space, 0)+1 {
+			t.Errorf("%d occupants are kept where there is space for %d", n, space)
+		}
+		if _, ok := p.room.Occupant("alice"); !ok {
+			t.Error("the user himself is not there")
+		}
 	}
 }
 
