@@ -18,12 +18,13 @@ import (
 //
 // XEP-0114 acknowledges nothing, but servers take the stanzas of a stream in their order. So a ping that follows stanzas is a barrier: when
 // its answer comes they were routed, and those that could not be have come back as errors. What was sent and not answered for when the
-// stream is lost is sent again, under the same id. So that this is one message at the most, which may be a mail to many users, the next one goes out
-// when the server has answered, and how far it has answered is noted where the death of this process does not undo it (store.Answered).
+// stream is lost is sent again, under the same id. So that this is one message of each user at the most, his next one goes out when the server has
+// answered, and how far it has answered is noted where the death of this process does not undo it (store.Answered). What goes out together is what
+// was committed one after the other, so that one number says how far that is: whoever comes behind somebody's second message waits with it.
 
 // Limits of the outbox.
 const (
-	maxFlight     = 100              // stanzas of a message that share a barrier
+	maxFlight     = 100              // stanzas that share a barrier
 	maxFlightSize = 1 << 20          // bytes of them, beside the first
 	barrierAnswer = 30 * time.Second // after which another one is set
 	// routedWait is how long a server other than Prosody has for what it has routed: ejabberd stores messages beside the traffic.

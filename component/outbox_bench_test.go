@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -21,8 +22,9 @@ import (
 // outboxQuestion is what the outbox asks a server.
 var outboxQuestion = regexp.MustCompile(`<iq type='get' from='irc\.localhost' to='localhost' id='(outbox-[^']+)'>(<query)?`)
 
-// answerOutbox reads a stream as Prosody does: it counts messages and answers questions, until there were n messages or the stream is closed.
-func answerOutbox(conn net.Conn, n int) error {
+// answerOutbox reads a stream as Prosody does: it counts messages and answers questions, as late as it is far away, until there were n messages or
+// the stream is closed.
+func answerOutbox(conn net.Conn, n int, far time.Duration) error {
 	buf := make([]byte, 256<<10)
 	var tail []byte
 	for seen := 0; seen < n; {
@@ -47,6 +49,7 @@ func answerOutbox(conn net.Conn, n int) error {
 			whole = whole[i+len("</iq>"):]
 			seen += bytes.Count(q, []byte("</message>"))
 			if found := outboxQuestion.FindSubmatch(q); found != nil {
+				time.Sleep(far)
 				payload := ""
 				if len(found[2]) > 0 {
 					payload = "<query xmlns='" + nsDiscoInfo + "'><identity category='server' type='im' name='Prosody'/></query>"
@@ -66,13 +69,21 @@ func BenchmarkOutbox(b *testing.B) {
 	for _, c := range []struct {
 		name              string
 		writers, perWrite int
-	}{{"one writer", 1, 1}, {"16 writers", 16, 1}, {"64 at once", 1, 64}} {
+		users             int
+		far               time.Duration
+	}{
+		{"one writer", 1, 1, 1, 0},
+		{"16 writers", 16, 1, 1, 0},
+		{"64 at once", 1, 64, 1, 0},
+		{"64 at once to 100 users", 1, 64, 100, 0},
+		{"64 at once to 100 users 20 ms away", 1, 64, 100, 20 * time.Millisecond},
+	} {
 		b.Run(c.name, func(b *testing.B) {
 			db := openStore(b, filepath.Join(b.TempDir(), "db"))
 			g, conn := startBenchGateway(b, &scriptedPostal{scripted: newScripted()}, db)
 			letter := transports.Letter{With: mailbox("bob@mail.example"), Body: strings.Repeat("x", 1<<10)}
 			done := make(chan error, 1)
-			go func() { done <- answerOutbox(conn, b.N) }()
+			go func() { done <- answerOutbox(conn, b.N, c.far) }()
 			b.ResetTimer()
 			var wg sync.WaitGroup
 			for writer := range c.writers {
@@ -82,7 +93,7 @@ func BenchmarkOutbox(b *testing.B) {
 							for j := i; j < min(i+c.perWrite, b.N); j++ {
 								l := letter
 								l.ID = fmt.Sprint(j)
-								if err := g.Deliver(tx, outboxUser, l); err != nil {
+								if err := g.Deliver(tx, transports.Address{Local: fmt.Sprint("user", j%c.users), Domain: "localhost"}, l); err != nil {
 									return err
 								}
 							}
@@ -99,7 +110,7 @@ func BenchmarkOutbox(b *testing.B) {
 				b.Fatal(err)
 			}
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "stanzas/s")
-			go func() { done <- answerOutbox(conn, 1<<30) }()
+			go func() { done <- answerOutbox(conn, 1<<30, 0) }()
 			for left := true; left; {
 				page, err := db.Outgoing(context.Background(), testDomain, 0)
 				if err != nil {
@@ -135,7 +146,7 @@ func BenchmarkOutboxBacklog(b *testing.B) {
 	}
 	b.ResetTimer()
 	_, conn := startBenchGateway(b, &scriptedPostal{scripted: newScripted()}, db)
-	if err := answerOutbox(conn, b.N); err != nil {
+	if err := answerOutbox(conn, b.N, 0); err != nil {
 		b.Fatal(err)
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "stanzas/s")

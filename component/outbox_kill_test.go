@@ -18,15 +18,16 @@ import (
 
 	"passerelle/internal/xmpptest"
 	"passerelle/store"
+	"passerelle/transports"
 )
 
-// childEnv has the test program run a gateway that a test kills: its value is the address of the server, the number of the first letter and the
-// path of the database.
+// childEnv has the test program run a gateway that a test kills: its value is the address of the server, the number of the first letter, how many
+// users get letters, and the path of the database.
 const childEnv = "PASSERELLE_TEST_OUTBOX"
 
 func TestMain(m *testing.M) {
 	if how := os.Getenv(childEnv); how != "" {
-		fmt.Fprintln(os.Stderr, deliverUntilKilled(strings.SplitN(how, " ", 3)))
+		fmt.Fprintln(os.Stderr, deliverUntilKilled(strings.SplitN(how, " ", 4)))
 		os.Exit(1)
 	}
 	if how := os.Getenv(followEnv); how != "" {
@@ -48,7 +49,11 @@ func deliverUntilKilled(how []string) error {
 	if err != nil {
 		return err
 	}
-	db, err := store.Open(ctx, store.Options{Path: how[2], Key: make([]byte, store.KeySize), Log: slog.New(slog.DiscardHandler)})
+	users, err := strconv.Atoi(how[2])
+	if err != nil {
+		return err
+	}
+	db, err := store.Open(ctx, store.Options{Path: how[3], Key: make([]byte, store.KeySize), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
 	}
@@ -66,7 +71,7 @@ func deliverUntilKilled(how []string) error {
 		n := 1 + i%7
 		if err := db.Write(ctx, func(tx *store.Tx) error {
 			for j := range n {
-				if err := g.Deliver(tx, outboxUser, letterTo(fmt.Sprint(i+j))); err != nil {
+				if err := g.Deliver(tx, killedUser((i+j)%users), letterTo(fmt.Sprint(i+j))); err != nil {
 					return err
 				}
 			}
@@ -83,9 +88,17 @@ func deliverUntilKilled(how []string) error {
 	}
 }
 
+// killedUser is one of the users who get letters.
+func killedUser(i int) transports.Address {
+	if i == 0 {
+		return outboxUser
+	}
+	return transports.Address{Local: fmt.Sprint("user", i), Domain: "localhost"}
+}
+
 // killedGateways runs gateways that deliver letters, one after the other, and kills each. It returns the numbers of the letters that are known to be
 // written down.
-func killedGateways(t *testing.T, server, path string, kills, letters int) (written []int) {
+func killedGateways(t *testing.T, server, path string, kills, letters, users int) (written []int) {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
@@ -94,7 +107,7 @@ func killedGateways(t *testing.T, server, path string, kills, letters int) (writ
 	for kill := range kills {
 		const apart = 10_000 // more than one delivers
 		child := osexec.CommandContext(t.Context(), exe)
-		child.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d %s", childEnv, server, kill*apart, path))
+		child.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d %d %s", childEnv, server, kill*apart, users, path))
 		child.Stderr = t.Output()
 		stdout, err := child.StdoutPipe()
 		if err != nil {
@@ -165,11 +178,62 @@ func TestGatewayKilled(t *testing.T) {
 			got[e.Get("id")]++
 		}
 	})
-	written := killedGateways(t, server.Addr(), path, kills, 300)
+	written := killedGateways(t, server.Addr(), path, kills, 300, 1)
 	w := newOutboxWorldAt(t, path, func(o *Options) { o.Server = server.Addr() })
 	w.emptied()
 	w.deliver(outboxUser, letterTo("end")) // which says that all others have come
 	reading.Wait()
 	delete(got, "end")
 	checkKilled(t, got, written, kills)
+}
+
+// TestGatewayKilledWithMany kills gateways while they deliver letters to several users. Each of them gets one again at the most.
+func TestGatewayKilledWithMany(t *testing.T) {
+	t.Parallel()
+	server := xmpptest.New(t, xmpptest.Options{Components: map[string]string{testDomain: "s3cret"}, KickOld: true})
+	server.RunningSince(time.Now().Add(-time.Hour))
+	const kills, users = 4, 5
+	path := filepath.Join(t.TempDir(), "db")
+	all := make([]map[string]int, users)
+	var reading sync.WaitGroup
+	for i := range users {
+		c, err := server.Client(killedUser(i).String() + "/phone")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]int{}
+		all[i] = got
+		reading.Go(func() {
+			last := ""
+			for got["end"] == 0 {
+				e, err := c.Receive(t.Context())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				id := e.Get("id")
+				if got[id]++; got[id] > 1 && id != last {
+					t.Errorf("%s gets the letter %s again behind %s", killedUser(i), id, last)
+				}
+				last = id
+			}
+		})
+	}
+	written := killedGateways(t, server.Addr(), path, kills, 300, users)
+	w := newOutboxWorldAt(t, path, func(o *Options) { o.Server = server.Addr() })
+	w.emptied()
+	for i := range users {
+		w.deliver(killedUser(i), letterTo("end"))
+	}
+	reading.Wait()
+	for i, got := range all {
+		delete(got, "end")
+		var his []int
+		for _, n := range written {
+			if n%users == i {
+				his = append(his, n)
+			}
+		}
+		checkKilled(t, got, his, kills)
+	}
 }

@@ -27,7 +27,7 @@ func TestGatewayKilledBesideServers(t *testing.T) {
 			}
 			const kills = 4
 			path := filepath.Join(t.TempDir(), "db")
-			written := killedGateways(t, s.components, path, kills, 100)
+			written := killedGateways(t, s.components, path, kills, 100, 1)
 			w := newOutboxWorldAt(t, path, func(o *Options) { o.Server, o.Timing.Routed = s.components, 0 })
 			w.deliver(outboxUser, letterTo("end"))
 			last, err := w.db.LastOutgoing(t.Context())

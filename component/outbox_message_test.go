@@ -69,16 +69,63 @@ func TestFlight(t *testing.T) {
 	}{
 		"a letter":                {[]store.Outgoing{row("a", "1", "")}, 1},
 		"with files":              {[]store.Outgoing{row("a", "1", ""), row("a", "", ""), row("a", "", ""), row("a", "2", "")}, 3},
-		"of two users":            {[]store.Outgoing{row("a", "1", ""), row("b", "", "")}, 1},
+		"of two users":            {[]store.Outgoing{row("a", "1", ""), row("b", "", "")}, 2},
+		"of many users":           {[]store.Outgoing{row("a", "1", ""), row("b", "2", ""), row("c", "3", ""), row("b", "4", ""), row("d", "5", "")}, 3},
+		"two of a user":           {[]store.Outgoing{row("a", "1", ""), row("a", "2", ""), row("b", "3", "")}, 1},
+		"files behind another's":  {[]store.Outgoing{row("a", "1", ""), row("b", "2", ""), row("a", "", "")}, 2},
 		"a message to all":        {[]store.Outgoing{row("a", "1", "m"), row("b", "2", "m"), row("c", "3", "m"), row("a", "4", "n")}, 3},
+		"messages to others":      {[]store.Outgoing{row("a", "1", "m"), row("b", "2", "m"), row("c", "3", "n"), row("d", "4", "n"), row("b", "5", "n")}, 4},
+		"a message twice to one":  {[]store.Outgoing{row("a", "1", "m"), row("b", "2", "n"), row("a", "3", "m")}, 3},
 		"a message with files":    {[]store.Outgoing{row("a", "1", "m"), row("a", "", "m"), row("b", "2", "m"), row("b", "", "m"), row("b", "3", "")}, 4},
 		"to many":                 {many, maxFlight},
 		"with large letters":      {[]store.Outgoing{row("a", "1", "m"), large, large, large, large, large}, 5},
-		"letters of no message":   {[]store.Outgoing{row("a", "1", ""), row("b", "2", "")}, 1},
-		"a message behind others": {[]store.Outgoing{row("a", "1", ""), row("b", "2", "m"), row("c", "3", "m")}, 1},
+		"letters of no message":   {[]store.Outgoing{row("a", "1", ""), row("b", "2", "")}, 2},
+		"a message behind others": {[]store.Outgoing{row("a", "1", ""), row("b", "2", "m"), row("c", "3", "m")}, 3},
 	} {
 		if got := flight(c.rows); got != c.want {
 			t.Errorf("%s: %d of %d go out together, want %d", name, got, len(c.rows), c.want)
+		}
+	}
+}
+
+// TestDeliverSideBySide: users do not wait for each other's letters, each of his own for the one before.
+func TestDeliverSideBySide(t *testing.T) {
+	t.Parallel()
+	w := newOutboxWorld(t, nil)
+	carol := transports.Address{Local: "carol", Domain: "localhost"}
+	w.connected()
+	phone := w.client("alice@localhost/phone")
+	w.client("carol@localhost/phone")
+	w.deliver(outboxUser, letterTo("l0"))
+	phone.expect(`<message type='chat' id='l0'/>`)
+	w.emptied()
+	if err := w.xmpp.Stall(testDomain); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.db.Write(t.Context(), func(tx *store.Tx) error {
+		for _, l := range []struct {
+			user transports.Address
+			id   string
+		}{{outboxUser, "l1"}, {carol, "l2"}, {outboxUser, "l3"}, {carol, "l4"}} {
+			if err := w.gateway.Deliver(tx, l.user, letterTo(l.id)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	o := w.gateway.outbox
+	w.waitFor("both first ones are sent", func(o *outbox) bool {
+		_, one := o.letters[o.key(outboxUser.String(), "l1")]
+		_, other := o.letters[o.key(carol.String(), "l2")]
+		return one && other
+	})
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for user, id := range map[transports.Address]string{outboxUser: "l3", carol: "l4"} {
+		if _, sent := o.letters[o.key(user.String(), id)]; sent {
+			t.Errorf("%s was sent before the server has answered for the one before", id)
 		}
 	}
 }

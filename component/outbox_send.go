@@ -142,15 +142,34 @@ func (s *sending) fly(stream context.Context, stop <-chan struct{}) {
 	}
 }
 
-// flight is how many stanzas go out together: those of one letter, and of all letters that are one message.
+// flight is how many stanzas go out together: as many as there are until somebody would get a second message with them. A message is all stanzas of a
+// letter, or of all letters that are called so.
 func flight(rows []store.Outgoing) int {
+	type message struct {
+		name string // empty for one that stands for itself
+		i    int    // of its first row, then
+	}
+	gets := make(map[string]message, min(len(rows), maxFlight)) // by JID
 	size := 0
-	for i := 1; i < len(rows); i++ {
+	var last message
+	for i := range rows {
 		row := &rows[i]
-		same := row.Letter == "" && row.JID == rows[i-1].JID || row.Message != "" && row.Message == rows[0].Message
-		if size += len(row.Stanza); !same || i == maxFlight || size > maxFlightSize {
+		m := message{name: row.Message}
+		switch {
+		case m.name != "":
+		case i > 0 && row.Letter == "" && row.JID == rows[i-1].JID:
+			m = last
+		default:
+			m.i = i
+		}
+		before, second := gets[row.JID]
+		if i > 0 {
+			size += len(row.Stanza)
+		}
+		if second && before != m || i == maxFlight || size > maxFlightSize {
 			return i
 		}
+		gets[row.JID], last = m, m
 	}
 	return len(rows)
 }
