@@ -26,9 +26,7 @@ const mailTime = time.Minute
 
 // mailGateway is a gateway to email between an XMPP server and smtp-sink (of Postfix), which takes what goes out.
 type mailGateway struct {
-	*gateway
-	t    testing.TB
-	s    *servers
+	ownGateway
 	sink string // the folder of what came to it
 	at   string // where that is
 }
@@ -36,28 +34,14 @@ type mailGateway struct {
 // newMailGateway writes the configuration of a gateway to email, with more lines in its table.
 func newMailGateway(t testing.TB, program string, s *servers, lines string) *mailGateway {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "e2e-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := &mailGateway{gateway: &gateway{program: program, dir: dir}, t: t, s: s, sink: filepath.Join(dir, "sink")}
-	t.Cleanup(func() {
-		if m.process != nil {
-			m.process.Kill()
-		}
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
-			t.Logf("the gateway's log:\n%s", m.log.String())
-		}
-	})
+	m := &mailGateway{ownGateway: ownGateway{bareGateway(t, program, "to email"), t, s}}
+	m.sink = filepath.Join(m.dir, "sink")
 	m.at = m.startSink()
 	if !strings.Contains(lines, "resolver = ") {
 		// What a test sees is not to depend on whether this machine has a name server, and how soon it answers.
 		lines += fmt.Sprintf("\nresolver = %q\n", dnstest.Start(t, nil).Addr)
 	}
-	config := fmt.Sprintf(`
+	m.write(t, fmt.Sprintf(`
 [[mail]]
 domain = %q
 secret = %q
@@ -81,10 +65,7 @@ listen = %q
 [log]
 level = "debug"
 identities = true
-`, gatewayDomain, gatewaySecret, s.componentAddr, "unix:"+m.lmtp(), m.at, lines, m.database(), "unix:"+m.gateway.socket())
-	if err := os.WriteFile(m.config(), []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
+`, gatewayDomain, gatewaySecret, s.componentAddr, "unix:"+m.lmtp(), m.at, lines, m.database(), "unix:"+m.gateway.socket()))
 	return m
 }
 
@@ -194,23 +175,6 @@ func (m *mailGateway) bring(from, to, text string) {
 	if err := w.Close(); err != nil {
 		m.t.Fatal(err)
 	}
-}
-
-func (m *mailGateway) start() {
-	m.t.Helper()
-	if err := m.Restart(m.t.Context()); err != nil {
-		m.t.Fatal(err)
-	}
-}
-
-func (m *mailGateway) client(name string) xmppClient {
-	m.t.Helper()
-	c, err := m.s.login(m.t.Context(), name, "desk")
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	m.t.Cleanup(func() { _ = c.Close() })
-	return c
 }
 
 // awaitLog waits until the gateway's log says something: it comes by a pipe, after what it is about.

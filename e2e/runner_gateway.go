@@ -132,8 +132,8 @@ func (g *gateway) reload(ctx context.Context) error {
 	})
 }
 
-// newGateway writes the configuration. Its end is the test's.
-func newGateway(t testing.TB, program string, s *servers) *gateway {
+// bareGateway is a gateway without a configuration. Its end is the test's; where that has failed its log is shown under a name.
+func bareGateway(t testing.TB, program, name string) *gateway {
 	t.Helper()
 	// Not t.TempDir, whose names are too long for a socket.
 	dir, err := os.MkdirTemp("", "e2e-")
@@ -149,12 +149,19 @@ func newGateway(t testing.TB, program string, s *servers) *gateway {
 			t.Error(err)
 		}
 		if t.Failed() {
-			t.Logf("the gateway's log:\n%s", g.log.String())
+			t.Logf("the log of the gateway %s:\n%s", name, g.log.String())
 		}
 	})
+	return g
+}
+
+// newGateway writes the configuration of a gateway to IRC.
+func newGateway(t testing.TB, program string, s *servers) *gateway {
+	t.Helper()
+	g := bareGateway(t, program, "to IRC")
 	network := fmt.Sprintf("addresses = [%q]\ntls = false", s.ircAddr)
 	if s.ircTLS != nil {
-		file := filepath.Join(dir, "authority.pem")
+		file := filepath.Join(g.dir, "authority.pem")
 		if err := os.WriteFile(file, []byte(s.ircTLS.authority), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -165,7 +172,7 @@ func newGateway(t testing.TB, program string, s *servers) *gateway {
 		t.Fatal(err)
 	}
 	network += fmt.Sprintf("\navatar_file = %q", picture)
-	config := fmt.Sprintf(`
+	g.write(t, fmt.Sprintf(`
 [[irc]]
 domain = %q
 secret = %q
@@ -195,11 +202,41 @@ public_url = "http://%s"
 [log]
 level = "debug"
 identities = true
-`, gatewayDomain, gatewaySecret, s.componentAddr, networkName, network, g.database(), "unix:"+g.socket(), "unix:"+g.webSocket(), front(t, g.webSocket()))
+`, gatewayDomain, gatewaySecret, s.componentAddr, networkName, network, g.database(), "unix:"+g.socket(), "unix:"+g.webSocket(), front(t, g.webSocket())))
+	return g
+}
+
+// write writes the configuration.
+func (g *gateway) write(t testing.TB, config string) {
+	t.Helper()
 	if err := os.WriteFile(g.config(), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return g
+}
+
+// ownGateway is a gateway that a test starts itself, for users of an XMPP server.
+type ownGateway struct {
+	*gateway
+	t testing.TB
+	s *servers
+}
+
+func (g *ownGateway) start() {
+	g.t.Helper()
+	if err := g.Restart(g.t.Context()); err != nil {
+		g.t.Fatal(err)
+	}
+}
+
+// client logs a user in, until the end of the test.
+func (g *ownGateway) client(name string) xmppClient {
+	g.t.Helper()
+	c, err := g.s.login(g.t.Context(), name, "desk")
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	g.t.Cleanup(func() { _ = c.Close() })
+	return c
 }
 
 func (g *gateway) config() string    { return filepath.Join(g.dir, "passerelle.toml") }

@@ -15,9 +15,7 @@ import (
 
 // socialGateway is a gateway to the social web, which speaks with others over TLS.
 type socialGateway struct {
-	*gateway
-	t    testing.TB
-	s    *servers
+	ownGateway
 	name string // host and port of its pages, which its users have behind the @
 	web  string // where the listener is
 	ca   string // the file of the authority that vouches for all of them
@@ -46,38 +44,25 @@ func newSocialWorld(t testing.TB) *socialWorld {
 func (w *socialWorld) gateway(host string, s *servers, lines string) *socialGateway {
 	t := w.t
 	t.Helper()
-	dir, err := os.MkdirTemp("", "e2e-")
-	if err != nil {
-		t.Fatal(err)
-	}
 	port, err := freeport.Choose()
 	if err != nil {
 		t.Fatal(err)
 	}
 	web := freeport.Address(port)
-	g := &socialGateway{
-		gateway: &gateway{program: w.program, dir: dir}, t: t, s: s, name: host + ":" + freeport.Port(web), web: web, ca: filepath.Join(dir, "ca.pem"),
-	}
-	t.Cleanup(func() {
-		if g.process != nil {
-			g.process.Kill()
-		}
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
-			t.Logf("the log of the gateway of %s:\n%s", g.name, g.log.String())
-		}
-	})
+	g := &socialGateway{ownGateway: ownGateway{bareGateway(t, w.program, "of "+host), t, s}, name: host + ":" + freeport.Port(web), web: web}
+	g.ca = filepath.Join(g.dir, "ca.pem")
 	cert, key, err := w.authority.Issue(host)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := errors.Join(
 		os.WriteFile(g.ca, []byte(w.authority.PEM), 0o600),
-		os.WriteFile(filepath.Join(dir, "cert.pem"), []byte(cert), 0o600),
-		os.WriteFile(filepath.Join(dir, "key.pem"), []byte(key), 0o600),
-		os.WriteFile(g.config(), []byte(fmt.Sprintf(`
+		os.WriteFile(filepath.Join(g.dir, "cert.pem"), []byte(cert), 0o600),
+		os.WriteFile(filepath.Join(g.dir, "key.pem"), []byte(key), 0o600),
+	); err != nil {
+		t.Fatal(err)
+	}
+	g.write(t, fmt.Sprintf(`
 [[social]]
 domain = %q
 secret = %q
@@ -104,28 +89,8 @@ listen = %q
 [log]
 level = "debug"
 identities = true
-`, gatewayDomain, gatewaySecret, s.componentAddr, w.names.Addr, lines, web, g.name, g.database(), "unix:"+g.socket())), 0o600),
-	); err != nil {
-		t.Fatal(err)
-	}
+`, gatewayDomain, gatewaySecret, s.componentAddr, w.names.Addr, lines, web, g.name, g.database(), "unix:"+g.socket()))
 	return g
-}
-
-func (g *socialGateway) start() {
-	g.t.Helper()
-	if err := g.Restart(g.t.Context()); err != nil {
-		g.t.Fatal(err)
-	}
-}
-
-func (g *socialGateway) client(name string) xmppClient {
-	g.t.Helper()
-	c, err := g.s.login(g.t.Context(), name, "desk")
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	g.t.Cleanup(func() { _ = c.Close() })
-	return c
 }
 
 // contact is the JID of somebody of another gateway as users of this one have it.
