@@ -15,10 +15,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
-	"runtime"
 	"strings"
-	"syscall"
 	"time"
 
 	"passerelle/e2e/benchrig"
@@ -37,22 +34,16 @@ func main() {
 	flag.Float64Var(&s.minutes, "minutes", 10, "with -soak, how long")
 	flag.IntVar(&s.rate, "rate", 1000, "with -soak, how many lines a second are said to them")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	b.scale = 1
 	if *quick {
 		b.scale = 10
 	}
-	var err error
-	if *soaking {
-		err = b.soak(ctx, s)
-	} else {
-		err = b.tables(ctx, *secure)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "benchirc:", err)
-		os.Exit(1)
-	}
+	benchrig.Main("benchirc", func(ctx context.Context) error {
+		if *soaking {
+			return b.soak(ctx, s)
+		}
+		return b.tables(ctx, *secure)
+	})
 }
 
 // bench is one call of the program.
@@ -86,8 +77,7 @@ func (b *bench) programs() []program {
 
 // tables measures everything without TLS, with it, or both.
 func (b *bench) tables(ctx context.Context, tls string) error {
-	begun := time.Now()
-	fmt.Printf("%d cores, Go %s, load %s before.\n", runtime.NumCPU(), strings.TrimPrefix(runtime.Version(), "go"), benchrig.Load())
+	end := benchrig.Begin("")
 	for _, secure := range []bool{false, true} {
 		if name := map[bool]string{false: "off", true: "on"}[secure]; tls != "both" && tls != name {
 			continue
@@ -103,7 +93,7 @@ func (b *bench) tables(ctx context.Context, tls string) error {
 		}
 		fmt.Printf("\n%s\n\n%s", map[bool]string{false: "Without TLS:", true: "With TLS:"}[secure], t.markdown())
 	}
-	fmt.Printf("\nIt took %.1f minutes; load %s after.\n", time.Since(begun).Minutes(), benchrig.Load())
+	end()
 	return nil
 }
 
@@ -159,7 +149,7 @@ func (b *bench) start(ctx context.Context, p program, secure bool, t *table) (*r
 		return nil, errors.Join(err, s.close())
 	}
 	r := &run{site: s, subject: sub, scale: b.scale, report: func(row string, cells ...figure) { t.set(row, p, cells) }}
-	if err := s.xmpp.await(ctx); err != nil {
+	if err := s.xmpp.Await(ctx); err != nil {
 		err = fmt.Errorf("%w\n%s", err, sub.process.Tail())
 		r.stop()
 		return nil, err

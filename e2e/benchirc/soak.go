@@ -60,7 +60,7 @@ func (b *bench) soak(ctx context.Context, s soak) error {
 	}
 	r := &run{site: site, subject: sub, scale: 1}
 	defer r.stop()
-	if err := site.xmpp.await(ctx); err != nil {
+	if err := site.xmpp.Await(ctx); err != nil {
 		return fmt.Errorf("%w\n%s", err, sub.process.Tail())
 	}
 	if err := r.soak(ctx, s); err != nil {
@@ -80,7 +80,7 @@ func (r *run) soak(ctx context.Context, s soak) error {
 		for i := from + 1; i < to; i += 2 {
 			fmt.Fprintf(&gone, "<presence type='unavailable' from='%s/phone' to='%s/user%d'/>", user(i), room(own(i)), i)
 		}
-		if _, err := io.WriteString(r.xmpp.conn, gone.String()); err != nil {
+		if _, err := io.WriteString(r.xmpp.Conn, gone.String()); err != nil {
 			return err
 		}
 	}

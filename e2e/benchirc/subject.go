@@ -65,7 +65,7 @@ func (s *site) certificate() (*tls.Config, error) {
 func (s *site) file(name string) string { return filepath.Join(s.dir, name) }
 
 func (s *site) close() error {
-	return errors.Join(s.xmpp.close(), s.irc.close(), os.RemoveAll(s.dir))
+	return errors.Join(s.xmpp.Close(), s.irc.close(), os.RemoveAll(s.dir))
 }
 
 // subject is a program at work.
@@ -80,7 +80,7 @@ func user(i int) string { return fmt.Sprintf("user%d@localhost", i) }
 // startPasserelle runs ours.
 func (b *bench) startPasserelle(s *site) (*subject, error) {
 	config := fmt.Sprintf("[[irc]]\ndomain = %q\nsecret = \"s\"\nserver = %q\nburst = 0\nconnects_per_second = 0\njoins_per_minute = 0\n%s"+
-		"[[irc.network]]\nname = %q\naddresses = [%q]\ntls = %t\n", domain, s.xmpp.addr, s.options, network, s.irc.addr, s.secure)
+		"[[irc.network]]\nname = %q\naddresses = [%q]\ntls = %t\n", domain, s.xmpp.Addr, s.options, network, s.irc.addr, s.secure)
 	if s.secure {
 		config += "ca_file = \"ca.pem\"\n"
 	}
@@ -93,7 +93,7 @@ func (b *bench) startPasserelle(s *site) (*subject, error) {
 
 // startBiboumi runs biboumi. What a user of it sets by commands is in its database before it starts.
 func startBiboumi(s *site) (*subject, error) {
-	host, port, err := net.SplitHostPort(s.xmpp.addr)
+	host, port, err := net.SplitHostPort(s.xmpp.Addr)
 	if err != nil {
 		return nil, err
 	}

@@ -215,7 +215,7 @@ func (r *run) talk(ctx context.Context, n, speakers int) error {
 			u := sent % speakers
 			fmt.Fprintf(&b, "<message from='%s/phone' to='%s' type='groupchat' id='m%d'><body>%s</body></message>", user(u), room(own(u)), sent, text)
 		}
-		if _, err := io.WriteString(r.xmpp.conn, b.String()); err != nil {
+		if _, err := io.WriteString(r.xmpp.Conn, b.String()); err != nil {
 			return err
 		}
 		if err := r.xmpp.wait(ctx, sent-(most-together)*speakers); err != nil {
@@ -275,7 +275,7 @@ func (r *run) roundTrips(ctx context.Context, rate int) error {
 			r.xmpp.mu.Lock() // sent is read under it
 			sent[i] = time.Now()
 			r.xmpp.mu.Unlock()
-			if _, last = io.WriteString(r.xmpp.conn, stanza); last != nil {
+			if _, last = io.WriteString(r.xmpp.Conn, stanza); last != nil {
 				return last
 			}
 		}

@@ -6,20 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"sync"
 	"time"
 
-	"passerelle/internal/realservers/freeport"
+	"passerelle/e2e/benchrig"
 	"passerelle/internal/xmpptest"
 )
 
 // xmppServer takes one component and moves bytes. What comes is counted, not understood.
 type xmppServer struct {
-	listener net.Listener
-	addr     string
-	joined   chan net.Conn
-	conn     net.Conn
+	*benchrig.Link
 
 	mu     sync.Mutex
 	mark   []byte
@@ -30,42 +26,13 @@ type xmppServer struct {
 }
 
 func newXMPPServer() (*xmppServer, error) {
-	l, err := freeport.Listen()
+	k, err := benchrig.NewLink()
 	if err != nil {
 		return nil, err
 	}
-	x := &xmppServer{listener: l, addr: l.Addr().String(), joined: make(chan net.Conn, 1), mark: []byte("</message>")}
-	go x.accept()
+	x := &xmppServer{Link: k, mark: []byte("</message>")}
+	go k.Serve(x.read)
 	return x, nil
-}
-
-// accept lets the first component in that says it is one; its secret is not looked at (XEP-0114 §3).
-func (x *xmppServer) accept() {
-	for {
-		conn, err := x.listener.Accept()
-		if err != nil {
-			return
-		}
-		r, err := xmpptest.AcceptRaw(conn)
-		if err != nil {
-			continue // somebody tried whether the port is open
-		}
-		x.joined <- conn
-		x.read(r)
-		return
-	}
-}
-
-// await waits for the component.
-func (x *xmppServer) await(ctx context.Context) error {
-	select {
-	case x.conn = <-x.joined:
-		return nil
-	case <-time.After(30 * time.Second):
-		return fmt.Errorf("the gateway did not join the XMPP server")
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // read counts marks until the stream ends.
@@ -156,12 +123,5 @@ func (x *xmppServer) waitWhile(ctx context.Context, n int, patience time.Duratio
 // send writes stanzas in the background: a gateway that writes while it is written to must not be waited for. Who waits for the
 // answers sees an error.
 func (x *xmppServer) send(stanzas string) {
-	go func() { _, _ = io.WriteString(x.conn, stanzas) }()
-}
-
-func (x *xmppServer) close() error {
-	if x.conn != nil {
-		_ = x.conn.Close() // the gateway may have been quicker
-	}
-	return x.listener.Close()
+	go func() { _, _ = io.WriteString(x.Conn, stanzas) }()
 }

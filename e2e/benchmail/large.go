@@ -30,14 +30,14 @@ func (b *bench) large(ctx context.Context, s *site) error {
 		lines.WriteString("\r\n")
 		text = text[n:]
 	}
-	before, err := s.gateway.ResidentKiB()
+	before, err := s.Gateway.ResidentKiB()
 	if err != nil {
 		return err
 	}
 	t := s.targets[0]
 	// A letter, and its file as another one.
-	written := s.xmpp.Expect(2 * b.atOnce)
-	used, begun := benchrig.NewUsed(s.gateway), time.Now()
+	written := s.XMPP.Expect(2 * b.atOnce)
+	used, begun := benchrig.NewUsed(s.Gateway), time.Now()
 	errs := make([]error, b.atOnce)
 	var wg sync.WaitGroup
 	var later atomic.Int32
@@ -59,11 +59,11 @@ func (b *bench) large(ctx context.Context, s *site) error {
 	select {
 	case <-written:
 	case <-time.After(10 * time.Minute):
-		return fmt.Errorf("%d of %d stanzas came", s.xmpp.Count(), 2*b.atOnce)
+		return fmt.Errorf("%d of %d stanzas came", s.XMPP.Count(), 2*b.atOnce)
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	peak, err := s.gateway.PeakKiB()
+	peak, err := s.Gateway.PeakKiB()
 	if err != nil {
 		return err
 	}

@@ -11,13 +11,9 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"os"
-	"os/signal"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"passerelle/e2e/benchrig"
@@ -32,12 +28,7 @@ func main() {
 	flag.StringVar(&b.only, "only", "", "measure only what comes in so, such as \"LMTP | 10 | 1\": a piece of the first columns")
 	flag.IntVar(&b.atOnce, "large", 0, "measure in place of all that what so many of the largest mails take that come at once")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := b.run(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "benchmail:", err)
-		os.Exit(1)
-	}
+	benchrig.Main("benchmail", b.run)
 }
 
 // bench is one call of the program.
@@ -77,19 +68,17 @@ func (b *bench) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		defer s.stop()
+		defer s.Stop()
 		return b.large(ctx, s)
 	}
-	begun := time.Now()
-	fmt.Printf("%d cores, Go %s, load %s before. %d mails of %d bytes each. One for ten recipients counts as ten.\n\n",
-		runtime.NumCPU(), strings.TrimPrefix(runtime.Version(), "go"), benchrig.Load(), b.mails, mailSize)
-	fmt.Println("| in | sessions | recipients | committed/s | stanzas written/s | processor each: its own, of this program | 250 after p50 / p99 | the same with 100 mails/s |")
+	end := benchrig.Begin(fmt.Sprintf(" %d mails of %d bytes each. One for ten recipients counts as ten.", b.mails, mailSize))
+	fmt.Println("\n| in | sessions | recipients | committed/s | stanzas written/s | processor each: its own, of this program | 250 after p50 / p99 | the same with 100 mails/s |")
 	fmt.Println("|---|---|---|---|---|---|---|---|")
 	s, err := newSite(ctx, b.binary, b.alone)
 	if err != nil {
 		return err
 	}
-	defer s.stop()
+	defer s.Stop()
 	for _, t := range s.targets {
 		for _, l := range loads {
 			if ctx.Err() != nil {
@@ -112,7 +101,7 @@ func (b *bench) run(ctx context.Context) error {
 	if err := b.out(ctx, s); err != nil {
 		return err
 	}
-	fmt.Printf("\nIt took %.1f minutes; load %s after.\n", time.Since(begun).Minutes(), benchrig.Load())
+	end()
 	return nil
 }
 

@@ -23,8 +23,8 @@ func (b *bench) out(ctx context.Context, s *site) error {
 		fmt.Fprintf(&all, `<message type="chat" id="m%[1]d" from="user%[2]d@localhost/bench" to="to%[1]d\40sink.test@%[3]s"><body>Mail %[1]d, which says something.</body></message>`, i, i%senders, domain)
 	}
 	s.sink.reset()
-	used := benchrig.NewUsed(s.gateway)
-	s.xmpp.Say(all.String())
+	used := benchrig.NewUsed(s.Gateway)
+	s.XMPP.Say(all.String())
 	first, last, err := s.sink.await(ctx, b.mails)
 	if err != nil {
 		return err

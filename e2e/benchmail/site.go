@@ -4,12 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 
 	"passerelle/e2e/benchrig"
-
 	"passerelle/internal/dnstest"
 	"passerelle/internal/realservers"
 	"passerelle/internal/realservers/freeport"
@@ -19,41 +15,28 @@ const domain = "mail.localhost"
 
 // site is everything that runs.
 type site struct {
-	dir     string
-	xmpp    *benchrig.XMPPServer
+	*benchrig.Site
 	sink    *counter
-	gateway *realservers.Process
 	targets []target
-	stops   []func()
-}
-
-func (s *site) stop() {
-	for i := len(s.stops) - 1; i >= 0; i-- {
-		s.stops[i]()
-	}
 }
 
 // newSite starts everything, or the gateway alone.
 func newSite(ctx context.Context, binary string, alone bool) (_ *site, err error) {
-	s := &site{sink: newCounter()}
+	rig, err := benchrig.NewSite("benchmail")
+	if err != nil {
+		return nil, err
+	}
+	s := &site{Site: rig, sink: newCounter()}
 	defer func() {
 		if err != nil {
-			s.stop()
+			s.Stop()
 		}
 	}()
-	if s.dir, err = os.MkdirTemp("", "benchmail-"); err != nil {
-		return nil, err
-	}
-	s.stops = append(s.stops, func() { _ = os.RemoveAll(s.dir) }) // it is below /tmp
-	if s.xmpp, err = benchrig.NewXMPPServer(); err != nil {
-		return nil, err
-	}
-	s.stops = append(s.stops, func() { _ = s.xmpp.Close() }) // and the process ends
 	sink, err := realservers.StartSink(ctx, realservers.SinkOptions{Args: []string{"-c"}, Log: s.sink})
 	if err != nil {
 		return nil, err
 	}
-	s.stops = append(s.stops, sink.Kill)
+	s.OnStop(sink.Kill)
 	if err := s.startGateway(ctx, binary, sink.Addr); err != nil {
 		return nil, err
 	}
@@ -70,15 +53,14 @@ func (s *site) startGateway(ctx context.Context, binary, sink string) error {
 	if err != nil {
 		return err
 	}
-	s.stops = append(s.stops, stop)
+	s.OnStop(stop)
 	smtpPort, err1 := freeport.Choose()
 	lmtpPort, err2 := freeport.Choose()
 	if err := errors.Join(err1, err2); err != nil {
 		return err
 	}
 	smtp, lmtp := freeport.Address(smtpPort), freeport.Address(lmtpPort)
-	file := filepath.Join(s.dir, "passerelle.toml")
-	config := fmt.Sprintf(`[[mail]]
+	if err := s.StartGateway(ctx, binary, fmt.Sprintf(`[[mail]]
 domain = %q
 secret = "s"
 server = %q
@@ -110,21 +92,14 @@ public_url = "https://bench.test"
 [files]
 max_size = 32
 user_quota = 1024
-`, domain, s.xmpp.Addr, smtp, lmtp, sink, resolver.Addr, filepath.Join(s.dir, "passerelle.db"), filepath.Join(s.dir, "web"))
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+`, domain, s.XMPP.Addr, smtp, lmtp, sink, resolver.Addr, s.File("passerelle.db"), s.File("web"))); err != nil {
 		return err
 	}
-	p, err := realservers.Spawn(exec.Command(binary, "serve", "-config", file), os.Stderr)
-	if err != nil {
-		return err
-	}
-	s.gateway = p
-	s.stops = append(s.stops, p.Stop)
 	to := func(i int) string { return fmt.Sprintf("user%d@bench.test", i) }
 	s.targets = append(s.targets,
-		target{name: "passerelle, LMTP", addr: lmtp, lmtp: true, to: to, xmpp: s.xmpp, process: p},
-		target{name: "passerelle, SMTP", addr: smtp, to: to, xmpp: s.xmpp, process: p})
-	return s.xmpp.Await(ctx)
+		target{name: "passerelle, LMTP", addr: lmtp, lmtp: true, to: to, xmpp: s.XMPP, process: s.Gateway},
+		target{name: "passerelle, SMTP", addr: smtp, to: to, xmpp: s.XMPP, process: s.Gateway})
+	return nil
 }
 
 // startPostfix runs a Postfix that throws away what it has taken.
@@ -133,7 +108,7 @@ func (s *site) startPostfix(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.stops = append(s.stops, func() { _ = p.Stop() }) // what it leaves is below /tmp
+	s.OnStop(func() { _ = p.Stop() }) // what it leaves is below /tmp
 	s.targets = append(s.targets, target{name: "Postfix, discard", addr: p.Addr, to: func(i int) string { return fmt.Sprintf("user%d@discard.test", i) }})
 	return nil
 }
@@ -149,7 +124,7 @@ func (s *site) startDovecot(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.stops = append(s.stops, func() { _ = d.Stop() }) // what it leaves is below /tmp
+	s.OnStop(func() { _ = d.Stop() }) // what it leaves is below /tmp
 	s.targets = append(s.targets, target{name: "Dovecot LMTP, maildir", addr: d.LMTP, lmtp: true, to: user})
 	return nil
 }

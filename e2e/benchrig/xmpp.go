@@ -1,26 +1,19 @@
 package benchrig
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"net"
+	"io"
 	"sync"
-	"time"
 
 	"passerelle/component/stanza"
-	"passerelle/internal/realservers/freeport"
-	"passerelle/internal/xmpptest"
 )
 
 // XMPPServer takes one component, has every user that is asked for, answers pings at once and counts the messages that it is given.
 type XMPPServer struct {
-	listener net.Listener
-	Addr     string
-	joined   chan struct{}
+	*Link
 
 	mu   sync.Mutex
-	conn net.Conn
 	seen int
 	want int
 	done chan struct{} // closed when want are seen
@@ -28,43 +21,27 @@ type XMPPServer struct {
 
 // NewXMPPServer listens on loopback.
 func NewXMPPServer() (*XMPPServer, error) {
-	l, err := freeport.Listen()
+	k, err := NewLink()
 	if err != nil {
 		return nil, err
 	}
-	x := &XMPPServer{listener: l, Addr: l.Addr().String(), joined: make(chan struct{})}
-	go x.accept()
+	x := &XMPPServer{Link: k}
+	go k.Serve(x.read)
 	return x, nil
 }
 
-// Close stops listening.
-func (x *XMPPServer) Close() error { return x.listener.Close() }
-
-// accept lets the first component in that says it is one; its secret is not looked at (XEP-0114 §3).
-func (x *XMPPServer) accept() {
+func (x *XMPPServer) read(r io.Reader) {
+	in := stanza.NewReader(r, stanza.Limits{})
 	for {
-		conn, err := x.listener.Accept()
+		s, err := in.Next()
+		if refused := (*stanza.Refused)(nil); errors.As(err, &refused) {
+			continue
+		}
 		if err != nil {
 			return
 		}
-		r, err := xmpptest.AcceptRaw(conn)
-		if err != nil {
-			continue // somebody tried whether the port is open
-		}
-		x.conn = conn
-		close(x.joined)
-		in := stanza.NewReader(r, stanza.Limits{})
-		for {
-			s, err := in.Next()
-			if refused := (*stanza.Refused)(nil); errors.As(err, &refused) {
-				continue
-			}
-			if err != nil {
-				return
-			}
-			x.take(s.Root)
-			s.Release()
-		}
+		x.take(s.Root)
+		s.Release()
 	}
 }
 
@@ -89,7 +66,7 @@ func (x *XMPPServer) take(root *stanza.Element) {
 }
 
 // Say writes to the component. An error shows as messages that do not come.
-func (x *XMPPServer) Say(xml string) { _, _ = x.conn.Write([]byte(xml)) }
+func (x *XMPPServer) Say(xml string) { _, _ = x.Conn.Write([]byte(xml)) }
 
 // Expect says how many messages more are waited for; the channel is closed when they are there.
 func (x *XMPPServer) Expect(n int) <-chan struct{} {
@@ -104,16 +81,4 @@ func (x *XMPPServer) Count() int {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.seen
-}
-
-// Await waits for the component.
-func (x *XMPPServer) Await(ctx context.Context) error {
-	select {
-	case <-x.joined:
-		return nil
-	case <-time.After(30 * time.Second):
-		return errors.New("the gateway did not join the XMPP server")
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

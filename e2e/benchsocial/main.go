@@ -10,11 +10,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"os"
-	"os/signal"
-	"runtime"
-	"strings"
-	"syscall"
 	"time"
 
 	"passerelle/e2e/benchrig"
@@ -28,12 +23,7 @@ func main() {
 	flag.DurationVar(&b.latency, "latency", 0, "how long each subscriber takes to answer")
 	flag.IntVar(&b.slaps, "slaps", 5_000, "how many mentions come")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := b.run(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "benchsocial:", err)
-		os.Exit(1)
-	}
+	benchrig.Main("benchsocial", b.run)
 }
 
 // bench is one call of the program.
@@ -47,17 +37,17 @@ type bench struct {
 const workTime = 5 * time.Minute
 
 func (b *bench) run(ctx context.Context) error {
-	begun := time.Now()
-	fmt.Printf("%d cores, Go %s, load %s before.\n\n", runtime.NumCPU(), strings.TrimPrefix(runtime.Version(), "go"), benchrig.Load())
+	more := ""
 	if b.latency > 0 {
-		fmt.Printf("Each subscriber takes %s to answer.\n\n", b.latency)
+		more = fmt.Sprintf(" Each subscriber takes %s to answer.", b.latency)
 	}
+	end := benchrig.Begin(more)
 	s, err := newSite(ctx, b.binary, b.hosts, b.latency)
 	if err != nil {
 		return err
 	}
-	defer s.stop()
-	fmt.Println("| work | how many | a second | processor each: the gateway's, this program's |")
+	defer s.Stop()
+	fmt.Println("\n| work | how many | a second | processor each: the gateway's, this program's |")
 	fmt.Println("|---|---|---|---|")
 	for _, work := range []struct {
 		name string
@@ -70,7 +60,7 @@ func (b *bench) run(ctx context.Context) error {
 		{"WebFinger", b.finger},
 	} {
 		limited, cancel := context.WithTimeoutCause(ctx, workTime, errors.New("it took too long"))
-		used, start := benchrig.NewUsed(s.gateway), time.Now()
+		used, start := benchrig.NewUsed(s.Gateway), time.Now()
 		n, err := work.do(limited, s)
 		cancel()
 		switch took := time.Since(start); {
@@ -82,6 +72,6 @@ func (b *bench) run(ctx context.Context) error {
 			fmt.Printf("| %s | %d | %.0f | %s |\n", work.name, n, float64(n)/took.Seconds(), used.Each(n))
 		}
 	}
-	fmt.Printf("\nIt took %.1f minutes; load %s after.\n", time.Since(begun).Minutes(), benchrig.Load())
+	end()
 	return nil
 }

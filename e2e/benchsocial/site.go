@@ -3,13 +3,10 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"time"
 
 	"passerelle/e2e/benchrig"
@@ -30,38 +27,25 @@ const connections = 32
 
 // site is everything that runs.
 type site struct {
-	dir     string
-	xmpp    *benchrig.XMPPServer
-	peers   *peers
-	gateway *realservers.Process
-	web     string // where its pages are
-	http    *http.Client
-	stops   []func()
-	said    int // posts
-}
-
-func (s *site) stop() {
-	for i := len(s.stops) - 1; i >= 0; i-- {
-		s.stops[i]()
-	}
+	*benchrig.Site
+	peers *peers
+	web   string // where its pages are
+	http  *http.Client
+	said  int // posts
 }
 
 // newSite starts everything.
 func newSite(ctx context.Context, binary string, hosts int, latency time.Duration) (_ *site, err error) {
-	s := &site{http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections}}}
+	rig, err := benchrig.NewSite("benchsocial")
+	if err != nil {
+		return nil, err
+	}
+	s := &site{Site: rig, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections}}}
 	defer func() {
 		if err != nil {
-			s.stop()
+			s.Stop()
 		}
 	}()
-	if s.dir, err = os.MkdirTemp("", "benchsocial-"); err != nil {
-		return nil, err
-	}
-	s.stops = append(s.stops, func() { _ = os.RemoveAll(s.dir) }) // it is below /tmp
-	if s.xmpp, err = benchrig.NewXMPPServer(); err != nil {
-		return nil, err
-	}
-	s.stops = append(s.stops, func() { _ = s.xmpp.Close() }) // and the process ends
 	authority, err := realservers.NewAuthority()
 	if err != nil {
 		return nil, err
@@ -69,7 +53,10 @@ func newSite(ctx context.Context, binary string, hosts int, latency time.Duratio
 	if err := s.startPeers(authority, hosts, latency); err != nil {
 		return nil, err
 	}
-	return s, errors.Join(s.startGateway(ctx, binary, authority.PEM, hosts), s.optIn(ctx))
+	if err := s.startGateway(ctx, binary, authority.PEM, hosts); err != nil {
+		return nil, err
+	}
+	return s, s.optIn(ctx)
 }
 
 // startPeers runs the servers of the others, which are one with a name for each.
@@ -93,7 +80,7 @@ func (s *site) startPeers(authority *realservers.Authority, hosts int, latency t
 	go func() {
 		_ = server.Serve(tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"h2", "http/1.1"}}))
 	}() // until Close
-	s.stops = append(s.stops, func() { _ = server.Close() })
+	s.OnStop(func() { _ = server.Close() })
 	return nil
 }
 
@@ -107,14 +94,16 @@ func (s *site) startGateway(ctx context.Context, binary, ca string, hosts int) e
 	if err != nil {
 		return err
 	}
-	s.stops = append(s.stops, stop)
+	s.OnStop(stop)
 	port, err := freeport.Choose()
 	if err != nil {
 		return err
 	}
 	s.web = freeport.Address(port)
-	file := filepath.Join(s.dir, "passerelle.toml")
-	config := fmt.Sprintf(`[[social]]
+	if err := os.WriteFile(s.File("ca.pem"), []byte(ca), 0o600); err != nil {
+		return err
+	}
+	return s.StartGateway(ctx, binary, fmt.Sprintf(`[[social]]
 domain = %q
 secret = "s"
 server = %q
@@ -134,15 +123,7 @@ path = %q
 
 [admin]
 listen = ""
-`, domain, s.xmpp.Addr, host, resolver.Addr, s.web, filepath.Join(s.dir, "passerelle.db"))
-	if err := errors.Join(os.WriteFile(file, []byte(config), 0o600), os.WriteFile(filepath.Join(s.dir, "ca.pem"), []byte(ca), 0o600)); err != nil {
-		return err
-	}
-	if s.gateway, err = realservers.Spawn(exec.Command(binary, "serve", "-config", file), os.Stderr); err != nil {
-		return err
-	}
-	s.stops = append(s.stops, s.gateway.Stop)
-	return s.xmpp.Await(ctx)
+`, domain, s.XMPP.Addr, host, resolver.Addr, s.web, s.File("passerelle.db")))
 }
 
 // optIn has the author take part, and waits until his profile is there.
@@ -167,7 +148,7 @@ func (s *site) optIn(ctx context.Context) error {
 // say writes something to the gateway as the author.
 func (s *site) say(words string) {
 	s.said++
-	s.xmpp.Say(fmt.Sprintf(`<message type="chat" id="m%d" from="%s/bench" to="%s"><body>%s</body></message>`, s.said, author, domain, words))
+	s.XMPP.Say(fmt.Sprintf(`<message type="chat" id="m%d" from="%s/bench" to="%s"><body>%s</body></message>`, s.said, author, domain, words))
 }
 
 // get asks the gateway for a page as a proxy does.
