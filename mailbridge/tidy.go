@@ -4,13 +4,13 @@ import (
 	"context"
 	"time"
 
+	"passerelle/internal/postal"
 	"passerelle/store"
 	"passerelle/transports"
 )
 
 // Times of what is kept.
 const (
-	tidyEach   = time.Hour
 	keepNames  = 400 * 24 * time.Hour // what letters and their mails are called
 	keepCopies = 14 * 24 * time.Hour  // that a message was mailed already: longer than it comes again
 	keepFates  = 35 * 24 * time.Hour  // what became of mails of users: longer than reports about them are taken
@@ -19,25 +19,11 @@ const (
 
 // Tidy forgets what is kept no longer, until ctx ends.
 func (t *Transport) Tidy(ctx context.Context) error {
-	timer := time.NewTimer(time.Minute) // not in the rush of a start
-	defer timer.Stop()
-	for {
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			return nil
-		}
-		for more := true; more && ctx.Err() == nil; {
-			var err error
-			if more, err = t.tidy(ctx); err != nil {
-				t.log.Warn("old mail is not deleted", "error", err)
-				more = false
-			}
-		}
-		timer.Reset(tidyEach)
-	}
+	postal.Tidy(ctx, t.log, t.tidy)
+	return nil
 }
 
+// tidy forgets some of it.
 func (t *Transport) tidy(ctx context.Context) (more bool, err error) {
 	now := t.opt.Now()
 	err = t.opt.Store.Write(ctx, func(tx *store.Tx) error {

@@ -4,12 +4,12 @@ import (
 	"context"
 	"time"
 
+	"passerelle/internal/postal"
 	"passerelle/store"
 )
 
 // Times of what is kept.
 const (
-	tidyEach    = time.Hour
 	keepPosts   = 30 * 24 * time.Hour  // of others, that are in no feed
 	keepLetters = 365 * 24 * time.Hour // which messages became posts
 	keepKeys    = 8 * 24 * time.Hour   // of accounts that are gone: longer than others are told of it
@@ -18,25 +18,11 @@ const (
 
 // Tidy forgets what is kept no longer, until ctx ends.
 func (t *Transport) Tidy(ctx context.Context) error {
-	timer := time.NewTimer(time.Minute) // not in the rush of a start
-	defer timer.Stop()
-	for {
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			return nil
-		}
-		for more := true; more && ctx.Err() == nil; {
-			var err error
-			if more, err = t.tidy(ctx); err != nil {
-				t.log.Warn("old posts are not deleted", "error", err)
-				more = false
-			}
-		}
-		timer.Reset(tidyEach)
-	}
+	postal.Tidy(ctx, t.log, t.tidy)
+	return nil
 }
 
+// tidy forgets some of it.
 func (t *Transport) tidy(ctx context.Context) (more bool, err error) {
 	now := t.opt.Now()
 	err = t.opt.Store.Write(ctx, func(tx *store.Tx) error {
