@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"passerelle/internal/dnstest"
+	"passerelle/internal/postaltest"
 	"passerelle/mailbridge/address"
 	"passerelle/mailbridge/content"
 	"passerelle/mailbridge/judge"
@@ -75,7 +76,7 @@ func (r *rig) spoke() transports.Speech {
 	select {
 	case s := <-r.spoken:
 		return s
-	case <-time.After(patienceOfTests):
+	case <-time.After(postaltest.Patience):
 		r.t.Fatal("nothing was said")
 		return transports.Speech{}
 	}
@@ -153,7 +154,7 @@ func TestAnswersRefused(t *testing.T) {
 			t.Parallel()
 			r := answeredRig(t)
 			to := r.mailed()
-			r.clock.advance(c.after)
+			r.clock.Advance(c.after)
 			answers := r.bring(c.from, c.change(to, answerMail(to, "", "yes\n")), to)
 			code, said, _ := strings.Cut(c.want, " ")
 			if got := fmt.Sprint(answers[to]); !strings.Contains(got, code) || !strings.Contains(got, said) {
@@ -321,7 +322,7 @@ func TestAnswersThatComeBack(t *testing.T) {
 		}
 	}
 	back(transports.Address{Local: "eve", Domain: "evil.example"})
-	if len(r.xmpp.delivered) > 0 {
+	if len(r.xmpp.Delivered) > 0 {
 		t.Errorf("he is told what somebody else says: %+v", r.next())
 	}
 	back(bob.Bare())
@@ -340,7 +341,7 @@ func TestAnswersThatComeBack(t *testing.T) {
 	if s := r.spoke(); s.Body != "And now?" || s.To != bob.Bare() || s.ReplyTo != "b1" {
 		t.Errorf("said %+v", s)
 	}
-	if len(r.xmpp.delivered) > 0 || len(r.relay.mails) > 0 {
+	if len(r.xmpp.Delivered) > 0 || len(r.relay.mails) > 0 {
 		t.Error("he is told more than once")
 	}
 }

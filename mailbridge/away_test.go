@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"passerelle/internal/postaltest"
 	"passerelle/internal/realservers"
 	"passerelle/internal/realservers/realtest"
 	"passerelle/mailbridge/relay"
@@ -20,7 +21,7 @@ func (r *rig) queued(says string, pass time.Duration) {
 	look := time.NewTicker(10 * time.Millisecond)
 	defer look.Stop()
 	last := ""
-	for end := time.Now().Add(patienceOfTests); time.Now().Before(end); <-look.C {
+	for end := time.Now().Add(postaltest.Patience); time.Now().Before(end); <-look.C {
 		table, err := r.mail.listQueue(r.t.Context(), transports.Call{User: romeo, Lang: "en"}, transports.Page{Max: 10})
 		if err != nil {
 			r.t.Fatal(err)
@@ -42,10 +43,10 @@ func (r *rig) nextAfter(step time.Duration) transports.Event {
 	r.t.Helper()
 	look := time.NewTicker(10 * time.Millisecond)
 	defer look.Stop()
-	for end := time.Now().Add(patienceOfTests); time.Now().Before(end); {
+	for end := time.Now().Add(postaltest.Patience); time.Now().Before(end); {
 		select {
-		case e := <-r.xmpp.delivered:
-			return e
+		case d := <-r.xmpp.Delivered:
+			return d.Event
 		case <-look.C:
 			r.pass(step)
 		}

@@ -84,7 +84,7 @@ func TestForgedMailOfAContact(t *testing.T) {
 				r.waits(1)
 				// To write to the contact is no word for that mail.
 				r.posted(transports.Letter{ID: "2", With: with, Body: "Are you there?"})
-				r.clock.advance(askAfter)
+				r.clock.Advance(askAfter)
 				r.posted(transports.Letter{ID: "3", With: contact("zoe@example.com"), Formal: true, Subject: "x", Body: "x"}) // whose job has others looked at
 				r.sent()
 				asked, ok := r.next().(transports.Remark)

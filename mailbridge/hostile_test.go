@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"passerelle/internal/postaltest"
 	"passerelle/internal/safehttp"
 	"passerelle/mailbridge/address"
 	"passerelle/mailbridge/content"
@@ -131,7 +132,7 @@ func TestStrangersFillNoDisk(t *testing.T) {
 	refused := 0
 	for i := range 3 * maxWaitingSize {
 		who := "eve" + numeral(i) + "@example.com"
-		r.clock.advance(time.Second)
+		r.clock.Advance(time.Second)
 		if err := r.bring(who, plainMail("From: "+who+"\n", strings.Repeat("x", 900)), "romeo@example.org")["romeo@example.org"]; err != nil {
 			refused++
 			continue
@@ -149,7 +150,7 @@ func TestStrangersFillNoDisk(t *testing.T) {
 // waits waits until so many mails wait for the user's word.
 func (r *rig) waits(want int) {
 	r.t.Helper()
-	for deadline := time.Now().Add(patienceOfTests); ; {
+	for deadline := time.Now().Add(postaltest.Patience); ; {
 		n, _, err := r.db.CountMailWaiting(r.t.Context(), r.mail.userID(romeo))
 		if err != nil || time.Now().After(deadline) {
 			r.t.Fatalf("%d wait, %v", n, err)
@@ -236,11 +237,11 @@ func TestSlowFiles(t *testing.T) {
 	default:
 	}
 	close(release)
-	for deadline, sent := time.Now().Add(patienceOfTests), 0; sent < n; {
+	for deadline, sent := time.Now().Add(postaltest.Patience), 0; sent < n; {
 		if time.Now().After(deadline) {
 			t.Fatalf("of %d mails with files %d went out", n, sent)
 		}
-		r.clock.advance(fetchAgain)
+		r.clock.Advance(fetchAgain)
 		r.say(newMessageID(""), "x") // whose job has others looked at
 		r.flush()
 		for other := false; !other; {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"passerelle/internal/postaltest"
 	"passerelle/mailbridge/address"
 	"passerelle/store"
 	"passerelle/transports"
@@ -89,7 +90,7 @@ func TestStrangersWait(t *testing.T) {
 	r.accepted("bob@example.com", plainMail("From: Bob <bob@example.com>\nSubject: Old friend\nMessage-ID: <2@x>\n", "remember?"), "romeo@example.org")
 	waits := func(n int) {
 		t.Helper()
-		for deadline := time.Now().Add(patienceOfTests); ; {
+		for deadline := time.Now().Add(postaltest.Patience); ; {
 			all, err := r.db.MailWaitingOf(t.Context(), r.mail.userID(romeo), "", 10)
 			if err != nil || time.Now().After(deadline) {
 				t.Fatalf("%d wait, %v", len(all), err)
@@ -100,7 +101,7 @@ func TestStrangersWait(t *testing.T) {
 		}
 	}
 	waits(2)
-	r.clock.advance(askAfter)
+	r.clock.Advance(askAfter)
 	r.posted(transports.Letter{ID: "0", With: contact("zoe@example.com"), Formal: true, Subject: "x", Body: "x"}) // whose job has others looked at
 	r.sent()
 	remark, ok := r.next().(transports.Remark)
@@ -238,7 +239,7 @@ func TestCircles(t *testing.T) {
 			t.Errorf("mail %d: %v", i, err)
 		}
 	}
-	r.clock.advance(equalTime)
+	r.clock.Advance(equalTime)
 	r.accepted("juliet@example.com", plainMail(fromJuliet+"Message-ID: <later@x>\nSubject: Away\n", "I am away."), "romeo@example.org")
 	if err := r.bring("juliet@example.com", plainMail(fromJuliet+"X-Loop: mail.example\n", "x"), "romeo@example.org")["romeo@example.org"]; err == nil {
 		t.Error("what was here already is taken")
@@ -329,7 +330,7 @@ func TestNotified(t *testing.T) {
 		t.Errorf("the report is\n%s", body)
 	}
 	bring("2@x")
-	r.clock.advance(relayedAfter)
+	r.clock.Advance(relayedAfter)
 	bring("3@x") // whose job has others looked at
 	if body := string(r.sent().Body); !strings.Contains(body, "Action: relayed") || !strings.Contains(body, "env-2@x") {
 		t.Errorf("the report is\n%s", body)

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"passerelle/internal/postaltest"
 	"passerelle/mailbridge/address"
 	"passerelle/mailbridge/receive"
 	"passerelle/transports"
@@ -103,7 +104,7 @@ func (r *rig) rcpt(addr, from, to string) string {
 		r.t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	if err := conn.SetDeadline(time.Now().Add(patienceOfTests)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(postaltest.Patience)); err != nil {
 		r.t.Fatal(err)
 	}
 	if _, err := fmt.Fprintf(conn, "HELO friend.example\r\nMAIL FROM:<%s>\r\nRCPT TO:%s\r\nQUIT\r\n", from, to); err != nil {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"passerelle/internal/postaltest"
 	"passerelle/mailbridge/relay"
 	"passerelle/transports"
 )
@@ -14,7 +15,7 @@ func TestLinesBecomeOneMail(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.say("1", "Hello")
-	r.clock.advance(10 * time.Second)
+	r.clock.Advance(10 * time.Second)
 	r.posted(transports.Letter{ID: "2", Body: "are you there?", Receipt: true})
 	r.flush()
 	m := r.sent()
@@ -140,7 +141,7 @@ func TestRefusedLetters(t *testing.T) {
 			t.Errorf("mail %d: %v", i, err)
 		}
 	}
-	r.clock.advance(time.Minute)
+	r.clock.Advance(time.Minute)
 	for i, want := range []bool{true, true, false} {
 		if err := r.post(transports.Letter{ID: string(rune('k' + i)), Formal: true, Subject: "x", Body: "x"}); (err == nil) != want {
 			t.Errorf("mail %d of the next minute: %v", i, err)
@@ -242,7 +243,7 @@ func TestQueueSaysWhy(t *testing.T) {
 	r.say("1", "Hello")
 	r.flush()
 	r.sent()
-	for deadline := time.Now().Add(patienceOfTests); ; {
+	for deadline := time.Now().Add(postaltest.Patience); ; {
 		table, err := r.mail.listQueue(t.Context(), transports.Call{User: romeo, Lang: "en"}, transports.Page{})
 		if err != nil || time.Now().After(deadline) {
 			t.Fatalf("it lists %+v, %v", table, err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"passerelle/internal/jobs"
+	"passerelle/internal/postaltest"
 	"passerelle/mailbridge/address"
 	"passerelle/mailbridge/relay"
 	"passerelle/store"
@@ -32,18 +32,10 @@ func (c *counted) Send(_ context.Context, e relay.Envelope, _ []byte) []relay.Re
 }
 
 // benchGateway has 10,000 users whose messages are redirected by five rules each.
-func benchGateway(b *testing.B) (*Transport, *store.DB, *counted, *clock) {
+func benchGateway(b *testing.B) (*Transport, *store.DB, *counted, *postaltest.Clock) {
 	log := slog.New(slog.DiscardHandler)
-	now := &clock{now: time.Date(2026, 11, 26, 10, 0, 0, 0, time.UTC)}
-	db, err := store.Open(b.Context(), store.Options{Path: filepath.Join(b.TempDir(), "db"), Key: make([]byte, 32), Log: log, Now: now.Now})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			b.Error(err)
-		}
-	})
+	now := postaltest.NewClock(time.Date(2026, 11, 26, 10, 0, 0, 0, time.UTC))
+	db := postaltest.OpenStore(b, now, log)
 	sent := &counted{}
 	t, err := New(Options{
 		Domain: "mail.example", Hostname: "mx.example", Store: db, Tokens: address.NewTokens([]byte("key")), Relay: sent, Log: log, Now: now.Now,
@@ -55,7 +47,7 @@ func benchGateway(b *testing.B) (*Transport, *store.DB, *counted, *clock) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	t.Serve(&xmppSide{delivered: make(chan transports.Event, 1), told: make(chan string, 1)})
+	t.Serve(&xmppSide{XMPP: postaltest.NewXMPP()})
 	const rules = "from *@work.example when mon-fri 9:00-17:00 do always\nfrom *@work.example do digest at 8:00,18:00\nfrom spam*@* do never\nrooms mentions do unread 30\ndo unread 10"
 	for from := 0; from < benchUsers; from += 500 {
 		if err := db.Write(b.Context(), func(tx *store.Tx) error {
@@ -133,7 +125,7 @@ func BenchmarkCopied(b *testing.B) {
 func BenchmarkRedirectDue(b *testing.B) {
 	t, db, sent, now := benchGateway(b)
 	benchFill(b, t, int64(b.N))
-	now.advance(time.Hour)
+	now.Advance(time.Hour)
 	b.ResetTimer()
 	used := processor()
 	stop := benchRun(b, db, t, now)
@@ -166,13 +158,6 @@ func BenchmarkRedirectIdle(b *testing.B) {
 }
 
 // benchRun has jobs done until what it returns is called.
-func benchRun(b *testing.B, db *store.DB, t *Transport, now *clock) (stop func()) {
-	d := &jobs.Dispatcher{Store: db, Kinds: Kinds(t), Log: slog.New(slog.DiscardHandler), Now: now.Now}
-	ctx, cancel := context.WithCancel(b.Context())
-	var running sync.WaitGroup
-	running.Go(func() { d.Run(ctx) })
-	return func() {
-		cancel()
-		running.Wait()
-	}
+func benchRun(b *testing.B, db *store.DB, t *Transport, now *postaltest.Clock) (stop func()) {
+	return postaltest.Work(b, &jobs.Dispatcher{Store: db, Kinds: Kinds(t), Log: slog.New(slog.DiscardHandler), Now: now.Now})
 }

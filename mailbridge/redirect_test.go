@@ -64,7 +64,7 @@ func (r *rig) copied(c transports.Copy) {
 // pass has time pass, and what is due by then begin.
 func (r *rig) pass(d time.Duration) {
 	r.t.Helper()
-	r.clock.advance(d)
+	r.clock.Advance(d)
 	if err := r.db.Write(r.t.Context(), func(tx *store.Tx) error {
 		_, err := r.mail.enqueue(tx, kindAsk, "wake", "", time.Time{}, task{User: romeo.String()})
 		return err

@@ -56,7 +56,7 @@ func TestOperatorTurnsRedirectsOff(t *testing.T) {
 			}
 		}
 	}
-	if len(r.xmpp.delivered) > 0 {
+	if len(r.xmpp.Delivered) > 0 {
 		t.Errorf("he is told %+v", r.next())
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"passerelle/internal/postaltest"
 	"passerelle/store"
 	"passerelle/transports"
 )
@@ -123,7 +124,7 @@ func (r *rig) silent() {
 		r.t.Errorf("a mail went out:\n%s", plainPart(m))
 	}
 	// Of what else was due there is no mail that could be waited for.
-	for end := time.Now().Add(patienceOfTests); r.waiting() != 0; {
+	for end := time.Now().Add(postaltest.Patience); r.waiting() != 0; {
 		if time.Now().After(end) {
 			r.t.Fatalf("%d messages wait", r.waiting())
 		}
@@ -138,7 +139,7 @@ func TestUnreadMessagesAreMailed(t *testing.T) {
 	t.Parallel()
 	r, _ := followedRig(t, nil)
 	r.copied(copyOf("1", "one"))
-	r.clock.advance(9 * time.Minute)
+	r.clock.Advance(9 * time.Minute)
 	r.copied(copyOf("2", "two"))
 	if n := r.waiting(); n != 2 {
 		t.Fatalf("%d messages wait", n)
@@ -171,7 +172,7 @@ func TestReadMessagesAreNotMailed(t *testing.T) {
 			r, _ := followedRig(t, nil)
 			r.copied(copyOf("1", "one"))
 			r.copied(copyOf("2", "two"))
-			r.clock.advance(time.Minute)
+			r.clock.Advance(time.Minute)
 			read(r)
 			if n := r.waiting(); n != 0 {
 				t.Errorf("%d messages wait", n)
@@ -195,7 +196,7 @@ func TestMarkerDropsWhatIsBeforeIt(t *testing.T) {
 	t.Parallel()
 	r, _ := followedRig(t, nil)
 	for i := range 3 {
-		r.clock.advance(time.Second)
+		r.clock.Advance(time.Second)
 		r.copied(copyOf(fmt.Sprint(i), fmt.Sprint("line ", i)))
 	}
 	r.read(transports.ReadMark{Peer: bob.Bare(), ArchiveID: "a1"})
@@ -333,7 +334,7 @@ func TestNickInRooms(t *testing.T) {
 	if n := r.waiting(); n != 0 {
 		t.Errorf("%d messages wait of what he said himself", n)
 	}
-	r.clock.advance(time.Second)
+	r.clock.Advance(time.Second)
 	say("Tybalt", "own", "Romeo is none of his names here")
 	say("Tybalt", "2", "lover, thou art a villain")
 	say("Lover", "3", "whoever has that nick by now: Lover")
@@ -424,7 +425,7 @@ func TestSameWordsAreNotTheSameMessage(t *testing.T) {
 	t.Parallel()
 	r, _ := followedRig(t, nil)
 	r.copied(transports.Copy{Way: transports.WayPush, Peer: bob, Body: "ok", Partial: true})
-	r.clock.advance(2 * time.Minute)
+	r.clock.Advance(2 * time.Minute)
 	r.copied(copyOf("2", "ok"))
 	if n := r.waiting(); n != 2 {
 		t.Errorf("%d messages wait, want 2", n)

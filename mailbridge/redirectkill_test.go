@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"passerelle/internal/jobs"
+	"passerelle/internal/postaltest"
 	"passerelle/mailbridge/address"
 	"passerelle/mailbridge/relay"
 	"passerelle/store"
@@ -75,7 +76,7 @@ func killGateway(ctx context.Context, dir string, base time.Time) (t *Transport,
 	}); err != nil {
 		return nil, nil, nil, err
 	}
-	t.Serve(&xmppSide{delivered: make(chan transports.Event, 1), told: make(chan string, 1)})
+	t.Serve(&xmppSide{XMPP: postaltest.NewXMPP()})
 	d := &jobs.Dispatcher{Store: db, Kinds: Kinds(t), Log: log, Now: now}
 	return t, db, func() {
 		d.Run(ctx)
@@ -168,7 +169,7 @@ func TestRedirectKilled(t *testing.T) {
 	}
 	var running sync.WaitGroup
 	running.Go(run)
-	for end := time.Now().Add(patienceOfTests); ; {
+	for end := time.Now().Add(postaltest.Patience); ; {
 		var waiting []store.WaitingJob
 		for _, kind := range []string{kindDue, kindSend} {
 			all, err := db.WaitingJobs(ctx, kind, 1)

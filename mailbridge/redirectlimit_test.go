@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"passerelle/internal/postaltest"
 	"passerelle/mailbridge/relay"
 	"passerelle/store"
 	"passerelle/transports"
@@ -56,7 +57,7 @@ func TestCodeIsOldAfterADay(t *testing.T) {
 	r := redirectRig(t, nil)
 	r.mustSay("to me@example.net")
 	code := codeInMail.FindStringSubmatch(string(r.sent().Body))[1]
-	r.clock.advance(25 * time.Hour)
+	r.clock.Advance(25 * time.Hour)
 	if _, err := r.command("code " + code); transports.AsError(err).Kind != transports.NotFound {
 		t.Errorf("got %v", err)
 	}
@@ -122,7 +123,7 @@ func TestCodesAreLimited(t *testing.T) {
 	if _, err := r.mail.redirectTo(t.Context(), "en", user(0), "me@other.example"); !busy(err) {
 		t.Errorf("after he was removed: %v", err)
 	}
-	r.clock.advance(25 * time.Hour)
+	r.clock.Advance(25 * time.Hour)
 	if _, err := r.mail.redirectTo(t.Context(), "en", user(0), "me@other.example"); err != nil {
 		t.Errorf("on the next day: %v", err)
 	}
@@ -232,7 +233,7 @@ func TestStrangersShutOutNobody(t *testing.T) {
 // settled waits until no job is due.
 func (r *rig) settled() {
 	r.t.Helper()
-	for end := time.Now().Add(patienceOfTests); time.Now().Before(end); {
+	for end := time.Now().Add(postaltest.Patience); time.Now().Before(end); {
 		all, err := r.db.WaitingJobs(r.t.Context(), kindDue, 10_000)
 		if err != nil {
 			r.t.Fatal(err)
@@ -334,7 +335,7 @@ func TestMailsThatComeBackPauseIt(t *testing.T) {
 // jobsDone waits until no job of a kind is there.
 func (r *rig) jobsDone(kind string) {
 	r.t.Helper()
-	for end := time.Now().Add(patienceOfTests); time.Now().Before(end); {
+	for end := time.Now().Add(postaltest.Patience); time.Now().Before(end); {
 		all, err := r.db.WaitingJobs(r.t.Context(), kind, 10)
 		if err != nil {
 			r.t.Fatal(err)
@@ -355,8 +356,8 @@ func TestReportsOfRedirectsAreNoLetters(t *testing.T) {
 	r.accepted("", "From: me@example.net\nTo: "+m.From.String()+"\nSubject: I am away\nAuto-Submitted: auto-replied\n\nBack on Monday\n", m.From.String())
 	r.jobsDone(kindIn)
 	select {
-	case e := <-r.xmpp.delivered:
-		t.Errorf("he is told %+v", e)
+	case d := <-r.xmpp.Delivered:
+		t.Errorf("he is told %+v", d.Event)
 	default:
 	}
 }

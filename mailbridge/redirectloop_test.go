@@ -112,7 +112,7 @@ func TestRedirectToAMailingList(t *testing.T) {
 				}
 			}
 			r.jobsDone(kindIn)
-			for len(r.xmpp.delivered) > 0 {
+			for len(r.xmpp.Delivered) > 0 {
 				if l, ok := r.next().(transports.Letter); ok {
 					r.copied(transports.Copy{Way: transports.WayModule, Peer: transports.Address{Local: `me\40example.net`, Domain: "mail.example"}, ID: l.ID, Body: "back", Offline: true})
 				}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -17,33 +16,13 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"passerelle/internal/jobs"
+	"passerelle/internal/postaltest"
 	"passerelle/mailbridge/address"
 	"passerelle/mailbridge/receive"
 	"passerelle/mailbridge/relay"
 	"passerelle/store"
 	"passerelle/transports"
 )
-
-// patienceOfTests is how long a test waits for what has to come.
-const patienceOfTests = 20 * time.Second
-
-// clock is the time of a test, which moves when the test says so.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
 
 // rig is a gateway with everything but XMPP and other mail servers.
 type rig struct {
@@ -53,26 +32,20 @@ type rig struct {
 	xmpp  *xmppSide
 	relay *postOffice
 	lmtp  string
-	clock *clock
+	clock *postaltest.Clock
 	// spoken is what is said in the name of users, where redirects are on.
 	spoken chan transports.Speech
 }
 
 // xmppSide stands for component: it knows users and takes what is for them.
 type xmppSide struct {
+	postaltest.XMPP
 	mu        sync.Mutex
 	users     map[string]bool
 	down      bool
 	uploads   map[string]string
 	refuseAll error                // of uploads
 	uploading func() (done func()) // is called at each, if not nil
-	delivered chan transports.Event
-	told      chan string
-}
-
-func (x *xmppSide) Deliver(tx *store.Tx, _ transports.Address, e transports.Event) error {
-	tx.OnCommit(func() { x.delivered <- e })
-	return nil
 }
 
 func (x *xmppSide) Exists(_ context.Context, user transports.Address) (bool, error) {
@@ -101,8 +74,6 @@ func (x *xmppSide) Upload(_ context.Context, _ transports.Address, f transports.
 	x.uploads[link] = string(b)
 	return link, nil
 }
-
-func (x *xmppSide) Tell(_ transports.Address, _ transports.Target, said string) { x.told <- said }
 
 // postOffice stands for the mail servers of others.
 type postOffice struct {
@@ -163,19 +134,15 @@ func rigOf(t *testing.T, change func(*Options), changeServer func(*receive.Optio
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	r := &rig{
-		t: t, clock: &clock{now: time.Date(2026, 11, 26, 10, 0, 0, 0, time.UTC)},
+		t: t, clock: postaltest.NewClock(time.Date(2026, 11, 26, 10, 0, 0, 0, time.UTC)),
 		xmpp: &xmppSide{
+			XMPP:  postaltest.NewXMPP(),
 			users: map[string]bool{"romeo@xmpp.example": true, `d\27artagnan@xmpp.example`: true, "admin@xmpp.example": true}, uploads: map[string]string{},
-			delivered: make(chan transports.Event, 1000), told: make(chan string, 100),
 		},
 		spoken: make(chan transports.Speech, 100),
 		relay:  &postOffice{mails: make(chan Mail, 1000), fates: map[string]relay.Result{}},
 	}
-	var err error
-	r.db, err = store.Open(t.Context(), store.Options{Path: filepath.Join(t.TempDir(), "db"), Key: make([]byte, 32), Log: log, Now: r.clock.Now})
-	if err != nil {
-		t.Fatal(err)
-	}
+	r.db = postaltest.OpenStore(t, r.clock, log)
 	opt := Options{
 		Domain: "mail.example", Hostname: "mx.example", Store: r.db, Tokens: address.NewTokens([]byte("key")), Relay: r.relay, Log: log, Now: r.clock.Now,
 		Rules: Rules{
@@ -184,6 +151,7 @@ func rigOf(t *testing.T, change func(*Options), changeServer func(*receive.Optio
 		},
 	}
 	change(&opt)
+	var err error
 	if r.mail, err = New(opt); err != nil {
 		t.Fatal(err)
 	}
@@ -191,10 +159,7 @@ func rigOf(t *testing.T, change func(*Options), changeServer func(*receive.Optio
 	if opt.Redirect != nil {
 		r.mail.Serve(&speaking{r.xmpp, r.spoken})
 	}
-	d := &jobs.Dispatcher{Store: r.db, Kinds: Kinds(r.mail), Log: log, Now: r.clock.Now}
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() { d.Run(ctx) })
+	postaltest.Work(t, &jobs.Dispatcher{Store: r.db, Kinds: Kinds(r.mail), Log: log, Now: r.clock.Now})
 	ro := receive.Options{Hostname: "mx.example", Backend: r.mail, Spool: t.TempDir(), Log: log}
 	changeServer(&ro)
 	server, err := receive.New(ro)
@@ -206,16 +171,13 @@ func rigOf(t *testing.T, change func(*Options), changeServer func(*receive.Optio
 		t.Fatal(err)
 	}
 	r.lmtp = l.Addr().String()
-	running.Go(func() { _ = server.ServeLMTP(l) })
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = server.ServeLMTP(l) }) // until it is closed
 	t.Cleanup(func() {
 		if err := server.Close(context.Background()); err != nil {
 			t.Errorf("close the server: %v", err)
 		}
-		cancel()
-		running.Wait()
-		if err := r.db.Close(); err != nil {
-			t.Errorf("close the database: %v", err)
-		}
+		serving.Wait()
 	})
 	return r
 }
@@ -274,13 +236,7 @@ func (r *rig) accepted(from, raw string, to ...string) {
 // next is the next event for a user.
 func (r *rig) next() transports.Event {
 	r.t.Helper()
-	select {
-	case e := <-r.xmpp.delivered:
-		return e
-	case <-time.After(patienceOfTests):
-		r.t.Fatal("nothing came")
-		return nil
-	}
+	return postaltest.Await(r.t, "an event", r.xmpp.Delivered).Event
 }
 
 // letter is the next event, which has to be a letter.
@@ -297,43 +253,19 @@ func (r *rig) letter() transports.Letter {
 // sent is the next mail that goes out.
 func (r *rig) sent() Mail {
 	r.t.Helper()
-	select {
-	case m := <-r.relay.mails:
-		return m
-	case <-time.After(patienceOfTests):
-		r.t.Fatal("no mail went out")
-		return Mail{}
-	}
+	return postaltest.Await(r.t, "a mail", r.relay.mails)
 }
 
 // told is what the gateway says to the user.
 func (r *rig) told() string {
 	r.t.Helper()
-	select {
-	case s := <-r.xmpp.told:
-		return s
-	case <-time.After(patienceOfTests):
-		r.t.Fatal("nothing was said")
-		return ""
-	}
-}
-
-// host takes the answers to requests.
-type host chan transports.Event
-
-func (h host) Emit(ctx context.Context, e transports.Event) error {
-	select {
-	case h <- e:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return postaltest.Await(r.t, "what is said", r.xmpp.Told)
 }
 
 // do has a session of romeo's do something, and returns what it is answered.
 func (r *rig) do(q func(ref transports.Ref) transports.Request) error {
 	r.t.Helper()
-	h := make(host, 10)
+	h := make(postaltest.Host, 10)
 	s, err := r.mail.Open(r.t.Context(), romeo, "", h)
 	if err != nil {
 		r.t.Fatal(err)

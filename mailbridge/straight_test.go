@@ -24,7 +24,7 @@ func TestMailGoesStraight(t *testing.T) {
 	r := newRig(t)
 	r.accepted("juliet@example.com", plainMail(fromJuliet+"Subject: a\nMessage-ID: <m1@example.com>\n", "Come."), "romeo@example.org")
 	select {
-	case <-r.xmpp.delivered:
+	case <-r.xmpp.Delivered:
 	default:
 		t.Error("the mail was taken without its letter")
 	}

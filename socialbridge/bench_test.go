@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"passerelle/internal/postaltest"
 	"passerelle/socialbridge/activity"
 	"passerelle/store"
 )
@@ -24,12 +25,12 @@ func BenchmarkReceive(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	x := &xmppSide{delivered: make(chan delivery, 1000), watched: make(chan string, 1)}
+	x := &xmppSide{XMPP: postaltest.NewXMPP(), watched: make(chan string, 1)}
 	go func() {
-		for range x.delivered {
+		for range x.Delivered {
 		}
 	}()
-	defer close(x.delivered)
+	defer close(x.Delivered)
 	s.Serve(x)
 	a, _, err := s.join(b.Context(), "en", romeo)
 	if err != nil {

@@ -14,14 +14,14 @@ import (
 // What came to a user, by kinds.
 func (r *rig) counted(user transports.Address) (letters, remarks int) {
 	for _, d := range r.drained() {
-		switch d.event.(type) {
+		switch d.Event.(type) {
 		case transports.Letter:
 			letters++
 		case transports.Remark:
 			remarks++
 		}
-		if d.user != user {
-			r.t.Errorf("%s is told %+v", d.user, d.event)
+		if d.User != user {
+			r.t.Errorf("%s is told %+v", d.User, d.Event)
 		}
 	}
 	return letters, remarks
@@ -62,7 +62,7 @@ func TestManyStrangers(t *testing.T) {
 	delivered[transports.Letter](r, romeo)
 	r.mustReceive(r.note(r.actor("alice@gs1.test"), 2, "between us", func(n *activity.Note) { n.Public = false }), &romeo)
 	delivered[transports.Letter](r, romeo)
-	r.clock.advance(meterTime + time.Second)
+	r.clock.Advance(meterTime + time.Second)
 	many(200, 1, maxOfSite+1)
 	if letters, remarks := r.counted(romeo); letters != maxOfSite || remarks != 1 {
 		t.Errorf("an hour later came %d letters and %d remarks", letters, remarks)
@@ -110,7 +110,7 @@ func TestManyNotices(t *testing.T) {
 	}
 	told := func() (regards, follows, remarks int) {
 		for _, d := range r.drained() {
-			switch d.event.(type) {
+			switch d.Event.(type) {
 			case transports.EntryRegarded:
 				regards++
 			case transports.FollowedBy:
@@ -146,7 +146,7 @@ func TestManyNotices(t *testing.T) {
 			t.Errorf("post %d has %d likes, %v; want %d", i, c.Likes, err, want)
 		}
 	}
-	r.clock.advance(meterTime + time.Second)
+	r.clock.Advance(meterTime + time.Second)
 	does("h0.test", activity.Favorite, posts[2].ID, 1)
 	if regards, _, remarks := told(); regards != 1 || remarks != 1 {
 		t.Errorf("an hour later he is told %d times, with %d remarks", regards, remarks)
@@ -180,7 +180,7 @@ func TestIntake(t *testing.T) {
 	if err := say("other.example", 1); err != nil {
 		t.Errorf("of another site: %v", err)
 	}
-	r.clock.advance(meterTime + time.Second)
+	r.clock.Advance(meterTime + time.Second)
 	if err := say("h0.evil.example", taken+1); err != nil {
 		t.Errorf("an hour later: %v", err)
 	}
@@ -249,7 +249,7 @@ func TestFlapping(t *testing.T) {
 				if i == 9 && (c.verb == activity.Unfollow || c.verb == activity.Unfavorite) {
 					continue
 				}
-				r.clock.advance(time.Second)
+				r.clock.Advance(time.Second)
 				in := r.act(by, c.verb, c.object)
 				in.ID += fmt.Sprint(day, i)
 				r.mustReceive(in, &romeo)
@@ -257,7 +257,7 @@ func TestFlapping(t *testing.T) {
 		}
 		follows, likes, remarks := false, false, 0
 		for _, d := range r.drained() {
-			switch e := d.event.(type) {
+			switch e := d.Event.(type) {
 			case transports.FollowedBy:
 				follows = e.On
 			case transports.EntryRegarded:
@@ -277,7 +277,7 @@ func TestFlapping(t *testing.T) {
 			r.mustReceive(r.act(by, verb, object), &romeo)
 		}
 		r.drained()
-		r.clock.advance(24 * time.Hour)
+		r.clock.Advance(24 * time.Hour)
 	}
 }
 
@@ -299,7 +299,7 @@ func TestHeldAndRefused(t *testing.T) {
 	if prefs, err := r.s.preferences(t.Context(), romeo); err != nil || prefs.Mention == mentionPublic {
 		t.Errorf("what he writes is public now: %+v, %v", prefs, err)
 	}
-	r.clock.advance(time.Hour + time.Minute)
+	r.clock.Advance(time.Hour + time.Minute)
 	if said, err := r.s.publishHeld(t.Context(), "en", romeo); err != nil {
 		t.Fatalf("%q, %v", said, err)
 	}
@@ -312,7 +312,7 @@ func TestHeldAndRefused(t *testing.T) {
 func TestBeforeOptIn(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.clock.advance(300 * time.Millisecond)
+	r.clock.Advance(300 * time.Millisecond)
 	a := r.joined(romeo)
 	for i, e := range []transports.Entry{
 		{},

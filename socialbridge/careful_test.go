@@ -104,7 +104,7 @@ func TestHeldTooLong(t *testing.T) {
 	if err := r.post(romeo, transports.Letter{ID: "m1", With: alice, Body: "between us"}); kindOf(err) != transports.Policy {
 		t.Fatal(err)
 	}
-	r.clock.advance(heldFor + time.Minute)
+	r.clock.Advance(heldFor + time.Minute)
 	if said, err := r.s.publishHeld(t.Context(), "en", romeo); err != nil || !strings.Contains(said, "from now on") {
 		t.Errorf("said %q, %v", said, err)
 	}

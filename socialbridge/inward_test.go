@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"passerelle/internal/postaltest"
 	"passerelle/socialbridge/activity"
 	"passerelle/store"
 	"passerelle/transports"
@@ -16,7 +17,7 @@ func (r *rig) published(user transports.Address, said string) *activity.Note {
 	r.t.Helper()
 	r.must(user, "post "+said)
 	n := r.sent(activity.Post).Activity.Note
-	await(r.t, "the entry", r.xmpp.shown)
+	postaltest.Await(r.t, "the entry", r.xmpp.shown)
 	return n
 }
 
@@ -90,7 +91,7 @@ func TestAnswers(t *testing.T) {
 	var letter transports.Letter
 	var comment transports.EntryPublished
 	for _, d := range r.drained() {
-		switch e := d.event.(type) {
+		switch e := d.Event.(type) {
 		case transports.Letter:
 			letter = e
 		case transports.EntryPublished:
@@ -196,7 +197,7 @@ func TestLikesAndRepeats(t *testing.T) {
 	if n := share.Activity.Note; n.ID != in.ID || n.Author.URI != by.URI || share.Activity.ID == in.ID || len(share.To) != 1 || n.HTML != "a note" || n.Page != in.Note.Page {
 		t.Errorf("the repeat is %+v\n%+v", share, n)
 	}
-	shown := await(t, "the entry", r.xmpp.shown)
+	shown := postaltest.Await(t, "the entry", r.xmpp.shown)
 	if shown.Via == nil || shown.Via.ID != in.ID || shown.Author.Who != alice {
 		t.Errorf("the own node shows %+v", shown)
 	}
@@ -217,8 +218,8 @@ func TestLikesAndRepeats(t *testing.T) {
 	if len(events) != 2 {
 		t.Fatalf("a favourite is told as %+v", events)
 	}
-	g := events[0].event.(transports.EntryRegarded)
-	if g.By != contact("bob@gs2.test") || g.Item == "" || !g.Regard.Noticed || !strings.Contains(events[1].event.(transports.Remark).Text, "likes “of my own”") {
+	g := events[0].Event.(transports.EntryRegarded)
+	if g.By != contact("bob@gs2.test") || g.Item == "" || !g.Regard.Noticed || !strings.Contains(events[1].Event.(transports.Remark).Text, "likes “of my own”") {
 		t.Errorf("bob likes it: %+v", events)
 	}
 	r.mustReceive(r.act(bob, activity.Unfavorite, own.ID), &romeo)
@@ -316,7 +317,7 @@ func TestForged(t *testing.T) {
 		}
 	}
 	for _, d := range r.drained() {
-		t.Errorf("%v was told %+v", d.user, d.event)
+		t.Errorf("%v was told %+v", d.User, d.Event)
 	}
 	// Of ourselves, by way of somebody.
 	if err := r.s.Receive(t.Context(), Received{Activity: &activity.Activity{Verb: activity.Post, Actor: activity.Actor{URI: a.URI}, Note: &activity.Note{ID: a.URI + "/x"}}, For: a}); err != nil {
@@ -452,7 +453,7 @@ func TestDeleteAccount(t *testing.T) {
 		t.Errorf("the delete is %+v", d)
 	}
 	r.sent(activity.Unfollow)
-	if got := await(t, "unwatching", r.xmpp.watched); got != "-romeo@xmpp.example" {
+	if got := postaltest.Await(t, "unwatching", r.xmpp.watched); got != "-romeo@xmpp.example" {
 		t.Errorf("%s", got)
 	}
 	if _, err := r.s.Account(t.Context(), "romeo"); kindOf(err) != transports.Gone {

@@ -87,7 +87,7 @@ func TestMedia(t *testing.T) {
 	if got := asked.Load(); got != 3 {
 		t.Errorf("others were asked %d times", got)
 	}
-	r.clock.advance(mediaAgain)
+	r.clock.Advance(mediaAgain)
 	get("GET", "/media/"+name+"-1", "")
 	if got := asked.Load(); got != 4 {
 		t.Errorf("later others were asked %d times", got)

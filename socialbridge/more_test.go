@@ -111,14 +111,14 @@ func TestDigest(t *testing.T) {
 	}
 	for i, by := range []string{"alice@gs1.test", "bob@gs2.test", "alice@gs1.test"} {
 		r.mustReceive(r.note(r.actor(by), i, fmt.Sprint("post ", i), nil), nil)
-		r.clock.advance(time.Minute)
+		r.clock.Advance(time.Minute)
 	}
 	for _, d := range r.drained() {
-		if _, ok := d.event.(transports.EntryPublished); !ok {
-			t.Errorf("at once came %+v", d.event)
+		if _, ok := d.Event.(transports.EntryPublished); !ok {
+			t.Errorf("at once came %+v", d.Event)
 		}
 	}
-	r.clock.advance(digestEach)
+	r.clock.Advance(digestEach)
 	if err := r.db.Write(t.Context(), func(tx *store.Tx) error { return r.s.enqueue(tx, kindWatch, "", task{User: romeo.String()}) }); err != nil { // the dispatcher looks at its clock
 		t.Fatal(err)
 	}
@@ -209,7 +209,7 @@ func TestBounds(t *testing.T) {
 		t.Errorf("too much: %v", err)
 	}
 	// Nothing of it lasts.
-	r.clock.advance(2 * keepPosts)
+	r.clock.Advance(2 * keepPosts)
 	for more := true; more; {
 		if more, err = r.s.tidy(t.Context()); err != nil {
 			t.Fatal(err)
@@ -247,7 +247,7 @@ func TestAtOnce(t *testing.T) {
 	all.Wait()
 	letters := 0
 	for _, d := range r.drained() {
-		if _, ok := d.event.(transports.Letter); ok {
+		if _, ok := d.Event.(transports.Letter); ok {
 			letters++
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"passerelle/internal/postaltest"
 	"passerelle/socialbridge/activity"
 	"passerelle/store"
 	"passerelle/transports"
@@ -135,7 +136,7 @@ func TestPost(t *testing.T) {
 	if got, by, err := r.s.Note(t.Context(), strings.TrimPrefix(n.ID, "https://social.example/n/")); err != nil || got.Note.HTML != n.HTML || by.ID != a.ID {
 		t.Errorf("the page has %+v, %v", got, err)
 	}
-	shown := await(t, "the entry", r.xmpp.shown)
+	shown := postaltest.Await(t, "the entry", r.xmpp.shown)
 	if shown.ID != n.ID || shown.Item == "" || shown.Body == "" {
 		t.Errorf("the own node shows %+v", shown)
 	}
@@ -179,7 +180,7 @@ func TestPostTakenBack(t *testing.T) {
 	}
 	r.unsent()
 	// His own node shows it as the client of his server writes it; that is no change.
-	shown := await(t, "the entry", r.xmpp.shown)
+	shown := postaltest.Await(t, "the entry", r.xmpp.shown)
 	shown.Body = "hello world"
 	if err := r.s.Published(t.Context(), romeo, shown); err != nil {
 		t.Fatal(err)
@@ -266,7 +267,7 @@ func TestMessagesArePublic(t *testing.T) {
 	if err := r.post(romeo, transports.Letter{ID: "m2", With: alice, Body: "public"}); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "what became of it", r.xmpp.told)
+	postaltest.Await(t, "what became of it", r.xmpp.Told)
 	s := r.sent(activity.Post)
 	if s.Activity.Note.HTML != "hi there" || len(s.To) != 1 || s.To[0].Acct != "alice@gs1.test" {
 		t.Errorf("sent %+v", s)

@@ -5,37 +5,17 @@ import (
 	"io"
 	"log/slog"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"passerelle/internal/jobs"
+	"passerelle/internal/postaltest"
 	"passerelle/socialbridge/activity"
 	"passerelle/store"
 	"passerelle/transports"
 )
-
-const patienceOfTests = 20 * time.Second
-
-// clock is the time of a test, which moves when the test says so.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
 
 // fakeWire stands for the servers of others: it finds whom the test says, and keeps what is sent once that is committed.
 type fakeWire struct {
@@ -83,26 +63,16 @@ func (w *fakeWire) Kinds() map[string]jobs.Kind { return nil }
 
 // xmppSide stands for component.
 type xmppSide struct {
-	delivered chan delivery
-	told      chan string
-	watched   chan string // users, with "-" in front when their nodes are watched no more
-	shown     chan transports.Entry
+	postaltest.XMPP
+	watched chan string // users, with "-" in front when their nodes are watched no more
+	shown   chan transports.Entry
 }
 
-type delivery struct {
-	user  transports.Address
-	event transports.Event
-}
-
-func (x *xmppSide) Deliver(tx *store.Tx, user transports.Address, e transports.Event) error {
-	tx.OnCommit(func() { x.delivered <- delivery{user, e} })
-	return nil
-}
 func (x *xmppSide) Exists(context.Context, transports.Address) (bool, error) { return true, nil }
 func (x *xmppSide) Upload(context.Context, transports.Address, transports.File, io.ReaderAt) (string, error) {
 	return "https://files.example/1", nil
 }
-func (x *xmppSide) Tell(_ transports.Address, _ transports.Target, said string) { x.told <- said }
+
 func (x *xmppSide) Watch(_ context.Context, user transports.Address) error {
 	x.watched <- user.String()
 	return nil
@@ -124,16 +94,9 @@ type rig struct {
 	s     *Transport
 	wire  *fakeWire
 	xmpp  *xmppSide
-	clock *clock
-	host  *hostOfTests
+	clock *postaltest.Clock
+	host  postaltest.Host
 	ref   transports.Ref
-}
-
-type hostOfTests struct{ events chan transports.Event }
-
-func (h *hostOfTests) Emit(_ context.Context, e transports.Event) error {
-	h.events <- e
-	return nil
 }
 
 var (
@@ -159,10 +122,10 @@ func rigWith(t *testing.T, change func(*Options)) *rig {
 	t.Helper()
 	now, _ := time.Parse(time.RFC3339, begin)
 	r := &rig{
-		t: t, clock: &clock{now: now},
+		t: t, clock: postaltest.NewClock(now),
 		wire: &fakeWire{actors: map[string]*activity.Actor{}, sent: make(chan Sending, 1000), watched: map[string]bool{}},
-		xmpp: &xmppSide{delivered: make(chan delivery, 1000), told: make(chan string, 100), watched: make(chan string, 100), shown: make(chan transports.Entry, 100)},
-		host: &hostOfTests{events: make(chan transports.Event, 100)},
+		xmpp: &xmppSide{XMPP: postaltest.NewXMPP(), watched: make(chan string, 100), shown: make(chan transports.Entry, 100)},
+		host: make(postaltest.Host, 100),
 	}
 	for _, a := range []*activity.Actor{actorAt("alice", "gs1.test"), actorAt("bob", "gs2.test"), actorAt("mallory", "evil.test")} {
 		r.wire.actors[a.Acct], r.wire.actors[a.URI] = a, a
@@ -171,53 +134,28 @@ func rigWith(t *testing.T, change func(*Options)) *rig {
 	group.Group = true
 	r.wire.actors[group.Acct] = group
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	var err error
-	r.db, err = store.Open(t.Context(), store.Options{Path: filepath.Join(t.TempDir(), "db"), Key: make([]byte, 32), Log: log, Now: r.clock.Now})
-	if err != nil {
-		t.Fatal(err)
-	}
+	r.db = postaltest.OpenStore(t, r.clock, log)
 	opt := Options{
 		Domain: "social.xmpp.example", URL: &url.URL{Scheme: "https", Host: "social.example"}, Store: r.db, Log: log, Now: r.clock.Now,
 		Rules: Rules{Name: "Social", Users: "xmpp.example", Admins: []transports.Address{{Local: "admin", Domain: "xmpp.example"}}},
 	}
 	change(&opt)
+	var err error
 	if r.s, err = New(opt); err != nil {
 		t.Fatal(err)
 	}
 	r.s.Speak(r.wire)
 	r.s.Serve(r.xmpp)
-	d := &jobs.Dispatcher{Store: r.db, Kinds: Kinds(r.s), Log: log, Now: r.clock.Now}
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() { d.Run(ctx) })
-	t.Cleanup(func() {
-		cancel()
-		running.Wait()
-		if err := r.db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	postaltest.Work(t, &jobs.Dispatcher{Store: r.db, Kinds: Kinds(r.s), Log: log, Now: r.clock.Now})
 	return r
-}
-
-// await waits for something that comes on a channel.
-func await[T any](t *testing.T, what string, from <-chan T) T {
-	t.Helper()
-	select {
-	case v := <-from:
-		return v
-	case <-time.After(patienceOfTests):
-		t.Fatalf("%s did not come", what)
-		panic("unreachable")
-	}
 }
 
 // delivered waits for the next event of a type for a user; others are left out.
 func delivered[E transports.Event](r *rig, user transports.Address) E {
 	r.t.Helper()
 	for {
-		d := await(r.t, "an event", r.xmpp.delivered)
-		if e, ok := d.event.(E); ok && d.user == user {
+		d := postaltest.Await(r.t, "an event", r.xmpp.Delivered)
+		if e, ok := d.Event.(E); ok && d.User == user {
 			return e
 		}
 	}
@@ -227,17 +165,17 @@ func delivered[E transports.Event](r *rig, user transports.Address) E {
 func (r *rig) quiet() {
 	r.t.Helper()
 	select {
-	case d := <-r.xmpp.delivered:
-		r.t.Fatalf("%v got %#v", d.user, d.event)
+	case d := <-r.xmpp.Delivered:
+		r.t.Fatalf("%v got %#v", d.User, d.Event)
 	default:
 	}
 }
 
 // drained is all that has been delivered by now.
-func (r *rig) drained() (all []delivery) {
+func (r *rig) drained() (all []postaltest.Delivery) {
 	for {
 		select {
-		case d := <-r.xmpp.delivered:
+		case d := <-r.xmpp.Delivered:
 			all = append(all, d)
 		default:
 			return all
@@ -249,7 +187,7 @@ func (r *rig) drained() (all []delivery) {
 func (r *rig) sent(verb activity.Verb) Sending {
 	r.t.Helper()
 	for {
-		if s := await(r.t, "something for others", r.wire.sent); s.Activity.Verb == verb {
+		if s := postaltest.Await(r.t, "something for others", r.wire.sent); s.Activity.Verb == verb {
 			return s
 		}
 	}
@@ -305,7 +243,7 @@ func (r *rig) joined(user transports.Address) *Account {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	if got := await(r.t, "watching", r.xmpp.watched); got != user.String() {
+	if got := postaltest.Await(r.t, "watching", r.xmpp.watched); got != user.String() {
 		r.t.Fatalf("%s is watched", got)
 	}
 	return a
@@ -323,7 +261,7 @@ func (r *rig) do(user transports.Address, make func(transports.Ref) transports.R
 		return err
 	}
 	s.Close("")
-	return await(r.t, "the answer", r.host.events).(transports.Done).Err
+	return postaltest.Await(r.t, "the answer", r.host).(transports.Done).Err
 }
 
 func (r *rig) post(user transports.Address, l transports.Letter) error {

@@ -148,7 +148,7 @@ func BenchmarkSalmon(b *testing.B) {
 	go func() {
 		for {
 			select {
-			case <-w.xmpp.delivered:
+			case <-w.xmpp.Delivered:
 			case <-stopped:
 				return
 			}

@@ -25,6 +25,7 @@ import (
 
 	"passerelle/internal/gnusocial"
 	"passerelle/internal/jobs"
+	"passerelle/internal/postaltest"
 	"passerelle/internal/safehttp"
 	"passerelle/internal/web"
 	"passerelle/socialbridge"
@@ -338,12 +339,9 @@ func newRig(t testing.TB, o rigOptions) *rig {
 
 // work has the jobs done until stop is called.
 func (r *rig) work(inFlight int) {
-	d := &jobs.Dispatcher{Store: r.db, Kinds: r.wire.Kinds(), Log: slog.New(slog.DiscardHandler), Now: r.clock.Now, InFlight: inFlight}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { defer close(done); d.Run(ctx) }()
-	r.stop = sync.OnceFunc(func() { cancel(); <-done })
-	r.Cleanup(func() { r.stop() })
+	r.stop = postaltest.Work(r, &jobs.Dispatcher{
+		Store: r.db, Kinds: r.wire.Kinds(), Log: slog.New(slog.DiscardHandler), Now: r.clock.Now, InFlight: inFlight,
+	})
 }
 
 // later lets time pass for the jobs.

@@ -9,26 +9,21 @@ import (
 	"testing"
 	"time"
 
+	"passerelle/internal/postaltest"
 	"passerelle/socialbridge"
-	"passerelle/store"
 	"passerelle/transports"
 )
 
 // xmppSide stands for component.
-type xmppSide struct{ delivered chan transports.Event }
+type xmppSide struct{ postaltest.XMPP }
 
-func (x *xmppSide) Deliver(tx *store.Tx, _ transports.Address, e transports.Event) error {
-	tx.OnCommit(func() { x.delivered <- e })
-	return nil
-}
 func (x *xmppSide) Exists(context.Context, transports.Address) (bool, error) { return true, nil }
 func (x *xmppSide) Upload(context.Context, transports.Address, transports.File, io.ReaderAt) (string, error) {
 	return "", nil
 }
-func (x *xmppSide) Tell(transports.Address, transports.Target, string) {}
-func (x *xmppSide) Watch(context.Context, transports.Address) error    { return nil }
-func (x *xmppSide) Unwatch(context.Context, transports.Address)        {}
-func (x *xmppSide) CatchUp(context.Context, transports.Address) error  { return nil }
+func (x *xmppSide) Watch(context.Context, transports.Address) error   { return nil }
+func (x *xmppSide) Unwatch(context.Context, transports.Address)       {}
+func (x *xmppSide) CatchUp(context.Context, transports.Address) error { return nil }
 func (x *xmppSide) Publish(context.Context, transports.Address, transports.Entry) (bool, error) {
 	return true, nil
 }
@@ -44,7 +39,7 @@ type whole struct {
 
 func newWhole(t testing.TB, o rigOptions) *whole {
 	t.Helper()
-	w := &whole{xmpp: &xmppSide{delivered: make(chan transports.Event, 10_000)}}
+	w := &whole{xmpp: &xmppSide{postaltest.NewXMPP()}}
 	o.idle = true
 	o.real = func(r *rig, base *url.URL) socialbridge.Core {
 		var err error
@@ -94,8 +89,8 @@ func next[E transports.Event](w *whole) E {
 	end := time.After(patience)
 	for {
 		select {
-		case e := <-w.xmpp.delivered:
-			if is, ok := e.(E); ok {
+		case d := <-w.xmpp.Delivered:
+			if is, ok := d.Event.(E); ok {
 				return is
 			}
 		case <-end:
