@@ -2,12 +2,9 @@ package mailbridge
 
 import (
 	"bytes"
-	"encoding/hex"
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -15,35 +12,19 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"passerelle/mailbridge/content"
+	"passerelle/mailbridge/content/contenttest"
 	"passerelle/transports"
 )
 
 var update = flag.Bool("update", false, "write the letters of the corpus into the golden file")
 
-var octetsOf = regexp.MustCompile(`«(?:[0-9A-F]{2})+»`)
-
-// TestCorpus makes letters of the corpus of package content, whose tests say how its mails are written down.
+// TestCorpus makes letters of the corpus of package content.
 func TestCorpus(t *testing.T) {
 	t.Parallel()
-	names, err := filepath.Glob("content/testdata/*.txtar")
-	if err != nil || len(names) == 0 {
-		t.Fatalf("no corpus: %v", err)
-	}
 	r := newRig(t)
 	letters := &txtar.Archive{Comment: []byte("The letters that the mails of content/testdata become, by the names of archive and mail.\n")}
-	for _, name := range names {
-		a, err := txtar.ParseFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, f := range a.Files {
-			base, ok := strings.CutSuffix(f.Name, ".eml")
-			if !ok {
-				continue
-			}
-			key := strings.TrimSuffix(filepath.Base(name), ".txtar") + "/" + base
-			letters.Files = append(letters.Files, txtar.File{Name: key, Data: []byte(r.letterOf(key, mailOf(f)))})
-		}
+	for _, m := range contenttest.Corpus(t, "content/testdata") {
+		letters.Files = append(letters.Files, txtar.File{Name: m.Name, Data: []byte(r.letterOf(m.Name, m.Raw))})
 	}
 	const golden = "testdata/letters.golden"
 	got := txtar.Format(letters)
@@ -59,21 +40,6 @@ func TestCorpus(t *testing.T) {
 	if !bytes.Equal(got, want) {
 		t.Errorf("letters are otherwise (-want +got):\n%s", cmp.Diff(string(want), string(got)))
 	}
-}
-
-func mailOf(f txtar.File) []byte {
-	data := f.Data
-	if !strings.HasSuffix(f.Name, ".lf.eml") {
-		data = bytes.ReplaceAll(data, []byte("\n"), []byte("\r\n"))
-	}
-	data = bytes.ReplaceAll(data, []byte("␠"), []byte(" "))
-	return octetsOf.ReplaceAllFunc(data, func(m []byte) []byte {
-		out, err := hex.DecodeString(strings.Trim(string(m), "«»"))
-		if err != nil {
-			panic(err)
-		}
-		return out
-	})
 }
 
 // letterOf is the letter that a mail becomes, written down.

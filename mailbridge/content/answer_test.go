@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"golang.org/x/tools/txtar"
+
+	"passerelle/mailbridge/content/contenttest"
 )
 
 // madeForAnswers reports whether a line has the address in it that the mails of replies.txtar answer to.
@@ -35,7 +37,7 @@ func TestAnswers(t *testing.T) {
 			continue
 		}
 		n++
-		m, err := Read(mailOf(f), Limits{})
+		m, err := Read(contenttest.Raw(f), Limits{})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue

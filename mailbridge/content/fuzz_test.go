@@ -4,11 +4,13 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"passerelle/mailbridge/content/contenttest"
 )
 
 func FuzzRead(f *testing.F) {
-	for _, mail := range mails(f) {
-		f.Add(mail)
+	for _, mail := range contenttest.Corpus(f, corpus) {
+		f.Add(mail.Raw)
 	}
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, raw []byte) {

@@ -1,13 +1,10 @@
 package content
 
 import (
-	"bytes"
-	"encoding/hex"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -16,62 +13,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
+	"passerelle/mailbridge/content/contenttest"
 	"passerelle/transports"
 )
 
 var update = flag.Bool("update", false, "write what is read into the golden files")
 
-// Each archive of testdata has mails, NAME.eml, and what is read of them, NAME.golden. Lines of a mail end in CR LF, unless its name ends in
-// ".lf.eml"; «E9» is a byte in hexadecimal, or several, and ␠ is a space that editors would take away.
-var octetsOf = regexp.MustCompile(`«(?:[0-9A-F]{2})+»`)
-
-func mailOf(f txtar.File) []byte {
-	data := f.Data
-	if !strings.HasSuffix(f.Name, ".lf.eml") {
-		data = bytes.ReplaceAll(data, []byte("\n"), []byte("\r\n"))
-	}
-	data = bytes.ReplaceAll(data, []byte("␠"), []byte(" "))
-	return octetsOf.ReplaceAllFunc(data, func(m []byte) []byte {
-		out, err := hex.DecodeString(strings.Trim(string(m), "«»"))
-		if err != nil {
-			panic(err)
-		}
-		return out
-	})
-}
-
-// mails are all of testdata, by the names of archive and mail.
-func mails(t testing.TB) map[string][]byte {
-	all := make(map[string][]byte)
-	for _, name := range archives(t) {
-		a, err := txtar.ParseFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, f := range a.Files {
-			if strings.HasSuffix(f.Name, ".eml") {
-				key := strings.TrimSuffix(filepath.Base(name), ".txtar") + "/" + strings.TrimSuffix(f.Name, ".eml")
-				if all[key] != nil {
-					t.Fatalf("there are two mails %s", key)
-				}
-				all[key] = mailOf(f)
-			}
-		}
-	}
-	return all
-}
-
-func archives(t testing.TB) []string {
-	names, err := filepath.Glob("testdata/*.txtar")
-	if err != nil || len(names) == 0 {
-		t.Fatalf("no archives in testdata: %v", err)
-	}
-	return names
-}
+const corpus = "testdata"
 
 func TestGolden(t *testing.T) {
 	t.Parallel()
-	for _, name := range archives(t) {
+	for _, name := range contenttest.Archives(t, corpus) {
 		t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) {
 			t.Parallel()
 			a, err := txtar.ParseFile(name)
@@ -90,7 +42,7 @@ func TestGolden(t *testing.T) {
 				if !isMail {
 					continue
 				}
-				m, err := Read(mailOf(f), Limits{})
+				m, err := Read(contenttest.Raw(f), Limits{})
 				if err != nil {
 					t.Errorf("%s: %v", f.Name, err)
 					continue
@@ -119,7 +71,7 @@ func writeArchive(t *testing.T, name string, a *txtar.Archive) {
 // TestCorpus counts: fewer mails than this are no corpus.
 func TestCorpus(t *testing.T) {
 	t.Parallel()
-	if n := len(mails(t)); n < 200 {
+	if n := len(contenttest.Corpus(t, corpus)); n < 200 {
 		t.Errorf("testdata has %d mails, want 200 or more", n)
 	}
 }
