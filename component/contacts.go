@@ -181,7 +181,7 @@ func (u *user) showNow(e entity, from, to transports.Address) {
 // appendWhat ends an available presence: what its sender can do, and which picture it has.
 func (u *user) appendWhat(b *stanza.Builder, e entity) {
 	u.g.appendCaps(b, e.kind)
-	u.avatarOf(e, "").appendUpdate(b)
+	u.avatarOf(e, "").AppendUpdate(b)
 	b.End()
 }
 

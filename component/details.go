@@ -3,6 +3,7 @@ package component
 import (
 	"strings"
 
+	"passerelle/component/avatar"
 	"passerelle/transports"
 )
 
@@ -46,7 +47,7 @@ func (n *network) described(e transports.Described) {
 		return
 	}
 	if e.Value != "" && !n.u.g.rules().NoPictures {
-		n.u.g.pictures.want(e.Value, func() { n.u.post(func() { n.repaint(of, nil) }) })
+		n.u.g.pictures.Want(e.Value, func() { n.u.post(func() { n.repaint(of, nil) }) })
 	}
 	n.repaint(of, shown)
 }
@@ -75,9 +76,9 @@ func (n *network) detail(of transports.Target, what transports.Detail) string {
 }
 
 // picture is that of a person, a room or the network, nil where there is none or none yet.
-func (n *network) picture(of transports.Target) *avatar {
+func (n *network) picture(of transports.Target) *avatar.Avatar {
 	if url := n.detail(of, transports.DetailPicture); url != "" {
-		return n.u.g.pictures.get(url)
+		return n.u.g.pictures.Get(url)
 	}
 	return nil
 }
@@ -88,7 +89,7 @@ func (n *network) Picture(nick string) string {
 		return ""
 	}
 	if a := n.picture(n.personTarget(nick)); a != nil {
-		return a.hash
+		return a.Hash()
 	}
 	return ""
 }
@@ -98,7 +99,7 @@ func (n *network) personTarget(nick string) transports.Target {
 }
 
 // repaint shows clients that something has another picture than before.
-func (n *network) repaint(of transports.Target, before *avatar) {
+func (n *network) repaint(of transports.Target, before *avatar.Avatar) {
 	u := n.u
 	if u.networks.of(n.id) != n || n.picture(of) == before {
 		return
@@ -139,12 +140,9 @@ func (n *network) movedOn(from, to string) {
 }
 
 // avatarOf is the picture of an entity, nil where it has none. What the operator chose goes before what a network says of itself.
-func (u *user) avatarOf(e entity, nick string) *avatar {
+func (u *user) avatarOf(e entity, nick string) *avatar.Avatar {
 	if u.g.postal != nil && e.kind == entityContact {
-		if a := u.g.faces.known(e.target); a != nil {
-			return a
-		}
-		return u.g.icons.of(e.target)
+		return u.g.faces.Of(e.target)
 	}
 	avatars := &u.g.rules().avatars
 	n := u.networks.of(e.target.Network)

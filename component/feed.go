@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"passerelle/component/avatar"
 	"passerelle/component/stanza"
 	"passerelle/internal/text"
 	"passerelle/transports"
@@ -32,7 +33,7 @@ import (
 // known from events alone, since nodes keep few items. All of one user is done in his lane, see lanes.
 
 // feedServed are the features by which the gateway is told of what users publish.
-var feedServed = [...]string{transports.NodeFeed + "+notify", nsNick + "+notify", nodeVCard4 + "+notify", nsAvatarMetadata + "+notify"}
+var feedServed = [...]string{transports.NodeFeed + "+notify", nsNick + "+notify", nodeVCard4 + "+notify", avatar.NSMetadata + "+notify"}
 
 // Limits of watching.
 const (

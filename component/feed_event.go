@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"passerelle/component/avatar"
 	"passerelle/component/microblog"
 	"passerelle/component/stanza"
 	"passerelle/transports"
@@ -99,7 +100,7 @@ func (fs *feeds) event(user transports.Address, f *feed, items *stanza.Element, 
 	}
 	switch node := items.Attr("node"); node {
 	case transports.NodeFeed:
-	case nsNick, nodeVCard4, nsAvatarMetadata:
+	case nsNick, nodeVCard4, avatar.NSMetadata:
 		if f.profile.sees(node, items) {
 			fs.mu.Lock()
 			f.due |= dueProfile

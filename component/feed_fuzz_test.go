@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"passerelle/component/avatar"
 	"passerelle/component/stanza"
 	"passerelle/transports"
 )
@@ -52,7 +53,7 @@ func FuzzFeedItems(f *testing.F) {
 				t.Errorf("got %q", *s)
 			}
 		}
-		if id := pictureOf(item.Child(nsAvatarMetadata, "metadata")); len(id) > 64 || len(card.photo) > maxFeedPicture {
+		if id := pictureOf(item.Child(avatar.NSMetadata, "metadata")); len(id) > 64 || len(card.photo) > maxFeedPicture {
 			t.Errorf("got %q, %d bytes", id, len(card.photo))
 		}
 	})

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"passerelle/component/avatar"
 	"passerelle/component/stanza"
 	"passerelle/transports"
 )
@@ -61,9 +62,9 @@ func (fs *feeds) readProfile(ctx context.Context, user transports.Address, f *fe
 			})
 		},
 		func() error {
-			return fs.askItems(ctx, fs.g.domain, user, nsAvatarMetadata, nil, 1, func(items *stanza.Element) {
+			return fs.askItems(ctx, fs.g.domain, user, avatar.NSMetadata, nil, 1, func(items *stanza.Element) {
 				item := lastItem(items)
-				id, knowsPicture = pictureOf(item.Child(nsAvatarMetadata, "metadata")), item != nil
+				id, knowsPicture = pictureOf(item.Child(avatar.NSMetadata, "metadata")), item != nil
 			})
 		},
 		func() error {
@@ -149,7 +150,7 @@ func pictureOf(metadata *stanza.Element) string {
 	for c := range metadata.Children() {
 		id := c.Attr("id")
 		size, err := strconv.Atoi(c.Attr("bytes"))
-		if !c.Is(nsAvatarMetadata, "info") || c.HasAttr("url") || id == "" || len(id) > 2*sha1.Size || err != nil || size > maxFeedPicture {
+		if !c.Is(avatar.NSMetadata, "info") || c.HasAttr("url") || id == "" || len(id) > 2*sha1.Size || err != nil || size > maxFeedPicture {
 			continue
 		}
 		if found == "" || c.AttrIs("type", "image/png") { // XEP-0084 §4.2.1: that is always there
@@ -162,8 +163,8 @@ func pictureOf(metadata *stanza.Element) string {
 // readPicture reads a picture (XEP-0084 §3.3). It is nil where it is not there.
 func (fs *feeds) readPicture(ctx context.Context, user transports.Address, id string) ([]byte, error) {
 	var picture []byte
-	err := fs.askItems(ctx, fs.g.domain, user, nsAvatarData, []string{id}, 0, func(items *stanza.Element) {
-		picture = pictureBytes(lastItem(items).Child(nsAvatarData, "data").Text())
+	err := fs.askItems(ctx, fs.g.domain, user, avatar.NSData, []string{id}, 0, func(items *stanza.Element) {
+		picture = pictureBytes(lastItem(items).Child(avatar.NSData, "data").Text())
 	})
 	if errors.Is(err, errIQRefused) {
 		return nil, nil

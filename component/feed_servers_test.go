@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"passerelle/component/avatar"
 	"passerelle/transports"
 )
 
@@ -121,8 +122,8 @@ func TestFeedProfile(t *testing.T) {
 		w.until("alice is Ali")
 		alice.publishAs(nodeVCard4, "current", "<vcard xmlns='"+nsVCard4+"'><fn><text>Alice Ipsum</text></fn><note><text>of home</text></note></vcard>", nodeOption{"access_model", "presence"})
 		picture := "picture of alice"
-		alice.publishAs(nsAvatarData, "1a2b", "<data xmlns='"+nsAvatarData+"'>"+base64.StdEncoding.EncodeToString([]byte(picture))+"</data>")
-		alice.publishAs(nsAvatarMetadata, "1a2b", "<metadata xmlns='"+nsAvatarMetadata+"'><info id='1a2b' type='image/png' bytes='16'/></metadata>")
+		alice.publishAs(avatar.NSData, "1a2b", "<data xmlns='"+avatar.NSData+"'>"+base64.StdEncoding.EncodeToString([]byte(picture))+"</data>")
+		alice.publishAs(avatar.NSMetadata, "1a2b", "<metadata xmlns='"+avatar.NSMetadata+"'><info id='1a2b' type='image/png' bytes='16'/></metadata>")
 		w.until("alice is Ali with 16 bytes")
 		w.feeds.mu.Lock()
 		if p := w.feeds.profiles[len(w.feeds.profiles)-1]; string(p.Picture) != picture {
@@ -133,7 +134,7 @@ func TestFeedProfile(t *testing.T) {
 		alice.publishAs(nodeVCard4, "current", "<vcard xmlns='"+nsVCard4+"'><nickname><text>A.</text></nickname><fn><text>Alice Ipsum</text></fn><note><text>writes</text></note>"+
 			"<adr><locality>Lyon</locality><country>France</country><street>7 rue de rien</street></adr><url><uri>https://alice.example/</uri></url></vcard>")
 		w.until("alice is Ali Alice Ipsum writes https://alice.example/ Lyon, France")
-		alice.publishAs(nsAvatarMetadata, "none", "<metadata xmlns='"+nsAvatarMetadata+"'/>")
+		alice.publishAs(avatar.NSMetadata, "none", "<metadata xmlns='"+avatar.NSMetadata+"'/>")
 		told := w.until("alice is Ali Alice Ipsum writes https://alice.example/ Lyon, France with 0 bytes")
 		for _, what := range told {
 			if strings.Contains(what, "of home") {

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"passerelle/component/avatar"
 	"passerelle/component/stanza"
 	"passerelle/internal/c2s"
 	"passerelle/internal/text"
@@ -112,12 +113,11 @@ type Gateway struct {
 	out      *sendQueue
 	iqs      pendingIQs
 	uploads  *uploads
-	pictures *pictures
+	pictures *avatar.Fetcher
 	exports  exports
 	forgets  exports // of more than a command has time for, bounded in the same way
 	grants   grants
-	icons    identicons
-	faces    faces
+	faces    avatar.Faces
 	offered  offers
 	addr     addressCache // of the reader goroutine alone
 
@@ -185,7 +185,7 @@ func New(opt Options) (*Gateway, error) {
 	g.follow = newFollowers(g)
 	g.feeds = newFeeds(g)
 	g.bot = g.botAddress().String()
-	g.pictures = newPictures(opt.Upload.HTTP, g.log)
+	g.pictures = avatar.NewFetcher(opt.Upload.HTTP, g.log)
 	g.uploads = newUploads(opt.Upload, func() []string { return g.rules().OwnDomains })
 	g.current.Store(g.newRuleset(opt.Rules))
 	g.commands = g.commandsOf(opt.Transport)
@@ -278,7 +278,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	recorder.Wait()
 	last.Stop()
 	g.uploads.close()
-	g.pictures.close()
+	g.pictures.Close()
 	return nil
 }
 

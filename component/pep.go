@@ -1,6 +1,7 @@
 package component
 
 import (
+	"passerelle/component/avatar"
 	"passerelle/component/stanza"
 	"passerelle/transports"
 )
@@ -33,8 +34,8 @@ func (u *user) showItems(r reply, c *card, node, id string) {
 		b.Start("item").Attr("id", "current")
 		appendNick(b, c.shown())
 		b.End()
-	case nsAvatarMetadata, nsAvatarData:
-		ok = c.avatar.appendItem(b, node, id)
+	case avatar.NSMetadata, avatar.NSData:
+		ok = c.avatar.AppendItem(b, node, id)
 	default:
 		ok = false
 	}
@@ -53,7 +54,7 @@ func appendNick(b *stanza.Builder, nick string) {
 
 // pepNodes lists the nodes of a person (XEP-0163 §6.1, XEP-0060 §5.2).
 func (u *user) pepNodes(b *stanza.Builder, of transports.Address) {
-	for _, node := range []string{nsAvatarMetadata, nsNick, nodeVCard4} {
+	for _, node := range []string{avatar.NSMetadata, nsNick, nodeVCard4} {
 		b.Start("item").JID("jid", of).Attr("node", node).End()
 	}
 }

@@ -57,7 +57,7 @@ func (u *user) readCards() {
 		for i, w := range wanted {
 			found[i], errs[i] = u.g.postal.Card(ctx, u.jid, w.of.target)
 			if errs[i] == nil && u.g.social != nil {
-				u.g.face(ctx, w.of.target)
+				u.g.readFace(ctx, w.of.target)
 			}
 		}
 		return func() {

@@ -165,20 +165,3 @@ func TestPeopleWrittenToAreEnlisted(t *testing.T) {
 	s.emit(t, transports.Done{Ref: next[transports.Post](t, s).Ref})
 	alice.alive()
 }
-
-// Pictures of people are small, always the same, and not the same for everybody.
-func TestIdenticons(t *testing.T) {
-	t.Parallel()
-	seen := map[string]string{}
-	for i := range 200 {
-		name := "p" + strconv.Itoa(i) + "@example.com"
-		a, b := identicon(name), identicon(name)
-		if !bytes.Equal(a.Data, b.Data) || len(a.Data) > 1024 {
-			t.Errorf("%s: %d bytes, the same %v", name, len(a.Data), bytes.Equal(a.Data, b.Data))
-		}
-		if other, ok := seen[string(a.Data)]; ok {
-			t.Errorf("%s looks like %s", name, other)
-		}
-		seen[string(a.Data)] = name
-	}
-}

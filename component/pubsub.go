@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"passerelle/component/avatar"
 	"passerelle/component/microblog"
 	"passerelle/component/stanza"
 	"passerelle/internal/text"
@@ -201,7 +202,7 @@ func (u *user) pubsub(in *inbound, e entity) {
 
 // isPEP reports whether pepItems has a node.
 func isPEP(node string) bool {
-	return node == nodeVCard4 || node == nsNick || node == nsAvatarMetadata || node == nsAvatarData
+	return node == nodeVCard4 || node == nsNick || node == avatar.NSMetadata || node == avatar.NSData
 }
 
 // hasEntries reports whether what is in a node of a contact are entries.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"passerelle/component/avatar"
 	"passerelle/component/microblog"
 	"passerelle/component/stanza"
 	"passerelle/transports"
@@ -409,34 +410,41 @@ func TestPicturesOfContacts(t *testing.T) {
 	t.Parallel()
 	w := newSocialWorld(t, nil)
 	red, blue := face(t, color.RGBA{0xff, 0, 0, 0xff}), face(t, color.RGBA{0, 0, 0xff, 0xff})
-	readRed, _ := readImage(red)
-	readBlue, _ := readImage(blue)
-	first, second := newAvatar(readRed), newAvatar(readBlue)
+	readRed, _ := avatar.Read(red)
+	readBlue, _ := avatar.Read(blue)
+	first, second := avatar.New(readRed), avatar.New(readBlue)
 	w.social.picture["bob@example.com"] = red
 	alice := w.client("alice@localhost/phone")
-	shown := func(a *avatar) string {
-		return `<presence from='` + bobContact + `'><x xmlns='vcard-temp:x:update'><photo>` + a.hash + `</photo></x></presence>`
+	item := func(a *avatar.Avatar, node string) string {
+		var b stanza.Builder
+		a.AppendItem(&b, node, "")
+		return string(b.Bytes())
+	}
+	var photo stanza.Builder
+	first.AppendPhoto(&photo)
+	shown := func(a *avatar.Avatar) string {
+		return `<presence from='` + bobContact + `'><x xmlns='vcard-temp:x:update'><photo>` + a.Hash() + `</photo></x></presence>`
 	}
 	alice.send(`<presence type='subscribe' to='` + bobContact + `'/>`)
 	alice.expect(`<presence type='subscribed'/>`)
 	alice.expect(shown(first))
 	alice.ask(`<iq type='get' id='1' to='`+bobContact+`'><vCard xmlns='vcard-temp'/></iq>`,
-		`<iq type='result' id='1'><vCard xmlns='vcard-temp'><FN>Bob Bobson</FN><JABBERID>`+bobContact+`</JABBERID><DESC>I am Bob.</DESC><URL>https://example.com/u/bob</URL>`+string(first.photo)+`</vCard></iq>`)
-	alice.ask(pubsubIQ("get", `<items node='urn:xmpp:avatar:metadata'/>`), pubsubResult(`<items node='urn:xmpp:avatar:metadata'><item id='`+first.hash+`'>`+string(first.metadata)+`</item></items>`))
-	alice.ask(pubsubIQ("get", `<items node='urn:xmpp:avatar:data'><item id='`+first.hash+`'/></items>`), pubsubResult(`<items node='urn:xmpp:avatar:data'><item id='`+first.hash+`'>`+string(first.data)+`</item></items>`))
+		`<iq type='result' id='1'><vCard xmlns='vcard-temp'><FN>Bob Bobson</FN><JABBERID>`+bobContact+`</JABBERID><DESC>I am Bob.</DESC><URL>https://example.com/u/bob</URL>`+string(photo.Bytes())+`</vCard></iq>`)
+	alice.ask(pubsubIQ("get", `<items node='urn:xmpp:avatar:metadata'/>`), pubsubResult(`<items node='urn:xmpp:avatar:metadata'>`+item(first, avatar.NSMetadata)+`</items>`))
+	alice.ask(pubsubIQ("get", `<items node='urn:xmpp:avatar:data'><item id='`+first.Hash()+`'/></items>`), pubsubResult(`<items node='urn:xmpp:avatar:data'>`+item(first, avatar.NSData)+`</items>`))
 	w.social.mu.Lock()
 	w.social.picture["bob@example.com"] = blue
 	w.social.mu.Unlock()
 	w.deliver(transports.ProfileChanged{With: bobsTarget}, transports.ProfileChanged{With: mailbox("carol@example.com")})
 	alice.expect(shown(second))
-	alice.expect(`<message type='headline' from='` + bobContact + `'><event xmlns='http://jabber.org/protocol/pubsub#event'><items node='urn:xmpp:avatar:metadata'><item id='` + second.hash + `'>` + string(second.metadata) + `</item></items></event></message>`)
+	alice.expect(`<message type='headline' from='` + bobContact + `'><event xmlns='http://jabber.org/protocol/pubsub#event'><items node='urn:xmpp:avatar:metadata'>` + item(second, avatar.NSMetadata) + `</items></event></message>`)
 	alice.alive() // carol is in nobody's contact list
 	// What is no picture that clients show counts for nothing.
 	w.social.mu.Lock()
 	w.social.picture["bob@example.com"] = []byte("GIF89a")
 	w.social.mu.Unlock()
 	w.deliver(transports.ProfileChanged{With: bobsTarget})
-	alice.expect(shown(newAvatar(identicon("bob@example.com"))))
+	alice.expect(shown(new(avatar.Faces).Of(bobsTarget)))
 }
 
 // Letters to such contacts name what they are about by the ids of items.

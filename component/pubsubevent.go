@@ -3,6 +3,7 @@ package component
 import (
 	"errors"
 
+	"passerelle/component/avatar"
 	"passerelle/component/downgrade"
 	"passerelle/component/microblog"
 	"passerelle/component/stanza"
@@ -67,7 +68,7 @@ func (g *Gateway) deliverSocial(tx *store.Tx, user transports.Address, e transpo
 
 // profileChanged has a contact's picture read anew and shown.
 func (g *Gateway) profileChanged(to transports.Address, t transports.Target) {
-	g.faces.forget(t)
+	g.faces.Forget(t)
 	g.onUser(to.Bare(), func(u *user) { u.contactChanged(t) })
 }
 
@@ -190,8 +191,8 @@ func (u *user) contactChanged(t transports.Target) {
 	u.look(e, func() {
 		u.showNow(e, contact, u.jid)
 		b := u.out.Stanzas.Start("message").JID("from", contact).JID("to", u.jid).Attr("type", "headline").Attr("id", newID())
-		b.StartNS("event", nsPubSubEvent).Start("items").Attr("node", nsAvatarMetadata) // XEP-0084 §4.2
-		u.avatarOf(e, "").appendItem(b, nsAvatarMetadata, "")
+		b.StartNS("event", nsPubSubEvent).Start("items").Attr("node", avatar.NSMetadata) // XEP-0084 §4.2
+		u.avatarOf(e, "").AppendItem(b, avatar.NSMetadata, "")
 		endEvent(b)
 	})
 }

@@ -59,7 +59,7 @@ func (u *user) appendRoomInfo(b *stanza.Builder, in *inbound, e entity) {
 	b.StartNS("x", nsForm).Attr("type", "result")
 	field("FORM_TYPE", "hidden", nsRoomInfo)
 	if a := u.avatarOf(e, ""); a != nil { // XEP-0486 §3.3
-		field("muc#roominfo_avatarhash", "text-multi", a.hash)
+		field("muc#roominfo_avatarhash", "text-multi", a.Hash())
 	}
 	field("muc#roominfo_description", "text-single", fmt.Sprintf("%s on %s", e.target.ID, e.target.Network))
 	field("muc#maxhistoryfetch", "text-single", strconv.Itoa(muc.KeepHistory))

@@ -1,6 +1,9 @@
 package component
 
-import "passerelle/transports"
+import (
+	"passerelle/component/avatar"
+	"passerelle/transports"
+)
 
 // Rules are the options that may change while the gateway runs, see Reload.
 type Rules struct {
@@ -18,8 +21,8 @@ type Rules struct {
 	OwnDomains []string
 	// Avatar is the picture of the domain and its bot, one of our own where it is empty; NetworkAvatars are those of networks and
 	// their rooms, by the network's ID.
-	Avatar         Image
-	NetworkAvatars map[string]Image
+	Avatar         avatar.Image
+	NetworkAvatars map[string]avatar.Image
 	// NoPictures says that pictures which people and networks name are not fetched.
 	NoPictures bool
 	// Contact are URIs of whom to ask about this gateway, such as "mailto:admin@example.org".

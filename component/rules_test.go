@@ -3,6 +3,7 @@ package component
 import (
 	"testing"
 
+	"passerelle/component/avatar"
 	"passerelle/transports"
 )
 
@@ -26,10 +27,10 @@ func TestReload(t *testing.T) {
 	alice.alive()
 
 	rules.Access.Deny, rules.Access.Allow, rules.Admins = nil, []string{"localhost"}, []string{"bob@localhost"}
-	rules.Avatar = Image{Data: []byte("a picture"), Type: "image/png", Width: 1, Height: 1}
+	rules.Avatar = avatar.Image{Data: []byte("a picture"), Type: "image/png", Width: 1, Height: 1}
 	w.gateway.Reload(rules)
 	// What presences show is shown anew.
-	alice.expect(`<presence from='irc.localhost'><x xmlns='vcard-temp:x:update'><photo>` + newAvatar(rules.Avatar).hash + `</photo></x></presence>`)
+	alice.expect(`<presence from='irc.localhost'><x xmlns='vcard-temp:x:update'><photo>` + avatar.New(rules.Avatar).Hash() + `</photo></x></presence>`)
 	w.enter(alice)
 	alice.ask(`<presence to='#two%irc.example@irc.localhost/alice' id='j'><x xmlns='http://jabber.org/protocol/muc'/></presence>`,
 		`<presence type='error' id='j'><error type='modify'><text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>You are in 1 rooms*</text></error></presence>`)

@@ -1,6 +1,7 @@
 package component
 
 import (
+	"passerelle/component/avatar"
 	"passerelle/component/stanza"
 	"passerelle/transports"
 )
@@ -20,7 +21,7 @@ type card struct {
 	email, homepage string // an address and a URL
 	jid             transports.Address
 	// avatar is nil where there is none.
-	avatar *avatar
+	avatar *avatar.Avatar
 }
 
 // shown is what an entity calls itself.
@@ -113,9 +114,7 @@ func (c *card) appendVCardTemp(b *stanza.Builder) {
 	field("JABBERID", c.jid.String())
 	field("DESC", c.note)
 	field("URL", c.homepage)
-	if c.avatar != nil {
-		b.Raw(c.avatar.photo)
-	}
+	c.avatar.AppendPhoto(b)
 	b.End()
 }
 
@@ -140,8 +139,6 @@ func (c *card) appendVCard4(b *stanza.Builder) {
 	field("impp", "uri", "xmpp:"+c.jid.String())
 	field("note", "text", c.note)
 	field("url", "uri", c.homepage)
-	if c.avatar != nil {
-		b.Raw(c.avatar.photo4)
-	}
+	c.avatar.AppendPhoto4(b)
 	b.End()
 }

@@ -30,7 +30,7 @@ func TestReload(t *testing.T) {
 		}
 		return c
 	}
-	picture, err := os.ReadFile("../component/avatar.png")
+	picture, err := os.ReadFile("../component/avatar/own.png")
 	if err != nil {
 		t.Fatal(err)
 	}

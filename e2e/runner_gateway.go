@@ -167,7 +167,7 @@ func newGateway(t testing.TB, program string, s *servers) *gateway {
 		}
 		network = fmt.Sprintf("addresses = [%q]\nca_file = %q", s.ircTLS.addr, file)
 	}
-	picture, err := filepath.Abs("../component/avatar.png")
+	picture, err := filepath.Abs("../component/avatar/own.png")
 	if err != nil {
 		t.Fatal(err)
 	}

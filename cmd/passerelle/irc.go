@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"passerelle/component"
+	"passerelle/component/avatar"
 	"passerelle/config"
 	"passerelle/internal/files"
 	"passerelle/ircbridge"
@@ -48,7 +49,7 @@ func rulesOf(cfg *config.Config, c *config.IRC) component.Rules {
 			Policy: stayPolicy(c.AlwaysOn), Networks: c.AlwaysOnNetworks, Rooms: c.AlwaysOnChannels, Unseen: days(c.AlwaysOnDays), Idle: days(c.IdleDays),
 		},
 		OwnDomains: cfg.OwnDomains(c.Domain), Contact: c.Contact,
-		Avatar: component.Image(c.Avatar), NetworkAvatars: networkAvatars(c), NoPictures: !c.Pictures,
+		Avatar: avatar.Image(c.Avatar), NetworkAvatars: networkAvatars(c), NoPictures: !c.Pictures,
 	}
 }
 
@@ -75,11 +76,11 @@ func stayPolicy(word string) component.StayPolicy {
 }
 
 // networkAvatars are the pictures of the networks of a gateway that have one.
-func networkAvatars(c *config.IRC) map[string]component.Image {
-	avatars := make(map[string]component.Image)
+func networkAvatars(c *config.IRC) map[string]avatar.Image {
+	avatars := make(map[string]avatar.Image)
 	for i := range c.Networks {
 		if n := &c.Networks[i]; len(n.Avatar.Data) > 0 {
-			avatars[n.Name] = component.Image(n.Avatar)
+			avatars[n.Name] = avatar.Image(n.Avatar)
 		}
 	}
 	return avatars

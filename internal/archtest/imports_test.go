@@ -64,6 +64,11 @@ func importTable() []row {
 			why:  "how text looks is read of one message and written into one",
 		},
 		{
+			pkgs: []string{"component/avatar"},
+			may:  []string{"transports", "component/stanza", "internal/safehttp"},
+			why:  "a picture is shown by whoever knows whose it is",
+		},
+		{
 			pkgs: []string{"component/copies"},
 			may:  []string{"transports", "component/downgrade", "component/markup", "component/stanza"},
 			why:  "it reads messages that somebody hands to it",
@@ -82,7 +87,7 @@ func importTable() []row {
 			pkgs: []string{"component"},
 			may: []string{
 				"transports", "store", "internal/c2s", "internal/export", "internal/files", "internal/logging", "internal/safehttp", "internal/text",
-				"component/archive", "component/copies", "component/downgrade", "component/markup", "component/microblog", "component/muc", "component/stanza", "component/xep",
+				"component/archive", "component/avatar", "component/copies", "component/downgrade", "component/markup", "component/microblog", "component/muc", "component/stanza", "component/xep",
 			},
 			why: "XMPP is written once for all networks, so it knows no network",
 		},

@@ -1,38 +1,27 @@
 package component
 
 import (
-	"bytes"
 	"crypto/sha1"
 	"encoding/base64"
 	"encoding/hex"
-	"image"
-	_ "image/png"
 	"strings"
 	"testing"
 
+	"passerelle/component/avatar"
 	"passerelle/transports"
 )
-
-// The gateway's own picture is what its code says of it.
-func TestOwnAvatar(t *testing.T) {
-	t.Parallel()
-	c, format, err := image.DecodeConfig(bytes.NewReader(ownAvatar))
-	if err != nil || format != "png" || c.Width != 192 || c.Height != 192 || len(ownAvatar) > 8<<10 {
-		t.Errorf("%s of %d by %d pixels and %d bytes, %v", format, c.Width, c.Height, len(ownAvatar), err)
-	}
-}
 
 // XEP-0084, XEP-0153, XEP-0486 and the photos of both vCards: what has a picture shows the same one everywhere, and what has none says so.
 func TestAvatars(t *testing.T) {
 	t.Parallel()
-	network := Image{Data: []byte("picture of a network"), Type: "image/webp", Width: 64, Height: 32}
-	w := newWorld(t, func(o *Options) { o.NetworkAvatars = map[string]Image{"irc.example": network} }).connected()
+	own, network := avatar.Own(), avatar.Image{Data: []byte("picture of a network"), Type: "image/webp", Width: 64, Height: 32}
+	w := newWorld(t, func(o *Options) { o.NetworkAvatars = map[string]avatar.Image{"irc.example": network} }).connected()
 	alice := w.client("alice@localhost/phone")
 	hash := func(data []byte) string {
 		sum := sha1.Sum(data)
 		return hex.EncodeToString(sum[:])
 	}
-	own, theirs := hash(ownAvatar), hash(network.Data)
+	ours, theirs := hash(own.Data), hash(network.Data)
 	ask := func(to, payload, pattern string) {
 		t.Helper()
 		alice.ask(`<iq type='get' id='g' to='`+to+`'>`+payload+`</iq>`, `<iq type='result' id='g' from='`+to+`'>`+pattern+`</iq>`)
@@ -44,18 +33,18 @@ func TestAvatars(t *testing.T) {
 		hash, typ, size string
 		data            []byte
 	}{
-		"irc.localhost":             {own, "image/png", "height='192' width='192'", ownAvatar},
-		"help@irc.localhost":        {own, "image/png", "height='192' width='192'", ownAvatar},
+		"irc.localhost":             {ours, "image/png", "height='192' width='192'", own.Data},
+		"help@irc.localhost":        {ours, "image/png", "height='192' width='192'", own.Data},
 		"irc.example@irc.localhost": {theirs, "image/webp", "height='32' width='64'", network.Data},
-		"other.net@irc.localhost":   {own, "image/png", "height='192' width='192'", ownAvatar},
+		"other.net@irc.localhost":   {ours, "image/png", "height='192' width='192'", own.Data},
 	} {
 		text := base64.StdEncoding.EncodeToString(image.data)
-		ask(to, items(nsAvatarMetadata, ""), items(nsAvatarMetadata, `<item id='`+image.hash+`'><metadata xmlns='urn:xmpp:avatar:metadata'>
+		ask(to, items(avatar.NSMetadata, ""), items(avatar.NSMetadata, `<item id='`+image.hash+`'><metadata xmlns='urn:xmpp:avatar:metadata'>
 			<info id='`+image.hash+`' type='`+image.typ+`' `+image.size+`/></metadata></item>`))
-		ask(to, items(nsAvatarData, `<item id='`+image.hash+`'/>`), items(nsAvatarData, `<item id='`+image.hash+`'><data xmlns='urn:xmpp:avatar:data'>`+text+`</data></item>`))
+		ask(to, items(avatar.NSData, `<item id='`+image.hash+`'/>`), items(avatar.NSData, `<item id='`+image.hash+`'><data xmlns='urn:xmpp:avatar:data'>`+text+`</data></item>`))
 		ask(to, `<vCard xmlns='vcard-temp'/>`, `<vCard xmlns='vcard-temp'><PHOTO><TYPE>`+image.typ+`</TYPE><BINVAL>`+text+`</BINVAL></PHOTO></vCard>`)
 		ask(to, `<vcard xmlns='urn:ietf:params:xml:ns:vcard-4.0'/>`, `<vcard xmlns='urn:ietf:params:xml:ns:vcard-4.0'><photo><uri>data:`+image.typ+`;base64,`+text+`</uri></photo></vcard>`)
-		alice.ask(`<iq type='get' id='g' to='`+to+`'>`+items(nsAvatarData, `<item id='other'/>`)+`</iq>`, `<iq type='error' id='g'><error><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`)
+		alice.ask(`<iq type='get' id='g' to='`+to+`'>`+items(avatar.NSData, `<item id='other'/>`)+`</iq>`, `<iq type='error' id='g'><error><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`)
 	}
 	// A room shows its network's, and says so before anybody loads it.
 	room := "#go%irc.example@irc.localhost"
@@ -67,12 +56,12 @@ func TestAvatars(t *testing.T) {
 		t.Errorf("a room without a picture has one: %s", got)
 	}
 	// People have none, which is an answer and no error (XEP-0084 §4.2.3).
-	ask("bob%irc.example@irc.localhost", items(nsAvatarMetadata, ""), items(nsAvatarMetadata, `<item><metadata xmlns='urn:xmpp:avatar:metadata'/></item>`))
+	ask("bob%irc.example@irc.localhost", items(avatar.NSMetadata, ""), items(avatar.NSMetadata, `<item><metadata xmlns='urn:xmpp:avatar:metadata'/></item>`))
 	ask("bob%irc.example@irc.localhost", items(nsNick, ""), items(nsNick, `<item><nick xmlns='http://jabber.org/protocol/nick'>bob</nick></item>`))
-	alice.ask(`<iq type='get' id='g' to='bob%irc.example@irc.localhost'>`+items(nsAvatarData, "")+`</iq>`, `<iq type='error' id='g'><error><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`)
+	alice.ask(`<iq type='get' id='g' to='bob%irc.example@irc.localhost'>`+items(avatar.NSData, "")+`</iq>`, `<iq type='error' id='g'><error><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`)
 	alice.alive()
 	// Presence carries the hash.
-	alice.ask(`<presence type='probe' to='irc.localhost'/>`, `<presence from='irc.localhost'><x xmlns='vcard-temp:x:update'><photo>`+own+`</photo></x></presence>`)
+	alice.ask(`<presence type='probe' to='irc.localhost'/>`, `<presence from='irc.localhost'><x xmlns='vcard-temp:x:update'><photo>`+ours+`</photo></x></presence>`)
 }
 
 // XEP-0115 §5.1: what a client computes of the answer is what the presence named, forms of XEP-0128 included.

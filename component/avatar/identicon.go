@@ -1,4 +1,4 @@
-package component
+package avatar
 
 import (
 	"bytes"
@@ -6,9 +6,6 @@ import (
 	"image"
 	"image/color"
 	"image/png"
-	"sync"
-
-	"passerelle/transports"
 )
 
 // Pictures of contacts that have none: a pattern in a colour, both of the address, so that people tell each other apart at a glance. Nobody is
@@ -18,30 +15,7 @@ const (
 	identiconCells  = 5  // a side
 	identiconPixels = 12 // of a cell
 	identiconMargin = 6
-	// maxIdenticons is how many are kept.
-	maxIdenticons = 4096
 )
-
-// identicons are the pictures of contacts. Safe to call from any goroutine.
-type identicons struct {
-	mu sync.Mutex
-	m  map[string]*avatar // by Target.ID
-}
-
-// of is the picture of a contact, always the same.
-func (i *identicons) of(t transports.Target) *avatar {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if a := i.m[t.ID]; a != nil {
-		return a
-	}
-	a := newAvatar(identicon(t.ID))
-	if i.m == nil || len(i.m) >= maxIdenticons {
-		i.m = make(map[string]*avatar)
-	}
-	i.m[t.ID] = a
-	return a
-}
 
 // identicon draws the picture of a name.
 func identicon(name string) Image {
