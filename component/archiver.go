@@ -99,6 +99,21 @@ type keepItem struct {
 	refused string             // id of one that was queued before, which the network did not deliver after all: it goes
 	heard   bool               // the user may read it
 	barrier *barrier
+	share   *keptShare // of the user in what waits; nil where that is next to nothing
+}
+
+// keptShare is how much of what waits is a user's, under archiver.mu. He has twice as much as is left at most: whoever says as much as he can, or
+// has a network say it, takes no more than two thirds, and however many do so leave something to the others.
+type keptShare struct{ items, bytes int }
+
+func (s *keptShare) add(items, bytes int) {
+	if s != nil {
+		s.items, s.bytes = s.items+items, s.bytes+bytes
+	}
+}
+
+func (s *keptShare) fits(items, bytes int) bool {
+	return s == nil || s.items <= 2*items && s.bytes <= 2*bytes
 }
 
 // barrier is done when all that was queued before it is written.
@@ -141,10 +156,12 @@ func (a *archiver) offer(item keepItem) bool {
 	size := item.size()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if item.barrier == nil && (len(a.queue) >= a.limit || a.bytes+size > maxKeepingBytes) {
+	items, bytes := a.limit-len(a.queue), maxKeepingBytes-a.bytes
+	if item.barrier == nil && (items <= 0 || bytes < size || !item.share.fits(items, bytes)) {
 		a.metrics.archiveLost.Inc()
 		return false
 	}
+	item.share.add(1, size)
 	a.queue, a.bytes = append(a.queue, item), a.bytes+size
 	if len(a.queue) == 1 {
 		select {
@@ -165,7 +182,9 @@ func (a *archiver) take() []keepItem {
 		if n++; item.room != nil || item.private != nil {
 			lines++
 		}
-		bytes += item.size()
+		size := item.size()
+		item.share.add(-1, -size)
+		bytes += size
 	}
 	a.bytes -= bytes
 	if n == len(a.queue) { // mostly all; then nothing is copied
@@ -385,7 +404,7 @@ func (h *hearer) Keep(k muc.Kept) string {
 
 // Retract implements muc.Archive.
 func (h *hearer) Retract(id, message string) {
-	h.a.offer(keepItem{retract: &store.Retraction{User: h.id, ID: id, Stanza: message}})
+	h.a.offer(keepItem{share: &h.u.waiting, retract: &store.Retraction{User: h.id, ID: id, Stanza: message}})
 }
 
 // Withdraw implements muc.Archive.
@@ -401,6 +420,7 @@ func (h *hearer) Withdraw(how muc.KeepHow, id string) {
 }
 
 func (h *hearer) offer(item keepItem) {
+	item.share = &h.u.waiting
 	if !h.a.offer(item) {
 		h.lost.Store(true)
 	}

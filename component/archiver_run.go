@@ -222,7 +222,9 @@ func (a *archiver) putBack(items []keepItem) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for i := range items {
-		a.bytes += items[i].size()
+		size := items[i].size()
+		a.bytes += size
+		items[i].share.add(1, size)
 	}
 	a.queue = append(items, a.queue...)
 }

@@ -87,3 +87,42 @@ func TestWhatIsRefusedStaysWithWhoHeardIt(t *testing.T) {
 	alice.receive()
 	wantLines(t, spoken(alice.page(goJID, "")), "bob: at five", "bob: at five")
 }
+
+// Networks that say more than can be written cost those who are on them their lines, and nobody else.
+func TestFloodIsLostToItsOwnArchive(t *testing.T) {
+	t.Parallel()
+	w, db := newArchiveWorld(t)
+	w.gateway.archive.mu.Lock()
+	w.gateway.archive.limit = 40
+	w.gateway.archive.mu.Unlock()
+	alice := w.client("alice@localhost/phone")
+	a := w.join(alice, "alice")
+	var floods []*scriptedSession
+	var flooded []*person
+	for _, name := range []string{"mallory", "trudy"} {
+		p := w.client(name + "@localhost/phone")
+		s := w.join(p, name)
+		s.emit(t, transports.State{Online: true, Link: transports.Link{Origin: name}})
+		floods, flooded = append(floods, s), append(flooded, p)
+	}
+	release := holdCommits(t, db)
+	for i, s := range floods {
+		for range 100 {
+			s.emit(t, roomLine("bob", "flood"))
+			s.emit(t, transports.Message{From: &transports.Person{Nick: "bob"}, Body: "flood"})
+		}
+		for range 200 {
+			flooded[i].receive()
+		}
+	}
+	a.emit(t, roomLine("bob", "one"))
+	a.emit(t, transports.Message{From: &transports.Person{Nick: "bob"}, Body: "two"})
+	alice.receive()
+	alice.receive()
+	release()
+	wantLines(t, spoken(alice.page(goJID, "")), "bob: one")
+	wantLines(t, spoken(alice.page("irc.localhost", "")), "bob%irc.example: two")
+	if n := len(flooded[0].page(goJID, "")); n < 5 || n > 40 {
+		t.Errorf("of the flood %d lines are kept", n)
+	}
+}

@@ -58,7 +58,7 @@ func (n *network) keepHeard(e transports.Message, id string, content func(*stanz
 			}
 			b.End()
 		}),
-	})
+	}, &n.u.waiting)
 }
 
 // maxGaps is of how many conversations it is remembered that lines are missing in them. Of more it is not said.
@@ -74,7 +74,7 @@ func conversationOf(l *store.PrivateLine) conversation { return conversation{l.O
 
 // offerPrivate queues a line of a conversation, behind one that says so where lines before it are missing. It reports whether there was
 // room.
-func (a *archiver) offerPrivate(l *store.PrivateLine) bool {
+func (a *archiver) offerPrivate(l *store.PrivateLine, share *keptShare) bool {
 	c := conversationOf(l)
 	a.mu.Lock()
 	_, gap := a.gaps[c]
@@ -82,11 +82,11 @@ func (a *archiver) offerPrivate(l *store.PrivateLine) bool {
 	a.mu.Unlock()
 	if gap {
 		id := newID()
-		gap = !a.offer(keepItem{private: &store.PrivateLine{Owner: l.Owner, With: l.With, ID: id, Time: now(), Stanza: a.render(func(b *stanza.Builder) {
+		gap = !a.offer(keepItem{share: share, private: &store.PrivateLine{Owner: l.Owner, With: l.With, ID: id, Time: now(), Stanza: a.render(func(b *stanza.Builder) {
 			b.Start("message").Attr("id", id).Attr("type", "chat").Start("body").Text(lostText).End().End()
 		})}})
 	}
-	kept := a.offer(keepItem{private: l})
+	kept := a.offer(keepItem{share: share, private: l})
 	if gap || !kept {
 		a.missing(c)
 	}

@@ -44,6 +44,8 @@ type user struct {
 	retired bool          // removed from the gateway's table
 	space   chan struct{} // closed when an event was taken from a full queue; nil while nobody waits
 
+	waiting keptShare // of his lines for the archive, which guards it
+
 	// What follows belongs to the running goroutine.
 	denied        bool // may not use the gateway, see access.go
 	absent        bool // has rooms to come back to, see stay.go
