@@ -47,7 +47,7 @@ func (n *network) described(e transports.Described) {
 		return
 	}
 	if e.Value != "" && !n.u.g.rules().NoPictures {
-		n.u.g.pictures.Want(e.Value, func() { n.u.post(func() { n.repaint(of, nil) }) })
+		n.u.g.pictures.Want(e.Value, &n.u.viewer, func() { n.u.post(func() { n.repaint(of, nil) }) })
 	}
 	n.repaint(of, shown)
 }

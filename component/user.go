@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"passerelle/component/avatar"
 	"passerelle/component/muc"
 	"passerelle/component/stanza"
 	"passerelle/internal/text"
@@ -45,6 +46,7 @@ type user struct {
 	space   chan struct{} // closed when an event was taken from a full queue; nil while nobody waits
 
 	waiting keptShare // of his lines for the archive, which guards it
+	viewer  avatar.Viewer
 
 	// What follows belongs to the running goroutine.
 	denied        bool // may not use the gateway, see access.go

@@ -18,11 +18,15 @@ import (
 const (
 	maxPictures     = 500 // URLs of which something is known
 	maxPictureBytes = 8 << 20
-	maxFetches      = 4    // at a time
-	maxToFetch      = 64   // more are not fetched; whoever is seen next tries again
+	maxFetches      = 8    // at a time
+	maxAtOnce       = 2    // of them for one user: a stranger's server may take all the time that there is
+	maxToFetch      = 512  // more are not fetched
+	maxToFetchOf    = 128  // of them for one user
+	maxFetchesOf    = 1000 // for him in fetchesTime, so that no network has us ask somebody's server without end
 	maxWatchers     = 1000 // who wait for the same one
 	pictureTime     = 20 * time.Second
 	pictureAgain    = time.Hour // after one that could not be had
+	fetchesTime     = time.Hour
 )
 
 // Fetcher has the pictures that were fetched. Its methods are safe to call from any goroutine.
@@ -47,6 +51,31 @@ type picture struct {
 	fetching bool
 	again    time.Time // not before that, where it could not be had
 	waiting  []func()
+	by       *Viewer // for whom it is being fetched
+}
+
+// Viewer is a user for whom pictures are fetched: what he has of that is his. The zero Viewer is ready for use; a Fetcher guards it.
+type Viewer struct {
+	turns    chan struct{} // a token for each fetch that runs; nil before the first
+	fetching int
+	fetched  int // since then
+	since    time.Time
+}
+
+// take counts one more that is fetched for him, and reports whether that is not too much.
+func (v *Viewer) take(now time.Time) bool {
+	if now.Sub(v.since) > fetchesTime {
+		v.fetched, v.since = 0, now
+	}
+	if v.fetching >= maxToFetchOf || v.fetched >= maxFetchesOf {
+		return false
+	}
+	if v.turns == nil {
+		v.turns = make(chan struct{}, maxAtOnce)
+	}
+	v.fetching++
+	v.fetched++
+	return true
 }
 
 // NewFetcher makes one. Close ends it.
@@ -76,8 +105,9 @@ func (f *Fetcher) Get(url string) *Avatar {
 	return known.avatar
 }
 
-// Want has a picture fetched, unless it is there, and calls done on a goroutine of its own once it is. Where it cannot be had nothing is called.
-func (f *Fetcher) Want(url string, done func()) {
+// Want has a picture fetched for somebody, unless it is there, and calls done on a goroutine of its own once it is. Where it cannot be had nothing
+// is called.
+func (f *Fetcher) Want(url string, by *Viewer, done func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := time.Now()
@@ -91,15 +121,15 @@ func (f *Fetcher) Want(url string, done func()) {
 			known.waiting = append(known.waiting, done)
 		}
 		return
-	case known != nil && now.Before(known.again), f.life.Err() != nil, f.toFetch() >= maxToFetch:
+	case known != nil && now.Before(known.again), f.life.Err() != nil, f.toFetch() >= maxToFetch, !by.take(now):
 		return
 	case known == nil:
 		known = &picture{}
 		f.byURL[url] = known
 	}
-	known.fetching, known.used, known.waiting = true, now, []func(){done}
+	known.fetching, known.used, known.waiting, known.by = true, now, []func(){done}, by
 	f.makeRoom()
-	f.work.Go(func() { f.fetch(url, known) })
+	f.work.Go(func() { f.fetch(url, by.turns, known) })
 }
 
 func (f *Fetcher) toFetch() int {
@@ -130,8 +160,8 @@ func (f *Fetcher) makeRoom() {
 }
 
 // fetch gets a picture and tells those who wait.
-func (f *Fetcher) fetch(url string, known *picture) {
-	i, err := f.load(url)
+func (f *Fetcher) fetch(url string, turns chan struct{}, known *picture) {
+	i, err := f.load(url, turns)
 	var a *Avatar
 	if err == nil {
 		a = New(i)
@@ -140,7 +170,8 @@ func (f *Fetcher) fetch(url string, known *picture) {
 	}
 	f.mu.Lock()
 	waiting := known.waiting
-	known.fetching, known.waiting, known.avatar = false, nil, a
+	known.by.fetching--
+	known.fetching, known.waiting, known.avatar, known.by = false, nil, a, nil
 	if a == nil {
 		known.again = time.Now().Add(pictureAgain)
 	} else {
@@ -158,15 +189,17 @@ func (f *Fetcher) fetch(url string, known *picture) {
 }
 
 // load fetches a picture and checks that clients can show it.
-func (f *Fetcher) load(url string) (Image, error) {
+func (f *Fetcher) load(url string, own chan struct{}) (Image, error) {
+	for _, turns := range []chan struct{}{own, f.turns} {
+		select {
+		case turns <- struct{}{}:
+			defer func() { <-turns }()
+		case <-f.life.Done():
+			return Image{}, context.Cause(f.life)
+		}
+	}
 	ctx, cancel := context.WithTimeout(f.life, pictureTime)
 	defer cancel()
-	select {
-	case f.turns <- struct{}{}:
-		defer func() { <-f.turns }()
-	case <-ctx.Done():
-		return Image{}, context.Cause(ctx)
-	}
 	content, err := f.client.Fetch(ctx, url, safehttp.Limit{
 		Bytes: maxBytes, Time: pictureTime, Types: types[:],
 	})

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"runtime"
 	"sync/atomic"
 	"testing"
 
@@ -44,6 +45,7 @@ func gallery(t testing.TB) (url string, o safehttp.Options, asked *atomic.Int64)
 	mux.HandleFunc("/lie.png", serve("image/png", []byte("<html><script>x</script>")))
 	mux.HandleFunc("/cut.png", serve("image/png", drawn(t, 32)[:20]))
 	mux.HandleFunc("/icon.svg", serve("image/svg+xml", []byte("<svg xmlns='http://www.w3.org/2000/svg'/>")))
+	mux.HandleFunc("/none.png", serve("text/plain", nil))
 	mux.HandleFunc("/endless.png", serve("image/png", append(drawn(t, 32), make([]byte, maxBytes)...)))
 	s := httptest.NewUnstartedServer(mux)
 	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // some clients hang up
@@ -61,10 +63,10 @@ func TestPicturesThatAreNone(t *testing.T) {
 	p := NewFetcher(o, slog.New(slog.DiscardHandler))
 	strict := NewFetcher(safehttp.Options{RootCAs: o.RootCAs}, slog.New(slog.DiscardHandler))
 	for _, of := range []string{"/wide.png", "/page.png", "/lie.png", "/cut.png", "/icon.svg", "/endless.png", "/nothing.png"} {
-		p.Want(url+of, func() { t.Errorf("%s was taken", of) })
+		p.Want(url+of, new(Viewer), func() { t.Errorf("%s was taken", of) })
 	}
-	strict.Want(url+"/small.png", func() { t.Error("a private address was asked") })
-	p.Want("file:///etc/passwd", func() { t.Error("a file was read") })
+	strict.Want(url+"/small.png", new(Viewer), func() { t.Error("a private address was asked") })
+	p.Want("file:///etc/passwd", new(Viewer), func() { t.Error("a file was read") })
 	p.work.Wait()
 	strict.Close()
 	if p.Get(url+"/wide.png") != nil || p.Get("") != nil || p.Get("nothing") != nil {
@@ -81,14 +83,14 @@ func TestPicturesAreBounded(t *testing.T) {
 	defer p.Close()
 	var told atomic.Int64
 	for range 100 {
-		p.Want(url+"/small.png", func() { told.Add(1) })
+		p.Want(url+"/small.png", new(Viewer), func() { told.Add(1) })
 	}
 	p.work.Wait()
 	if p.Get(url+"/small.png") == nil || asked.Load() != 1 || told.Load() < 1 {
 		t.Errorf("asked %d times, told %d", asked.Load(), told.Load())
 	}
 	for i := range 3 * maxPictures {
-		p.Want(fmt.Sprintf("%s/small.png?%d", url, i), func() {})
+		p.Want(fmt.Sprintf("%s/small.png?%d", url, i), new(Viewer), func() {})
 		p.mu.Lock()
 		n := p.toFetch()
 		p.mu.Unlock()
@@ -102,5 +104,52 @@ func TestPicturesAreBounded(t *testing.T) {
 	p.work.Wait()
 	if n := len(p.byURL); n > maxPictures || p.size > maxPictureBytes || p.size < 0 {
 		t.Errorf("%d pictures of %d bytes", n, p.size)
+	}
+}
+
+// Servers that take all the time that there is hold up the pictures of those whose networks name them, and of nobody else; and no network has the
+// gateway ask without end.
+func TestSlowPictures(t *testing.T) {
+	t.Parallel()
+	url, o, asked := gallery(t)
+	p := NewFetcher(o, slog.New(slog.DiscardHandler))
+	defer p.Close()
+	over := make(chan struct{})
+	slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-over:
+		case <-r.Context().Done():
+		}
+	}))
+	defer slow.Close()
+	defer close(over)
+	for range 3 {
+		mallory := new(Viewer)
+		for i := range 2 * maxToFetchOf {
+			p.Want(fmt.Sprintf("%s/%p/%d", slow.URL, mallory, i), mallory, func() { t.Error("there is nothing") })
+		}
+	}
+	told, alice := make(chan bool), new(Viewer)
+	p.Want(url+"/small.png", alice, func() { told <- true })
+	<-told
+	const left = 10
+	p.mu.Lock()
+	alice.fetched = maxFetchesOf - left
+	p.mu.Unlock()
+	before := asked.Load()
+	for i := range 3 * left {
+		p.Want(fmt.Sprintf("%s/none.png?%d", url, i), alice, func() {})
+		for {
+			p.mu.Lock()
+			n := alice.fetching
+			p.mu.Unlock()
+			if n == 0 {
+				break
+			}
+			runtime.Gosched()
+		}
+	}
+	if n := asked.Load() - before; n != left {
+		t.Errorf("somebody's server was asked %d times more, want %d", n, left)
 	}
 }
