@@ -283,3 +283,26 @@ func TestStalledServerIsFoundOut(t *testing.T) {
 	w.connected()
 	w.client("alice@localhost/phone").alive()
 }
+
+// Lines of IRC that ask for any number of rooms make no more work at a time than anything else that a user asks for.
+func TestRawLinesWithManyRooms(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil).connected()
+	alice := w.client("alice@localhost/phone")
+	waiting := make(chan int)
+	w.gateway.onUser(transports.Address{Local: "alice", Domain: "localhost"}, func(u *user) {
+		answer := transports.RawAnswer{}
+		for i := range 10 {
+			answer.Join = append(answer.Join, transports.Join{Room: transports.Target{Kind: transports.TargetRoom, Network: "irc.example", ID: fmt.Sprint("#", i)}})
+		}
+		for range 100 {
+			u.rawAnswer(saidTo(w.gateway.botAddress(), transports.Address{Local: "alice", Domain: "localhost", Resource: "phone"}, ""), answer)
+		}
+		waiting <- u.awaited
+	})
+	if n := <-waiting; n > maxAwaited {
+		t.Errorf("%d things wait", n)
+	}
+	for !strings.Contains(alice.receive().String(), "Too much of yours is waiting") {
+	}
+}

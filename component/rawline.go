@@ -56,6 +56,10 @@ func (u *user) rawLines(s said, e entity) {
 // rawAnswer says what a network said to a line.
 func (u *user) rawAnswer(s said, a transports.RawAnswer) {
 	for _, join := range a.Join { // only a client can enter a room
+		if u.awaited >= maxAwaited {
+			u.say(s, text.Say(s.lang, "Too much of yours is waiting. Try again in a moment."))
+			break
+		}
 		u.background(func(ctx context.Context) func() {
 			said := u.g.showIn(ctx, u.jid, s.lang, join.Room, join.Password)
 			return func() { u.say(s, said) }
