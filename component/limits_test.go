@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -123,6 +124,46 @@ func TestQueueIsBoundedInBytes(t *testing.T) {
 		alice.send(fmt.Sprintf(`<message type='groupchat' id='m%d' to='#go%%irc.example@irc.localhost'><body>%s</body></message>`, n, big))
 	}
 	alice.expect(`<message type='error' id='m3'><error type='wait'><resource-constraint xmlns='` + conditions + `'/></error></message>`)
+}
+
+// A network that says much at once waits before it is much that waits.
+func TestEventsAreBoundedInBytes(t *testing.T) {
+	t.Parallel()
+	stuck := make(chan struct{})
+	w := newWorld(t, func(o *Options) {
+		o.Transport.(*scripted).onDo = func(_ *scriptedSession, r transports.Request) error {
+			if _, ok := r.(transports.Send); ok {
+				<-stuck
+			}
+			return nil
+		}
+	}).connected()
+	alice := w.client("alice@localhost/phone")
+	s := w.enter(alice)
+	alice.send(`<message type='groupchat' id='m' to='#go%irc.example@irc.localhost'><body>x</body></message>`)
+	u, _ := w.gateway.user(transports.Address{Local: "alice", Domain: "localhost"})
+	past := transports.Missed{Room: transports.Target{Kind: transports.TargetRoom, Network: "irc.example", ID: "#go"}}
+	for range 100 {
+		past.Messages = append(past.Messages, transports.Message{Room: past.Room, Body: strings.Repeat("x", 10_000), Time: now()})
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range maxEvents / 2 {
+			s.emit(t, past)
+		}
+	}()
+	for waits := false; !waits; runtime.Gosched() {
+		u.mu.Lock()
+		waits = u.space != nil
+		if n := len(u.events); n > maxEventBytes/1_000_000 {
+			t.Errorf("%d events of a megabyte wait", n)
+			waits = true
+		}
+		u.mu.Unlock()
+	}
+	close(stuck)
+	<-done
 }
 
 // Whoever blocks an occupant, or is shown one whom his server cannot read, gets errors sent in his name; he stays where he is.

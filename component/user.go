@@ -16,12 +16,13 @@ import (
 	"passerelle/transports"
 )
 
-// Bounds of the two queues of a user, the first also in bytes. Stanzas are refused when theirs is full (the sender is told), network events wait (the network
+// Bounds of the two queues of a user, also in bytes. Stanzas are refused when theirs is full (the sender is told), network events wait (the network
 // is told by TCP): with one queue for both, a flood in a channel would refuse its users' own stanzas.
 const (
 	maxStanzas     = 256
 	maxStanzaBytes = 2 << 20 // one stanza may be larger and is taken where nothing else waits
 	maxEvents      = 256
+	maxEventBytes  = 8 << 20 // likewise
 )
 
 // flushBytes is how much output is collected before it is handed to the stream.
@@ -40,6 +41,7 @@ type user struct {
 	stanzas []inbound
 	bytes   int // of stanzas
 	events  []networkEvent
+	weight  int      // of events
 	posts   []func() // work from within the gateway; few, never refused
 	running bool
 	retired bool          // removed from the gateway's table
@@ -179,17 +181,39 @@ func peek[T any](ctx context.Context, u *user, look func() T) (T, error) {
 	}
 }
 
+// weightOf is about how many bytes an event holds, where that may be many.
+func weightOf(e transports.Event) (bytes int) {
+	const message, member = 256, 128
+	missed := func(m *transports.Missed) {
+		for i := range m.Messages {
+			bytes += message + len(m.Messages[i].Body)
+		}
+	}
+	switch e := e.(type) {
+	case transports.Message:
+		bytes = len(e.Body)
+	case transports.Missed:
+		missed(&e)
+	case transports.Entered:
+		if bytes = member * len(e.Members); e.Missed != nil {
+			missed(e.Missed)
+		}
+	}
+	return bytes
+}
+
 // emit queues an event and waits while the queue is full: that holds back the network's reader.
 func (u *user) emit(ctx context.Context, ev networkEvent) error {
+	weight := weightOf(ev.e)
 	for {
 		u.mu.Lock()
 		if u.retired {
 			u.mu.Unlock()
 			return errRetired
 		}
-		if len(u.events) < maxEvents {
+		if len(u.events) < maxEvents && (len(u.events) == 0 || u.weight+weight <= maxEventBytes) {
 			u.start()
-			u.events = append(u.events, ev)
+			u.events, u.weight = append(u.events, ev), u.weight+weight
 			u.mu.Unlock()
 			return nil
 		}
@@ -235,7 +259,7 @@ func (u *user) run(t *tools) {
 		// All that waits is taken at once, so that the lock is held twice a batch and not twice an item.
 		stanzas, events := u.stanzas, u.events
 		u.stanzas, u.bytes = stanzasSpare, 0
-		u.events = eventsSpare
+		u.events, u.weight = eventsSpare, 0
 		posts := u.posts
 		u.posts = nil
 		if u.space != nil {
