@@ -60,6 +60,9 @@ func (p *person) page(to, query string) []string {
 			return lines
 		}
 		result := e.Child(nsMAM, "result")
+		if result == nil {
+			p.t.Fatalf("asked for a page of %s, and %s came", to, e)
+		}
 		m := result.Child(nsForward, "forwarded").Child(nsClient, "message")
 		from, _ := transports.ParseAddress(m.Get("from"))
 		who := from.Resource

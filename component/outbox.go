@@ -85,9 +85,10 @@ type returnedLetter struct {
 
 // settled says that the server has all stanzas up to one at a time, and when it said so, see store.Answered.
 type settled struct {
-	last   store.OutgoingNumber
-	due    time.Time
-	at, up time.Duration
+	last store.OutgoingNumber
+	due  time.Time
+	at   time.Duration
+	up   uptime
 }
 
 func newOutbox(g *Gateway) *outbox {
@@ -113,7 +114,7 @@ func (o *outbox) begin(ctx context.Context) error {
 		poke(o.work)
 	}
 	if o.noted.Routed > o.noted.Stored {
-		o.doubt = []settled{{last: o.noted.Routed, due: now().Add(o.g.opt.Timing.Routed), at: o.noted.At, up: o.noted.Up}}
+		o.doubt = []settled{{last: o.noted.Routed, due: now().Add(o.g.opt.Timing.Routed), at: o.noted.At, up: uptime{o.noted.Up, o.noted.Within}}}
 	}
 	return err
 }
@@ -230,7 +231,8 @@ func (o *outbox) answered() (said store.Answered, news bool) {
 	}
 	for _, list := range [][]settled{o.settled, o.doubt} {
 		if n := len(list); n > 0 {
-			said.Routed, said.At, said.Up = list[n-1].last, list[n-1].at, list[n-1].up
+			last := list[n-1]
+			said.Routed, said.At, said.Up, said.Within = last.last, last.at, last.up.since, last.up.within
 		}
 	}
 	news = said != o.noted
@@ -286,12 +288,12 @@ func (o *outbox) doubts() bool {
 }
 
 // resume is where a new stream begins: behind a number, and up to which one stanzas may be there already. What a server had taken that was not
-// started since, it has; since is zero where that is not known.
-func (o *outbox) resume(since time.Duration) (after, maybe store.OutgoingNumber) {
+// started since, it has.
+func (o *outbox) resume(up uptime) (after, maybe store.OutgoingNumber) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, s := range o.doubt {
-		if since == 0 || s.up == 0 || !sameServer(since, s.at, s.up) {
+		if !up.sameAs(s.up, s.at) {
 			break
 		}
 		o.settled = append(o.settled, s)

@@ -27,9 +27,9 @@ type sending struct {
 	open  *outboxBarrier       // nil where the server has answered for all that was sent
 	buf   []byte
 
-	known  bool          // it was asked what the server is
-	stores bool          // what was routed is stored
-	up     time.Duration // since when it is running; 0 where it does not say so
+	known  bool // it was asked what the server is
+	stores bool // what was routed is stored
+	up     uptime
 
 	late  *time.Timer // until an answer is given up
 	again *time.Timer // until the database is tried again
@@ -208,7 +208,7 @@ func (s *sending) ask(stream context.Context) {
 	s.asked++
 	k := iqKey{id: s.id + strconv.Itoa(s.asked), to: s.host, from: s.o.g.domain}
 	s.open = &outboxBarrier{key: k, has: settled{last: s.at, up: s.up}, answer: s.o.g.iqs.expect(k, nil)}
-	if s.up != 0 {
+	if s.up != (uptime{}) {
 		s.open.has.at = machineTime() // or later
 	}
 	s.late.Reset(barrierAnswer)
@@ -261,12 +261,13 @@ func (s *sending) forget() {
 // know asks what the server is and since when it is running. It reports whether there is still something to do then.
 func (s *sending) know(stream context.Context, stop <-chan struct{}) bool {
 	var stores bool
-	var up time.Duration
+	var up uptime
+	asked := machineTime()
 	software := iqKey{id: s.id + "software", to: s.host, from: s.o.g.domain}
 	uptime := iqKey{id: s.id + "uptime", to: s.host, from: s.o.g.domain}
 	answers := [...]<-chan error{
 		s.o.g.iqs.expect(software, func(iq *stanza.Element) { stores = namesProsody(iq) }),
-		s.o.g.iqs.expect(uptime, func(iq *stanza.Element) { up, _ = readUptime(iq) }),
+		s.o.g.iqs.expect(uptime, func(iq *stanza.Element) { up = readUptime(iq, asked) }),
 	}
 	defer s.o.g.iqs.forget(software)
 	defer s.o.g.iqs.forget(uptime)
@@ -299,7 +300,7 @@ func (s *sending) know(stream context.Context, stop <-chan struct{}) bool {
 // finish has the server answer once more, before the gateway ends the stream itself. It lives, so that what it has routed is not sent again;
 // where it says since when it is running the next process can find that out itself.
 func (s *sending) finish(stream context.Context) {
-	hasten := s.up == 0
+	hasten := s.up == uptime{}
 	if s.open == nil && hasten && s.o.waits() {
 		s.buf = s.buf[:0]
 		s.ask(stream)

@@ -98,3 +98,28 @@ func TestDeliverNoted(t *testing.T) {
 		t.Errorf("noted is %+v, want all three", got)
 	}
 }
+
+// TestSameServer: an answer that was long in coming says less exactly since when a server is running, and never that it was not started anew.
+func TestSameServer(t *testing.T) {
+	t.Parallel()
+	const started, at = 10 * time.Hour, 12 * time.Hour
+	then := uptime{since: started}
+	for name, c := range map[string]struct {
+		now, then uptime
+		want      bool
+	}{
+		"the same":                      {uptime{since: started + time.Second}, then, true},
+		"another one":                   {uptime{since: started - time.Minute}, then, false},
+		"the answer took long":          {uptime{since: started + 8*time.Second, within: 8 * time.Second}, then, true},
+		"so did that before":            {then, uptime{since: started + 8*time.Second, within: 8 * time.Second}, true},
+		"another one, and it took long": {uptime{since: started + time.Minute, within: 8 * time.Second}, then, false},
+		"started since":                 {uptime{since: at + time.Second, within: 3 * time.Hour}, then, false},
+		"started at about that time":    {uptime{since: at - time.Second, within: 3 * time.Hour}, then, false},
+		"it does not say so":            {uptime{}, then, false},
+		"it did not say so":             {then, uptime{}, false},
+	} {
+		if got := c.now.sameAs(c.then, at); got != c.want {
+			t.Errorf("%s: got %t, want %t", name, got, c.want)
+		}
+	}
+}

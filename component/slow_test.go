@@ -14,6 +14,7 @@ func TestSlowNetwork(t *testing.T) {
 	alice := w.client("alice@localhost/phone")
 	alice.send(`<presence xml:lang='fr' to='#go%irc.example@irc.localhost/alice'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
 	alice.expect(`<message type='chat' from='irc.example@irc.localhost'><body>Connexion à irc.example…</body><no-store xmlns='urn:xmpp:hints'/></message>`)
+	alice.expect(`<message type='chat' from='irc.example@irc.localhost'><body>*</body></message>`) // it is very slow
 	s := <-w.transport.opened
 	next[transports.Join](t, s)
 	s.emit(t, transports.State{Online: true, Nick: "alice"})

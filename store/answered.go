@@ -23,8 +23,9 @@ type Answered struct {
 	Stored OutgoingNumber // it keeps all up to this one
 	Routed OutgoingNumber // it has taken all up to this one, and may still be about to store those behind Stored
 
-	// At is when it said so, and Up since when it was running, in the time of the machine; zero where that is not known.
-	At, Up time.Duration
+	// At is when it said so, and Up since when it was running, in the time of the machine; zero where that is not known. It may have been running for
+	// longer by Within.
+	At, Up, Within time.Duration
 }
 
 const (
