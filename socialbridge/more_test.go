@@ -220,6 +220,74 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+// What a feed has no room for any more is not told again when it comes again: by a group, or in a feed that is read when it was forgotten long ago.
+func TestTrimmedIsOld(t *testing.T) {
+	t.Parallel()
+	r := rigWith(t, func(o *Options) { o.Kept = 2 })
+	club := contact("club@gs2.test")
+	r.following(romeo, alice)
+	r.following(romeo, club)
+	by := r.actor("alice@gs1.test")
+	group, _, err := r.s.Known(t.Context(), "https://gs2.test/user/club")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := actorAt("carol", "gs2.test")
+	var posts, inGroup []*activity.Activity
+	for i := range 5 {
+		r.clock.advance(time.Hour)
+		posts = append(posts, r.note(by, i, "hello", nil))
+		in := r.note(other, 10+i, "hello, club", nil)
+		in.Actor = *other
+		inGroup = append(inGroup, in)
+	}
+	share := r.note(r.actor("bob@gs2.test"), 20, "what bob said", nil)
+	share.Verb, share.Actor, share.ID = activity.Share, *by, "tag:gs1.test,2026:share"
+	share.Published = posts[0].Published
+	posts = append([]*activity.Activity{share}, posts...)
+	read := func() (letters int) {
+		for _, in := range posts {
+			r.mustReceive(in, nil)
+		}
+		for _, in := range inGroup {
+			if err := r.s.Receive(t.Context(), Received{Activity: in, Feed: group}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, d := range r.drained() {
+			if _, ok := d.event.(transports.Letter); ok {
+				letters++
+			}
+		}
+		return letters
+	}
+	r.drained()
+	if n := read(); n != len(posts)+len(inGroup) {
+		t.Fatalf("%d letters of %d posts", n, len(posts)+len(inGroup))
+	}
+	if n := read(); n != 0 {
+		t.Errorf("%d letters come again", n)
+	}
+	r.clock.advance(2 * keepPosts)
+	for more := true; more; {
+		if more, err = r.s.tidy(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, ok, err := r.db.SocialPost(t.Context(), r.s.opt.Domain, store.PostKey{URI: posts[1].Note.ID}); ok || err != nil {
+		t.Fatalf("it is not forgotten: %v", err)
+	}
+	if n := read(); n != 0 {
+		t.Errorf("%d letters come again when they were forgotten", n)
+	}
+	mine := r.joined(romeo)
+	r.drained()
+	r.mustReceive(r.note(by, 30, "from long ago, and to him", func(n *activity.Note) {
+		n.Published, n.Mentions = posts[0].Published, []activity.Mention{{URI: mine.URI}}
+	}), &romeo)
+	delivered[transports.Letter](r, romeo)
+}
+
 // The same thing that comes from everywhere at once is told once.
 func TestAtOnce(t *testing.T) {
 	t.Parallel()

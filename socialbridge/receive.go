@@ -143,8 +143,8 @@ func (t *Transport) receivePost(tx *store.Tx, r *Received, actor *store.SocialAc
 		if s.only = r.For; r.For == nil {
 			return nil // it is kept for those to whom it is told directly
 		}
-	} else if err := t.enter(tx, &p, &author, group); err != nil {
-		return err
+	} else if in, err := t.enter(tx, &p, &author, group); err != nil || !in && r.For == nil {
+		return err // it is older than all that is kept, so it may have been told of before it was forgotten
 	}
 	if p.ReplyTo != "" {
 		parent, ok, err := tx.SocialPost(t.opt.Domain, store.PostKey{URI: p.ReplyTo})
@@ -161,17 +161,13 @@ func (t *Transport) receivePost(tx *store.Tx, r *Received, actor *store.SocialAc
 	return t.spread(tx, s)
 }
 
-// enter puts a post into the feeds that it is in.
-func (t *Transport) enter(tx *store.Tx, p *store.SocialPost, author, group *store.SocialActor) error {
+// enter puts a post into the feeds that it is in, and reports whether there is room for it in that in which it came.
+func (t *Transport) enter(tx *store.Tx, p *store.SocialPost, author, group *store.SocialActor) (in bool, err error) {
 	kept := t.kept()
-	if _, err := tx.AddSocialEntry(author.ID, p.ID, p.Published, kept); err != nil {
-		return err
+	if in, err = tx.AddSocialEntry(author.ID, p.ID, p.Published, kept); err != nil || group == nil || group.ID == author.ID {
+		return in, err
 	}
-	if group == nil || group.ID == author.ID {
-		return nil
-	}
-	_, err := tx.AddSocialEntry(group.ID, p.ID, p.Published, kept)
-	return err
+	return tx.AddSocialEntry(group.ID, p.ID, p.Published, kept)
 }
 
 func (t *Transport) kept() int {
@@ -204,7 +200,7 @@ func (t *Transport) receiveAgain(tx *store.Tx, r *Received, p *store.SocialPost,
 			return err
 		}
 		if p.Public {
-			if err := t.enter(tx, p, author, nil); err != nil {
+			if _, err := t.enter(tx, p, author, nil); err != nil {
 				return err
 			}
 		}
@@ -307,7 +303,7 @@ func (t *Transport) receiveShare(tx *store.Tx, r *Received, actor *store.SocialA
 	if p.ID, err = tx.AddSocialPost(p); err != nil {
 		return err
 	}
-	if err := t.enter(tx, &p, actor, nil); err != nil || r.Backlog {
+	if in, err := t.enter(tx, &p, actor, nil); err != nil || r.Backlog || !in && r.For == nil {
 		return err
 	}
 	if author != nil && author.JID != "" {

@@ -162,12 +162,16 @@ func (tx *Tx) DeleteSocialPost(id int64) error {
 	return nil
 }
 
-// AddSocialEntry puts a post into a feed, and reports whether it was not there. Of a feed with more than keep posts the oldest one leaves it, unless
+// AddSocialEntry puts a post into a feed, and reports whether it is there by that. Of a feed with more than keep posts the oldest one leaves it, unless
 // keep is 0.
 func (tx *Tx) AddSocialEntry(actor, post int64, at time.Time, keep int) (added bool, err error) {
 	n, err := tx.count(insertSocialEntry, actor, post, millis(at))
 	if err == nil && n > 0 && keep > 0 {
-		err = tx.exec(trimSocialEntries, actor, keep)
+		var left int64
+		if left, err = tx.count(trimSocialEntries, actor, keep); err == nil && left > 0 {
+			n = 0
+			err = tx.query(func(r *sql.Rows) error { return r.Scan(&n) }, `SELECT COUNT(*) FROM social_entries WHERE actor = $1 AND post = $2`, actor, post)
+		}
 	}
 	if err != nil {
 		return false, fmt.Errorf("put a post into a feed: %w", err)
