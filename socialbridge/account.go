@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strings"
 
+	"passerelle/internal/jobs"
 	"passerelle/internal/text"
 	"passerelle/socialbridge/activity"
 	"passerelle/store"
@@ -181,7 +182,7 @@ func (t *Transport) joined(tx *store.Tx, a *Account) error {
 // maxUntold bounds whom somebody follows without an account.
 const maxUntold = 1000
 
-// leave ends an account for ever: everybody who follows it is told that all it has published is gone, as far as the wire can.
+// leave ends an account for ever: everybody who follows it is told that all it has published is gone, as far as the wire can; of what is older by jobs.
 func (t *Transport) leave(tx *store.Tx, a *Account) error {
 	posts, err := tx.SocialPostsOf(a.ID, maxTold)
 	if err != nil {
@@ -208,7 +209,35 @@ func (t *Transport) leave(tx *store.Tx, a *Account) error {
 			break
 		}
 	}
+	if len(posts) == maxTold {
+		if err := t.enqueue(tx, kindLeave, a.URI, task{Actor: a.ID, Post: posts[maxTold-1].ID}); err != nil {
+			return err
+		}
+	}
 	return tx.EndSocialAccount(a.ID)
+}
+
+// doLeave tells others of more posts of an account that is gone, and has the next ones be told of.
+func (t *Transport) doLeave(_ context.Context, what task) jobs.Outcome {
+	return jobs.Outcome{Verdict: jobs.Done, Then: func(tx *store.Tx) error {
+		row, ok, err := tx.SocialActor(t.opt.Domain, store.SocialKey{ID: what.Actor})
+		if err != nil || !ok || row.GoneAt.IsZero() {
+			return err
+		}
+		posts, err := tx.SocialPostsEnded(&row, what.Post, toldAtOnce)
+		if err != nil || len(posts) == 0 {
+			return err
+		}
+		a := t.account(&row)
+		all := make([]activity.Activity, len(posts))
+		for i := range posts {
+			all[i] = deleted(tx, a, &posts[i])
+		}
+		if err := t.send(tx, Sending{By: a, Activity: &all[0], More: all[1:], Everybody: true}, nil); err != nil || len(posts) < toldAtOnce {
+			return err
+		}
+		return t.enqueue(tx, kindLeave, row.URI, task{Actor: row.ID, Post: posts[toldAtOnce-1].ID})
+	}}
 }
 
 // Leaves is called where everything that is kept of a user is deleted, in that transaction: his account ends, if he has one.
@@ -223,8 +252,12 @@ func (t *Transport) Leaves(tx *store.Tx, user transports.Address) error {
 	return t.enqueue(tx, kindWatch, "", task{User: a.User.String(), Stop: true})
 }
 
-// maxTold bounds the posts that others are told of as deleted, one by one, when an account ends.
-const maxTold = 200
+// maxTold is of how many posts others are told one by one that they are deleted, when an account ends: also those whom they name. Of the others they are
+// told toldAtOnce together.
+const (
+	maxTold    = 200
+	toldAtOnce = 100
+)
 
 // Account implements Core.
 func (t *Transport) Account(ctx context.Context, name string) (*Account, error) {

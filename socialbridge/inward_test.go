@@ -1,8 +1,10 @@
 package socialbridge
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"passerelle/internal/postaltest"
 	"passerelle/socialbridge/activity"
@@ -464,6 +466,47 @@ func TestDeleteAccount(t *testing.T) {
 	}
 	if b := r.joined(romeo); b.Name != "romeo_2" || b.URI == a.URI {
 		t.Errorf("he comes back as %+v", b)
+	}
+}
+
+// Of everything that somebody has published who leaves others are told that it is gone, of each post once.
+func TestDeleteLargeAccount(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	a := r.joined(romeo)
+	const n = maxTold + 2*toldAtOnce + 7
+	if err := r.db.Write(t.Context(), func(tx *store.Tx) error {
+		for i := range n + 1 {
+			uri := fmt.Sprint(r.s.base, pathNote, i)
+			p := store.SocialPost{Domain: r.s.opt.Domain, URI: uri, Item: itemOf(uri), Actor: a.ID, Proven: true, Public: true, Note: "{}", Published: tx.Now()}
+			id, err := tx.AddSocialPost(p)
+			if err == nil && i == 3 { // long ago
+				err = tx.DeleteSocialPost(id)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	r.clock.advance(time.Hour)
+	r.must(romeo, "delete-account sure=true")
+	told := map[string]int{}
+	for len(told) < n {
+		s := r.sent(activity.Delete)
+		for _, d := range append([]activity.Activity{*s.Activity}, s.More...) {
+			if told[d.Object]++; d.Object != d.ID || d.Actor.URI != a.URI || !s.Everybody || s.By.Name != a.Name {
+				t.Fatalf("the delete is %+v", d)
+			}
+		}
+	}
+	r.unsent()
+	for uri, times := range told {
+		if times != 1 || uri == fmt.Sprint(r.s.base, pathNote, 3) {
+			t.Errorf("of %s others are told %d times", uri, times)
+		}
 	}
 }
 

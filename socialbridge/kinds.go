@@ -21,6 +21,7 @@ const (
 	kindWatch   = "social.watch"   // the node of a user is to be watched, or not any more
 	kindShow    = "social.show"    // a user's own node is to show what he has published here
 	kindPicture = "social.picture" // an avatar is fetched
+	kindLeave   = "social.leave"   // others are told that what an account that is gone has published is gone
 	kindDigest  = "social.digest"  // a user is told at once of all that came in a day
 )
 
@@ -117,6 +118,7 @@ func Kinds(all ...*Transport) map[string]jobs.Kind {
 		kindWatch:   kind((*Transport).doWatch, nil),
 		kindShow:    kind((*Transport).doShow, nil),
 		kindPicture: kind((*Transport).doPicture, nil),
+		kindLeave:   kind((*Transport).doLeave, nil),
 		kindDigest:  kind((*Transport).doDigest, nil),
 	}
 }

@@ -406,9 +406,14 @@ func (t *Transport) sayDeleted(tx *store.Tx, a *Account, p *store.SocialPost) er
 			told = append(told, row)
 		}
 	}
-	out := activity.Activity{ID: p.URI, Verb: activity.Delete, Actor: a.Actor, Published: tx.Now(), Object: p.URI, Owner: a.URI, Public: p.Public, Title: displayName(&a.Actor) + " deleted a note"}
+	out := deleted(tx, a, p)
 	for i := range told {
 		out.To = append(out.To, told[i].URI)
 	}
 	return t.send(tx, Sending{By: a, Activity: &out, Everybody: true}, told)
+}
+
+// deleted is what says that a post of an account is gone.
+func deleted(tx *store.Tx, a *Account, p *store.SocialPost) activity.Activity {
+	return activity.Activity{ID: p.URI, Verb: activity.Delete, Actor: a.Actor, Published: tx.Now(), Object: p.URI, Owner: a.URI, Public: p.Public, Title: displayName(&a.Actor) + " deleted a note"}
 }

@@ -29,6 +29,8 @@ type Wire interface {
 type Sending struct {
 	By       *Account
 	Activity *activity.Activity
+	// More is told with it and after it to those whom Everybody is: all of it at once.
+	More []activity.Activity
 	// Everybody has all told who asked for what the account publishes.
 	Everybody bool
 	// To are told beside them: whom it mentions, whom it answers, who is followed.

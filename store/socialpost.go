@@ -319,6 +319,15 @@ func (tx *Tx) SocialPostsOf(actor int64, limit int) (all []SocialPost, err error
 	return all, nil
 }
 
+// SocialPostsEnded returns what an account that is gone had published with ids below one and was deleted with it, the newest first.
+func (tx *Tx) SocialPostsEnded(a *SocialActor, before int64, limit int) (all []SocialPost, err error) {
+	if err := tx.query(scanSocialPosts(&all), `SELECT `+socialPostColumns+` FROM social_posts p WHERE p.actor = $1 AND p.id < $2 AND p.deleted_at = $3 AND p.public = 1
+		ORDER BY p.id DESC LIMIT $4`, a.ID, before, millis(a.GoneAt), limit); err != nil {
+		return nil, fmt.Errorf("read what an account had published: %w", err)
+	}
+	return all, nil
+}
+
 // CountSocialPosts returns how much an actor has published since a time, with what was deleted.
 func (tx *Tx) CountSocialPosts(actor int64, since time.Time) (n int, err error) {
 	if err := tx.query(func(r *sql.Rows) error { return r.Scan(&n) }, `SELECT COUNT(*) FROM (SELECT received FROM social_posts WHERE actor = $1 ORDER BY id DESC LIMIT 100000) AS p

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"passerelle/socialbridge"
 	"passerelle/socialbridge/activity"
 	"passerelle/socialbridge/atom"
 	"passerelle/store"
@@ -194,6 +195,31 @@ func TestHub(t *testing.T) {
 			break
 		}
 		r.settle()
+	}
+}
+
+// What is told together is one push, and a server that reads it as GNU social does finds all of it.
+func TestPushOfMany(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rigOptions{accounts: []string{"romeo"}})
+	l := r.listener("")
+	r.hub(r.asking(l.url + "/"))
+	r.subscribed(1)
+	account, err := r.core.Account(t.Context(), "romeo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []activity.Activity
+	var ids []string
+	for i := range 100 {
+		id := fmt.Sprintf("%s/n/abcdefghijklmnop%d", r.base, i)
+		ids = append(ids, id)
+		all = append(all, activity.Activity{ID: id, Verb: activity.Delete, Actor: account.Actor, Object: id, Published: r.clock.Now().UTC().Truncate(time.Second), Public: true})
+	}
+	r.send(socialbridge.Sending{By: account, Activity: &all[0], More: all[1:], Everybody: true})
+	l.wait("told", func() bool { return len(l.pushes) == 1 })
+	if p := l.pushes[0]; !slices.Equal(p.entries, ids) || len(p.body) > 256<<10 {
+		t.Errorf("told was %d entries in %d bytes", len(p.entries), len(p.body))
 	}
 }
 

@@ -30,7 +30,7 @@ const (
 
 // Send implements socialbridge.Wire.
 func (w *Wire) Send(tx *store.Tx, s socialbridge.Sending) error {
-	f := w.feed(s.By, []activity.Activity{*s.Activity})
+	f := w.feed(s.By, append([]activity.Activity{*s.Activity}, s.More...))
 	w.tidyUp(tx)
 	if s.Everybody {
 		if err := w.publish(tx, s.By, f); err != nil {
