@@ -491,7 +491,7 @@ func TestDeleteLargeAccount(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	r.clock.advance(time.Hour)
+	r.clock.Advance(time.Hour)
 	r.must(romeo, "delete-account sure=true")
 	told := map[string]int{}
 	for len(told) < n {

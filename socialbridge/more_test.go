@@ -235,7 +235,7 @@ func TestTrimmedIsOld(t *testing.T) {
 	other := actorAt("carol", "gs2.test")
 	var posts, inGroup []*activity.Activity
 	for i := range 5 {
-		r.clock.advance(time.Hour)
+		r.clock.Advance(time.Hour)
 		posts = append(posts, r.note(by, i, "hello", nil))
 		in := r.note(other, 10+i, "hello, club", nil)
 		in.Actor = *other
@@ -255,7 +255,7 @@ func TestTrimmedIsOld(t *testing.T) {
 			}
 		}
 		for _, d := range r.drained() {
-			if _, ok := d.event.(transports.Letter); ok {
+			if _, ok := d.Event.(transports.Letter); ok {
 				letters++
 			}
 		}
@@ -268,7 +268,7 @@ func TestTrimmedIsOld(t *testing.T) {
 	if n := read(); n != 0 {
 		t.Errorf("%d letters come again", n)
 	}
-	r.clock.advance(2 * keepPosts)
+	r.clock.Advance(2 * keepPosts)
 	for more := true; more; {
 		if more, err = r.s.tidy(t.Context()); err != nil {
 			t.Fatal(err)
