@@ -50,15 +50,18 @@ type archiver struct {
 	domain  string
 	log     *slog.Logger
 	metrics *domainMetrics
+	daily   func() int // how many bytes of one user are kept in a day; 0 for any number
 
-	mu    sync.Mutex
-	rooms map[keptKey]*keptRoom // those that somebody listens to
-	queue []keepItem
-	spare []keepItem // takes the place of queue when that is taken; nil where it is in use
-	bytes int
-	limit int                       // of queue
-	gaps  map[conversation]struct{} // in which lines are missing, and nothing says so yet; at most maxGaps
-	wake  chan struct{}             // capacity 1
+	mu      sync.Mutex
+	rooms   map[keptKey]*keptRoom // those that somebody listens to
+	queue   []keepItem
+	spare   []keepItem // takes the place of queue when that is taken; nil where it is in use
+	bytes   int
+	limit   int                               // of queue
+	shares  map[transports.Address]*keptShare // of users who have said something lately, or a lot today
+	sweepAt int                               // number of them at which those that nobody needs are looked for
+	gaps    map[conversation]struct{}         // in which lines are missing, and nothing says so yet; at most maxGaps
+	wake    chan struct{}                     // capacity 1
 
 	builders sync.Pool // of *stanza.Builder
 
@@ -102,9 +105,48 @@ type keepItem struct {
 	share   *keptShare // of the user in what waits; nil where that is next to nothing
 }
 
-// keptShare is how much of what waits is a user's, under archiver.mu. He has twice as much as is left at most: whoever says as much as he can, or
+// keptShare is how much of what waits and of what is kept is a user's, under archiver.mu. Of the former he has
+// twice as much as is left at most: whoever says as much as he can, or
 // has a network say it, takes no more than two thirds, and however many do so leave something to the others.
-type keptShare struct{ items, bytes int }
+type keptShare struct {
+	items, bytes int
+	day          quota
+	of           slog.Attr // his name in the log
+}
+
+// minShares is of how many users it is known without a look at who needs none any more.
+const minShares = 1024
+
+// archiveShare is the user's share of the archive. It is his for the day, however often he comes and goes.
+func (u *user) archiveShare() *keptShare {
+	if u.share == nil {
+		u.share = u.g.archive.shareOf(u)
+	}
+	return u.share
+}
+
+func (a *archiver) shareOf(u *user) *keptShare {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if s := a.shares[u.jid]; s != nil {
+		return s
+	}
+	if len(a.shares) >= a.sweepAt {
+		for jid, s := range a.shares {
+			// Who has said little begins anew when he comes the next time.
+			if s.items == 0 && (s.day.used < a.daily()/1024 || now().UnixNano()-s.day.from > int64(shareTime)) {
+				delete(a.shares, jid)
+			}
+		}
+		a.sweepAt = max(minShares, 2*len(a.shares))
+	}
+	s := &keptShare{of: u.logID()}
+	a.shares[u.jid] = s
+	return s
+}
+
+// shareTime is for how long a user's share of what is kept is.
+const shareTime = 24 * time.Hour
 
 func (s *keptShare) add(items, bytes int) {
 	if s != nil {
@@ -116,6 +158,18 @@ func (s *keptShare) fits(items, bytes int) bool {
 	return s == nil || s.items <= 2*items && s.bytes <= 2*bytes
 }
 
+// mayKeep counts bytes that are to be kept, and reports whether that is not too much for a day.
+func (a *archiver) mayKeep(s *keptShare, size int) bool {
+	most := a.daily()
+	if s == nil || size == 0 || most == 0 || s.day.take(size, most, shareTime) {
+		return true
+	}
+	if s.day.used-size <= most {
+		a.log.Warn("a user's networks say more than is kept in a day", s.of, "bytes", most)
+	}
+	return false
+}
+
 // barrier is done when all that was queued before it is written.
 type barrier struct {
 	user   store.UserID // whose readable lines are to be written too
@@ -125,9 +179,9 @@ type barrier struct {
 	done   chan struct{}
 }
 
-func newArchiver(db *store.DB, domain string, log *slog.Logger, metrics *domainMetrics) *archiver {
+func newArchiver(db *store.DB, domain string, log *slog.Logger, metrics *domainMetrics, daily func() int) *archiver {
 	return &archiver{
-		db: db, domain: domain, log: log, metrics: metrics, rooms: map[keptKey]*keptRoom{},
+		daily: daily, db: db, domain: domain, log: log, metrics: metrics, rooms: map[keptKey]*keptRoom{}, shares: map[transports.Address]*keptShare{}, sweepAt: minShares,
 		limit: maxKeeping, gaps: map[conversation]struct{}{}, ctx: context.Background(), wake: make(chan struct{}, 1),
 	}
 }
@@ -157,7 +211,7 @@ func (a *archiver) offer(item keepItem) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	items, bytes := a.limit-len(a.queue), maxKeepingBytes-a.bytes
-	if item.barrier == nil && (items <= 0 || bytes < size || !item.share.fits(items, bytes)) {
+	if item.barrier == nil && (items <= 0 || bytes < size || !item.share.fits(items, bytes) || !a.mayKeep(item.share, size)) {
 		a.metrics.archiveLost.Inc()
 		return false
 	}
@@ -404,7 +458,7 @@ func (h *hearer) Keep(k muc.Kept) string {
 
 // Retract implements muc.Archive.
 func (h *hearer) Retract(id, message string) {
-	h.a.offer(keepItem{share: &h.u.waiting, retract: &store.Retraction{User: h.id, ID: id, Stanza: message}})
+	h.a.offer(keepItem{share: h.u.archiveShare(), retract: &store.Retraction{User: h.id, ID: id, Stanza: message}})
 }
 
 // Withdraw implements muc.Archive.
@@ -420,7 +474,7 @@ func (h *hearer) Withdraw(how muc.KeepHow, id string) {
 }
 
 func (h *hearer) offer(item keepItem) {
-	item.share = &h.u.waiting
+	item.share = h.u.archiveShare()
 	if !h.a.offer(item) {
 		h.lost.Store(true)
 	}

@@ -1,6 +1,7 @@
 package component
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -124,5 +125,37 @@ func TestFloodIsLostToItsOwnArchive(t *testing.T) {
 	wantLines(t, spoken(alice.page("irc.localhost", "")), "bob%irc.example: two")
 	if n := len(flooded[0].page(goJID, "")); n < 5 || n > 40 {
 		t.Errorf("of the flood %d lines are kept", n)
+	}
+}
+
+// A network that says much for very long does not fill the disk: of each user there is so much in a day.
+func TestArchiveOfADay(t *testing.T) {
+	t.Parallel()
+	db := openStore(t, filepath.Join(t.TempDir(), "archive.db"))
+	w := newWorld(t, func(o *Options) { o.Store, o.Archive, o.Rules.ArchiveDaily = db, true, 10_000 }).connected()
+	alice, mallory := w.client("alice@localhost/phone"), w.client("mallory@localhost/phone")
+	a, m := w.join(alice, "alice"), w.join(mallory, "mallory")
+	m.emit(t, transports.State{Online: true, Link: transports.Link{Origin: "mallory's"}})
+	for range 100 {
+		m.emit(t, roomLine("bob", strings.Repeat("x", 1000)))
+		mallory.receive()
+	}
+	mallory.send(`<presence type='unavailable' to='` + goJID + `/mallory'/>`) // and comes back
+	for mallory.receive().Name.Local != "presence" {
+	}
+	m = w.join(mallory, "mallory")
+	m.emit(t, roomLine("bob", strings.Repeat("y", 1000)))
+	mallory.send(`<iq type='get' id='alive' to='irc.localhost'><ping xmlns='urn:xmpp:ping'/></iq>`)
+	for mallory.receive().Name.Local != "iq" { // with the history
+	}
+	a.emit(t, roomLine("bob", "hello"))
+	alice.receive()
+	wantLines(t, spoken(alice.page(goJID, "")), "bob: hello")
+	if n := len(mallory.page(goJID, "")); n == 0 || n > 10 {
+		t.Errorf("%d lines are kept", n)
+	}
+	w.logged("a user's networks say more than is kept in a day")
+	if n := strings.Count(w.log.String(), "say more than is kept"); n != 1 {
+		t.Errorf("that is said %d times", n)
 	}
 }

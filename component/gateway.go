@@ -177,7 +177,7 @@ func New(opt Options) (*Gateway, error) {
 	g.postal, _ = opt.Transport.(transports.Postal)
 	g.social, _ = opt.Transport.(transports.Social)
 	if opt.Archive && opt.Store != nil && g.postal == nil {
-		g.archive = newArchiver(opt.Store, opt.Domain, g.log, g.metrics)
+		g.archive = newArchiver(opt.Store, opt.Domain, g.log, g.metrics, func() int { return g.rules().ArchiveDaily })
 	}
 	if g.postal != nil && opt.Store != nil {
 		g.outbox = newOutbox(g)

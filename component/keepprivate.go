@@ -58,7 +58,7 @@ func (n *network) keepHeard(e transports.Message, id string, content func(*stanz
 			}
 			b.End()
 		}),
-	}, &n.u.waiting)
+	}, n.u.archiveShare())
 }
 
 // maxGaps is of how many conversations it is remembered that lines are missing in them. Of more it is not said.

@@ -150,7 +150,7 @@ func (n *network) takenPrivate(e transports.Message) {
 		if len(p.netIDs) == 1 && e.Of == 1 {
 			p.kept.NetworkID = p.netIDs[0]
 		}
-		n.u.g.archive.offerPrivate(p.kept, &n.u.waiting)
+		n.u.g.archive.offerPrivate(p.kept, n.u.archiveShare())
 	}
 	if p.receipt && p.id != "" { // XEP-0184 §5: here it says that the network has the message
 		b := n.u.out.Stanzas.Start("message").JID("from", p.to).JID("to", p.from).Attr("type", "chat").Attr("id", newID())

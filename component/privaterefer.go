@@ -140,7 +140,7 @@ func (n *network) referred(p privateSend) {
 	n.change(p.text)
 	if p.kept != nil {
 		p.kept.Time = now()
-		n.u.g.archive.offerPrivate(p.kept, &n.u.waiting)
+		n.u.g.archive.offerPrivate(p.kept, n.u.archiveShare())
 	}
 	if l := n.said(p.text.Retracts); l != nil {
 		n.bury(l, muc.Tombstone{Retraction: p.id, Time: now()})
@@ -150,7 +150,7 @@ func (n *network) referred(p privateSend) {
 // bury forgets a private message that was taken back, here and in the archive.
 func (n *network) bury(l *talkLine, t muc.Tombstone) {
 	if l.kept != "" && n.u.g.archive != nil {
-		n.u.g.archive.offer(keepItem{share: &n.u.waiting, retract: &store.Retraction{
+		n.u.g.archive.offer(keepItem{share: n.u.archiveShare(), retract: &store.Retraction{
 			User: n.u.g.userID(n.u.jid), ID: l.kept, Stanza: muc.Buried(l.id, "chat", "", t, transports.Address{}),
 		}})
 	}
@@ -248,7 +248,7 @@ func (n *network) sayAside(who *transports.Person, netID string, at time.Time, c
 			content(b)
 			b.End()
 		}),
-	}, &n.u.waiting)
+	}, n.u.archiveShare())
 	n.showPrivate(from, room, who.Nick, id, func(b *stanza.Builder) {
 		content(b)
 		if kept { // XEP-0359 §4

@@ -17,6 +17,8 @@ type Rules struct {
 	MissedLines int
 	// ArchiveDays is for how many days the archive is kept; 0 for ever.
 	ArchiveDays int
+	// ArchiveDaily is how much of what one user's networks say is kept in a day, in bytes; 0 for all of it.
+	ArchiveDaily int
 	// OwnDomains are of the operator's XMPP server, trusted to name addresses of uploads that are not public.
 	OwnDomains []string
 	// Avatar is the picture of the domain and its bot, one of our own where it is empty; NetworkAvatars are those of networks and

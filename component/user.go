@@ -47,8 +47,8 @@ type user struct {
 	retired bool          // removed from the gateway's table
 	space   chan struct{} // closed when an event was taken from a full queue; nil while nobody waits
 
-	waiting keptShare // of his lines for the archive, which guards it
-	viewer  avatar.Viewer
+	share  *keptShare // of the archive; nil before he has one
+	viewer avatar.Viewer
 
 	// What follows belongs to the running goroutine.
 	denied        bool // may not use the gateway, see access.go

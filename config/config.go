@@ -146,6 +146,8 @@ type Store struct {
 type Archive struct {
 	Enabled bool `toml:"enabled" restart:"yes" doc:"Whether anything is kept. Users may still say that they want nothing to be."`
 	Days    int  `toml:"days" doc:"For how many days; 0 means for ever. Users may have theirs deleted earlier."`
+	// Where gateways are open anybody may have a network of his own say as much as he likes.
+	UserDaily int `toml:"user_daily" doc:"How much of what one user's networks say is kept in a day, in MiB; 0 means all of it. The rest is missing, and the archive says so. Busy channels have some MiB a day, so this is for networks that fill disks."`
 }
 
 // Admin is the operator's listener.
@@ -202,7 +204,7 @@ func (c *Config) OwnDomains(gateway string) []string {
 func Default() *Config {
 	return &Config{
 		Store:   Store{Path: defaultStore},
-		Archive: Archive{Enabled: true, Days: 365},
+		Archive: Archive{Enabled: true, Days: 365, UserDaily: 1024},
 		Admin:   Admin{Listen: "127.0.0.1:5380"},
 		Files:   Files{Days: 30, MaxSize: 16, UserQuota: 64, Quota: 2048},
 		Log:     Log{Level: "info", Format: "text"},

@@ -340,7 +340,7 @@ ca_file = "missing"
 			`6 web.public_url: it is without TLS`, `7 web.cert_file: "DIR/shared" and "DIR/good" do not work together`,
 		}},
 		{"no web certificate", valid + "[web]\nlisten = \"[::]:443\"\npublic_url = \"https://a.b\"\ncert_file = \"none\"\nkey_file = \"good\"\n", []string{`7 web.cert_file: "DIR/none" cannot be read`}},
-		{"archive", valid + "[archive]\ndays = -1\n", []string{"5 archive.days: -1 is no number of days"}},
+		{"archive", valid + "[archive]\ndays = -1\nuser_daily = -1\n", []string{"5 archive.days: -1 is no number of days", "6 archive.user_daily: -1 is no number of MiB"}},
 		{"log", valid + "[log]\nlevel = \"warning\"\nformat = \"xml\"\n", []string{
 			`5 log.level: there is no such value as "warning"`, `6 log.format: there is no such value as "xml"`,
 		}},

@@ -114,7 +114,7 @@ public_url = "https://gateway.example.org/irc/"
 			Name:      "IRC gateway", Open: true, Burst: 10, Rate: 1, ConnectsPerSecond: 100, MaxConnections: 10_000, MaxNetworks: 32, MaxChannels: 500, JoinsPerMinute: 300, AlwaysOn: "allowed", AlwaysOnNetworks: 8, AlwaysOnChannels: 100, AlwaysOnDays: 60, OwnNames: true, Pictures: true, PasteLines: 6, MissedLines: 1000, Ports: []int{6697}, UserPorts: []string{"1024-65535"}, UserPortRanges: []PortRange{{1024, 65535}}, UserBurst: 20,
 		}},
 		Store:   Store{Path: filepath.Join(dir, "data/passerelle.db"), KeyFile: filepath.Join(dir, "data/passerelle.key")},
-		Archive: Archive{Days: 30},
+		Archive: Archive{Days: 30, UserDaily: 1024},
 		Admin:   Admin{Listen: "unix:/run/passerelle/admin.sock", Socket: filepath.Join(dir, "data/passerelle.sock")},
 		Web: Web{
 			Listen: "127.0.0.1:5381", PublicURL: "https://gateway.example.org/irc",

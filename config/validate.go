@@ -238,11 +238,18 @@ func (v validator) network(at string, n *Network, seen map[string]string) {
 	}
 }
 
-const maxArchiveDays = 36500
+// Bounds of the archive.
+const (
+	maxArchiveDays = 36500
+	maxUserDaily   = 1 << 20 // MiB
+)
 
 func (v validator) archive(a *Archive) {
 	if key := "archive.days"; v.ok(key) && (a.Days < 0 || a.Days > maxArchiveDays) {
 		v.add(key, fmt.Sprintf("%d is no number of days", a.Days), fmt.Sprintf("write 1 to %d, or 0 to keep messages for ever", maxArchiveDays))
+	}
+	if key := "archive.user_daily"; v.ok(key) && (a.UserDaily < 0 || a.UserDaily > maxUserDaily) {
+		v.add(key, fmt.Sprintf("%d is no number of MiB", a.UserDaily), fmt.Sprintf("write 1 to %d, or 0 to keep all that networks say", maxUserDaily))
 	}
 }
 

@@ -43,7 +43,7 @@ func (p *process) addIRC(cfg *config.Config, c *config.IRC, w *wiring) error {
 // rulesOf are the rules of an IRC gateway.
 func rulesOf(cfg *config.Config, c *config.IRC) component.Rules {
 	return component.Rules{
-		Admins: c.Admins, Access: component.Access{Allow: c.AllowUsers, Deny: c.DenyUsers}, PasteLines: c.PasteLines, MissedLines: c.MissedLines, ArchiveDays: cfg.Archive.Days,
+		Admins: c.Admins, Access: component.Access{Allow: c.AllowUsers, Deny: c.DenyUsers}, PasteLines: c.PasteLines, MissedLines: c.MissedLines, ArchiveDays: cfg.Archive.Days, ArchiveDaily: cfg.Archive.UserDaily << 20,
 		Limits: component.Limits{Networks: c.MaxNetworks, Rooms: c.MaxChannels, Sessions: c.MaxConnections, JoinsPerMinute: c.JoinsPerMinute},
 		AlwaysOn: component.AlwaysOn{
 			Policy: stayPolicy(c.AlwaysOn), Networks: c.AlwaysOnNetworks, Rooms: c.AlwaysOnChannels, Unseen: days(c.AlwaysOnDays), Idle: days(c.IdleDays),
