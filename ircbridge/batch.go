@@ -197,6 +197,9 @@ func (s *session) closeBatch(c *conn, b *batch) {
 		c.batches = nil
 	}
 	c.gathered -= b.bytes
+	if b.label != "" && (b.outer == nil || b.outer.label != b.label) {
+		defer s.answeredJoin(c, b.label)
+	}
 	switch b.kind {
 	case batchPast:
 		s.heardPast(c, b)

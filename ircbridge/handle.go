@@ -65,6 +65,9 @@ func (s *session) event(c *conn, e *girc.Event) {
 	case "BATCH":
 		s.batch(c, e)
 		return
+	case "ACK": // IRCv3 labeled-response: nothing else is said to it
+		s.answeredJoin(c, c.label(e))
+		return
 	case "MARKREAD":
 		s.readUpTo(c, e)
 		return

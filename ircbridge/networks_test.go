@@ -463,8 +463,8 @@ func TestRefusedByAStandardReply(t *testing.T) {
 	p.EnterChannel(t, "alice")
 	await[transports.Entered](t, h)
 	do(t, s, transports.Send{Ref: 2, To: roomOf("#test"), Body: "x"})
-	p.Expect(t, "@label=1 ")
-	p.Send(t, "@label=1 :irc.test FAIL PRIVMSG TOO_SOON #test :Wait a moment")
+	p.Expect(t, "@label=2 ")
+	p.Send(t, "@label=2 :irc.test FAIL PRIVMSG TOO_SOON #test :Wait a moment")
 	d := await[transports.Done](t, h)
 	if e := wantKind(t, d.Err, transports.Busy); d.Ref != 2 || !strings.Contains(e.Text, "Wait a moment") {
 		t.Errorf("got %+v with text %q", d, e.Text)

@@ -107,7 +107,10 @@ func (s *session) failure(c *conn, e *girc.Event) {
 		s.nickRefused(c, e)
 		return
 	}
-	why := sentence(e)
+	why, label := sentence(e), c.label(e)
+	if s.joinRefused(c, e, label, r) {
+		return
+	}
 	notThere := e.Command == girc.ERR_NOTONCHANNEL || e.Command == girc.ERR_NOSUCHCHANNEL
 	if r != nil && notThere && (r.state == roomLeaving || r.parts > 0) && s.leftAlready(c, r.name) {
 		return
@@ -115,7 +118,7 @@ func (s *session) failure(c *conn, e *girc.Event) {
 	if s.refusedByLabel(c, e) {
 		return
 	}
-	if r != nil && r.state == roomJoining {
+	if r != nil && r.state == roomJoining && (label == "" || r.enter == nil || r.enter.label == label) {
 		if err := s.joinRefusal(c, e, r); err != nil {
 			s.refuse(r, err)
 			return

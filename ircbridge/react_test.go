@@ -30,8 +30,8 @@ func TestReact(t *testing.T) {
 		t.Errorf("got %+v", d)
 	}
 	do(t, s, transports.Send{Ref: 3, To: roomOf("#test"), Body: "yes", ReplyTo: "m1"})
-	p.Expect(t, "@label=1;+reply=m1;+draft/reply=m1 PRIVMSG #test :yes")
-	p.Send(t, "@label=1;msgid=m2;+reply=m1 :alice!a@h PRIVMSG #test :yes")
+	p.Expect(t, "@label=2;+reply=m1;+draft/reply=m1 PRIVMSG #test :yes")
+	p.Send(t, "@label=2;msgid=m2;+reply=m1 :alice!a@h PRIVMSG #test :yes")
 	if m := await[transports.Message](t, h); m.Ref != 3 || m.ID != "m2" || m.ReplyTo != "m1" {
 		t.Errorf("got %s", describe(m))
 	}

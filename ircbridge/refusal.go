@@ -103,7 +103,9 @@ func (s *session) joinRefusal(c *conn, e *girc.Event, r *room) *transports.Error
 	switch {
 	case code == "470" && len(e.Params) > 3: // ERR_LINKCHANNEL: the channel, where it leads to, why
 		return refused(transports.Denied, "%s does not let you into %s: %s. Join %s, where it leads to.", network, channel, why, plain(e.Params[2]))
-	case code >= "400" && code < "600", code == "384", code == "926", code == "FAIL": // 384, 926 of InspIRCd: the operators of the network keep it closed
+	case code == "FAIL":
+		return refused(failKind(e.Params[1]), "%s does not let you into %s: %s.", network, channel, why)
+	case code >= "400" && code < "600", code == "384", code == "926": // 384, 926 of InspIRCd: the operators of the network keep it closed
 		return refused(transports.Denied, "%s does not let you into %s: %s.", network, channel, why)
 	}
 	return nil

@@ -98,7 +98,7 @@ func (s *session) joinAll(c *conn) {
 	var batch outLine
 	flush := func() {
 		if batch.text != "" {
-			c.queue = append(c.queue, batch)
+			c.enqueueJoin(batch)
 			batch = outLine{}
 		}
 	}
@@ -118,7 +118,7 @@ func (s *session) joinAll(c *conn) {
 		}
 		switch {
 		case r.key != "":
-			c.queue = append(c.queue, outLine{text: "JOIN " + r.name + " :" + r.key, rooms: []*room{r}})
+			c.enqueueJoin(outLine{text: "JOIN " + r.name + " :" + r.key, rooms: []*room{r}})
 			continue
 		case len(batch.text)+1+len(r.name) > most || len(batch.rooms) >= c.isup.joinTargets:
 			flush()

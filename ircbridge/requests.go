@@ -159,7 +159,7 @@ func (s *session) sendJoin(c *conn, r *room) {
 		if r.key != "" {
 			line += " :" + r.key // RFC 2812 §3.2.1; behind a colon, so that a key may begin with one
 		}
-		c.enqueue(outLine{text: line, rooms: []*room{r}})
+		c.enqueueJoin(outLine{text: line, rooms: []*room{r}})
 	}
 	s.startWriter(c)
 }

@@ -57,6 +57,8 @@ const (
 type entering struct {
 	refs    []transports.Ref
 	by      time.Time // zero until JOIN is about to be written
+	label   string    // of the JOIN; empty where the network knows no labels
+	along   bool      // there are other channels in it
 	members []transports.Member
 	index   map[string]int // of members, by folded nick
 	topic   string
@@ -123,6 +125,9 @@ func (s *session) selfJoined(c *conn, e *girc.Event, name string) {
 		s.ready(c) // what comes behind the greeting: a bouncer that forgot to end it
 	}
 	r := s.lookup(name)
+	if r == nil {
+		s.ledElsewhere(c, e, name)
+	}
 	switch {
 	case r == nil && c.bouncer:
 		// The channel is the user's, PART would take it from him everywhere.

@@ -68,11 +68,11 @@ func TestLabelledBatch(t *testing.T) {
 	await[transports.Entered](t, h)
 	do(t, s, transports.Send{Ref: 2, To: contact("bob"), Body: "one"})
 	do(t, s, transports.Send{Ref: 3, To: contact("bob"), Body: "two"})
-	p.Expect(t, "@label=1 PRIVMSG bob :one")
-	p.Expect(t, "@label=2 PRIVMSG bob :two")
+	p.Expect(t, "@label=2 PRIVMSG bob :one")
+	p.Expect(t, "@label=3 PRIVMSG bob :two")
 	// Out of order, and the first within a batch because there is more to say.
-	p.Send(t, "@label=2 :alice!a@h PRIVMSG bob :two",
-		"@label=1 :irc.test BATCH +x labeled-response", "@batch=x :irc.test 301 alice bob :not here",
+	p.Send(t, "@label=3 :alice!a@h PRIVMSG bob :two",
+		"@label=2 :irc.test BATCH +x labeled-response", "@batch=x :irc.test 301 alice bob :not here",
 		"@batch=x :alice!a@h PRIVMSG bob :one", ":irc.test BATCH -x")
 	if m := await[transports.Message](t, h); m.Ref != 3 || m.Body != "two" {
 		t.Errorf("got %s", describe(m))
@@ -81,8 +81,8 @@ func TestLabelledBatch(t *testing.T) {
 		t.Errorf("got %s", describe(m))
 	}
 	do(t, s, transports.Send{Ref: 4, To: roomOf("#test"), Body: "one\ntwo"})
-	p.Expect(t, "@label=4 ")
-	p.Send(t, "@label=3 :irc.test 404 alice #test :Cannot send", "@label=4 :irc.test 404 alice #test :Cannot send",
+	p.Expect(t, "@label=5 ")
+	p.Send(t, "@label=4 :irc.test 404 alice #test :Cannot send", "@label=5 :irc.test 404 alice #test :Cannot send",
 		":bob!b@h PRIVMSG #test :after")
 	d := await[transports.Done](t, h)
 	wantKind(t, d.Err, transports.Denied)

@@ -37,6 +37,9 @@ func (s *session) failed(c *conn, e *girc.Event, command string) bool {
 	}
 	kind, why := failKind(e.Params[1]), sentence(e)
 	name, r := s.subject(e.Params[2 : len(e.Params)-1])
+	if s.joinRefused(c, e, c.label(e), r) {
+		return true
+	}
 	switch command {
 	case girc.PRIVMSG, girc.NOTICE, "TAGMSG", "BATCH":
 		if command != "TAGMSG" && r == nil && len(e.Params) == 3 {
@@ -54,11 +57,7 @@ func (s *session) failed(c *conn, e *girc.Event, command string) bool {
 		if r == nil || r.state != roomJoining {
 			return false
 		}
-		err := s.joinRefusal(c, e, r)
-		if kind != transports.Denied {
-			err.Kind = kind
-		}
-		s.refuse(r, err)
+		s.refuse(r, s.joinRefusal(c, e, r))
 		return true
 	case girc.NICK:
 		return c.registered && s.nickFailed(refused(kind, "Your nick stays as it is: %s.", why))

@@ -100,7 +100,7 @@ func (p *Peer) Welcome(t testing.TB, nick string) {
 func (p *Peer) EnterChannel(t testing.TB, nick string) string {
 	t.Helper()
 	line := p.Expect(t, "JOIN ")
-	channel := strings.TrimPrefix(line, "JOIN ")
+	_, channel, _ := strings.Cut(line, "JOIN ")
 	channel, _, _ = strings.Cut(channel, " ")
 	p.Send(t, ":"+nick+"!u@host.test JOIN "+channel,
 		":irc.test 353 "+nick+" = "+channel+" :"+nick, ":irc.test 366 "+nick+" "+channel+" :End of NAMES")
