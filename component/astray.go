@@ -109,14 +109,9 @@ func (u *user) toNobody(s said, e entity, orElse func()) {
 	})
 }
 
-// toUnconnected answers a message to somebody on a network that its writer is not connected to. In words the bot says it: from his own
-// address it would look as if he did.
+// toUnconnected answers what somebody does in a conversation with an occupant, or with an earlier message, on a network that he is not connected to.
 func (u *user) toUnconnected(in *inbound, e entity) {
 	lang, network := in.root().Attr("xml:lang"), e.target.Network
 	u.refuse(in, transports.NewError(transports.Offline,
 		text.Say(lang, "You are not connected to %s. Join a room there first, for instance %s.", network, u.exampleRoom(network)), nil))
-	if e.kind == entityContact && isWritten(in.root()) {
-		u.say(saidTo(u.g.botAddress(), in.from, lang),
-			text.Say(lang, "%s has not got your message, since you are not connected to %s. Write “join #channel %s” here, and then write again.", e.target.ID, network, network))
-	}
 }

@@ -73,8 +73,9 @@ func (u *user) tellAway() {
 
 // findAway finds out whether the user is away; the client that went last says why. What is known of those that are gone is forgotten.
 func (u *user) findAway() transports.SetAway {
-	present := make(map[string]struct{})
+	present, rooms := make(map[string]struct{}), 0
 	for _, n := range u.networks {
+		rooms += len(n.rooms)
 		for _, room := range n.rooms {
 			for resource := range room.Resources() {
 				if len(u.shows) == 0 {
@@ -86,6 +87,9 @@ func (u *user) findAway() transports.SetAway {
 	}
 	if len(present) == 0 {
 		u.shows = nil
+		if rooms == 0 { // he is there to talk to somebody
+			return transports.SetAway{}
+		}
 		return transports.SetAway{Away: true, Text: absentText}
 	}
 	var last show

@@ -28,6 +28,7 @@ type network struct {
 	via map[string]*muc.Room
 	// online says that the network let the user in. While it did not, why is the last reason, empty for a first try.
 	online    bool
+	talking   bool // it was made to talk to somebody, and lasts as long as the transport finds that he may answer
 	owing     bool // clients in rooms have still to be told of changes
 	resting   bool // it is closed where nothing more is sent for a while, where it is of a Postal transport
 	why       string
@@ -63,6 +64,8 @@ type privateSend struct {
 	netIDs   []string           // of the parts that the network has
 	aside    bool               // it says nothing, but puts something to an earlier message or takes one back
 	taken    bool               // the network has it; it may still say that it could not deliver it
+	waits    bool               // for the connection
+	lang     string             // in which it was said
 	kept     *store.PrivateLine // for the archive, once it is taken; nil where it is not to be kept
 }
 
@@ -135,6 +138,7 @@ func (u *user) network(id string) (*network, error) {
 // close ends a session that nothing needs any more.
 func (n *network) close(reason string) {
 	n.session.Close(reason)
+	n.failWaiting()
 	n.failPosts(transports.NewError(transports.Busy, stoppingText, nil))
 	n.forget()
 }
@@ -154,7 +158,7 @@ func (n *network) forget() {
 
 // idle reports whether nothing needs the session.
 func (n *network) idle() bool {
-	return len(n.rooms) == 0 && len(n.questions) == 0 && len(n.posts) == 0 && n.lingering == 0
+	return len(n.rooms) == 0 && len(n.questions) == 0 && len(n.posts) == 0 && n.lingering == 0 && !n.talks()
 }
 
 // linger keeps a session for a while though nothing needs it: networks do not like who comes and goes.
@@ -397,6 +401,12 @@ func (n *network) done(e transports.Done) {
 				n.u.g.archive.offer(keepItem{refused: p.kept.ID})
 			}
 			n.u.out.Stanzas.Start("message").JID("from", p.to).JID("to", p.from).Attr("type", "error").Attr("id", p.id).Error(n.u.inWords("", err)).End()
+			if p.waits && n.talking {
+				n.u.sayUnsaid(p, err)
+			}
+		}
+		if n.u.networks.of(n.id) == n && n.idle() {
+			n.close("")
 		}
 		return
 	}
@@ -422,7 +432,9 @@ func (n *network) toOwner(ref transports.Ref, e transports.Event) {
 func (n *network) state(e transports.State) {
 	over := !e.Online && e.Retry == 0
 	n.setOnline(e.Online)
-	if !e.Online {
+	if e.Online {
+		n.connected()
+	} else {
 		n.details, n.itself = nil, details{}
 	}
 	n.nick, n.link, n.why = e.Nick, e.Link, ""

@@ -261,13 +261,16 @@ func TestPasteLost(t *testing.T) {
 		t.Errorf("told of %v", told)
 	}
 	alice.expect(`<message type='groupchat'><body>Lost. Trying again*</body></message>`)
-	// A private message whose session ends with the last room is given back as well.
+	// A private message goes on without a room, and comes back where the connection does not.
 	alice.send(`<message type='chat' id='p' to='bob%irc.example@irc.localhost'><body>` + long(4) + `</body></message>`)
 	<-asked
 	alice.send(`<presence type='unavailable' to='#go%irc.example@irc.localhost/alice'/>`)
 	alice.expect(`<presence type='unavailable'/>`)
+	next[transports.Leave](t, s)
 	open()
+	s.emit(t, transports.Done{Ref: next[transports.Send](t, s).Ref, Err: transports.NewError(transports.Offline, "Lost.", nil)})
 	alice.expect(`<message type='error' id='p'><error type='wait'/></message>`)
+	s.ended(t)
 	select {
 	case r := <-s.requests:
 		t.Errorf("%T %+v", r, r)

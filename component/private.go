@@ -36,9 +36,13 @@ func (u *user) sendPrivate(in *inbound, e entity) {
 	case text.Body == "":
 		u.markRead(in, n, e)
 		return // chat states, receipts and markers: nothing to carry, and nothing to complain about (XEP-0085 §5.1, XEP-0333 §4)
-	case n == nil:
+	case n == nil && (e.kind != entityContact || text.ReactsTo != "" || text.Retracts != ""):
 		u.toUnconnected(in, e)
 		return
+	case n == nil:
+		if n = u.connectToTalk(in, e); n == nil {
+			return
+		}
 	}
 	to, room, err := u.privateTarget(in, n, e)
 	if err != nil {
@@ -53,6 +57,7 @@ func (u *user) sendPrivate(in *inbound, e entity) {
 	} else {
 		n.forgetVia(e.target.ID)
 	}
+	n.talking = n.talking || len(n.rooms) == 0
 	if len(n.private) >= maxPrivate {
 		u.refuse(in, transports.NewError(transports.Busy, "", nil))
 		return
@@ -75,7 +80,7 @@ func (u *user) sendPrivate(in *inbound, e entity) {
 	}
 	n.private[ref] = privateSend{
 		from: in.from, to: in.to, id: root.Attr("id"), receipt: root.Child(nsReceipts, "request") != nil,
-		inRoom: e.kind == entityOccupant, text: text, kept: kept,
+		inRoom: e.kind == entityOccupant, text: text, kept: kept, waits: !n.online, lang: root.Attr("xml:lang"),
 	}
 	styled := muc.Styled(root, text, func() markup.Settings { return u.formatting(to) })
 	n.send(transports.Send{Ref: ref, To: to, Body: text.Body, Styled: styled, Action: text.Action, Receipt: n.private[ref].receipt, ReplyTo: answers})
@@ -136,7 +141,7 @@ func (n *network) takenPrivate(e transports.Message) {
 	if !ok {
 		return
 	}
-	p.taken = true
+	p.taken, p.waits = true, false
 	if e.ID != "" {
 		p.netIDs = append(p.netIDs, e.ID)
 	}

@@ -38,6 +38,7 @@ type conn struct {
 	showsClient bool // people on the network may ask which client the user has
 	preAway     bool // it was said before we were let in that the user is away
 	bouncer     bool // what we are connected to keeps the user in his channels
+	talks       bool // something was said to somebody alone
 	late        bool // the deadline of reading passed while we did not read
 	barred      bool // it ends because it may not be any more
 	nickTries   uint8

@@ -82,6 +82,7 @@ func (s *session) ready(c *conn) {
 	s.showGreeting(c)
 	s.sayAfterConnect(c)
 	s.joinAll(c)
+	s.sendUnsent()
 	s.beginPrivatePast(c)
 	s.watchAll(c)
 	s.wishFor(c)

@@ -211,7 +211,10 @@ func (s *session) send(q transports.Send) *transports.Error {
 	default:
 		return refused(transports.Unsupported, "A network itself takes no messages: write to a channel or a person.")
 	}
-	if s.phase != phaseOnline {
+	switch {
+	case s.phase != phaseOnline && q.To.Kind == transports.TargetContact:
+		return s.hold(q)
+	case s.phase != phaseOnline:
 		return s.offline()
 	}
 	c := s.conn
@@ -252,6 +255,7 @@ func (s *session) enqueueSend(q transports.Send, lines ...outLine) {
 		lines[len(lines)-1].part.fence = fence
 	}
 	if q.To.Kind == transports.TargetContact {
+		c.talks = true
 		s.hintLogin("PRIVMSG " + q.To.ID + " :" + q.Body)
 	}
 	if q.ReplyTo != "" {
@@ -296,8 +300,10 @@ func (s *session) lineRoom(before, after string) int {
 func (s *session) Features(t transports.Target) transports.Features {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.conn == nil {
-		return transports.Features{} // a message is refused in any case
+	if s.conn == nil { // what is said waits for a network of which nothing is known yet
+		const longestNick = 30
+		before, _ := aroundBody(t.ID, false)
+		return transports.Features{LineBytes: max(minRoom, defaultLineLen-len("\r\n")-(&conn{isup: &plainISupport}).prefixLen("")-longestNick-len(before))}
 	}
 	name := t.ID
 	if r := s.room(t); r != nil {

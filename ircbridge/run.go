@@ -315,7 +315,7 @@ func (s *session) expire(c *conn, now time.Time) *cause {
 		s.askWhoAgain(c)
 		due(c.nextWho)
 	}
-	if s.idle(c) && due(c.lastUse.Add(idleTimeout)) {
+	if s.idle(c) && due(c.lastUse.Add(c.idleTimeout())) {
 		return &cause{err: refused(transports.Gone, "Left %s, since you are in none of its channels.", s.net.Name), final: true}
 	}
 	c.expireAt(next)
@@ -330,6 +330,14 @@ func (s *session) idle(c *conn) bool {
 		}
 	}
 	return c.ready && len(s.pending) == 0 && s.list == nil && len(c.queue) == 0 && len(c.inflight) == 0
+}
+
+// idleTimeout is how long there has to be no reason to be connected.
+func (c *conn) idleTimeout() time.Duration {
+	if c.talks {
+		return talkTimeout
+	}
+	return idleTimeout
 }
 
 // wakeBy sees to it that expire runs at t at the latest.
@@ -511,6 +519,9 @@ func (s *session) failAll(c *conn, err *transports.Error) {
 		fail(p.ref)
 	}
 	s.pending = nil
+	for _, q := range s.takeUnsent() {
+		fail(q.Ref)
+	}
 	for _, r := range s.rooms {
 		if r.enter != nil {
 			for _, ref := range r.enter.refs {

@@ -64,10 +64,11 @@ type session struct {
 	rooms     []*room
 	pending   []pending
 	list      *listing
-	watching  *watch // nil while nobody is watched
-	away      *away  // nil while the user never was
-	conn      *conn  // nil while there is none
-	attempts  int    // since the last stable connection
+	unsent    *unsent // nil while nothing is
+	watching  *watch  // nil while nobody is watched
+	away      *away   // nil while the user never was
+	conn      *conn   // nil while there is none
+	attempts  int     // since the last stable connection
 	proven    proven
 	greetings []greetingEnd // what came behind it
 	strict    strictPolicy  // that the network asked for without TLS
@@ -155,12 +156,18 @@ func (s *session) Do(_ context.Context, r transports.Request) error {
 	if err := s.do(r); err != nil {
 		return err
 	}
-	if len(s.out) > posted && !s.flushing {
-		// Do must not wait for the host, who may be waiting for Do.
+	if len(s.out) > posted {
+		s.flushLater()
+	}
+	return nil
+}
+
+// flushLater flushes without waiting for the host, who may be waiting for Do. The session is not closed.
+func (s *session) flushLater() {
+	if !s.flushing {
 		s.flushing = true
 		s.t.running.Go(s.flushAll)
 	}
-	return nil
 }
 
 // do is Do without the frame around it.
@@ -227,6 +234,7 @@ func (s *session) closeLocked(reason string) {
 	s.closed = true
 	s.reason = reason
 	s.out = nil
+	s.takeUnsent()
 	s.life.end()
 	if s.abort != nil {
 		s.abort()
