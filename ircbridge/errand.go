@@ -26,7 +26,7 @@ const (
 )
 
 // errand begins one, of which a user has one on a network at a time.
-func (t *Transport) errand(user transports.Address, n *Network, do func(ctx context.Context)) *transports.Error {
+func (t *Transport) errand(user transports.Address, n *Network, do func(ctx context.Context) (then func())) *transports.Error {
 	key := sessionKey{user.Bare(), n.ID}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -49,13 +49,12 @@ func (t *Transport) errand(user transports.Address, n *Network, do func(ctx cont
 	ctx, cancel := context.WithTimeout(context.Background(), errandTimeout)
 	t.errands[key] = cancel
 	t.running.Go(func() {
-		defer func() {
-			cancel()
-			t.mu.Lock()
-			delete(t.errands, key)
-			t.mu.Unlock()
-		}()
-		do(ctx)
+		then := do(ctx)
+		cancel()
+		t.mu.Lock()
+		delete(t.errands, key)
+		t.mu.Unlock()
+		then() // who is told what came of it may begin the next one at once
 	})
 	return nil
 }

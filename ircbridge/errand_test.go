@@ -16,7 +16,7 @@ func TestErrandsOfOneUser(t *testing.T) {
 	done := make(chan struct{})
 	defer close(done)
 	begin := func(user transports.Address, network string) *transports.Error {
-		return tr.errand(user, &Network{ID: network, Name: network}, func(context.Context) { <-done })
+		return tr.errand(user, &Network{ID: network, Name: network}, func(context.Context) func() { <-done; return func() {} })
 	}
 	for n := range maxErrandsOf {
 		if err := begin(alice, fmt.Sprint("net", n)); err != nil {

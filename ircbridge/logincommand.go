@@ -103,16 +103,19 @@ func (t *Transport) begin(ctx context.Context, call transports.Call, mark, value
 		return "", transports.NewError(transports.Denied, text.Say(call.Lang, "%s is reached without encryption, where anybody could read along: set ports with TLS with the command configure.", n.Name), nil)
 	}
 	begun := make(chan bool, 1)
-	if err := t.errand(call.User, n, func(ctx context.Context) {
+	if err := t.errand(call.User, n, func(ctx context.Context) (then func()) {
+		then = func() {}
 		if <-begun {
-			call.Tell(do(ctx, n, set))
+			said := do(ctx, n, set)
+			then = func() { call.Tell(said) }
 		}
 		if mark != SettingTrial {
-			return
+			return then
 		}
 		if _, err := t.opt.Settings.Save(context.WithoutCancel(ctx), call.User, scope, mark, map[string]string{mark: ""}); err != nil {
 			t.log.Error("that something was tried could not be forgotten", "network", n.ID, "error", err)
 		}
+		return then
 	}); err != nil {
 		return "", err
 	}
