@@ -9,7 +9,8 @@ import (
 )
 
 // Lines that change something have a label (IRCv3 labeled-response), so that a refusal is certain to be theirs: it may name a channel of which
-// several things were asked, or somebody to whom something was said as well, or nothing. Messages have theirs, see sentPart.
+// several things were asked, or somebody to whom something was said as well, or nothing. So have reactions and what takes something back. Messages
+// have theirs, see sentPart.
 
 // maxOver is how many labels of requests that were refused are known: each line of a request may be refused, and who asked is told of the first.
 const maxOver = 32
@@ -17,14 +18,27 @@ const maxOver = 32
 // askFor sends lines that ask for something, and waits for the answer.
 func (s *session) askFor(p pending, lines ...outLine) {
 	c := s.conn
+	p.label(c, lines)
+	s.wait(p)
+	c.enqueue(lines...)
+}
+
+// label gives each line a label by which the request is known.
+func (p *pending) label(c *conn, lines []outLine) {
 	for i := range lines {
 		if c.labels() && lines[i].part == nil {
 			lines[i].label = c.nextLabel()
 			p.labels = append(p.labels, lines[i].label)
 		}
 	}
-	s.wait(p)
-	c.enqueue(lines...)
+}
+
+// about is the channel or the person that a request is about.
+func (p *pending) about() string {
+	if p.room != nil {
+		return p.room.name
+	}
+	return p.nick
 }
 
 // byLabel finds the request with a label, -1 where there is none.
@@ -60,11 +74,16 @@ func (s *session) refusedByLabel(c *conn, e *girc.Event) bool {
 		return c.isOver(label)
 	}
 	p := s.pending[i]
-	err := changeRefusal(e, p.room, s.net.Name)
+	var err *transports.Error
+	if p.room != nil {
+		err = changeRefusal(e, p.room, s.net.Name)
+	}
 	switch {
 	case err != nil:
 	case e.Command == girc.ERR_NOSUCHNICK, e.Command == "408":
 		err = refused(transports.NotFound, "Nobody called %s is on %s.", param1(e), s.net.Name)
+	case p.kind == requestReact, p.kind == requestRedact:
+		err = refused(transports.Denied, "You may not write to %s: %s.", p.about(), sentence(e))
 	case e.Command == girc.ERR_NOTONCHANNEL, e.Command == girc.ERR_NOSUCHCHANNEL:
 		err = refused(transports.NotJoined, "You are not in %s.", p.room.name)
 	default:

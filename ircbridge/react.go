@@ -138,6 +138,7 @@ func (s *session) ask(p pending, lines []outLine) *transports.Error {
 	if c.full(len(lines) + 1) {
 		return s.busy()
 	}
+	p.label(c, lines)
 	if len(lines) > 0 && !c.bouncer {
 		p.fence = c.nextFence()
 		lines = append(lines, outLine{text: "PING :" + p.fence})
@@ -179,6 +180,10 @@ func (s *session) redactFailed(c *conn, e *girc.Event) bool {
 	default: // INVALID_TARGET, REDACT_FORBIDDEN
 		err = refused(transports.Denied, "%s does not do this: %s.", s.net.Name, why)
 	}
+	if i := s.byLabel(c.label(e)); i >= 0 {
+		s.endRefused(i, err)
+		return true
+	}
 	_, r := s.subject([]string{name})
-	return s.tagFailed(c, r, name, err)
+	return c.isOver(c.label(e)) || s.tagFailed(c, r, name, err)
 }

@@ -18,9 +18,9 @@ func TestReact(t *testing.T) {
 		t.Errorf("got %+v", f)
 	}
 	do(t, s, transports.React{Ref: 2, To: roomOf("#test"), On: "m;1", Add: []string{"👍", "a b"}, Remove: []string{"x"}})
-	p.Expect(t, `@+draft/unreact=x;+reply=m\:1;+draft/reply=m\:1 TAGMSG #test`)
-	p.Expect(t, `@+draft/react=👍;+reply=m\:1;+draft/reply=m\:1 TAGMSG #test`)
-	p.Expect(t, `@+draft/react=a\sb;+reply=m\:1;+draft/reply=m\:1 TAGMSG #test`)
+	p.Expect(t, `+draft/unreact=x;+reply=m\:1;+draft/reply=m\:1 TAGMSG #test`)
+	p.Expect(t, `+draft/react=👍;+reply=m\:1;+draft/reply=m\:1 TAGMSG #test`)
+	p.Expect(t, `+draft/react=a\sb;+reply=m\:1;+draft/reply=m\:1 TAGMSG #test`)
 	fence := strings.TrimPrefix(p.Expect(t, "PING :"), "PING :")
 	p.Send(t, `@msgid=r1;+draft/react=👍;+draft/reply=m\:1 :alice!a@h TAGMSG #test`, ":irc.test PONG irc.test :"+fence)
 	if e := await[transports.Reacted](t, h); e.From.Nick != "alice" || e.On != "m;1" || e.ID != "r1" {
@@ -30,8 +30,8 @@ func TestReact(t *testing.T) {
 		t.Errorf("got %+v", d)
 	}
 	do(t, s, transports.Send{Ref: 3, To: roomOf("#test"), Body: "yes", ReplyTo: "m1"})
-	p.Expect(t, "@label=2;+reply=m1;+draft/reply=m1 PRIVMSG #test :yes")
-	p.Send(t, "@label=2;msgid=m2;+reply=m1 :alice!a@h PRIVMSG #test :yes")
+	p.Expect(t, "@label=5;+reply=m1;+draft/reply=m1 PRIVMSG #test :yes")
+	p.Send(t, "@label=5;msgid=m2;+reply=m1 :alice!a@h PRIVMSG #test :yes")
 	if m := await[transports.Message](t, h); m.Ref != 3 || m.ID != "m2" || m.ReplyTo != "m1" {
 		t.Errorf("got %s", describe(m))
 	}
@@ -48,9 +48,50 @@ func TestReact(t *testing.T) {
 	p.Send(t, ":irc.test 005 alice CLIENTTAGDENY=*,-reply,-react :are supported", ":bob!b@h PRIVMSG #test :after")
 	await[transports.Message](t, h)
 	do(t, s, transports.React{Ref: 7, To: roomOf("#test"), On: "m1", Add: []string{"👍"}})
-	p.Expect(t, "@+react=👍;+reply=m1 TAGMSG #test")
+	p.Expect(t, ";+react=👍;+reply=m1 TAGMSG #test")
 	if f := s.Features(roomOf("#test")); f.Types || f.Unreacts || !f.Reacts {
 		t.Errorf("got %+v", f)
+	}
+}
+
+// TestReactRefusedByLabel: which of several reactions a refusal is about its label says, and so it does of what is taken back.
+func TestReactRefusedByLabel(t *testing.T) {
+	t.Parallel()
+	p, s, h := scripted(t, tagCaps)
+	p.EnterChannel(t, "alice")
+	await[transports.Entered](t, h)
+	label := func(of string) string { // PINGs in between are not answered
+		t.Helper()
+		for {
+			line, err := p.Line()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, tags, ok := strings.Cut(line, "label="); ok && strings.Contains(line, of) {
+				return tags[:strings.IndexAny(tags, "; ")]
+			}
+		}
+	}
+	do(t, s, transports.React{Ref: 2, To: contact("bob"), On: "m1", Add: []string{"👍"}})
+	do(t, s, transports.React{Ref: 3, To: contact("bob"), On: "m2", Add: []string{"👎"}})
+	do(t, s, transports.Redact{Ref: 4, To: roomOf("#test"), Messages: []string{"m3"}})
+	do(t, s, transports.Redact{Ref: 5, To: roomOf("#test"), Messages: []string{"m4"}})
+	first, second, redact, last := label("TAGMSG bob"), label("TAGMSG bob"), label("REDACT #test m3"), label("REDACT #test m4")
+	for _, refusal := range []struct {
+		line string
+		ref  transports.Ref
+		kind transports.Kind
+	}{
+		{"@label=" + second + " :irc.test 531 alice bob :You may not", 3, transports.Denied},
+		{"@label=" + last + " :irc.test FAIL REDACT UNKNOWN_MSGID #test m4 :Unknown", 5, transports.NotFound},
+		{"@label=" + first + " :irc.test 401 alice bob :No such nick", 2, transports.NotFound},
+		{"@label=" + redact + " :irc.test FAIL REDACT REDACT_FORBIDDEN #test m3 :No", 4, transports.Denied},
+	} {
+		p.Send(t, refusal.line)
+		d := await[transports.Done](t, h)
+		if wantKind(t, d.Err, refusal.kind); d.Ref != refusal.ref {
+			t.Errorf("%s: got %+v", refusal.line, d)
+		}
 	}
 }
 
