@@ -53,8 +53,9 @@ type catching struct {
 	pages  int       // that came
 	cursor string    // the oldest line that came, as the network is told; empty before the first
 	got    []transports.Message
-	whole  bool // there is nothing more
-	late   bool // the host knows that it will come
+	then   []transports.Event // what became of them and of earlier ones, at most maxHeld
+	whole  bool               // there is nothing more
+	late   bool               // the host knows that it will come
 
 	along map[uint64]bool // what is heard meanwhile
 }
@@ -205,19 +206,27 @@ func (s *session) heardPast(c *conn, b *batch) {
 	case r.catch != nil && !r.catch.by.IsZero():
 		k := r.catch
 		k.by = time.Time{}
-		if k.take(b, s.pastOf(c, b, r, k.since), c.isup, s.pastRoom(c)) {
+		got, then := s.pastOf(c, b, r, k.since)
+		k.before(then)
+		if k.take(b, got, c.isup, s.pastRoom(c)) {
 			k.ask = true
 			s.startWriter(c)
 			return
 		}
 		s.caughtUp(c, r)
 	case r.state == roomEntering && r.enter != nil && len(r.enter.played) < maxHeld:
-		got, _ := newest(s.pastOf(c, b, r, time.Time{}), s.pastRoom(c)) // without being asked
+		got, then := s.pastOf(c, b, r, time.Time{}) // without being asked
+		got, _ = newest(got, s.pastRoom(c))
 		r.enter.played = append(r.enter.played, got...)
+		for _, e := range then {
+			s.postIn(r.target, e)
+		}
 	case r.state == roomIn:
-		if got := s.pastOf(c, b, r, time.Time{}); len(got) > 0 {
+		got, then := s.pastOf(c, b, r, time.Time{})
+		if len(got) > 0 {
 			s.post(transports.Missed{Room: r.target, Messages: got})
 		}
+		s.post(then...)
 	}
 }
 
@@ -304,35 +313,48 @@ func pastCursor(lines []*girc.Event, isup *isupport) (oldest time.Time, cursor s
 	return oldest, cursor
 }
 
-// pastOf translates what was said in a channel, oldest first, and posts what became of earlier messages. Nothing else of a batch of the past
+// pastOf translates what was said in a channel, oldest first, and what became of that and of earlier messages. Nothing else of a batch of the past
 // is of use: who came and went then says nothing of who is there now. What has no time, is of the future, or of another place than the batch,
 // is dropped.
-func (s *session) pastOf(c *conn, b *batch, r *room, since time.Time) []transports.Message {
+func (s *session) pastOf(c *conn, b *batch, r *room, since time.Time) ([]transports.Message, []transports.Event) {
 	t := s.translator(c)
 	t.room = func(name string) (transports.Target, bool) { return r.target, c.isup.casemap.equal(name, r.name) }
 	got := s.translatePast(t, b, since, func(m *transports.Message) bool { return m.Room == r.target })
-	return s.pastChanges(t, b, r, got)
+	return pastChanges(t, b, since, got, func(room, _ transports.Target, _ *transports.Person) bool { return room == r.target })
 }
 
-// pastChanges posts what a batch of the past has of reactions to messages and of messages that were taken back, and leaves the latter out
-// of those that it has.
-func (s *session) pastChanges(t translator, b *batch, r *room, got []transports.Message) []transports.Message {
+// pastChanges are what a batch of the past has of reactions to messages and of messages that were taken back. The latter it leaves out of those that
+// the batch has.
+func pastChanges(t translator, b *batch, since time.Time, got []transports.Message, wanted func(room, to transports.Target, by *transports.Person) bool) (
+	[]transports.Message, []transports.Event,
+) {
+	var then []transports.Event
 	var room [4]transports.Event
 	for _, e := range b.lines {
-		if e.Command != "TAGMSG" && e.Command != "REDACT" {
+		if e.Command != "TAGMSG" && e.Command != "REDACT" || !since.IsZero() && e.Timestamp.Before(since.Add(-pastSkew)) {
 			continue
 		}
 		for _, event := range t.translate(room[:0], e) {
 			switch e := event.(type) {
 			case transports.Reacted:
-				s.postIn(r.target, e)
+				if wanted(e.Room, e.To, e.From) {
+					then = append(then, e)
+				}
 			case transports.Redacted:
-				got = slices.DeleteFunc(got, func(m transports.Message) bool { return m.ID == e.Message })
-				s.postIn(r.target, e)
+				if wanted(e.Room, e.To, e.By) {
+					got = slices.DeleteFunc(got, func(m transports.Message) bool { return m.ID == e.Message })
+					then = append(then, e)
+				}
 			}
 		}
 	}
-	return got
+	return got, then
+}
+
+// before puts what became of messages before what is known of that, which is of a newer page. Of too much the newest counts.
+func (k *catching) before(then []transports.Event) {
+	k.then = append(then, k.then...)
+	k.then = k.then[max(0, len(k.then)-maxHeld):]
 }
 
 func (s *session) translatePast(t translator, b *batch, since time.Time, wanted func(*transports.Message) bool) []transports.Message {
@@ -367,7 +389,9 @@ func (s *session) caughtUp(c *conn, r *room) {
 	switch {
 	case k.late:
 		s.post(*k.missed(r.target))
+		s.post(k.then...)
 	case r.enter != nil:
+		r.enter.held = append(k.then, r.enter.held...)
 		if r.enter.missed = k.missed(r.target); r.enter.named {
 			s.enter(c, r)
 		}

@@ -124,6 +124,9 @@ func TestPastChanges(t *testing.T) {
 		"@batch=1;time=2026-01-01T00:00:02.000Z :bob!b@h REDACT #test a", "@batch=1;time=2026-01-01T00:00:03.000Z :bob!b@h REDACT #test earlier",
 		"@batch=1;time=2026-01-01T00:00:04.000Z :bob!b@h REDACT #elsewhere b",
 		"@batch=1;time=2026-01-01T00:00:05.000Z;+draft/react=x;+draft/reply=earlier;+typing=active :bob!b@h TAGMSG #test", ":irc.test BATCH -1")
+	if m := await[transports.Missed](t, h); bodies(m.Messages) != "two" {
+		t.Errorf("got %+v", m)
+	}
 	for _, want := range []string{"a", "earlier"} {
 		if e := await[transports.Redacted](t, h); e.Message != want {
 			t.Errorf("got %s, want %s", describe(e), want)
@@ -132,8 +135,64 @@ func TestPastChanges(t *testing.T) {
 	if e := await[transports.Reacted](t, h); e.On != "earlier" || !e.Clocked {
 		t.Errorf("got %s", describe(e))
 	}
-	if m, ok := h.next(t).(transports.Missed); !ok || bodies(m.Messages) != "two" {
-		t.Errorf("got %+v", m)
+}
+
+// TestPastChangesOfPages: of several pages too, of which the newest comes first, what became of messages comes behind them and in order.
+func TestPastChangesOfPages(t *testing.T) {
+	t.Parallel()
+	p, _, h := inPast(t, time.Now().Add(-time.Hour))
+	at := func(minutes int) string {
+		return ";time=" + serverTime(time.Now().Add(-time.Duration(minutes)*time.Minute))
+	}
+	page := func(lines ...string) {
+		t.Helper()
+		p.Expect(t, "CHATHISTORY ")
+		p.Send(t, ":irc.test BATCH +1 chathistory #test")
+		for i, line := range lines {
+			lines[i] = "@batch=1" + line
+		}
+		p.Send(t, append(lines, ":irc.test BATCH -1")...)
+	}
+	page(at(3)+";msgid=c :bob!b@h PRIVMSG #test :three", at(2)+";+draft/unreact=x;+draft/reply=a :carol!c@h TAGMSG #test", at(1)+";msgid=d :bob!b@h PRIVMSG #test :four")
+	page(at(6)+";msgid=a :bob!b@h PRIVMSG #test :one", at(5)+";+draft/react=x;+draft/reply=a :carol!c@h TAGMSG #test")
+	if e := await[transports.Entered](t, h); bodies(e.Missed.Messages) != "one three four" {
+		t.Errorf("got %q", bodies(e.Missed.Messages))
+	}
+	if e := await[transports.Reacted](t, h); len(e.Add) != 1 || e.On != "a" {
+		t.Errorf("got %s", describe(e))
+	}
+	if e := await[transports.Reacted](t, h); len(e.Remove) != 1 || e.On != "a" {
+		t.Errorf("got %s", describe(e))
+	}
+}
+
+// TestPastChangesPrivate: so it is with what people did with what they said to the user alone; and how far he has read of that with another
+// client the network is asked, which does not tell it by itself.
+func TestPastChangesPrivate(t *testing.T) {
+	t.Parallel()
+	p, s, h := scripted(t, "batch message-tags server-time draft/chathistory draft/read-marker draft/message-redaction")
+	p.Expect(t, "JOIN #test")
+	catchUp(t, s, h, transports.CatchUp{Since: time.Now().Add(-time.Hour), Max: 100})
+	at := ";time=" + serverTime(time.Now().Add(-time.Minute))
+	p.Expect(t, "CHATHISTORY TARGETS")
+	p.Send(t, ":irc.test BATCH +t draft/chathistory-targets", "@batch=t CHATHISTORY TARGETS Bob "+strings.TrimPrefix(at, ";time="), ":irc.test BATCH -t")
+	p.Expect(t, "CHATHISTORY LATEST Bob")
+	p.Send(t, ":irc.test BATCH +b chathistory Bob", "@batch=b;msgid=a"+at+" :Bob!b@h PRIVMSG alice :one", "@batch=b;msgid=b"+at+" :Bob!b@h PRIVMSG alice :two",
+		"@batch=b;+draft/react=x;+draft/reply=m"+at+" :Bob!b@h TAGMSG alice", "@batch=b;+draft/react=y;+draft/reply=a"+at+" :alice!a@h TAGMSG Bob",
+		"@batch=b"+at+" :Bob!b@h REDACT alice a", ":irc.test BATCH -b")
+	if e := await[transports.Missed](t, h); bodies(e.Messages) != "two" {
+		t.Errorf("got %q", bodies(e.Messages))
+	}
+	if e := await[transports.Reacted](t, h); e.On != "m" || e.From.Nick != "Bob" {
+		t.Errorf("got %s", describe(e))
+	}
+	if e := await[transports.Redacted](t, h); e.Message != "a" {
+		t.Errorf("got %s", describe(e))
+	}
+	p.Expect(t, "MARKREAD bob")
+	p.Send(t, ":irc.test MARKREAD bob "+strings.TrimPrefix(strings.Replace(at, "time=", "timestamp=", 1), ";"))
+	if e := await[transports.Read](t, h); e.In != contact("bob") || e.Time.IsZero() {
+		t.Errorf("got %+v", e)
 	}
 }
 

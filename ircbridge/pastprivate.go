@@ -23,6 +23,7 @@ type privatePast struct {
 	people []string  // who are still to be asked for
 	now    *catching // who is asked for
 	got    []transports.Message
+	then   []transports.Event // what became of them and of earlier ones
 	whole  bool
 	along  map[uint64]bool
 }
@@ -98,6 +99,8 @@ func (s *session) nextPrivatePast(c *conn) {
 	slices.SortStableFunc(p.got, func(a, b transports.Message) int { return a.Time.Compare(b.Time) })
 	p.got = slices.DeleteFunc(p.got, func(m transports.Message) bool { return p.along[pastKey(&m)] })
 	s.post(transports.Missed{Messages: p.got, Complete: p.whole && len(p.people) == 0})
+	s.post(p.then...)
+	s.askRead(c, p.got)
 }
 
 // heardPrivatePast takes a page.
@@ -105,29 +108,36 @@ func (s *session) heardPrivatePast(c *conn, b *batch) {
 	p := c.private
 	k := p.now
 	k.by = time.Time{}
-	if k.take(b, s.privatePastOf(c, b, k.name, k.since), c.isup, s.pastRoom(c)) {
+	got, then := s.privatePastOf(c, b, k.name, k.since)
+	k.before(then)
+	if k.take(b, got, c.isup, s.pastRoom(c)) {
 		k.ask = true
 		s.startWriter(c)
 		return
 	}
+	p.then = append(p.then, k.then...)
 	p.got, p.left, p.whole, p.now = append(p.got, k.got...), k.left, p.whole && k.whole, nil
 	s.nextPrivatePast(c)
 }
 
 // privatePastOf translates what one person said to the user. His own words he knows.
-func (s *session) privatePastOf(c *conn, b *batch, name string, since time.Time) []transports.Message {
+func (s *session) privatePastOf(c *conn, b *batch, name string, since time.Time) ([]transports.Message, []transports.Event) {
 	t := s.translator(c)
 	t.room = func(string) (transports.Target, bool) { return transports.Target{}, false }
-	return s.translatePast(t, b, since, func(m *transports.Message) bool {
-		return m.Room == (transports.Target{}) && m.To == (transports.Target{}) && m.From != nil && c.isup.casemap.equal(m.From.Nick, name)
-	})
+	wanted := func(room, to transports.Target, by *transports.Person) bool {
+		return room == (transports.Target{}) && to == (transports.Target{}) && by != nil && c.isup.casemap.equal(by.Nick, name)
+	}
+	got := s.translatePast(t, b, since, func(m *transports.Message) bool { return wanted(m.Room, m.To, m.From) })
+	return pastChanges(t, b, since, got, wanted)
 }
 
 // playedPrivately takes what one person said, from a bouncer that says it without being asked.
 func (s *session) playedPrivately(c *conn, b *batch) {
-	if got := s.privatePastOf(c, b, b.param(), time.Time{}); len(got) > 0 {
+	got, then := s.privatePastOf(c, b, b.param(), time.Time{})
+	if len(got) > 0 {
 		s.post(transports.Missed{Messages: got})
 	}
+	s.post(then...)
 }
 
 // privatePastFailed goes on without what the network does not tell.

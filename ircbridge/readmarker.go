@@ -19,6 +19,7 @@ const maxMarks = maxRooms + 100
 type mark struct {
 	at   time.Time
 	tell bool // the network does not know yet
+	ask  bool // it has to be asked: it tells by itself how far channels are read, and not what people say
 }
 
 // markRead takes how far the user has read.
@@ -67,13 +68,36 @@ func (s *session) tellRead(c *conn) {
 		return
 	}
 	for name, m := range c.marks {
-		if m.tell {
-			m.tell = false
-			c.marks[name] = m
-			c.enqueue(outLine{text: "MARKREAD " + name + " " + pastTime(m.at)})
-			return
+		line := "MARKREAD " + name
+		switch {
+		case m.tell:
+			line += " " + pastTime(m.at)
+		case !m.ask:
+			continue
 		}
+		m.tell, m.ask = false, false
+		c.marks[name] = m
+		c.enqueue(outLine{text: line})
+		return
 	}
+}
+
+// askRead asks how far the user has read with another client what people said to him while this one was not there.
+func (s *session) askRead(c *conn, missed []transports.Message) {
+	if !c.can(capReadMarker) {
+		return
+	}
+	for i := range missed {
+		key := c.isup.casemap.fold(missed[i].From.Nick)
+		if _, known := c.marks[key]; known || len(c.marks) >= maxMarks {
+			continue
+		}
+		if c.marks == nil {
+			c.marks = make(map[string]mark)
+		}
+		c.marks[key] = mark{ask: true}
+	}
+	s.startWriter(c)
 }
 
 // readUpTo takes the network's word how far the user has read with another client of his.

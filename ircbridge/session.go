@@ -248,10 +248,10 @@ func (s *session) closeLocked(reason string) {
 	s.t.forget(s, s.phase != phaseOver)
 }
 
-// post puts an event behind those that the host has not taken yet. Whoever posts sees to it that flush is called.
-func (s *session) post(e transports.Event) {
+// post puts events behind those that the host has not taken yet. Whoever posts sees to it that flush is called.
+func (s *session) post(e ...transports.Event) {
 	if !s.closed && s.phase != phaseOver {
-		s.out = append(s.out, e)
+		s.out = append(s.out, e...)
 	}
 }
 
