@@ -129,10 +129,11 @@ func TestQueueIsBoundedInBytes(t *testing.T) {
 // A network that says much at once waits before it is much that waits.
 func TestEventsAreBoundedInBytes(t *testing.T) {
 	t.Parallel()
-	stuck := make(chan struct{})
+	reached, stuck := make(chan struct{}), make(chan struct{})
 	w := newWorld(t, func(o *Options) {
 		o.Transport.(*scripted).onDo = func(_ *scriptedSession, r transports.Request) error {
 			if _, ok := r.(transports.Send); ok {
+				close(reached)
 				<-stuck
 			}
 			return nil
@@ -141,6 +142,7 @@ func TestEventsAreBoundedInBytes(t *testing.T) {
 	alice := w.client("alice@localhost/phone")
 	s := w.enter(alice)
 	alice.send(`<message type='groupchat' id='m' to='#go%irc.example@irc.localhost'><body>x</body></message>`)
+	<-reached
 	u, _ := w.gateway.user(transports.Address{Local: "alice", Domain: "localhost"})
 	past := transports.Missed{Room: transports.Target{Kind: transports.TargetRoom, Network: "irc.example", ID: "#go"}}
 	for range 100 {
