@@ -111,7 +111,8 @@ func (u *user) toNobody(s said, e entity, orElse func()) {
 
 // toUnconnected answers what somebody does in a conversation with an occupant, or with an earlier message, on a network that he is not connected to.
 func (u *user) toUnconnected(in *inbound, e entity) {
-	lang, network := in.root().Attr("xml:lang"), e.target.Network
+	lang := in.root().Attr("xml:lang")
+	network := u.meantRoom(lang, e.target).Network
 	u.refuse(in, transports.NewError(transports.Offline,
 		text.Say(lang, "You are not connected to %s. Join a room there first, for instance %s.", network, u.exampleRoom(network)), nil))
 }

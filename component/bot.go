@@ -92,6 +92,12 @@ func (u *user) bot(s said, e entity) {
 		u.rawLines(s, e)
 	case w.means == meansHello && greets:
 		u.hello(s)
+	case w.means == meansNothing && greets && saysPassword(words): // which is not to be repeated
+		u.say(s, text.Say(s.lang, secretInChat)+"\n"+text.Say(s.lang, "To log in, write “login %s”.", u.g.shortNetwork()))
+	case w.means == meansNothing && greets && u.namesRoom(s.body):
+		s.body = "join " + s.body
+		u.chatCommand(s, e, strings.Fields(s.body))
+	case w.means == meansHelp && len(words) == 2 && u.helpWith(s, e, words[1]):
 	case w.means == meansNothing && greets:
 		u.say(s, u.g.showMenu(s.lang, text.Say(s.lang, "I do not understand %s.", quote(s.body))))
 	default:
@@ -115,26 +121,59 @@ func (u *user) roomBot(s said, e entity) bool {
 	return true
 }
 
+// namesRoom reports whether somebody has written nothing but a room or a network, which he wants to enter then.
+func (u *user) namesRoom(line string) bool {
+	if !u.g.about().Rooms || len(line) > maxFindWord {
+		return false
+	}
+	t, ours := u.g.ownAddress(line)
+	if !ours {
+		var err error
+		if t, err = u.g.opt.Transport.Find("", line, transports.TargetDomain); err != nil {
+			return false
+		}
+	}
+	return t.Kind == transports.TargetRoom || t.Kind == transports.TargetNetwork
+}
+
+// helpWith says what a command is for, and reports whether there is one.
+func (u *user) helpWith(s said, e entity, word string) bool {
+	c, err := u.chatNamed(e, word, false)
+	if err != nil {
+		return false
+	}
+	u.say(s, text.Say(s.lang, "%s: %s", chatName(&c), text.Say(s.lang, c.Title)))
+	return true
+}
+
+// chatName is what a command is called in chat, where words are short.
+func chatName(c *transports.Command) string {
+	if c.Name == serverDisconnect {
+		return "disconnect"
+	}
+	return c.Name
+}
+
 // help says what one can do here: the first lines of it, or the rest.
 func (u *user) help(s said, e entity, rest bool) string {
 	var lines []string
 	if greets := e.kind&(entityGateway|entityBot) != 0; greets {
-		names := strings.NewReplacer("DOMAIN", u.g.opt.Domain, "NETWORK", u.exampleNetwork())
+		names := strings.NewReplacer("DOMAIN", u.g.opt.Domain, "NETWORK", u.g.shortNetwork())
 		for _, h := range u.g.about().Hints {
 			lines = append(lines, names.Replace(text.Say(s.lang, h)))
 		}
 	} else {
-		lines = append(lines, text.Say(s.lang, "This is the network %s. Its rooms are at %s.", e.target.Network, u.exampleRoom(e.target.Network)),
+		lines = append(lines, text.Say(s.lang, "This is the network %s. Its rooms are at %s.", u.g.networkName(e.target.Network), u.exampleRoom(e.target.Network)),
 			text.Say(s.lang, "Other lines go to the network as they are, such as “WHOIS nick”."))
 	}
 	names := []string{"help", "version"}
 	for _, c := range u.chatCommands(e) {
 		if readWord(c.Name).means == meansNothing { // “hello” is answered with the menu
-			names = append(names, c.Name)
+			names = append(names, chatName(&c))
 		}
 	}
 	slices.Sort(names)
-	lines = append(lines, text.Say(s.lang, "Words that I know: %s.", strings.Join(slices.Compact(names), ", ")))
+	lines = append(lines, text.Say(s.lang, "Words that I know, of which “help WORD” says more: %s.", strings.Join(slices.Compact(names), ", ")))
 	if len(lines) > chatLines {
 		if rest {
 			lines = lines[chatLines-1:]
@@ -153,6 +192,20 @@ func (g *Gateway) exampleNetwork() string {
 		return g.about().Networks[0].ID
 	}
 	return "irc.libera.chat"
+}
+
+// shortNetwork is the shortest name by which that network is found.
+func (g *Gateway) shortNetwork() string {
+	id := g.exampleNetwork()
+	labels := strings.Split(id, ".")
+	slices.SortStableFunc(labels, func(a, b string) int { return len(b) - len(a) }) // “libera” and not “irc”
+	for _, name := range append([]string{strings.ToLower(g.networkName(id))}, labels...) {
+		t, err := g.opt.Transport.Find("", name, transports.TargetNetwork)
+		if err == nil && t.Network == id && t.Kind == transports.TargetNetwork && !strings.ContainsAny(name, ". ") {
+			return name
+		}
+	}
+	return id
 }
 
 // exampleName is what a room or a person is called here, for texts.

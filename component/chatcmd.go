@@ -90,7 +90,7 @@ func (u *user) chatCommand(s said, e entity, words []string) bool {
 			return true
 		}
 		if u.networks.of(network) == nil {
-			u.sayOnce(s, text.Say(s.lang, "I am connecting to %s to ask. One moment, please.", network))
+			u.sayOnce(s, text.Say(s.lang, "I am connecting to %s to ask. One moment, please.", u.g.networkName(network)))
 		}
 		args = values
 	case e.kind&(entityBot|entityGateway) != 0:
@@ -111,7 +111,11 @@ func (u *user) chatCommand(s said, e entity, words []string) bool {
 	}
 	x := u.begin(c, on, s.lang, s.from, s.to, chatRows)
 	u.advance(x, nil, func(next step) {
-		if next.form == nil || len(args) == 0 {
+		switch {
+		case next.form != nil && next.form.Obvious && len(args) == 0:
+			u.advance(x, nil, func(next step) { u.chatAnswer(s, x, next) })
+			return
+		case next.form == nil || len(args) == 0:
 			u.chatAnswer(s, x, next)
 			return
 		}
@@ -193,9 +197,13 @@ func (u *user) chatAnswer(s said, x *execution, next step) {
 			u.say(s, wrong+"\n"+c.howTo(s.lang))
 			return
 		}
+		if fresh && c.needsSecret() { // nothing of it can be filled in here alone
+			u.offerSecret(s, c)
+			return
+		}
 		u.say(s, u.showPage(s, c))
 		if fresh && c.link {
-			u.sendLink(s, x)
+			u.sendLink(s, x, "")
 		}
 	case next.table != nil:
 		u.say(s, u.showTable(s, x, next.table))
@@ -297,6 +305,8 @@ func (u *user) answerChat(s said, e entity, words []string) bool {
 		delete(u.chats, s.to)
 		u.end(c.x)
 		u.say(s, text.Say(s.lang, "Left as it is."))
+	case c.x.busy && u.isCommandLine(e, words):
+		return false // a network may take its time
 	case c.x.busy:
 		u.say(s, text.Say(s.lang, "One moment, please."))
 	case c.form == nil && (means == meansMore || means == meansOK || means == meansBack && len(c.x.after) > 1):
@@ -329,14 +339,19 @@ func (u *user) answerChat(s said, e entity, words []string) bool {
 // answerField takes words as a value for a field of a page. It reports false where they name a command instead.
 func (u *user) answerField(s said, e entity, c *chatForm, words []string) bool {
 	field, _, ok := c.field(words)
-	// An address is hardly ever called like a command, nor what else is asked for alone.
-	alone := len(words) == 1 && len(c.form.Fields) == 1
-	if !ok || alone && (field.Type == transports.FieldAddress || field.Required) {
+	// An address is hardly ever called like a command, nor does what else is asked for alone begin with one: he writes the line anew.
+	alone := len(c.form.Fields) == 1 && (len(words) == 1 && field.Type == transports.FieldAddress || field.Required && u.isCommandLine(e, words))
+	if !ok || alone {
 		if _, err := u.chatNamed(e, words[0], true); err == nil {
 			delete(u.chats, s.to)
 			u.end(c.x)
 			return false
 		}
+	}
+	if c.needsSecret() && readWord(words[0]).means == meansHello {
+		delete(u.chats, s.to)
+		u.end(c.x)
+		return false
 	}
 	if _, err := strconv.Atoi(words[0]); err == nil && ok && len(words) == 1 && len(c.form.Fields) > 1 {
 		if field.Type.Secret() {
@@ -358,6 +373,12 @@ func (u *user) answerField(s said, e entity, c *chatForm, words []string) bool {
 	return true
 }
 
+// isCommandLine reports whether words are a command rather than a value: the name of one alone, or with what it may stand before here.
+func (u *user) isCommandLine(e entity, words []string) bool {
+	c, err := u.chatNamed(e, words[0], true)
+	return err == nil && (len(words) == 1 || c.Name == "join" || e.kind&(entityBot|entityGateway) != 0)
+}
+
 // sayWrong says what is wrong with an answer, a text of the catalogue; and how else to do it where a password was written.
 func (u *user) sayWrong(s said, c *chatForm, wrong string) {
 	u.say(s, text.Say(s.lang, wrong))
@@ -368,15 +389,22 @@ func (u *user) sayWrong(s said, c *chatForm, wrong string) {
 
 // offerSecret says how what is secret is filled in: by a link, else in a client that has forms.
 func (u *user) offerSecret(s said, c *chatForm) {
+	about := ""
+	if c.needsSecret() {
+		about = u.g.titleOf(s.lang, c.x, c.form) + "\n"
+		if c.form.Instructions != "" {
+			about += text.Say(s.lang, c.form.Instructions) + "\n"
+		}
+	}
 	if c.link {
-		u.sendLink(s, c.x)
+		u.sendLink(s, c.x, about)
 		return
 	}
 	jid := u.g.domain
 	if on := c.x.call.On; on.Kind != transports.TargetDomain {
 		jid = u.g.address(on)
 	}
-	u.say(s, text.Say(s.lang, "To set a password, use a client that knows commands, such as Gajim, Movim or Profanity: run “%s” (%s) on %s.",
+	u.say(s, about+text.Say(s.lang, "To set a password, use a client that knows commands, such as Gajim, Movim or Profanity: run “%s” (%s) on %s.",
 		text.Say(s.lang, c.x.command.Title), c.x.command.Name, jid.String()))
 }
 

@@ -86,10 +86,7 @@ func (c *chatForm) turn(lang string, on bool) {
 
 // showPage writes a page as numbered lines.
 func (u *user) showPage(s said, c *chatForm) string {
-	title := text.Say(s.lang, c.form.Title)
-	if network := c.x.call.On.Network; network != "" {
-		title += " (" + network + ")"
-	}
+	title := u.g.titleOf(s.lang, c.x, c.form)
 	lines := c.lines(s.lang)
 	end := min(c.from+chatFields, len(lines))
 	shown := append([]string{title}, lines[c.from:end]...)
@@ -98,6 +95,20 @@ func (u *user) showPage(s said, c *chatForm) string {
 		how = text.Say(s.lang, "“more” shows the rest.") + " " + how
 	}
 	return strings.Join(append(shown, how), "\n")
+}
+
+// titleOf is what a page is called, with the network that it is about.
+func (g *Gateway) titleOf(lang string, x *execution, f *transports.Form) string {
+	title := text.Say(lang, f.Title)
+	if network := x.call.On.Network; network != "" {
+		title += " (" + g.networkName(network) + ")"
+	}
+	return title
+}
+
+// needsSecret reports whether a page cannot do without what is not taken in chat.
+func (c *chatForm) needsSecret() bool {
+	return c.form != nil && slices.ContainsFunc(c.form.Fields, func(f transports.Field) bool { return f.Type.Secret() && f.Required })
 }
 
 // isQuestion reports whether a page asks for a yes or no and for nothing else.
@@ -218,7 +229,7 @@ const secretInChat = "I do not take passwords in chat, where archives keep them.
 func (c *chatForm) take(words []string) (wrong string) {
 	field, value, ok := c.field(words)
 	switch {
-	case !ok && hasSecret(c.form) && namesPassword(words):
+	case !ok && (hasSecret(c.form) && namesPassword(words) || c.needsSecret()): // nothing else is to be said here
 		return secretInChat
 	case !ok:
 		return "I do not understand. Write a number and the new value, such as “1 …”; “ok” when all is right, “cancel” to leave it as it is."

@@ -115,6 +115,20 @@ func readWord(word string) chatWord {
 	return chatWord{}
 }
 
+// saysPassword reports whether words say a password to the services of a network, as people have learnt it elsewhere, or just say one.
+func saysPassword(words []string) bool {
+	for i, word := range words[:min(len(words), 3)] {
+		switch strings.ToLower(strings.TrimLeft(word, "/")) {
+		case "identify", "nickserv", "ns", "register", "sidentify":
+			return len(words) > i+1
+		case "msg", "privmsg", "query", "quote", "raw":
+		default:
+			return namesPassword(words)
+		}
+	}
+	return namesPassword(words)
+}
+
 // namesPassword reports whether somebody begins with that he is about to say a password, whatever the field is called.
 func namesPassword(words []string) bool {
 	said := strings.ToLower(strings.Join(words, " "))

@@ -244,7 +244,7 @@ func (g *Gateway) askPage(ctx context.Context, c transports.Command, call transp
 // run runs a command that has nothing left to ask, or gives a page of its table.
 func (g *Gateway) run(ctx context.Context, c transports.Command, call transports.Call, at transports.Page) (s step) {
 	defer g.mendPanic(&s.err)
-	call.Tell = func(said string) { g.tellLater(call, said) }
+	call.Tell = g.teller(call)
 	if c.List == nil {
 		said, err := c.Run(ctx, call)
 		return step{said: said, err: err, ran: true}
@@ -259,9 +259,18 @@ func (g *Gateway) run(ctx context.Context, c transports.Command, call transports
 // saying does what the words behind a command's name ask for in chat.
 func (g *Gateway) saying(ctx context.Context, c transports.Command, call transports.Call, words []string) (s step) {
 	defer g.mendPanic(&s.err)
-	call.Tell = func(said string) { g.tellLater(call, said) }
+	call.Tell = g.teller(call)
 	said, err := c.Say(ctx, call, words)
 	return step{said: said, err: err, ran: true}
+}
+
+// teller says to whoever runs a command what came of it later. Of a network the bot does: he is known, and many clients have the messages of
+// others wait until somebody looks at them.
+func (g *Gateway) teller(call transports.Call) func(said string) {
+	if call.On.Kind == transports.TargetNetwork && g.about().Fixed == "" {
+		call.On = transports.Target{}
+	}
+	return func(said string) { g.tellLater(call, said) }
 }
 
 // tellLater says to a user what became of a command that went on by itself, from what he ran it on.

@@ -65,10 +65,12 @@ func (g *Gateway) disconnectUserCommand() transports.Command {
 	}
 }
 
+const serverDisconnect = "disconnect-from-irc-server" // as in biboumi
+
 // disconnectCommand is "disconnect-from-irc-server": one leaves networks with all of one's clients. Administrators first say who.
 func (g *Gateway) disconnectCommand() transports.Command {
 	return transports.Command{
-		Name: "disconnect-from-irc-server", Title: "Disconnect from the selected IRC servers",
+		Name: serverDisconnect, Title: "Disconnect from the selected IRC servers",
 		Next: g.disconnectForm, Run: g.disconnectRun,
 	}
 }

@@ -42,7 +42,7 @@ func TestForgetRoom(t *testing.T) {
 	}
 	hear(c, carol, clocked("bob", "late", "late", time.Second)) // alice's connection is slow
 	carol.page(goJID, "")
-	alice.say("forget "+goJID, "Forget messages (irc.example)*Only what was said before this day*“ok” without one*")
+	alice.say("forget "+goJID, "Forget messages (Example)*Only what was said before this day*“ok” without one*")
 	alice.say("ok", "Forget messages*What is kept for you of #go%irc.example is deleted for good (messages: 2). Others who use this gateway keep what they heard.*“yes” or “no”*")
 	release := holdCommits(t, db)
 	hear(a, alice, clocked("bob", "three", "three", time.Second)) // waits to be written

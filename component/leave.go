@@ -60,8 +60,12 @@ func (g *Gateway) leaveRun(ctx context.Context, call transports.Call) (string, e
 	var names []string
 	for _, room := range rooms {
 		addr := g.address(room)
-		if _, err := peek(ctx, u, func() struct{} { u.leaveRoom(room); return struct{}{} }); err != nil {
+		was, err := peek(ctx, u, func() bool { return u.leaveRoom(room) })
+		if err != nil {
 			return "", err
+		}
+		if m, err := g.bookmarked(ctx, call.User, addr); !was && (err != nil || !m.there) {
+			return "", transports.NewError(transports.NotJoined, text.Say(call.Lang, "You are not in %s.", g.roomName(call.Lang, room)), nil)
 		}
 		if g.opt.Store != nil {
 			if err := g.recorded(ctx, &occupied{user: call.User, room: addr.Local}); err != nil {
@@ -76,16 +80,19 @@ func (g *Gateway) leaveRun(ctx context.Context, call transports.Call) (string, e
 	return text.Say(call.Lang, "You have left for good: %s", strings.Join(names, " ")), nil
 }
 
-// leaveRoom takes all of the user's clients out of a room, and himself where he stays.
-func (u *user) leaveRoom(t transports.Target) {
+// leaveRoom takes all of the user's clients out of a room, and himself where he stays. It reports whether he was in it.
+func (u *user) leaveRoom(t transports.Target) (was bool) {
 	addr := u.g.address(t)
 	for r := range u.restoring {
 		if r.room == addr.Local {
 			delete(u.restoring, r)
 			u.forgetOccupancy(r)
+			was = true
 		}
 	}
 	if room := u.networks.of(t.Network).room(t.ID); room != nil {
 		room.Leave(text.Say(u.lang, "You have left for good: %s", addr.String()), u.out)
+		was = true
 	}
+	return was
 }

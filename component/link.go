@@ -54,8 +54,8 @@ func (g *Gateway) linkTo(token string) string {
 	return strings.TrimSuffix(g.opt.LinkURL, "/") + "/" + token
 }
 
-// sendLink makes a link to the form of a command and sends it to the client that asked.
-func (u *user) sendLink(s said, x *execution) {
+// sendLink makes a link to the form of a command and sends it to the client that asked, behind what it is about.
+func (u *user) sendLink(s said, x *execution, about string) {
 	token := newToken()
 	link := store.Link{UserID: u.g.userID(u.jid), Command: x.command.Name, ExpiresAt: now().Add(linkTime)}
 	if x.call.On.Kind != transports.TargetDomain {
@@ -66,7 +66,11 @@ func (u *user) sendLink(s said, x *execution) {
 			u.say(s, u.sayError(err).In(text.In(s.lang)))
 			return
 		}
-		u.sayOnce(s, text.Say(s.lang, "For passwords, open this page. It works once, within 10 minutes:")+"\n"+u.g.linkTo(token))
+		what := text.Say(s.lang, "For passwords, open this page. It works once, within 10 minutes:")
+		if about != "" {
+			what = about + text.Say(s.lang, "Open this page and fill it in. It works once, within 10 minutes:")
+		}
+		u.sayOnce(s, what+"\n"+u.g.linkTo(token))
 	})
 }
 

@@ -35,7 +35,7 @@ func TestSecretLink(t *testing.T) {
 		}
 		return token, l
 	}
-	say("configure irc.example", "Your settings (irc.example)*4 Password: (not in chat: write “link” for a page)*")
+	say("configure irc.example", "Your settings (Example)*4 Password: (not in chat: write “link” for a page)*")
 	first, l := link()
 	if l.JID != "alice@localhost" || l.Domain != testDomain || l.Command != "configure" || l.Target != "irc.example" {
 		t.Errorf("it is for %+v", l)

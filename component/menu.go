@@ -103,7 +103,7 @@ func (u *user) ask(at transports.Address, a asked) {
 // askNetwork asks for a network, which goes behind a line.
 func (u *user) askNetwork(s said, line string) {
 	a := asked{line: line}
-	lines := []string{text.Say(s.lang, "Which network? Write its name, such as “%s”.", u.exampleNetwork())}
+	lines := []string{text.Say(s.lang, "Which network? Write its name, such as “%s”.", u.g.shortNetwork())}
 	if named := u.g.about().Networks; len(named) > 0 {
 		lines[0] = text.Say(s.lang, "Which network? Answer with a number, or write its name.")
 		for i, n := range named[:min(len(named), chatLines-1)] {
@@ -157,6 +157,9 @@ func (u *user) answerAsked(s said, e entity, words []string) (line string, ok bo
 	}
 	if !open || a.line == "" {
 		return "", false
+	}
+	if _, err := strconv.Atoi(words[0]); err == nil && len(words) == 1 {
+		return a.line, true // none of the numbers: it is asked once more
 	}
 	delete(u.asks, s.to)
 	if w := readWord(words[0]); w.means != meansNothing || len(words) > 1 {

@@ -138,7 +138,7 @@ func TestPostalGatewayHasNoRooms(t *testing.T) {
 	alice.ask(`<message type='chat' to='help@irc.localhost'><body>hello</body></message>`, `<message type='chat'><body>Hello! This is Test mail at irc.localhost. Answer with a number:
 1 Help</body></message>`)
 	alice.ask(`<message type='chat' to='help@irc.localhost'><body>help</body></message>`, `<message type='chat'><body>Write to bob\40example.com@irc.localhost.
-Words that I know: export, forget-me, help, version.</body></message>`)
+Words that I know, of which “help WORD” says more: export, forget-me, help, version.</body></message>`)
 	alice.ask(`<message type='chat' to='bob@irc.localhost'><body>hello</body></message>`, `<message type='error'/>`)
 	alice.expect(`<message type='chat' from='bob@irc.localhost'><body>This is no address of email.</body></message>`)
 	alice.ask(`<iq type='get' id='3' to='irc.localhost'><query xmlns='jabber:iq:register'/></iq>`,

@@ -136,14 +136,14 @@ func TestTraceConfigure(t *testing.T) {
 		alice.ask(`<message type='chat' to='help@irc.localhost'><body>`+body+`</body><thread>t1</thread></message>`,
 			`<message type='chat' from='help@irc.localhost'><thread>t1</thread><body>`+pattern+`</body></message>`)
 	}
-	say("CONFIGURE irc.example", "Your settings (irc.example)*1 Nick: alice*2 Colour: Blue*3 Away: no*4 Password: (not in chat*")
+	say("CONFIGURE irc.example", "Your settings (Example)*1 Nick: alice*2 Colour: Blue*3 Away: no*4 Password: (not in chat*")
 	say("1 ally", "1 Nick: ally*")
 	say("2", "Colour: write “2” and one of these numbers.*1 Red*2 Blue")
 	say("1", "1 Nick: ally*“1 …” to change it*")
 	elsewhere := `<message type='chat' from='help@irc.localhost'><body>To set a password, use a client that knows commands*“Settings” (configure) on irc.example@irc.localhost.</body></message>`
 	say("4", "To set a password, use a client*")
 	say("link", "To set a password, use a client*")
-	say("help", "Your settings (irc.example)*1 Nick: ally*")
+	say("help", "Your settings (Example)*1 Nick: ally*")
 	say("colour red", "*2 Colour: Red*")
 	say("colour mauve", "This is not one of the choices.")
 	say("3 perhaps", "This is yes or no.")
@@ -169,10 +169,10 @@ func TestTraceConfigure(t *testing.T) {
 	say("configure", "Which network?*")
 	say("configure not-a-network", "*is not the name of a network.")
 	say("what is this?", "I do not understand “what is this?”. Answer with a number:*1 Join*2 Help")
-	say("2", "Join #channel%irc.example@irc.localhost.*Words that I know: channels, configure, disconnect-from-irc-server, export, forget, forget-me, get-irc-connection-info, help, join, leave, ping, status, version.")
-	say("conf example", "Your settings (irc.example)*") // the title of the network, and the beginning of the word
+	say("2", "Join #channel%irc.example@irc.localhost.*Words that I know, of which “help WORD” says more: channels, configure, disconnect, export, forget, forget-me, get-irc-connection-info, help, join, leave, ping, status, version.")
+	say("conf example", "Your settings (Example)*") // the title of the network, and the beginning of the word
 	say("configure #go%irc.example", "“#go%irc.example” is not the name of a network.")
-	say("configure xmpp:irc.example@irc.localhost?join", "Your settings (irc.example)*")
+	say("configure xmpp:irc.example@irc.localhost?join", "Your settings (Example)*")
 	say("cancel", "Left as it is.")
 	say("aide", "*Mots que je connais*")
 	say("/status", "You are connected to no network*")

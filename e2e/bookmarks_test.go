@@ -22,7 +22,7 @@ alice > <iq type='result' id='$d' to='alice@localhost'><query xmlns='http://jabb
 alice > <message type='chat' to='help@$GW'><body>join #go $NET</body></message>
 alice <* <message from='alice@localhost' type='headline'><event xmlns='http://jabber.org/protocol/pubsub#event'><items node='urn:xmpp:bookmarks:1'>
          <item id='#go%$NET@$GW'><conference xmlns='urn:xmpp:bookmarks:1' name='#go' autojoin='true'/></item></items></event></message>
-alice <* <message type='chat' from='help@$GW'><body>#go is in your bookmarks*
+alice <* <message type='chat' from='help@$GW'><body>#go on * is in your bookmarks*
 xmpp:%23go%25$NET@$GW?join</body></message>
 alice <! <message><x xmlns='jabber:x:conference'/></message>
 
@@ -32,7 +32,7 @@ alice > <iq type='set' id='p'><pubsub xmlns='http://jabber.org/protocol/pubsub'>
         <extensions><state xmlns='urn:example:client' minimized='true'/></extensions></conference></item></publish></pubsub></iq>
 alice <* <iq type='result' id='p'/>
 alice > <message type='chat' to='help@$GW'><body>join #den $NET</body></message>
-alice <* <message type='chat' from='help@$GW'><body>#den is in your bookmarks*</body></message>
+alice <* <message type='chat' from='help@$GW'><body>#den on * is in your bookmarks*</body></message>
 alice > <iq type='get' id='g'><pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='urn:xmpp:bookmarks:1'><item id='#den%$NET@$GW'/></items></pubsub></iq>
 alice <* <iq type='result' id='g'><pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='urn:xmpp:bookmarks:1'><item id='#den%$NET@$GW'>
          <conference xmlns='urn:xmpp:bookmarks:1' name='my den' autojoin='true'><nick>ally</nick><password>sesame</password>

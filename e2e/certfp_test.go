@@ -64,18 +64,12 @@ func TestCertificateForPassword(t *testing.T) {
 	c.hear("has let you in as account liddell")
 	c.isLoggedIn()
 
-	// Without a word behind it, it says what there is to choose.
-	c.say("certfp " + networkName)
-	if asked := c.hear("1 Make a certificate"); !strings.Contains(asked, "2 Show the fingerprint") || !strings.Contains(asked, "3 Remove the certificate") ||
-		!strings.Contains(asked, "“ok” is 1") {
-		t.Errorf("got %q", asked)
-	}
-	c.say("2")
+	c.say("certfp " + networkName + " show")
 	c.hear("You have no certificate")
 
-	// It is killed as soon as it has begun, and once services know the fingerprint.
+	// A word is enough. It is killed as soon as it has begun, and once services know the fingerprint.
 	for _, until := range []func(){func() {}, func() { c.prints(1) }} {
-		c.say("certfp " + networkName + " new")
+		c.say("certfp " + networkName)
 		c.hear("is being asked")
 		until()
 		c.g.Kill()
@@ -95,8 +89,13 @@ func TestCertificateForPassword(t *testing.T) {
 	c.say("certfp " + networkName + " show")
 	c.hear("The fingerprint of your certificate")
 
-	// It is replaced, and the old one is not known any more.
-	c.say("certfp " + networkName + " new")
+	// It is replaced, and the old one is not known any more. Where there is one, it says what there is to choose.
+	c.say("certfp " + networkName)
+	if asked := c.hear("1 Make a certificate"); !strings.Contains(asked, "2 Show the fingerprint") || !strings.Contains(asked, "3 Remove the certificate") ||
+		!strings.Contains(asked, "“ok” is 1") {
+		t.Errorf("got %q", asked)
+	}
+	c.say("1")
 	c.hear("with a certificate alone")
 	c.prints(1)
 	c.isLoggedIn()
@@ -136,7 +135,8 @@ func (c *certfp) hear(part string) string {
 // fill fills in the page that she gets a link to.
 func (c *certfp) fill(form url.Values) string {
 	c.t.Helper()
-	_, link, _ := strings.Cut(c.hear("For passwords"), "\n")
+	asked := c.hear("Open this page and fill it in.")
+	link := asked[strings.LastIndexByte(asked, '\n')+1:]
 	status, page := fetch(c.ctx, c.t, link, form)
 	if status != http.StatusOK {
 		c.t.Fatalf("%d\n%s", status, page)

@@ -79,7 +79,7 @@ func holdProfanity(p *party) {
 	p.irc(">", "PRIVMSG alyssa :nobody else hears this")
 	screen.await(ctx, `nobody else hears this`)
 
-	do("/msg help@"+gatewayDomain+" help", `^\s+Words that I know: .* join, `)
+	do("/msg help@"+gatewayDomain+" help", `^\s+Words that I know, of which “help WORD” says more: .* join, `)
 	screen.enter(ctx, "/quit")
 	p.irc("<", ":alyssa!* *")
 }

@@ -48,7 +48,11 @@ func certfpForm(_ transports.Call, set map[string]string) *transports.Form {
 			},
 		}},
 	}
-	if set[SettingAccountPassword] == "" && set[SettingCertificate] == "" {
+	switch {
+	case set[SettingCertificate] != "":
+	case set[SettingAccountPassword] != "":
+		f.Obvious = true
+	default:
 		f.Fields = append(f.Fields,
 			transports.Field{Name: fieldAccount, Label: "Account", Values: []string{cmp.Or(set[SettingAccount], set[SettingNick])}},
 			transports.Field{Name: fieldPassword, Label: "Password of the account", Type: transports.FieldSecret})

@@ -22,15 +22,8 @@ var commonNetworks = map[string]string{
 // "irc://irc.libera.chat/go". Without a network it is the first that the operator named. A network may be named by a part of its name.
 func (t *Transport) Find(lang, input string, wanted transports.TargetKind) (transports.Target, error) {
 	input = strings.TrimSpace(input)
-	if u, err := url.Parse(input); err == nil && (u.Scheme == "irc" || u.Scheme == "ircs") && u.Hostname() != "" {
-		name, _, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), ",")
-		if u.Fragment != "" && name == "" {
-			name = "#" + u.Fragment
-		}
-		if name != "" && !isChannel(name) {
-			name = "#" + name // the URL leaves the sign out
-		}
-		return t.named(lang, name, u.Hostname())
+	if name, network, ok := t.readURL(input); ok {
+		return t.named(lang, name, network)
 	}
 	words := strings.Fields(strings.NewReplacer("%", " ", "@", " ", ",", " ").Replace(input))
 	if len(words) == 3 && slices.Contains([]string{"on", "at", "in", "sur", "à", "chez"}, strings.ToLower(words[1])) {
@@ -51,6 +44,64 @@ func (t *Transport) Find(lang, input string, wanted transports.TargetKind) (tran
 		return transports.Target{}, badAddress(text.Say(lang, "Write a channel and its network, for instance “#linux libera”."))
 	}
 	return transports.Target{}, badAddress(text.Say(lang, "Write a channel or a nick, and its network, for instance “#linux libera”."))
+}
+
+// readURL reads a link to a channel: of IRC, or of a page with a client for a network that people call by a name.
+func (t *Transport) readURL(input string) (name, network string, ok bool) {
+	u, err := url.Parse(input)
+	if err != nil || u.Hostname() == "" {
+		return "", "", false
+	}
+	switch u.Scheme {
+	case "irc", "ircs":
+		name, network = strings.TrimPrefix(u.Path, "/"), u.Hostname()
+	case "http", "https":
+		if network = t.clientOf(u); network == "" {
+			return "", "", false
+		}
+		name = cmp.Or(u.Query().Get("channels"), u.Query().Get("channel"), u.Query().Get("join"))
+	default:
+		return "", "", false
+	}
+	if name == "" {
+		name = u.Fragment
+	}
+	name, _, _ = strings.Cut(name, ",")
+	if name != "" && !isChannel(name) {
+		name = "#" + name // the URL leaves the sign out
+	}
+	return name, network, true
+}
+
+// clientOf is the network that a client on the web leads to, "https://web.libera.chat" or "https://client.example/irc.libera.chat"; empty for
+// none that is known.
+func (t *Transport) clientOf(u *url.URL) string {
+	for part := range strings.SplitSeq(lowerASCII(u.Path), "/") {
+		if strings.Contains(part, ".") && t.called(part) {
+			return part
+		}
+	}
+	host := lowerASCII(u.Hostname())
+	if _, domain, _ := strings.Cut(host, "."); t.called("irc." + domain) {
+		return "irc." + domain
+	}
+	if t.called("irc." + host) {
+		return "irc." + host
+	}
+	return ""
+}
+
+// called reports whether a network has a name: the operator has named it, or everybody has one for it.
+func (t *Transport) called(id string) bool {
+	if t.rules().byID[id] != nil {
+		return true
+	}
+	for _, common := range commonNetworks {
+		if common == id {
+			return true
+		}
+	}
+	return false
 }
 
 // asRoom gives a name the sign of a channel where one is looked for: people leave it out.

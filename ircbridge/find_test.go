@@ -11,21 +11,28 @@ func TestFind(t *testing.T) {
 	t.Parallel()
 	tr := newTransport(t, Options{Open: true, Networks: []Network{{ID: "irc.one.example", Name: "The One"}, {ID: "irc.two.example"}}})
 	for input, want := range map[string]string{
-		"#go":                         "#go%irc.one.example",
-		" #Go  two ":                  "#go%irc.two.example",
-		"#go on one":                  "#go%irc.one.example",
-		"#go sur one":                 "#go%irc.one.example",
-		"Bob@irc.two.example":         "bob%irc.two.example",
-		"bob":                         "bob%irc.one.example",
-		"#c++%irc.elsewhere.example":  "#c++%irc.elsewhere.example",
-		"#linux libera":               "#linux%irc.libera.chat",
-		"Libera #linux":               "#linux%irc.libera.chat",
-		"#linux OFTC":                 "#linux%irc.oftc.net",
-		"irc.elsewhere.example":       "irc.elsewhere.example",
-		"libera":                      "irc.libera.chat",
-		"irc://irc.libera.chat/linux": "#linux%irc.libera.chat",
-		"ircs://irc.libera.chat/#go":  "#go%irc.libera.chat",
-		"irc://irc.libera.chat:6697/": "irc.libera.chat",
+		"#go":                                    "#go%irc.one.example",
+		" #Go  two ":                             "#go%irc.two.example",
+		"#go on one":                             "#go%irc.one.example",
+		"#go sur one":                            "#go%irc.one.example",
+		"Bob@irc.two.example":                    "bob%irc.two.example",
+		"bob":                                    "bob%irc.one.example",
+		"#c++%irc.elsewhere.example":             "#c++%irc.elsewhere.example",
+		"#linux libera":                          "#linux%irc.libera.chat",
+		"Libera #linux":                          "#linux%irc.libera.chat",
+		"#linux OFTC":                            "#linux%irc.oftc.net",
+		"irc.elsewhere.example":                  "irc.elsewhere.example",
+		"libera":                                 "irc.libera.chat",
+		"irc://irc.libera.chat/linux":            "#linux%irc.libera.chat",
+		"ircs://irc.libera.chat/#go":             "#go%irc.libera.chat",
+		"ircs://irc.libera.chat:6697/#go,#other": "#go%irc.libera.chat",
+		"https://web.libera.chat/#go":            "#go%irc.libera.chat",
+		"https://web.libera.chat/?channels=#go,#other":              "#go%irc.libera.chat",
+		"https://web.libera.chat/?channels=%23go":                   "#go%irc.libera.chat",
+		"https://kiwiirc.com/nextclient/irc.oftc.net/#go":           "#go%irc.oftc.net",
+		"https://webchat.oftc.net/?channels=go&uio=MT11bmRlZmluZWQ": "#go%irc.oftc.net",
+		"https://web.libera.chat/":                                  "irc.libera.chat",
+		"irc://irc.libera.chat:6697/":                               "irc.libera.chat",
 	} {
 		got, err := tr.Find("", input, transports.TargetDomain)
 		if err != nil || tr.Format(got) != want {
@@ -41,7 +48,7 @@ func TestFind(t *testing.T) {
 	if got, err := tr.Find("", "two", transports.TargetNetwork); err != nil || tr.Format(got) != "irc.two.example" {
 		t.Errorf("a network: got %q, %v", tr.Format(got), err)
 	}
-	for _, input := range []string{"", "a b c d", "#go bad_host!", "two words here"} {
+	for _, input := range []string{"", "a b c d", "#go bad_host!", "two words here", "https://www.irc.example/#go"} {
 		_, err := tr.Find("", input, transports.TargetDomain)
 		wantKind(t, err, transports.BadRequest)
 	}

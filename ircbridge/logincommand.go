@@ -36,6 +36,11 @@ func (t *Transport) form(show func(call transports.Call, set map[string]string) 
 		if err != nil {
 			return nil, err
 		}
+		if len(set) == 0 { // he has given no network that name
+			if _, err := t.Find(call.Lang, call.On.Network, transports.TargetNetwork); err != nil {
+				return nil, err
+			}
+		}
 		return show(call, set), nil
 	}
 }
@@ -46,7 +51,7 @@ func (t *Transport) loginCommand() transports.Command {
 		Next: t.form(func(_ transports.Call, set map[string]string) *transports.Form {
 			return &transports.Form{
 				Title:        "Log in to your account on this network",
-				Instructions: "They are tried at once, and kept if they are right. To have no password kept, run certfp afterwards.",
+				Instructions: "Your account and its password are tried at once, and kept if they are right. To have no password kept, write certfp afterwards.",
 				Fields: []transports.Field{
 					{Name: fieldAccount, Label: "Account", Values: []string{cmp.Or(set[SettingAccount], set[SettingNick])}, Required: true},
 					{Name: fieldPassword, Label: "Password of the account", Type: transports.FieldSecret, Required: true},

@@ -181,7 +181,7 @@ func (t *Transport) registerAccount(ctx context.Context, call transports.Call, n
 		if wrong := t.keep(ctx, call, SettingTrial, map[string]string{SettingNewAccount: r.account, SettingNewPassword: r.password}); wrong != "" {
 			return wrong
 		}
-		return text.Say(call.Lang, "The account %s is registered once you write “verify-account CODE” here, with the code that you are sent. %s says: “%s”", r.account, n.Name, said)
+		return text.Say(call.Lang, "The account %s is registered once you write “verify-account %s CODE”, with the code that you are sent. %s says: “%s”", r.account, n.ID, n.Name, said)
 	}
 	return text.Say(call.Lang, "The account %s is registered. %s says: “%s”", r.account, n.Name, said) + " " + t.logInAnew(ctx, call, n, set, r)
 }

@@ -124,12 +124,15 @@ func New(opt Options) (*Transport, error) {
 	return t, nil
 }
 
+// calledInChat is what the gateway is called where the operator calls it nothing else.
+const calledInChat = "IRC gateway"
+
 // Describe says what the domain is.
 func (t *Transport) Describe() transports.Description {
 	fixed := t.opt.Fixed != ""
 	d := transports.Description{
 		Kind:  "irc",
-		Name:  cmp.Or(t.rules().Name, "IRC gateway"),
+		Name:  cmp.Or(t.rules().Name, calledInChat),
 		Rooms: true,
 		Fixed: t.opt.Fixed,
 		Prompt: transports.Prompt{

@@ -86,6 +86,7 @@ type Form struct {
 	Instructions string
 	Fields       []Field
 	More         bool // it is known that another page follows
+	Obvious      bool // it is filled in as everybody wants it who runs the command without a word more, so chat does not ask
 }
 
 // FieldType says how a field is shown and checked (XEP-0004 §3.3).
