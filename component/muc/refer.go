@@ -116,6 +116,9 @@ func (r *Room) referred(p *pending, out *Out) {
 		}
 		r.deliver(l, downgrade.Text{Passing: true}, out)
 	default:
+		if of != nil {
+			of = new(*of) // its place in the history may be another line's by then
+		}
 		r.deliver(l, downgrade.Text{}, out)
 		r.forgetLine(of, Tombstone{By: l.nick, Retraction: l.id, Time: l.time})
 	}

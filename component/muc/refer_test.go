@@ -166,3 +166,43 @@ func TestOccupantIDOfAccount(t *testing.T) {
 		t.Errorf("known after she spoke: got %s", got)
 	}
 }
+
+// shelf is an archive that has everything, finds nothing and notes what was taken back.
+type shelf struct {
+	kept      int
+	retracted []string
+}
+
+func (s *shelf) Keep(Kept) string {
+	s.kept++
+	return fmt.Sprint("k", s.kept)
+}
+func (s *shelf) Withdraw(string)                      {}
+func (s *shelf) Find(string, string) (p Past, _ bool) { return p, false }
+func (s *shelf) Retract(id, _ string)                 { s.retracted = append(s.retracted, id) }
+func (s *shelf) Keeps() bool                          { return true }
+
+// What was taken back is forgotten, and not what takes its place in the history when the word of that pushes older lines out.
+func TestRetractedAtTheEdge(t *testing.T) {
+	t.Parallel()
+	for _, own := range []bool{false, true} {
+		p, archive := carrying(t), new(shelf)
+		p.room.opt.Archive = archive
+		person := bob()
+		if own {
+			person = p.room.occupants.get("alice").person
+		}
+		for i := 1; i < 2*keepRecent; i++ {
+			p.event(transports.Message{Room: goChannel, From: person, Body: fmt.Sprint("line ", i), ID: fmt.Sprint("n", i)})
+		}
+		if own {
+			p.say("r", `<retract xmlns='urn:xmpp:message-retract:1' id='k3'/>`)
+			p.event(transports.Done{Ref: p.refs})
+		} else {
+			p.event(transports.Redacted{Room: goChannel, By: person, Message: "n3"})
+		}
+		if len(p.room.history.lines) != keepRecent || len(archive.retracted) != 1 || archive.retracted[0] != "k3" {
+			t.Errorf("own %t: %d lines are remembered, taken back were %q", own, len(p.room.history.lines), archive.retracted)
+		}
+	}
+}

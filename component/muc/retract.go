@@ -151,8 +151,9 @@ func (r *Room) showRetraction(of *line, e transports.Redacted, out *Out) {
 	l.stanzaID = r.keep(KeepHeard, &transports.Message{From: from, ID: e.ID, Time: l.time, Clocked: e.Clocked}, &l)
 	l.id = l.stanzaID
 	t := Tombstone{By: by.Nick, Moderated: !author, ByOccupant: occupant, Reason: e.Reason, Retraction: l.id, Time: l.time}
+	gone := *of // its place in the history may be another line's by then
 	r.deliver(l, downgrade.Text{}, out)
-	r.forgetLine(of, t)
+	r.forgetLine(&gone, t)
 }
 
 // forgetLine forgets a line that was taken back, here and in the archive.
