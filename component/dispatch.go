@@ -13,7 +13,7 @@ import (
 // stanza takes a stanza of the user. It runs on the user's goroutine.
 func (u *user) stanza(in *inbound) {
 	root := in.root()
-	typ := root.Attr("type")
+	typ := root.Type()
 	e, err := u.g.entity(in.to)
 	switch {
 	case err != nil && typ == "error":

@@ -30,6 +30,12 @@ func (fs *feeds) takes(in inbound) bool {
 	case e.Name != "message" || e.AttrIs("type", "error") || e.Child(nsPubSubEvent, "event") == nil:
 		return false
 	}
+	fs.takeEvent(in)
+	return true
+}
+
+// takeEvent takes an event. It is apart from takes, which sees all that comes: what is put into a lane is allocated.
+func (fs *feeds) takeEvent(in inbound) {
 	// A node is its user's: nobody says by a full JID, or of another one, what is in it (XEP-0163 §4.3.1).
 	f := fs.get(in.from)
 	if in.from.Resource != "" || in.from.Local == "" || f == nil {
@@ -37,8 +43,9 @@ func (fs *feeds) takes(in inbound) bool {
 			fs.unwanted(in.from)
 		}
 		in.st.Release()
-		return true
+		return
 	}
+	e := in.root()
 	items := e.Child(nsPubSubEvent, "event").Child(nsPubSubEvent, "items")
 	withdrawn := fs.withdrawnBy(f, items)
 	if !fs.lanes.post(in.from, in.st.Len(), func() {
@@ -52,7 +59,6 @@ func (fs *feeds) takes(in inbound) bool {
 		fs.fillLater(in.from)
 		in.st.Release()
 	}
-	return true
 }
 
 // trimmedIn is how soon after an item comes what a server says of those that it had no room for any more. Nobody takes back another one so fast.

@@ -205,10 +205,10 @@ func (u *user) request(a muc.Ask) {
 	}
 	switch q := a.Request.(type) {
 	case transports.Send:
-		n.send(q)
+		n.utter(utterance{in: q.To, ref: q.Ref, q: a.Request})
 		return
 	case transports.SetSubject:
-		n.utter(utterance{in: q.Room, ref: q.Ref, q: q})
+		n.utter(utterance{in: q.Room, ref: q.Ref, q: a.Request})
 		return
 	}
 	err := n.session.Do(u.ctx, a.Request)

@@ -21,7 +21,7 @@ const (
 type utterance struct {
 	in  transports.Target
 	ref transports.Ref
-	q   transports.Request // Send or SetSubject
+	q   transports.Request // Send or SetSubject; it is handed on as it is, since each message would be allocated anew
 }
 
 // utter does something in a conversation, after what was said before it there. What becomes of it is an event that carries its Ref, or
@@ -41,58 +41,57 @@ func (n *network) utter(w utterance) {
 
 func (n *network) utterNow(w utterance) {
 	if q, ok := w.q.(transports.Send); ok {
-		n.sendNow(q)
+		n.sendNow(w, q.Body)
 	} else if err := n.session.Do(n.u.ctx, w.q); err != nil {
 		n.done(transports.Done{Ref: w.ref, Err: err})
 	}
 }
 
-func (n *network) send(q transports.Send) { n.utter(utterance{in: q.To, ref: q.Ref, q: q}) }
-
 // sendNow says something as it is, or begins to upload it.
-func (n *network) sendNow(q transports.Send) {
+func (n *network) sendNow(w utterance, body string) {
 	u := n.u
-	features := n.session.Features(q.To)
+	features := n.session.Features(w.in)
 	limit := u.g.rules().PasteLines
 	switch {
-	case limit == 0 || features.Lines(q.Body) <= limit:
-		n.hand(q, nil)
+	case limit == 0 || features.Lines(body) <= limit:
+		n.hand(w, nil)
 		return
 	case u.pastes >= maxPastes:
-		n.done(transports.Done{Ref: q.Ref, Err: transports.NewError(transports.Busy,
+		n.done(transports.Done{Ref: w.ref, Err: transports.NewError(transports.Busy,
 			"Too many long messages of yours are still being uploaded. Try again in a moment.", nil)})
 		return
 	}
 	if n.held == nil {
 		n.held = make(map[transports.Target][]utterance)
 	}
-	n.held[q.To] = nil
+	n.held[w.in] = nil
 	u.pastes++
 	u.background(func(ctx context.Context) func() {
-		text := strings.NewReader(q.Body)
+		text := strings.NewReader(body)
 		link, err := u.g.Upload(ctx, u.jid, transports.File{
 			Name: "message.txt", Type: "text/plain; charset=utf-8", Size: text.Size(),
 		}, text)
 		return func() {
 			u.pastes--
-			n.uploaded(q, features, link, err)
+			n.uploaded(w, features, link, err)
 		}
 	})
 }
 
 // uploaded says where a long message is, or all of it where it could not be uploaded; then what waited behind it.
-func (n *network) uploaded(q transports.Send, features transports.Features, link string, err error) {
-	held := n.held[q.To]
-	delete(n.held, q.To)
-	if err == nil {
+func (n *network) uploaded(w utterance, features transports.Features, link string, err error) {
+	held := n.held[w.in]
+	delete(n.held, w.in)
+	if q, ok := w.q.(transports.Send); ok && err == nil {
 		q.Body, q.Styled = downgrade.Excerpt(q.Body, link, features.LineBytes), nil
+		w.q = q
 	}
-	if n.wanted(q.To, q.Ref) {
-		n.hand(q, transports.AsError(err))
+	if n.wanted(w.in, w.ref) {
+		n.hand(w, transports.AsError(err))
 	}
 	for i, next := range held {
-		if _, waits := n.held[q.To]; waits { // for the one before
-			n.held[q.To] = held[i:]
+		if _, waits := n.held[w.in]; waits { // for the one before
+			n.held[w.in] = held[i:]
 			return
 		}
 		if n.wanted(next.in, next.ref) {
@@ -117,13 +116,13 @@ func (n *network) wanted(in transports.Target, ref transports.Ref) bool {
 }
 
 // hand hands a message to the session. Where it is too long and was not uploaded, unsaved says why not.
-func (n *network) hand(q transports.Send, unsaved *transports.Error) {
-	err := n.session.Do(n.u.ctx, q)
+func (n *network) hand(w utterance, unsaved *transports.Error) {
+	err := n.session.Do(n.u.ctx, w.q)
 	if err == nil {
 		return
 	}
 	if e := transports.AsError(err); e.Kind == transports.TooLarge && unsaved != nil {
 		err = transports.Errorf(transports.TooLarge, "%s It could not be uploaded either. %s", e, unsaved).Because(e)
 	}
-	n.done(transports.Done{Ref: q.Ref, Err: err})
+	n.done(transports.Done{Ref: w.ref, Err: err})
 }

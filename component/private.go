@@ -83,7 +83,7 @@ func (u *user) sendPrivate(in *inbound, e entity) {
 		inRoom: e.kind == entityOccupant, text: text, kept: kept, waits: !n.online, lang: root.Attr("xml:lang"),
 	}
 	styled := muc.Styled(root, text, func() markup.Settings { return u.formatting(to) })
-	n.send(transports.Send{Ref: ref, To: to, Body: text.Body, Styled: styled, Action: text.Action, Receipt: n.private[ref].receipt, ReplyTo: answers})
+	n.utter(utterance{in: to, ref: ref, q: transports.Send{Ref: ref, To: to, Body: text.Body, Styled: styled, Action: text.Action, Receipt: n.private[ref].receipt, ReplyTo: answers}})
 }
 
 // sendAside takes what a message to a person does beside saying something, and reports whether that is all of it.

@@ -78,7 +78,7 @@ func TestWriteCodes(t *testing.T) {
 func TestSplitStyled(t *testing.T) {
 	t.Parallel()
 	text, spans := styled("\x02" + strings.Repeat("x", 60) + " \x0304,01" + strings.Repeat("y", 70) + "\x03z")
-	parts, err := splitBody(transports.Styled{Text: "up\n" + text, Spans: transports.CutSpans(spans, 0, len(text), 3)}, 64, nil)
+	parts, err := splitBody(nil, transports.Styled{Text: "up\n" + text, Spans: transports.CutSpans(spans, 0, len(text), 3)}, 64, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func TestSplitStyled(t *testing.T) {
 		fmt.Fprintf(&rainbow, "\x03%02d,%02d\x02x", i%90, i%80)
 	}
 	text, spans = styled(rainbow.String())
-	parts, err = splitBody(transports.Styled{Text: text, Spans: spans}, 64, nil)
+	parts, err = splitBody(nil, transports.Styled{Text: text, Spans: spans}, 64, nil)
 	if err != nil || len(parts) != 2 || parts[0].Spans != nil {
 		t.Errorf("got %d parts, %v", len(parts), err)
 	}
@@ -166,7 +166,7 @@ func FuzzCodes(f *testing.F) {
 		if len(coded) > len(text)+16*(2*len(spans)+1) {
 			t.Errorf("%q: %d bytes of text and %d spans make %d bytes", line, len(text), len(spans), len(coded))
 		}
-		parts, err := splitBody(transports.Styled{Text: text, Spans: spans}, limit, nil)
+		parts, err := splitBody(nil, transports.Styled{Text: text, Spans: spans}, limit, nil)
 		if err != nil {
 			return
 		}

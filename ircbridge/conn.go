@@ -56,10 +56,11 @@ type conn struct {
 	greeting []byte
 
 	// What the network is like.
-	isup            *isupport // shared by connections, so it is replaced and never changed
-	ident, hostname string    // of ourselves, as others see them; empty while unknown
-	realName        string    // that it was told
-	account         string    // that we are logged in to; empty for none
+	isup            *isupport          // shared by connections, so it is replaced and never changed
+	ident, hostname string             // of ourselves, as others see them; empty while unknown
+	realName        string             // that it was told
+	account         string             // that we are logged in to; empty for none
+	me              *transports.Person // who we are by all that, see self; nil while nobody asked
 
 	// Writing.
 	urgent   []string
@@ -359,7 +360,7 @@ func (c *conn) nextLabel() string {
 
 // appendLine writes a line with its ending, the last place where something could break out of it.
 func appendLine(b []byte, line string) []byte {
-	if strings.ContainsAny(line, "\r\n\x00") {
+	if strings.IndexByte(line, '\n') >= 0 || strings.IndexByte(line, '\r') >= 0 || strings.IndexByte(line, 0) >= 0 {
 		line = strings.Map(func(r rune) rune {
 			if r == '\r' || r == '\n' || r == 0 {
 				return -1

@@ -48,8 +48,7 @@ func (s *session) multiline(to string, body transports.Styled, c *charset) (bloc
 	if !ok {
 		return nil, said, false
 	}
-	before, after := aroundBody(to, false)
-	pieces := splitMultiline(body, max(s.lineRoom(before, after)-multilineSpare, minRoom), c)
+	pieces := splitMultiline(body, max(s.lineRoom(to, false)-multilineSpare, minRoom), c)
 	if len(pieces) < 2 || len(pieces) > lines {
 		return nil, said, false
 	}
@@ -76,7 +75,7 @@ func (s *session) multiline(to string, body transports.Styled, c *charset) (bloc
 		said.Text += p.Text
 		text := writeCodes(p.Text, p.Spans)
 		bytes += c.size(text)
-		block = append(block, tags+" "+before+text)
+		block = append(block, tags+" "+privmsg(to, text, false))
 	}
 	block = append(block, "BATCH -"+id)
 	return block, said, bytes <= most

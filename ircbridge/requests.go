@@ -229,19 +229,22 @@ func (s *session) send(q transports.Send) *transports.Error {
 		s.enqueueSend(q, outLine{text: block[0], more: block[1:], part: p})
 		return nil
 	}
-	before, after := aroundBody(to, q.Action)
-	parts, err := splitBody(s.shown(q), s.lineRoom(before, after), s.charsetTo(q.To))
+	var one struct { // mostly that is all there is
+		part [1]transports.Styled
+		line [1]outLine
+	}
+	parts, err := splitBody(one.part[:0], s.shown(q), s.lineRoom(to, q.Action), s.charsetTo(q.To))
 	if err != nil {
 		return transports.AsError(err)
 	}
 	if c.full(len(parts) + 1) {
 		return s.busy()
 	}
-	lines := make([]outLine, len(parts))
+	lines := one.line[:0]
 	for i, piece := range parts {
-		lines[i] = outLine{text: before + writeCodes(piece.Text, piece.Spans) + after, part: &sentPart{
+		lines = append(lines, outLine{text: privmsg(to, writeCodes(piece.Text, piece.Spans), q.Action), part: &sentPart{
 			ref: q.Ref, part: i + 1, of: len(parts), to: q.To, name: to, body: piece.Text, spans: piece.Spans, action: q.Action,
-		}}
+		}})
 	}
 	s.enqueueSend(q, lines...)
 	return nil
@@ -282,18 +285,21 @@ func (s *session) shown(q transports.Send) transports.Styled {
 	return *q.Styled
 }
 
-// aroundBody is what stands around each piece of a body.
-func aroundBody(to string, action bool) (before, after string) {
-	before = "PRIVMSG " + to + " :"
+// privmsg is a line that says a piece of a body (RFC 2812 §3.3.1).
+func privmsg(to, text string, action bool) string {
 	if action {
-		return before + "\x01ACTION ", "\x01"
+		return "PRIVMSG " + to + " :\x01ACTION " + text + "\x01"
 	}
-	return before, ""
+	return "PRIVMSG " + to + " :" + text
 }
 
 // lineRoom is how many bytes a line has for text; there has to be a connection.
-func (s *session) lineRoom(before, after string) int {
-	return s.conn.isup.lineLen - len("\r\n") - s.conn.prefixLen(s.nick) - len(before) - len(after)
+func (s *session) lineRoom(to string, action bool) int {
+	room := s.conn.isup.lineLen - len("\r\n") - s.conn.prefixLen(s.nick) - len("PRIVMSG  :") - len(to)
+	if action {
+		room -= len("\x01ACTION \x01")
+	}
+	return room
 }
 
 // Features implements transports.Session.
@@ -310,7 +316,7 @@ func (s *session) Features(t transports.Target) transports.Features {
 		name = r.name
 	}
 	f := s.conn.features()
-	f.LineBytes = max(s.lineRoom(aroundBody(name, false)), minRoom)
+	f.LineBytes = max(s.lineRoom(name, false), minRoom)
 	return f
 }
 

@@ -295,7 +295,11 @@ func (s *session) joinTimedOut(c *conn, r *room) {
 
 // self is the user as the network knows him.
 func (s *session) self(c *conn) *transports.Person {
-	return s.t.people.intern(transports.Person{Nick: s.nick, Ident: c.ident, Host: c.hostname, Account: c.account})
+	me := transports.Person{Nick: s.nick, Ident: c.ident, Host: c.hostname, Account: c.account}
+	if c.me == nil || *c.me != me {
+		c.me = s.t.people.intern(me)
+	}
+	return c.me
 }
 
 // fields splits at single spaces only: strings.Fields would also split at the no-break space, which is part of some names.

@@ -18,17 +18,16 @@ const (
 // minRoom is the least number of bytes that a line offers to its text, whatever the network says of itself.
 const minRoom = 64
 
-// splitBody cuts a body into what fits into lines with room for limit bytes each, codes of its look included, written in a charset. A line
+// splitBody appends to parts what it cuts a body into: what fits into lines with room for limit bytes each, codes of its look included, written in a charset. A line
 // feed begins a new line, blank lines are skipped. A long line is cut at a space where there is one, else between two grapheme clusters, and
 // within one only where a single cluster is longer than a line. Nothing that could end a line early or begin a CTCP is left in the pieces, of
 // which each has its look by itself.
-func splitBody(body transports.Styled, limit int, c *charset) ([]transports.Styled, error) {
+func splitBody(parts []transports.Styled, body transports.Styled, limit int, c *charset) ([]transports.Styled, error) {
 	if len(body.Text) > maxBody {
 		return nil, tooLong()
 	}
 	limit = max(limit, minRoom)
 	body = clean(body)
-	var parts []transports.Styled
 	at := 0
 	for line := range strings.SplitSeq(body.Text, "\n") {
 		next := at + len(line) + 1
@@ -124,6 +123,9 @@ func withoutControls(r rune) rune {
 
 // cleanLines is cutControls for each of several lines.
 func cleanLines(s string) string {
+	if printableASCII(s) {
+		return s
+	}
 	return strings.Map(func(r rune) rune {
 		if r == '\n' {
 			return r

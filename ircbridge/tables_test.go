@@ -133,7 +133,7 @@ func TestSplit(t *testing.T) {
 
 // splitPlain is splitBody for text without a look.
 func splitPlain(body string, limit int, c *charset) ([]string, error) {
-	pieces, err := splitBody(transports.Styled{Text: body}, limit, c)
+	pieces, err := splitBody(nil, transports.Styled{Text: body}, limit, c)
 	var parts []string
 	for _, p := range pieces {
 		parts = append(parts, p.Text)

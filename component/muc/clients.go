@@ -188,8 +188,12 @@ func (r *Room) Groupchat(from transports.Address, m *stanza.Element, out *Out) {
 	case typed && !t.Action:
 		r.typed(from, m, t, command, out)
 	default:
+		said := t.Body // mostly that is all of it
+		if string(body.RawText()) != said {
+			said = body.Text()
+		}
 		p := pending{
-			kind: pendingSend, client: from, id: m.Attr("id"), body: body.Text(), text: t, payload: Payload(m),
+			kind: pendingSend, client: from, id: m.Attr("id"), body: said, text: t, payload: Payload(m),
 			same: sameForAll(m), noStore: !downgrade.ReadHints(m).Archived(true),
 		}
 		answers := ""

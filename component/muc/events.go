@@ -371,11 +371,14 @@ func (r *Room) message(e transports.Message, out *Out) {
 	}
 	p.taken = true
 	if r.taken = append(r.taken, e.Ref); len(r.taken) > keepTaken {
-		r.forget(r.taken[0])
+		r.forgetTaken(r.taken[0])
 		r.taken = slices.Delete(r.taken, 0, 1)
 	}
 	// XEP-0045 §7.4, with the sender's own id and origin-id for everybody (#stable_id).
-	l.nick, l.body, l.payload, l.id, l.occupant, l.own = r.nick, p.body, p.payload, p.id, r.OccupantID(r.nick), true
+	if l.nick != r.nick { // else lineOf has found out
+		l.nick, l.occupant = r.nick, r.OccupantID(r.nick)
+	}
+	l.body, l.payload, l.id, l.own = p.body, p.payload, p.id, true
 	if len(p.netIDs) == e.Of { // else it could be taken back in parts only
 		l.netIDs = p.netIDs
 	}

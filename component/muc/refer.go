@@ -84,17 +84,17 @@ func (r *Room) recollected(l *line) {
 // refer takes what a client does with an earlier message, where the network can carry that: a reaction, a retraction. It reports whether
 // it took it.
 func (r *Room) refer(from transports.Address, m *stanza.Element, t downgrade.Text, out *Out) bool {
-	p := pending{kind: pendingRefer, client: from, id: m.Attr("id"), text: t, payload: Payload(m), noStore: !downgrade.ReadHints(m).Archived(true)}
-	if p.payload == "" {
+	if t.ReactsTo == "" && t.Retracts == "" {
 		return false
 	}
+	p := pending{kind: pendingRefer, client: from, id: m.Attr("id"), text: t, payload: Payload(m), noStore: !downgrade.ReadHints(m).Archived(true)}
 	switch {
+	case p.payload == "":
+		return false
 	case t.ReactsTo != "":
 		return r.react(p, out)
-	case t.Retracts != "":
-		return r.retract(p, out)
 	}
-	return false
+	return r.retract(p, out)
 }
 
 // referred shows the user's clients what the network has taken of one of them.

@@ -4,6 +4,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"passerelle/component/downgrade"
@@ -287,8 +288,22 @@ func (r *Room) ask(out *Out, p pending, request func(transports.Ref) transports.
 	if r.pending == nil {
 		r.pending = map[transports.Ref]*pending{}
 	}
-	r.pending[ref] = &p
+	kept := asked.Get().(*pending)
+	*kept = p
+	r.pending[ref] = kept
 	out.Requests = append(out.Requests, Ask{Room: r, Ref: ref, Request: request(ref)})
+}
+
+// asked is the memory of requests that the network has not answered, and of messages that it took of late.
+var asked = sync.Pool{New: func() any { return new(pending) }}
+
+// forgetTaken drops a message that the network took so long ago that it will not say any more that it could not deliver it.
+func (r *Room) forgetTaken(ref transports.Ref) {
+	if p := r.pending[ref]; p != nil {
+		r.forget(ref)
+		*p = pending{}
+		asked.Put(p)
+	}
 }
 
 // forget drops a request that was answered. A room at rest keeps no map.

@@ -41,6 +41,9 @@ func (e *Element) Is(space, name string) bool {
 // in another like "{namespace}local".
 func (e *Element) Attr(name string) string { return string(e.RawAttr(name)) }
 
+// Type is the type of a stanza.
+func (e *Element) Type() string { return intern(e.RawAttr("type")) }
+
 // RawAttr is Attr without the copy.
 func (e *Element) RawAttr(name string) []byte {
 	value, _ := e.attr(name)

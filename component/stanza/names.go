@@ -56,6 +56,7 @@ var known = func() map[string]string {
 
 const knownNames = `
 message presence iq error
+groupchat chat normal headline unavailable subscribed unsubscribed probe
 id to from type xml:lang
 body subject thread show status priority text html span p br a em strong nick
 active composing paused inactive gone
