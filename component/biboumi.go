@@ -10,11 +10,7 @@ import (
 // biboumiCommands are those that a gateway to IRC has under the names that biboumi gave them, with the same fields: people's habits and
 // scripts go on working.
 func (g *Gateway) biboumiCommands() []transports.Command {
-	all := []transports.Command{pingCommand(), helloCommand(), g.connectionInfoCommand(), g.disconnectCommand(), g.disconnectUserCommand()}
-	if g.opt.Reconfigure != nil {
-		all = append(all, g.reloadCommand())
-	}
-	return all
+	return []transports.Command{pingCommand(), helloCommand(), g.connectionInfoCommand(), g.disconnectCommand(), g.disconnectUserCommand()}
 }
 
 // pingCommand is "ping": a sign of life for those whose clients do not know XEP-0199.

@@ -67,7 +67,10 @@ func (g *Gateway) commandsOf(t transports.Transport) []transports.Command {
 	}
 	all = append(all, g.exportCommand(), g.forgetMeCommand(),
 		g.usersCommand(), g.userCommand(), g.removeUserCommand(),
-		g.denyUserCommand(), g.allowUserCommand(), g.deniedUsersCommand())
+		g.denyUserCommand(), g.allowUserCommand(), g.deniedUsersCommand(), g.doctorCommand())
+	if g.opt.Reconfigure != nil {
+		all = append(all, g.reloadCommand())
+	}
 	if w, ok := t.(witness); ok {
 		all = append(all, g.findUserCommand(w))
 	}

@@ -132,6 +132,7 @@ type Gateway struct {
 	connected     atomic.Bool
 	shown         atomic.Bool    // since the start everybody was told of all that is there
 	downSince     atomic.Int64   // Unix nanoseconds; 0 while the stream is up or was never up
+	lastDown      atomic.Value   // a string: why there was no stream the last time, and what to do about it
 	occupancy     chan *occupied // changes for the recorder
 	archive       *archiver      // nil where nothing is kept
 	people        *people
@@ -386,7 +387,9 @@ func (g *Gateway) tellGap() {
 func (g *Gateway) logDown(err error, again time.Duration) {
 	attrs := []any{"again_in", again.Round(time.Millisecond)}
 	if e, ok := errors.AsType[*connectError](err); ok {
-		g.log.Error("no stream to the XMPP server: "+e.advice(g.opt.Domain, g.opt.Server), append(attrs, "error", e.err)...)
+		advice := e.advice(g.opt.Domain, g.opt.Server)
+		g.lastDown.Store(advice)
+		g.log.Error("no stream to the XMPP server: "+advice, append(attrs, "error", e.err)...)
 		return
 	}
 	if e, ok := errors.AsType[*stanza.StreamError](err); ok {
@@ -394,9 +397,11 @@ func (g *Gateway) logDown(err error, again time.Duration) {
 		if e.Condition == "conflict" {
 			text = "another process has connected to the XMPP server as " + g.opt.Domain + " and took the place of this one: only one of them may run"
 		}
+		g.lastDown.Store(text)
 		g.log.Error(text, append(attrs, "error", e)...)
 		return
 	}
+	g.lastDown.Store("lost the stream to the XMPP server: " + err.Error())
 	g.log.Error("lost the stream to the XMPP server", append(attrs, "error", err)...)
 }
 

@@ -224,5 +224,6 @@ s2s_access: none
       "urn:xmpp:microblog:0": {presence_based_delivery: false}
 {{end}}  mod_roster: {versioning: true}
   mod_stream_mgmt: { {{if .Sleep}}resume_timeout: {{.Sleep}}{{end}} }
+  mod_version: {}
   mod_vcard: {}
 `))

@@ -195,7 +195,7 @@ component_interfaces = { "127.0.0.1" }
 http_ports = { {{if .Uploads}}{{.HTTP}}{{end}} }
 http_interfaces = { "127.0.0.1" }
 https_ports = { }
-modules_enabled = { "roster"; "saslauth"; "disco"; "posix"; "ping"; "carbons"; {{if not .NoArchive}}"mam"; {{end}}"pep"; "offline"; "smacks"; "blocklist";
+modules_enabled = { "roster"; "saslauth"; "disco"; "posix"; "ping"; "version"; "carbons"; {{if not .NoArchive}}"mam"; {{end}}"pep"; "offline"; "smacks"; "blocklist";
 	"vcard4"; "vcard_legacy"; "bookmarks"{{if or .Redirect .Push}}; "csi"; "csi_simple"{{end}}{{if or .Federation .TLS}}; "tls"{{end}}{{if .Federation}}; "peers"{{end}} }
 plugin_paths = { {{if .Federation}}{{lua .Dir}} .. "/plugins"; {{end}}{{if .Modules}}{{lua .Modules}}; {{end}} }
 {{if .Sleep}}smacks_hibernation_time = {{.Sleep}}

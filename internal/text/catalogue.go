@@ -37,7 +37,7 @@ func Known(lang string) string {
 }
 
 // french is the catalogue's French.
-var french = joined(frenchTexts, frenchFollow, frenchIRC, frenchLogin, frenchMail, frenchPages, frenchRedirect, frenchSocial)
+var french = joined(frenchTexts, frenchDoctor, frenchFollow, frenchIRC, frenchLogin, frenchMail, frenchPages, frenchRedirect, frenchSocial)
 
 func joined(parts ...map[string]string) map[string]string {
 	all := make(map[string]string)
