@@ -47,8 +47,8 @@ func (e *connectError) advice(domain, server string) string {
 		return fmt.Sprintf("what listens at %s did not let %s in: its log may say why, and whether that is the port for components "+
 			"(component_ports in Prosody, ejabberd_service in ejabberd)", server, domain)
 	default:
-		return fmt.Sprintf("nobody answers as an XMPP server for components at %s: is it running, and is its component port open there "+
-			"(component_ports in Prosody, ejabberd_service in ejabberd)?", server)
+		return fmt.Sprintf("nobody answers as an XMPP server for components at %s: start it, and have it take components there "+
+			"(component_ports in Prosody, a listener with ejabberd_service in ejabberd)", server)
 	}
 }
 

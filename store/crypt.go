@@ -108,12 +108,5 @@ func (db *DB) checkKey(ctx context.Context, tx *sql.Tx) error {
 		sealed := db.box.seal(keyCheckText, "meta", "value", metaKeyCheck)
 		return writeMeta(ctx, tx, metaKeyCheck, base64.StdEncoding.EncodeToString(sealed))
 	}
-	sealed, err := base64.StdEncoding.DecodeString(text)
-	if err != nil {
-		return fmt.Errorf("read the key check: %w", err)
-	}
-	if _, err := db.box.open(sealed, "meta", "value", metaKeyCheck); err != nil {
-		return fmt.Errorf("the credentials in it belong to another key, use the key file that was made with it: %w", err)
-	}
-	return nil
+	return checkSealed(db.box, text)
 }

@@ -110,7 +110,7 @@ func migrate(ctx context.Context, tx *sql.Tx, d dialect, steps []migration) (fro
 		}
 	}
 	if from > len(steps) {
-		return 0, fmt.Errorf("the database was written by a newer passerelle (schema %d, this binary knows %d)", from, len(steps))
+		return 0, newerSchema(from, len(steps))
 	}
 	for _, step := range steps[from:] {
 		if _, err := tx.ExecContext(ctx, d.migration(step.sql)); err != nil {

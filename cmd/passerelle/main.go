@@ -28,6 +28,7 @@ type environment struct {
 	stdout, stderr io.Writer
 	getenv         func(string) string
 	hangup         <-chan os.Signal // SIGHUP, for serve; nil elsewhere
+	root           string           // where the system's own files are, such as units; empty for /
 }
 
 // command is a line of the command table.
@@ -45,6 +46,7 @@ func commands() []command {
 	return []command{
 		serveCommand(),
 		checkCommand(),
+		doctorCommand(),
 		configCommand(),
 		userCommand(),
 		commandCommand(),

@@ -26,7 +26,7 @@ type row struct {
 func importTable() []row {
 	return []row{
 		{
-			pkgs: []string{"store", "config", "internal/identd", "internal/logging", "internal/safehttp", "internal/scram", "internal/text"},
+			pkgs: []string{"store", "config", "internal/doctor", "internal/identd", "internal/logging", "internal/safehttp", "internal/scram", "internal/text"},
 			why:  "foundations depend on nothing of ours",
 		},
 		{
