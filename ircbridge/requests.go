@@ -295,11 +295,16 @@ func privmsg(to, text string, action bool) string {
 
 // lineRoom is how many bytes a line has for text; there has to be a connection.
 func (s *session) lineRoom(to string, action bool) int {
-	room := s.conn.isup.lineLen - len("\r\n") - s.conn.prefixLen(s.nick) - len("PRIVMSG  :") - len(to)
+	return s.conn.isup.lineLen - len("\r\n") - s.conn.prefixLen(s.nick) - aroundText(to, action)
+}
+
+// aroundText is how many bytes a message has around its text.
+func aroundText(to string, action bool) int {
+	n := len("PRIVMSG  :") + len(to)
 	if action {
-		room -= len("\x01ACTION \x01")
+		n += len("\x01ACTION \x01")
 	}
-	return room
+	return n
 }
 
 // Features implements transports.Session.
@@ -308,8 +313,7 @@ func (s *session) Features(t transports.Target) transports.Features {
 	defer s.mu.Unlock()
 	if s.conn == nil { // what is said waits for a network of which nothing is known yet
 		const longestNick = 30
-		before, _ := aroundBody(t.ID, false)
-		return transports.Features{LineBytes: max(minRoom, defaultLineLen-len("\r\n")-(&conn{isup: &plainISupport}).prefixLen("")-longestNick-len(before))}
+		return transports.Features{LineBytes: max(minRoom, defaultLineLen-len("\r\n")-(&conn{isup: &plainISupport}).prefixLen("")-longestNick-aroundText(t.ID, false))}
 	}
 	name := t.ID
 	if r := s.room(t); r != nil {

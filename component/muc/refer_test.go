@@ -177,7 +177,7 @@ func (s *shelf) Keep(Kept) string {
 	s.kept++
 	return fmt.Sprint("k", s.kept)
 }
-func (s *shelf) Withdraw(string)                      {}
+func (s *shelf) Withdraw(KeepHow, string)             {}
 func (s *shelf) Find(string, string) (p Past, _ bool) { return p, false }
 func (s *shelf) Retract(id, _ string)                 { s.retracted = append(s.retracted, id) }
 func (s *shelf) Keeps() bool                          { return true }
