@@ -152,7 +152,7 @@ func (g *Gateway) connectedUsers(ctx context.Context) (users []transports.Option
 		if len(users) > maxOptions {
 			return users[:maxOptions], true
 		}
-		ctx, cancel := context.WithTimeout(ctx, peekTimeout)
+		ctx, cancel := context.WithTimeout(ctx, g.opt.Timing.Peek)
 		// Who does not answer may be the one who is to go.
 		if n, err := peek(ctx, u, func() int { return len(u.networks) }); n > 0 || err != nil && err != errRetired {
 			users = append(users, transports.Option{Value: u.jid.String(), Label: u.jid.String()})

@@ -250,7 +250,7 @@ func (n *network) readPrivately(e transports.Read) {
 	}
 	id := u.g.userID(u.jid)
 	u.background(func(ctx context.Context) func() {
-		ctx, cancel := context.WithTimeout(ctx, recallWait)
+		ctx, cancel := context.WithTimeout(ctx, u.g.opt.Timing.Recall)
 		defer cancel()
 		l, ok, err := u.g.lastReadBy(ctx, id, mamPlace{addr: u.jid}, store.Query{End: e.Time, With: contact.Local})
 		return func() {

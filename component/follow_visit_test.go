@@ -180,20 +180,14 @@ func TestServerCeasesToPush(t *testing.T) {
 	w.come("pushed again")
 }
 
-// TestVisitsThatFail: a server that does not let the gateway in is tried again and again, and given up once that lasts; what its user says comes back.
-func TestVisitsThatFail(t *testing.T) {
-	t.Parallel()
+// rejected is a gateway that follows alice at a server which hangs up on it, and tells of each try.
+func rejected(t *testing.T, giveUp time.Duration) (w *redirectWorld, tries <-chan struct{}) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	const giveUp = 300 * time.Millisecond
-	w := newRedirectWorld(t, func(o *Options) {
-		o.Logins = c2s.New(c2s.Options{Hosts: map[string]c2s.Host{"localhost": {Addr: l.Addr().String(), Plain: true}}})
-		o.Timing.VisitPoll, o.Timing.VisitGiveUp = time.Millisecond, giveUp
-	})
-	w.connected()
-	tries := make(chan time.Time, 1000)
+	tried := make(chan struct{}, 1000)
 	var serving sync.WaitGroup
 	serving.Go(func() {
 		for {
@@ -201,10 +195,19 @@ func TestVisitsThatFail(t *testing.T) {
 			if err != nil {
 				return
 			}
-			tries <- time.Now()
+			tried <- struct{}{}
 			conn.Close() // it hangs up
 		}
 	})
+	t.Cleanup(func() {
+		l.Close()
+		serving.Wait()
+	})
+	w = newRedirectWorld(t, func(o *Options) {
+		o.Logins = c2s.New(c2s.Options{Hosts: map[string]c2s.Host{"localhost": {Addr: l.Addr().String(), Plain: true}}})
+		o.Timing.VisitPoll, o.Timing.VisitGiveUp = time.Millisecond, giveUp
+	})
+	w.connected()
 	row := store.Followed{UserID: w.gateway.userID(followAlice), Way: int(transports.WayLogin), Node: "n"}
 	if err := w.db.Write(t.Context(), func(tx *store.Tx) error {
 		return errors.Join(tx.Follow(row), tx.SetFollowPassword(row.UserID, "pw"),
@@ -214,21 +217,32 @@ func TestVisitsThatFail(t *testing.T) {
 	}
 	w.gateway.follow.set(followAlice, row)
 	w.gateway.follow.logins.begin(followAlice, 0)
+	return w, tried
+}
+
+// TestVisitsThatFail: a server that does not let the gateway in is tried again and again.
+func TestVisitsThatFail(t *testing.T) {
+	t.Parallel()
+	w, tries := rejected(t, time.Hour)
+	for range 6 {
+		<-tries
+	}
+	w.redirect.mu.Lock()
+	defer w.redirect.mu.Unlock()
+	if len(w.redirect.lost) > 0 {
+		t.Error("it was given up at once")
+	}
+}
+
+// TestVisitsGivenUp: it is given up once that lasts, and what its user says comes back.
+func TestVisitsGivenUp(t *testing.T) {
+	t.Parallel()
+	w, _ := rejected(t, time.Nanosecond)
 	w.until("the way to be lost", func(r *scriptedRedirect) bool { return slices.Equal(r.lost, []transports.Way{transports.WayLogin}) })
-	l.Close()
-	serving.Wait()
-	close(tries)
-	var all []time.Time
-	for at := range tries {
-		all = append(all, at)
-	}
-	if lasted := all[len(all)-1].Sub(all[0]); len(all) < 3 || lasted < giveUp/2 {
-		t.Errorf("it was given up after %d tries in %v", len(all), lasted)
-	}
 	if r := w.cameBack(); r.ID != "s1" || r.Err.Kind != transports.Offline {
 		t.Errorf("came back: %+v", r)
 	}
-	if p, err := w.db.FollowPassword(t.Context(), row.UserID); p != "" || err != nil {
+	if p, err := w.db.FollowPassword(t.Context(), w.gateway.userID(followAlice)); p != "" || err != nil {
 		t.Errorf("the password is kept: %v, %v", p != "", err)
 	}
 }

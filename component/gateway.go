@@ -67,6 +67,9 @@ type Timing struct {
 	VisitGiveUp time.Duration // of failures of visits until nobody tries any more
 	KeptLate    time.Duration // until a server keeps what has come
 	Routed      time.Duration // until a server other than Prosody has stored what it has routed
+	Recall      time.Duration // that somebody waits for the database before a room has no history
+	Relations   time.Duration // and before he cannot do what depends on it
+	Peek        time.Duration // that a user's goroutine may take to say something of itself
 }
 
 func (t *Timing) setDefaults() {
@@ -92,6 +95,9 @@ func (t *Timing) setDefaults() {
 	set(&t.VisitGiveUp, visitGiveUp)
 	set(&t.KeptLate, keptLate)
 	set(&t.Routed, routedWait)
+	set(&t.Recall, recallWait)
+	set(&t.Relations, relationsWait)
+	set(&t.Peek, peekTime)
 }
 
 // Gateway serves one virtual domain: its stream, its users, its transport. Safe to call from any goroutine.

@@ -47,7 +47,7 @@ func (n *network) lastHeard(room *muc.Room, then func(past []muc.Past, ok bool))
 		return
 	}
 	u.background(func(ctx context.Context) func() {
-		ctx, cancel := context.WithTimeout(ctx, recallWait)
+		ctx, cancel := context.WithTimeout(ctx, u.g.opt.Timing.Recall)
 		defer cancel()
 		page, err := u.g.readArchive(ctx, h.id, mamPlace{addr: h.addr, room: h.room.name}, store.Query{Max: muc.KeepHistory, Last: true, Bytes: maxRecalled})
 		return func() {
@@ -165,7 +165,7 @@ func (n *network) behindPrivately() {
 	n.heard.catching = true
 	id, scope := u.g.userID(u.jid), u.g.scope(transports.Target{Kind: transports.TargetNetwork, Network: n.id})
 	u.background(func(ctx context.Context) func() {
-		ctx, cancel := context.WithTimeout(ctx, recallWait)
+		ctx, cancel := context.WithTimeout(ctx, u.g.opt.Timing.Recall)
 		defer cancel()
 		set, err := u.g.opt.Store.Settings(ctx, id, scope)
 		var page store.Page

@@ -34,7 +34,7 @@ func (u *user) recallHistory(room *muc.Room) {
 	}
 	forgets, since := u.forgets, u.archivedSince(room.Target())
 	u.background(func(ctx context.Context) func() {
-		ctx, cancel := context.WithTimeout(ctx, recallWait)
+		ctx, cancel := context.WithTimeout(ctx, u.g.opt.Timing.Recall)
 		defer cancel()
 		page, err := u.g.readKept(ctx, h.id, mamPlace{addr: h.addr, room: h.room.name}, store.Query{Max: maxRecalledLines, Last: true, Bytes: maxRecalled, Since: since})
 		return func() {

@@ -77,7 +77,7 @@ func errUnread(err error) *transports.Error {
 }
 
 func (g *Gateway) readRelations(ctx context.Context, jid transports.Address) (*relations, error) {
-	ctx, cancel := context.WithTimeout(ctx, relationsWait)
+	ctx, cancel := context.WithTimeout(ctx, g.opt.Timing.Relations)
 	defer cancel()
 	names := slices.Concat(numberSettings[:], choiceSettings[:], archiveSettings[:], []string{SettingPersistent, forgottenName})
 	known, err := g.opt.Store.Relations(ctx, g.userID(jid), names...)

@@ -172,7 +172,8 @@ func (w *world) options(change func(*Options)) Options {
 		Metrics: NewMetrics(prometheus.NewRegistry()),
 		Timing: Timing{
 			FirstWait: 5 * time.Millisecond, MaxWait: 20 * time.Millisecond, RefusedWait: 50 * time.Millisecond, RestoreWait: time.Millisecond,
-			Slow: time.Hour, // else it depends on the machine whether somebody is told that his network is slow
+			// Else it depends on the machine whether somebody is told that his network is slow, and what comes without the database.
+			Slow: time.Hour, Recall: testWait, Relations: testWait, Peek: testWait,
 		},
 	}
 	if change != nil {

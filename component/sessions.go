@@ -11,8 +11,8 @@ import (
 	"passerelle/transports"
 )
 
-// peekTimeout is how long one user's goroutine may take to say something of itself; it may be held up by the stream.
-const peekTimeout = time.Second
+// peekTime is how long one user's goroutine may take to say something of itself; it may be held up by the stream.
+const peekTime = time.Second
 
 // sessionsCommand is "sessions": who is connected where.
 func (g *Gateway) sessionsCommand() transports.Command {
@@ -58,7 +58,7 @@ func (g *Gateway) sorted() []*user {
 // sessionRows are the rows of one user, in the order of networks. No JID and no network has a space in it.
 func (u *user) sessionRows(ctx context.Context, lang string) []transports.Row {
 	jid := u.jid.String()
-	ctx, cancel := context.WithTimeout(ctx, peekTimeout)
+	ctx, cancel := context.WithTimeout(ctx, u.g.opt.Timing.Peek)
 	defer cancel()
 	connections, err := peek(ctx, u, u.connections)
 	switch {

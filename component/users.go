@@ -61,7 +61,7 @@ func (g *Gateway) userRow(ctx context.Context, lang string, u store.User) (trans
 	}
 	connected := "?" // where his goroutine is held up
 	if jid, err := transports.ParseAddress(u.JID); err == nil {
-		ctx, cancel := context.WithTimeout(ctx, peekTimeout)
+		ctx, cancel := context.WithTimeout(ctx, g.opt.Timing.Peek)
 		defer cancel()
 		if all, err := g.connectionsOf(ctx, jid); err == nil {
 			connected = fmt.Sprint(len(all))

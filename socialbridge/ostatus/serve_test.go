@@ -37,7 +37,9 @@ func (r *rig) get(u string, header ...string) (*http.Response, string) {
 
 func (r *rig) do(req *http.Request) (*http.Response, string) {
 	r.Helper()
-	c := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: r.roots}}}
+	c := &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: r.roots}, ExpectContinueTimeout: patience,
+	}}
 	resp, err := c.Do(req)
 	if err != nil {
 		r.Fatal(err)
