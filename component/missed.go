@@ -247,13 +247,16 @@ func (n *network) keptAlready(e *transports.Message) bool {
 	if e.From == nil {
 		return true
 	}
-	with := n.contactAddress(e.From.Nick).Local
+	with, own := n.contactAddress(e.From.Nick).Local, e.To != transports.Target{}
+	if own {
+		with = n.u.g.address(e.To).Local
+	}
 	for i := range n.heard.known {
 		l := &n.heard.known[i]
 		if e.ID != "" && l.NetworkID == e.ID {
 			return true
 		}
-		if l.Who == with && !l.Outgoing && l.Time.Sub(e.Time).Abs() < time.Minute {
+		if l.Who == with && l.Outgoing == own && l.Time.Sub(e.Time).Abs() < time.Minute {
 			if p, ok := pastMessage(l, asKept); ok && p.Body == muc.Prefix(e)+e.Body {
 				return true
 			}

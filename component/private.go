@@ -192,6 +192,9 @@ func (n *network) privateMessage(e transports.Message, late bool) {
 			p.netIDs = append(p.netIDs, e.ID)
 			n.private[e.Ref] = p
 		}
+		if e.Clocked {
+			n.heardAt(e.Time)
+		}
 		if e.Part == e.Of {
 			n.takenPrivate(e)
 		}
@@ -201,7 +204,7 @@ func (n *network) privateMessage(e transports.Message, late bool) {
 		return
 	}
 	if e.To != (transports.Target{}) {
-		n.saidElsewhere(e)
+		n.saidElsewhere(e, late)
 		return
 	}
 	body := muc.Prefix(&e) + e.Body
@@ -243,9 +246,12 @@ func (n *network) privateMessage(e transports.Message, late bool) {
 }
 
 // saidElsewhere takes what the user said to somebody with another client of his on the network. It is kept, and where his server lets the
-// gateway, his clients see it as if one of them had said it.
-func (n *network) saidElsewhere(e transports.Message) {
+// gateway, his clients see it as if one of them had said it. Late says that he did while the gateway was not there.
+func (n *network) saidElsewhere(e transports.Message, late bool) {
 	u, contact := n.u, n.u.g.address(e.To)
+	if !late && e.Clocked {
+		n.heardAt(e.Time)
+	}
 	if e.Services || e.To.Kind != transports.TargetContact || u.blocks(contact) {
 		return
 	}
@@ -273,6 +279,9 @@ func (n *network) saidElsewhere(e transports.Message) {
 			b.StartNS("x", muc.NSUser).End() // XEP-0045 §7.5
 		}
 		b.StartNS("store", nsHints).End()
+		if late {
+			muc.Delay(b, u.jid, e.Time)
+		}
 	})
 }
 

@@ -120,14 +120,18 @@ func (s *session) heardPrivatePast(c *conn, b *batch) {
 	s.nextPrivatePast(c)
 }
 
-// privatePastOf translates what one person said to the user. His own words he knows.
+// privatePastOf translates what one person said to the user, and what he said to that person with another client, as far as it can be told from
+// what he said here: that comes back with the network's time (IRCv3 echo-message), so the host knows up to when it knows all.
 func (s *session) privatePastOf(c *conn, b *batch, name string, since time.Time) ([]transports.Message, []transports.Event) {
 	t := s.translator(c)
 	t.room = func(string) (transports.Target, bool) { return transports.Target{}, false }
 	wanted := func(room, to transports.Target, by *transports.Person) bool {
 		return room == (transports.Target{}) && to == (transports.Target{}) && by != nil && c.isup.casemap.equal(by.Nick, name)
 	}
-	got := s.translatePast(t, b, since, func(m *transports.Message) bool { return wanted(m.Room, m.To, m.From) })
+	got := s.translatePast(t, b, since, func(m *transports.Message) bool {
+		own := c.can(capEcho) && m.To != (transports.Target{}) && c.isup.casemap.equal(m.To.ID, name) && !m.Services && !c.toldAfterConnect(m.To)
+		return own || wanted(m.Room, m.To, m.From)
+	})
 	return pastChanges(t, b, since, got, wanted)
 }
 

@@ -1,6 +1,7 @@
 package ircbridge
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -88,7 +89,7 @@ func (s *session) askRead(c *conn, missed []transports.Message) {
 		return
 	}
 	for i := range missed {
-		key := c.isup.casemap.fold(missed[i].From.Nick)
+		key := c.isup.casemap.fold(cmp.Or(missed[i].To.ID, missed[i].From.Nick))
 		if _, known := c.marks[key]; known || len(c.marks) >= maxMarks {
 			continue
 		}
