@@ -54,7 +54,7 @@ type Component struct {
 	Server string `toml:"server" restart:"yes" doc:"Host and port where the XMPP server takes components: Prosody's component_ports, ejabberd's ejabberd_service."`
 	Secret Secret `toml:"secret" restart:"yes" example:"CHANGE-ME" doc:"What the XMPP server knows the component by: Prosody's component_secret, ejabberd's password. One of the three forms is needed."`
 	// SecretFile and SecretCredential are where Secret was read from, if they are set.
-	SecretFile       string   `toml:"secret_file" sample:"TABLE.secret" doc:"A file that holds the secret instead, with mode 0600. File names that are not absolute start from the directory of this file."`
+	SecretFile       string   `toml:"secret_file" sample:"TABLE.secret" doc:"A file that holds the secret instead, with mode 0600. File names that are not absolute start from the directory of this file. Under systemd, a file that is handed over to the service (LoadCredential=) under the last part of its name is read in its place, here and wherever else a file is named."`
 	SecretCredential string   `toml:"secret_credential" sample:"TABLE-secret" doc:"The name of a systemd credential that holds the secret instead (LoadCredential= in the unit)."`
 	Admins           []string `toml:"admins" sample:"admin@example.org" doc:"JIDs of people who may run the commands for administrators: who is known, who is connected, removal of a user."`
 	AllowUsers       []string `toml:"allow_users" sample:"*.example.org" doc:"Who may use the gateway: JIDs of people, domains, and *.example.org for whatever is below a domain, but not the domain itself. Without it everybody may whose server reaches yours. Administrators always may. Others can look at the gateway, and nothing else."`

@@ -281,3 +281,29 @@ func TestOwnDomains(t *testing.T) {
 		t.Errorf("as set: %s", got)
 	}
 }
+
+// TestHandedOver: whatever file is named, one that systemd hands over under that name is read in its place; what stands in the unit for a
+// file that is not there is no secret.
+func TestHandedOver(t *testing.T) {
+	t.Parallel()
+	dir, credentials := t.TempDir(), t.TempDir()
+	// Only root could read this one.
+	for name, text := range map[string]string{"smarthost.password": "hunter3\n", "irc-secret": "hunter2\n", "social-secret": "CHANGE-ME"} {
+		if err := os.WriteFile(filepath.Join(credentials, name), []byte(text), 0o440); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const mail = "[[mail]]\ndomain = \"mail.example.org\"\nsecret_credential = \"irc-secret\"\nlmtp = \"127.0.0.1:2424\"\nsmarthost = \"smtp.example.org:587\"\n" +
+		"smarthost_user = \"me\"\nsmarthost_password_file = \"/etc/passerelle/smarthost.password\"\n[[mail.addresses]]\ndomain = \"example.org\"\n"
+	c, err := Parse(filepath.Join(dir, "p.toml"), []byte(mail), credentials)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Mail[0].Password.Reveal(); got != "hunter3" {
+		t.Errorf("the password is %q", got)
+	}
+	_, err = Parse(filepath.Join(dir, "p.toml"), []byte("[[irc]]\ndomain = \"a.b\"\nsecret_credential = \"social-secret\"\n"), credentials)
+	if err == nil || !strings.Contains(err.Error(), "systemd found no file for the credential social-secret — fix: put the secret into the file") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -208,7 +208,7 @@ func (v validator) mailDomains(at string, m *Mail) {
 
 // mail reads what a table names.
 func (r resolver) mail(at string, m *Mail) {
-	m.CertFile, m.KeyFile, m.SmartCA = r.path(m.CertFile), r.path(m.KeyFile), r.path(m.SmartCA)
+	m.CertFile, m.KeyFile, m.SmartCA = r.input(m.CertFile), r.input(m.KeyFile), r.input(m.SmartCA)
 	if m.CertFile != "" && m.KeyFile != "" {
 		r.pair(at, m.CertFile, m.KeyFile)
 	}
@@ -216,7 +216,7 @@ func (r resolver) mail(at string, m *Mail) {
 		m.SmartRoots = r.roots(key, m.SmartCA)
 	}
 	if key := child(at, "smarthost_password_file"); r.ok(key) && m.PassFile != "" {
-		m.PassFile = r.path(m.PassFile)
+		m.PassFile = r.input(m.PassFile)
 		m.Password = r.file(key, m.PassFile)
 	}
 }

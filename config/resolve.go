@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 )
@@ -33,7 +34,7 @@ func (r resolver) config(c *Config) {
 	c.Admin.Socket = r.path(c.Admin.Socket)
 	c.Files.Path = r.path(c.Files.Path)
 	if key := "store.url_file"; r.ok(key) && r.has(key) {
-		c.Store.URLFile = r.path(c.Store.URLFile)
+		c.Store.URLFile = r.input(c.Store.URLFile)
 		c.Store.URL = r.file(key, c.Store.URLFile)
 	}
 	for i := range c.IRC {
@@ -57,7 +58,7 @@ func (r resolver) config(c *Config) {
 
 // web finds the certificate of the public listener.
 func (r resolver) web(c *Web) {
-	c.CertFile, c.KeyFile = r.path(c.CertFile), r.path(c.KeyFile)
+	c.CertFile, c.KeyFile = r.input(c.CertFile), r.input(c.KeyFile)
 	if c.CertFile == "" || c.KeyFile == "" || !r.ok("web.cert_file") || !r.ok("web.key_file") {
 		return // One without the other is a fault, see validator.web.
 	}
@@ -73,7 +74,7 @@ func (r resolver) pair(at, certFile, keyFile string) {
 	}
 	key, mode, err := readFile(keyFile, maxCAFile)
 	if err != nil {
-		r.add(child(at, "key_file"), fmt.Sprintf("%q cannot be read: %s", keyFile, reason(err)), "name a key in PEM that the user that passerelle runs as can read")
+		r.add(child(at, "key_file"), fmt.Sprintf("%q cannot be read: %s", keyFile, reason(err)), fmt.Sprintf("name a key in PEM that the user that passerelle runs as can read; under systemd, have it handed over: systemctl edit passerelle, and write [Service] and below it LoadCredential=%s:%s", filepath.Base(keyFile), keyFile))
 		return
 	}
 	// Unlike with secrets, a group may read it: the tools that fetch certificates give keys to one.
@@ -93,6 +94,23 @@ func (r resolver) path(name string) string {
 		return name
 	}
 	return filepath.Join(r.dir, name)
+}
+
+// input is path for a file that is read: where systemd hands over a credential that is called as the last part of the name, it is that.
+func (r resolver) input(name string) string {
+	if name == "" || r.credentials == "" {
+		return r.path(name)
+	}
+	handed := filepath.Join(r.credentials, filepath.Base(name))
+	if _, err := os.Stat(handed); err != nil {
+		return r.path(name)
+	}
+	return handed
+}
+
+// handed reports whether a file is a credential: systemd gives access to it by ACL, which shows as a readable group.
+func (r resolver) handed(path string) bool {
+	return r.credentials != "" && r.credentials != r.dir && filepath.Dir(path) == filepath.Clean(r.credentials)
 }
 
 // component reads the secret from where it is.
@@ -119,7 +137,7 @@ func (r resolver) component(at string, c *Component) {
 	case present[0] == "secret":
 		r.inline(key, c.Secret)
 	case present[0] == "secret_file":
-		c.SecretFile = r.path(c.SecretFile)
+		c.SecretFile = r.input(c.SecretFile)
 		c.Secret = r.file(child(at, "secret_file"), c.SecretFile)
 	default:
 		c.Secret = r.credential(child(at, "secret_credential"), c.SecretCredential)
@@ -143,14 +161,13 @@ func (r resolver) file(key, path string) Secret {
 		return Secret{}
 	}
 	text, mode := r.secret(key, path, fmt.Sprintf("make it with the secret alone in it: install -m 600 /dev/stdin %q", path))
-	if mode.Perm()&0o077 != 0 {
+	if mode.Perm()&0o077 != 0 && !r.handed(path) {
 		r.add(key, fmt.Sprintf("%q is open to others than its owner (mode %04o)", path, mode.Perm()), fmt.Sprintf("chmod 600 %q", path))
 	}
 	return text
 }
 
-// credential reads a secret that systemd hands over. Its mode is not checked: systemd gives access by ACL, which shows as a
-// readable group.
+// credential reads a secret that systemd hands over. Its mode is not checked, see handed.
 func (r resolver) credential(key, name string) Secret {
 	switch {
 	case name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\x00"):
@@ -164,6 +181,10 @@ func (r resolver) credential(key, name string) Secret {
 		return Secret{}
 	}
 	text, _ := r.secret(key, filepath.Join(r.credentials, name), fmt.Sprintf("add LoadCredential=%s:/path/of/the/secret to the unit", name))
+	if text.Reveal() == placeholder { // what the unit has in place of a file that is not there
+		r.add(key, fmt.Sprintf("systemd found no file for the credential %s", name),
+			fmt.Sprintf("put the secret into the file that stands behind LoadCredential=%s: in the unit, with mode 0600, and restart passerelle", name))
+	}
 	return text
 }
 
@@ -176,7 +197,7 @@ func (r resolver) secret(key, path, missing string) (Secret, fs.FileMode) {
 		case errors.Is(err, fs.ErrNotExist):
 			fix = missing
 		case errors.Is(err, fs.ErrPermission):
-			fix = fmt.Sprintf("make the user that passerelle runs as the owner of %q; under systemd, use secret_credential", path)
+			fix = fmt.Sprintf("make the user that passerelle runs as the owner of %q; under systemd, have it handed over: systemctl edit passerelle, and write [Service] and below it LoadCredential=%s:%s", path, filepath.Base(path), path)
 		}
 		r.add(key, fmt.Sprintf("%q cannot be read: %s", path, reason(err)), fix)
 		return Secret{}, mode
@@ -194,11 +215,11 @@ func (r resolver) secret(key, path, missing string) (Secret, fs.FileMode) {
 // network reads the password and the certificate authorities of an IRC network.
 func (r resolver) network(at string, n *Network) {
 	if key := child(at, "password_file"); r.has(key) && r.ok(key) {
-		n.PasswordFile = r.path(n.PasswordFile)
+		n.PasswordFile = r.input(n.PasswordFile)
 		n.Password = r.file(key, n.PasswordFile)
 	}
 	if key := child(at, "webirc_password_file"); r.has(key) && r.ok(key) {
-		n.WebIRCFile = r.path(n.WebIRCFile)
+		n.WebIRCFile = r.input(n.WebIRCFile)
 		n.WebIRC = r.file(key, n.WebIRCFile)
 		if r.ok(key) && strings.ContainsAny(n.WebIRC.Reveal(), " :\x00") { // it stands in the middle of a line
 			r.add(key, "there is a space or a colon in the password, which no WEBIRC password has", "write the password alone into the file")
@@ -209,7 +230,7 @@ func (r resolver) network(at string, n *Network) {
 	if !r.has(key) || !r.ok(key) || !n.TLS {
 		return // Without TLS the line itself is a fault, see validator.network.
 	}
-	n.CAFile = r.path(n.CAFile)
+	n.CAFile = r.input(n.CAFile)
 	n.Roots = r.roots(key, n.CAFile)
 }
 

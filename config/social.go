@@ -124,7 +124,7 @@ func foldHostMask(s string) (string, bool) {
 
 // social reads what a table names.
 func (r resolver) social(at string, s *Social) {
-	s.CAFile = r.path(s.CAFile)
+	s.CAFile = r.input(s.CAFile)
 	if key := child(at, "ca_file"); r.ok(key) && s.CAFile != "" {
 		s.Roots = r.roots(key, s.CAFile)
 	}
