@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"syscall"
 )
 
@@ -13,6 +14,14 @@ func lock(database string) (release func() error, err error) {
 	f, err := os.OpenFile(database+".lock", os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock the database: %w", err)
+	}
+	// Root's commands may be the first to make the file, and must not keep the user out that passerelle runs as.
+	if dir, err := os.Stat(filepath.Dir(database)); err == nil && os.Getuid() == 0 {
+		if owner, ok := ownerOf(dir); ok {
+			if err := f.Chown(int(owner.Uid), int(owner.Gid)); err != nil {
+				return nil, errors.Join(fmt.Errorf("lock the database: %w", err), f.Close())
+			}
+		}
 	}
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {

@@ -52,6 +52,8 @@ func commands() []command {
 		commandCommand(),
 		mailCommand(),
 		redirectCommand(),
+		backupCommand(),
+		restoreCommand(),
 		inviteCommand(),
 		importBiboumiCommand(),
 		versionCommand(),
