@@ -81,7 +81,7 @@ func answerAll(t *testing.T, s *scriptedSession, r *rand.Rand) {
 // gets one, nothing panics, and the stream stands.
 func TestStorm(t *testing.T) {
 	t.Parallel()
-	const users, clients, steps = 8, 3, 60
+	const users, clients, steps = 5, 3, 40
 	db := openStore(t, filepath.Join(t.TempDir(), "storm.db"))
 	w := newWorld(t, func(o *Options) { o.Store, o.Archive = db, true }).connected()
 	ctx, cancel := context.WithCancel(t.Context())
