@@ -76,11 +76,13 @@ func errUnread(err error) *transports.Error {
 	return transports.NewError(transports.Busy, "What you have set up here cannot be read just now. Try again in a moment.", err)
 }
 
+// relationSettings are the settings that his traffic depends on.
+var relationSettings = slices.Concat(numberSettings[:], choiceSettings[:], archiveSettings[:], []string{SettingPersistent, forgottenName})
+
 func (g *Gateway) readRelations(ctx context.Context, jid transports.Address) (*relations, error) {
-	ctx, cancel := context.WithTimeout(ctx, g.opt.Timing.Relations)
+	ctx, cancel := g.opt.Store.Within(ctx, g.opt.Timing.Relations)
 	defer cancel()
-	names := slices.Concat(numberSettings[:], choiceSettings[:], archiveSettings[:], []string{SettingPersistent, forgottenName})
-	known, err := g.opt.Store.Relations(ctx, g.userID(jid), names...)
+	known, err := g.opt.Store.Relations(ctx, g.userID(jid), relationSettings...)
 	if err != nil {
 		return nil, err
 	}

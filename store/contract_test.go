@@ -28,6 +28,7 @@ var contract = []behaviour{
 	{"settings have scopes and owners", testSettingScopes},
 	{"all settings of a scope", testAllSettings},
 	{"what traffic depends on", testRelations},
+	{"what many ask at once", testManyAsk},
 	{"secrets are sealed and come back", testSecrets},
 	{"a setting is plain or secret", testSettingKind},
 	{"a sealed setting does not open in another row", testSettingSwapped},

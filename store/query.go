@@ -160,15 +160,17 @@ func (db *DB) queryPage(ctx context.Context, key archiveKey, reader *UserID, q Q
 	if len(q.IDs) > MaxIDs {
 		return Page{}, fmt.Errorf("%d ids were asked for, more than %d", len(q.IDs), MaxIDs)
 	}
-	select {
-	case db.pages <- struct{}{}:
-		defer func() { <-db.pages }()
-	case <-ctx.Done():
-		return Page{}, fmt.Errorf("wait for others who read: %w", context.Cause(ctx))
-	}
 	s, err := db.archiveSpan(ctx, key)
 	if err != nil {
 		return Page{}, err
+	}
+	if s.lo <= s.hi {
+		select {
+		case db.pages <- struct{}{}:
+			defer func() { <-db.pages }()
+		case <-ctx.Done():
+			return Page{}, fmt.Errorf("wait for others who read: %w", context.Cause(ctx))
+		}
 	}
 	s.reader, s.who = reader, q.With
 	if !q.Since.IsZero() {
@@ -202,14 +204,8 @@ func (db *DB) archiveSpan(ctx context.Context, key archiveKey) (span, error) {
 	if err := checkFields(field{"domain", key.domain, maxPart}, field{"name", key.name, maxJID}); err != nil {
 		return span{}, err
 	}
-	s := span{lo: 1}
-	err := db.query(db.brief(ctx), func(rows *sql.Rows) error {
-		var archive int64
-		err := rows.Scan(&archive, &s.hi)
-		s.lo = archiveBase(archive) + 1
-		return err
-	}, `SELECT archive, last FROM archives WHERE kind = $1 AND domain = $2 AND name = $3`, key.kind, key.domain, key.name)
-	return s, err
+	end, err := db.ends.find(ctx, key)
+	return span{lo: archiveBase(end.archive) + 1, hi: end.last}, err
 }
 
 // limitSpan cuts the span to the lines and times that the query names.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"time"
 )
 
 // maxReads bounds the statements of reading methods that are kept compiled. Their texts are constants but for some with lists, of which
@@ -65,6 +66,14 @@ func (db *DB) brief(ctx context.Context) context.Context {
 		return ctx
 	}
 	return context.WithoutCancel(ctx)
+}
+
+// Within bounds what a caller waits for such an answer: a server may not give it.
+func (db *DB) Within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	if !db.dialect.remote {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, d)
 }
 
 func (db *DB) rows(ctx context.Context, query string, args []any) (*sql.Rows, error) {

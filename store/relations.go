@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 )
 
 // Relations are what the traffic of a user depends on.
@@ -19,31 +20,42 @@ const (
 	relationSetting
 )
 
+// selectRelations is about users, see aboutUsers.
+const selectRelations = `SELECT n, 0, contact, '', '' FROM asked CROSS JOIN contacts AS c WHERE c.domain = asked.domain AND c.jid = asked.jid
+	UNION ALL SELECT n, 1, blocked, '', '' FROM asked CROSS JOIN blocks AS b WHERE b.domain = asked.domain AND b.jid = asked.jid
+	UNION ALL SELECT n, 2, name, scope, value FROM asked CROSS JOIN settings AS s WHERE s.domain = asked.domain AND s.jid = asked.jid AND value IS NOT NULL`
+
 // Relations returns a user's contacts, what he has blocked, and the plain settings of some names that he has in any scope. That is one question
 // to the database, since of everybody who comes it is asked.
 func (db *DB) Relations(ctx context.Context, id UserID, settings ...string) (Relations, error) {
-	r := Relations{Settings: make(map[string]map[string]string)}
-	list, args := settingNames(id, settings)
-	err := db.query(db.brief(ctx), func(rows *sql.Rows) error {
-		var kind int
+	r, err := findUser(ctx, db.relations, id)
+	if err != nil {
+		return Relations{}, fmt.Errorf("read what is known of a user: %w", err)
+	}
+	for name := range r.Settings {
+		if !slices.Contains(settings, name) {
+			delete(r.Settings, name)
+		}
+	}
+	return r, nil
+}
+
+// askRelations asks for those of many, with all settings.
+func (db *DB) askRelations(ids []UserID, answers []Relations) error {
+	return db.aboutUsers(ids, selectRelations, func(rows *sql.Rows) error {
+		var n, kind int
 		var name, scope, value string
-		if err := rows.Scan(&kind, &name, &scope, &value); err != nil {
+		if err := rows.Scan(&n, &kind, &name, &scope, &value); err != nil {
 			return err
 		}
-		switch kind {
+		switch r := &answers[n]; kind {
 		case relationContact:
 			r.Contacts = append(r.Contacts, name)
 		case relationBlock:
 			r.Blocks = append(r.Blocks, name)
 		case relationSetting:
-			put(r.Settings, name, scope, value)
+			put(&r.Settings, name, scope, value)
 		}
 		return nil
-	}, `SELECT 0, contact, '', '' FROM contacts WHERE domain = $1 AND jid = $2
-		UNION ALL SELECT 1, blocked, '', '' FROM blocks WHERE domain = $1 AND jid = $2
-		UNION ALL SELECT 2, name, scope, value FROM settings WHERE domain = $1 AND jid = $2 AND name IN `+list+` AND value IS NOT NULL`, args...)
-	if err != nil {
-		return Relations{}, fmt.Errorf("read what is known of a user: %w", err)
-	}
-	return r, nil
+	})
 }

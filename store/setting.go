@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
-	"strconv"
 )
 
 // A setting has a name within a scope of a user. Scopes are the caller's words, such as "network:irc.libera.chat". A setting is
@@ -106,46 +105,56 @@ type ScopeSettings struct {
 	Named  map[string]map[string]string
 }
 
+// settingRow is a setting as it is stored: sealed where there is no value.
+type settingRow struct {
+	scope, name string
+	value       sql.NullString
+	sealed      []byte
+}
+
+// selectSettings is about users, see aboutUsers.
+const selectSettings = `SELECT n, scope, name, value, sealed FROM asked CROSS JOIN settings AS s WHERE s.domain = asked.domain AND s.jid = asked.jid`
+
+// askSettings asks for all settings of many users.
+func (db *DB) askSettings(ids []UserID, answers [][]settingRow) error {
+	return db.aboutUsers(ids, selectSettings, func(rows *sql.Rows) error {
+		var n int
+		var r settingRow
+		err := rows.Scan(&n, &r.scope, &r.name, &r.value, &r.sealed)
+		if err == nil {
+			answers[n] = append(answers[n], r)
+		}
+		return err
+	})
+}
+
 // AllSettings returns the settings of a scope, and those of some names in any scope, in one question to the database. It fails where a stored
 // secret does not open.
 func (db *DB) AllSettings(ctx context.Context, id UserID, scope string, names ...string) (ScopeSettings, error) {
-	s := ScopeSettings{Plain: map[string]string{}}
-	query, args := `SELECT scope, name, value, sealed FROM settings WHERE domain = $1 AND jid = $2 AND scope = $3`, []any{id.Domain, id.JID, scope}
-	if len(names) > 0 {
-		var list string
-		list, args = settingNames(id, names)
-		args = append(args, scope)
-		query = `SELECT scope, name, value, sealed FROM settings WHERE domain = $1 AND jid = $2
-			AND (name IN ` + list + ` AND value IS NOT NULL OR scope = $` + strconv.Itoa(len(args)) + `)`
+	rows, err := findUser(ctx, db.settings, id)
+	if err != nil {
+		return ScopeSettings{}, fmt.Errorf("read settings: %w", err)
 	}
-	err := db.query(db.brief(ctx), func(rows *sql.Rows) error {
-		var in, name string
-		var value sql.NullString
-		var sealed []byte
-		if err := rows.Scan(&in, &name, &value, &sealed); err != nil {
-			return err
-		}
-		if !value.Valid {
-			opened, err := db.openSetting(id, scope, name, sealed)
+	s := ScopeSettings{Plain: map[string]string{}}
+	for _, r := range rows {
+		switch {
+		case r.value.Valid:
+			if r.scope == scope {
+				s.Plain[r.name] = r.value.String
+			}
+			if slices.Contains(names, r.name) {
+				put(&s.Named, r.name, r.scope, r.value.String)
+			}
+		case r.scope == scope:
+			opened, err := db.openSetting(id, scope, r.name, r.sealed)
+			if err != nil {
+				return ScopeSettings{}, fmt.Errorf("read settings: %w", err)
+			}
 			if s.Secret == nil {
 				s.Secret = map[string]Secret{}
 			}
-			s.Secret[name] = opened
-			return err
+			s.Secret[r.name] = opened
 		}
-		if in == scope {
-			s.Plain[name] = value.String
-		}
-		if slices.Contains(names, name) {
-			if s.Named == nil {
-				s.Named = map[string]map[string]string{}
-			}
-			put(s.Named, name, in, value.String)
-		}
-		return nil
-	}, query, args...)
-	if err != nil {
-		return ScopeSettings{}, fmt.Errorf("read settings: %w", err)
 	}
 	return s, nil
 }
@@ -176,26 +185,15 @@ func (db *DB) SettingScopes(ctx context.Context, id UserID, name string) (map[st
 	return values, nil
 }
 
-// settingNames is a list of names for a statement, and the arguments of that: the user before them.
-func settingNames(id UserID, names []string) (list string, args []any) {
-	args = append(make([]any, 0, 2+len(names)), id.Domain, id.JID)
-	b := []byte("(")
-	for i, name := range names {
-		if i > 0 {
-			b = append(b, ", "...)
-		}
-		args = append(args, name)
-		b = strconv.AppendInt(append(b, '$'), int64(len(args)), 10)
+// put puts a value into a map of maps, which is nil as long as it is empty.
+func put(values *map[string]map[string]string, name, scope, value string) {
+	if *values == nil {
+		*values = map[string]map[string]string{}
 	}
-	return string(append(b, ')')), args
-}
-
-// put puts a value into a map of maps.
-func put(values map[string]map[string]string, name, scope, value string) {
-	if values[name] == nil {
-		values[name] = map[string]string{}
+	if (*values)[name] == nil {
+		(*values)[name] = map[string]string{}
 	}
-	values[name][scope] = value
+	(*values)[name][scope] = value
 }
 
 // SettingsOfUsers returns the values of a plain setting of the next users of a domain behind a JID who have it in any scope, by JID and scope.

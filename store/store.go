@@ -73,6 +73,10 @@ type DB struct {
 	own          *own    // the committer's
 	folder       *folder // nil for a server
 
+	relations *gatherer[UserID, Relations]
+	settings  *gatherer[UserID, []settingRow]
+	ends      *gatherer[archiveKey, archiveEnd]
+
 	life                 context.Context // ends when a server has had its time at the end
 	die                  context.CancelCauseFunc
 	writeTime, closeTime time.Duration
@@ -137,6 +141,7 @@ func Open(ctx context.Context, opts Options) (*DB, error) {
 		closing: make(chan struct{}),
 		stopped: make(chan struct{}),
 	}
+	db.relations, db.settings, db.ends = newGatherer(db.askRelations), newGatherer(db.askSettings), newGatherer(db.askEnds)
 	db.life, db.die = life, die
 	db.writeTime, db.closeTime = cmp.Or(opts.WriteTime, writeTime), cmp.Or(opts.CloseTime, closeTime)
 	db.close = sync.OnceValue(db.shutdown)
@@ -176,6 +181,9 @@ func (db *DB) shutdown() error {
 	<-db.stopped
 	db.folder.close()
 	err := errors.Join(db.answered.close(), db.pool.close())
+	db.relations.close() // what is asked now fails
+	db.settings.close()
+	db.ends.close()
 	if cause := context.Cause(db.life); cause != nil {
 		err = errors.Join(cause, err)
 	}

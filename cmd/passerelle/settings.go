@@ -3,11 +3,15 @@ package main
 import (
 	"context"
 	"slices"
+	"time"
 
 	"passerelle/ircbridge"
 	"passerelle/store"
 	"passerelle/transports"
 )
+
+// settingsWait bounds how long a user's connection waits for what he has set.
+const settingsWait = 30 * time.Second
 
 // settings has from the database what users set on IRC networks.
 type settings struct {
@@ -57,6 +61,8 @@ func (s settings) Load(ctx context.Context, user transports.Address, scope strin
 
 // LoadWith implements ircbridge.Settings.
 func (s settings) LoadWith(ctx context.Context, user transports.Address, scope string, names ...string) (map[string]string, map[string]map[string]string, error) {
+	ctx, cancel := s.db.Within(ctx, settingsWait)
+	defer cancel()
 	set, err := s.db.AllSettings(ctx, s.id(user), scope, names...)
 	if err != nil {
 		return nil, nil, err
