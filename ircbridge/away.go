@@ -120,10 +120,10 @@ func awayWords(text string) string {
 	return oneLine(plain(text), maxSetting)
 }
 
-// askWho puts the question who in a channel is away behind what waits, when there is nothing else to say. It is asked once after a small
-// channel was entered and, where the network does not tell of changes, now and then.
+// askWho puts the question who in a channel is away behind what waits. It is asked once after a small channel was entered and, where the
+// network does not tell of changes, now and then.
 func (s *session) askWho(c *conn) {
-	if len(c.queue) > 0 || s.closed || s.phase != phaseOnline {
+	if s.closed || s.phase != phaseOnline {
 		return
 	}
 	for _, r := range s.rooms {

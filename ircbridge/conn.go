@@ -41,6 +41,7 @@ type conn struct {
 	talks       bool // something was said to somebody alone
 	late        bool // the deadline of reading passed while we did not read
 	barred      bool // it ends because it may not be any more
+	writing     bool // a writer is at work
 	nickTries   uint8
 	labelled    uint32
 	fences      uint32
@@ -70,7 +71,8 @@ type conn struct {
 	burst    int // lines at once, zero for any number
 	tokens   float64
 	tokensAt time.Time
-	writer   *writing // nil while nothing is being written
+	wake     chan struct{} // rouses the writer while it waits for a token; nil while it does not
+	written  chan struct{} // closed at the end of the writer; nil where nobody waits for that
 	typing   []ownTyping
 	typers   []typer
 	unsure   int // messages that were written, and shown as said, since the network was last heard

@@ -159,31 +159,31 @@ func (s *session) dispatch(c *conn, event transports.Event, by bool) {
 		if e.Room == (transports.Target{}) {
 			c.heardPrivately(&e)
 		}
-		s.postIn(e.Room, e)
+		s.postIn(e.Room, event)
 		if !by {
 			s.saidIt(c, e.Room, e.From.Nick)
 		}
 	case transports.Typing:
 		s.heardTyping(c, e)
 	case transports.Reacted:
-		s.postIn(e.Room, e)
+		s.postIn(e.Room, event)
 	case transports.Redacted:
-		s.postIn(e.Room, e)
+		s.postIn(e.Room, event)
 	case transports.Joined:
-		s.postIn(e.Room, e)
+		s.postIn(e.Room, event)
 	case transports.PersonChanged:
 		s.personChanged(c, e, by)
 	case transports.RoleChanged:
-		s.postIn(e.Room, e)
+		s.postIn(e.Room, event)
 	case transports.ModesChanged:
 		s.room(e.Room).keepKey(e)
-		s.postIn(e.Room, e)
+		s.postIn(e.Room, event)
 	case transports.Invited:
 		if _, in := s.present(e.Room.ID); !in {
-			s.post(e)
+			s.post(event)
 		}
 	case transports.Notice:
-		s.postIn(e.Room, e)
+		s.postIn(e.Room, event)
 	case transports.Subject:
 		if by {
 			e.Ref, _ = s.answer(func(p *pending) bool { return p.kind == requestTopic && p.room.target == e.Room })

@@ -71,17 +71,53 @@ var plainISupport = defaultISupport()
 
 // isupports are what networks have said of themselves lately: a thousand connections to one of them share it.
 type isupports struct {
-	mu   sync.Mutex
-	said []*isupport // the newest last
+	mu    sync.Mutex
+	said  []*isupport                // the newest last
+	lines map[isupportLine]*isupport // what networks are that have said something; all of them say the same to everybody
+}
+
+// isupportLine is what a network says that has said something before.
+type isupportLine struct {
+	before *isupport
+	tokens string // with spaces between them
 }
 
 // maxSaid bounds what is looked through: a network says it in some lines, after each of which it is another.
 const maxSaid = 64
 
+// hear is what a network is that has said something more.
+func (l *isupports) hear(before *isupport, tokens []string) *isupport {
+	var most [defaultLineLen]byte
+	line := most[:0]
+	for _, token := range tokens {
+		line = append(append(line, token...), ' ')
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if known := l.lines[isupportLine{before, string(line)}]; known != nil {
+		return known
+	}
+	said := *before
+	said.apply(tokens)
+	after := l.find(said)
+	if l.lines == nil || len(l.lines) == maxSaid {
+		l.lines = make(map[isupportLine]*isupport)
+	}
+	if len(line) <= len(most) {
+		l.lines[isupportLine{before, string(line)}] = after
+	}
+	return after
+}
+
 // share is one that says the same, and is never changed.
 func (l *isupports) share(said isupport) *isupport {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.find(said)
+}
+
+// find is share for who holds mu.
+func (l *isupports) find(said isupport) *isupport {
 	for _, known := range slices.Backward(l.said) {
 		if known.equal(&said) {
 			return known
@@ -404,9 +440,8 @@ func (s *isupport) takesParam(letter byte, set bool) bool {
 
 // supports takes what a network says of itself, at any time. Where names are compared otherwise by now, what goes by them is sorted anew.
 func (s *session) supports(c *conn, tokens []string) {
-	before, said := c.isup.casemap, *c.isup
-	said.apply(tokens)
-	if c.isup = s.t.isupports.share(said); c.isup.casemap == before {
+	before := c.isup.casemap
+	if c.isup = s.t.isupports.hear(c.isup, tokens); c.isup.casemap == before {
 		return
 	}
 	fold := c.isup.casemap.fold

@@ -12,7 +12,7 @@ const maxLine = 16 << 10
 
 // bufferSizes are those of the buffers that connections read into: the first is enough for one who is talked to now and then, the second
 // for what networks greet with, and the last for the longest line.
-var bufferSizes = [...]int{256, 4 << 10, maxLine}
+var bufferSizes = [...]int{512, 4 << 10, maxLine}
 
 // lineBuffers lends buffers to connections that do not rest. Safe for any goroutine.
 type lineBuffers struct {

@@ -135,8 +135,6 @@ func (s *session) settings(ctx context.Context) (set map[string]string, encoding
 	case s.t.opt.Settings == nil:
 		return nil, nil, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
-	defer cancel()
 	set, encodings, err = s.t.opt.Settings.LoadWith(ctx, s.user, Scope(s.net.ID), SettingEncodingIn, SettingEncodingOut)
 	if err != nil {
 		return nil, nil, fmt.Errorf("load settings: %w", err)
@@ -357,11 +355,15 @@ func (s *session) hangUp(c *conn, why *cause) {
 	if c.barred && !s.closed {
 		reason, polite = "the gateway may not connect here any more", true
 	}
-	w := c.writer
+	var written chan struct{}
+	if c.writing {
+		written = make(chan struct{})
+		c.written = written
+		c.hurry()
+	}
 	s.mu.Unlock()
-	if w != nil {
-		w.hurry()
-		<-w.done // it sees dead, or its write runs into the deadline
+	if written != nil {
+		<-written // it sees dead, or its write runs into the deadline
 	}
 	if polite {
 		s.quit(c, reason)

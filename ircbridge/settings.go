@@ -13,7 +13,7 @@ import (
 	"passerelle/transports"
 )
 
-// Settings has what users set, by user and scope (transports.Scope). It is used by any goroutine.
+// Settings has what users set, by user and scope (transports.Scope). It is used by any goroutine, and gives up by itself what takes long.
 type Settings interface {
 	// Load gives the values that are set, secrets included; names that were never set are missing.
 	Load(ctx context.Context, user transports.Address, scope string) (map[string]string, error)

@@ -339,7 +339,7 @@ func idleSession(t testing.TB) (*session, *conn) {
 	s := newSession(tr, tr.rules().byID[testNet], alice, newRecorder())
 	c := newConn(deafConn{}, new(Network), &tr.buffers, 10)
 	c.registered, c.ready = true, true
-	c.writer = &writing{wake: make(chan struct{}, 1)} // that never writes
+	c.writing = true // by nobody
 	s.conn, s.phase, s.nick, s.wanted = c, phaseOnline, "alice", "alice"
 	s.rooms = []*room{
 		{target: roomOf("#test"), name: "#test", state: roomIn, entered: true},

@@ -21,12 +21,6 @@ type outLine struct {
 	targets *privatePast // as well
 }
 
-// writing is a writer at work.
-type writing struct {
-	done chan struct{} // closed when it has ended
-	wake chan struct{} // something came while it waits for a token: an urgent line, or the end
-}
-
 // burst is how many lines are sent at once for a user, zero for any number. As in biboumi what is below 0 is no limit, and 0 is one line
 // at a time. The operator may have lowered the bound since it was set.
 func (t *Transport) burst(set map[string]string) int {
@@ -62,20 +56,29 @@ func (s *session) startWriter(c *conn) {
 	if c.dead || s.closed {
 		return
 	}
-	if c.writer == nil {
-		w := &writing{done: make(chan struct{}), wake: make(chan struct{}, 1)}
-		c.writer = w
-		s.t.running.Go(func() { s.write(c, w) })
+	if !c.writing {
+		c.writing = true
+		s.t.running.Add(1)
+		go s.write(c)
 		return
 	}
-	c.writer.hurry()
+	c.hurry()
 }
 
-// hurry has the writer look again.
-func (w *writing) hurry() {
-	select {
-	case w.wake <- struct{}{}:
-	default: // it will look anyhow
+// hurry has a writer look again that waits for a token: something came that needs none, or the end. It is called with the session's mu held.
+func (c *conn) hurry() {
+	if c.wake != nil {
+		close(c.wake)
+		c.wake = nil
+	}
+}
+
+// stopWriting notes that the writer ends. It is called with the session's mu held.
+func (c *conn) stopWriting() {
+	c.writing = false
+	if c.written != nil {
+		close(c.written)
+		c.written = nil
 	}
 }
 
@@ -89,8 +92,8 @@ type sheet struct {
 const maxSheet = 16 << 10
 
 // write writes until nothing waits any more.
-func (s *session) write(c *conn, w *writing) {
-	defer close(w.done)
+func (s *session) write(c *conn) {
+	defer s.t.running.Done()
 	sh, _ := s.t.sheets.Get().(*sheet)
 	if sh == nil {
 		sh = new(sheet)
@@ -106,24 +109,28 @@ func (s *session) write(c *conn, w *writing) {
 	for {
 		s.mu.Lock()
 		if c.dead || s.closed {
-			c.writer = nil
+			c.stopWriting()
 			s.mu.Unlock()
 			return
 		}
 		var wait time.Duration
 		lines, wait = s.take(c, lines[:0], time.Now())
 		if len(lines) == 0 && wait == 0 {
-			c.writer = nil
+			c.stopWriting()
 			s.mu.Unlock()
 			return
 		}
-		if len(lines) > 0 {
+		var wake chan struct{}
+		if len(lines) == 0 {
+			wake = make(chan struct{})
+			c.wake = wake
+		} else {
 			// Under mu, so that the shorter deadline of a hang-up is not overwritten. An error shows when writing.
 			_ = c.nc.SetWriteDeadline(time.Now().Add(writeTimeout))
 		}
 		s.mu.Unlock()
 		if len(lines) == 0 {
-			w.awaitToken(wait)
+			awaitToken(wait, wake)
 			continue
 		}
 		buf = s.appendLines(buf[:0], lines)
@@ -136,7 +143,7 @@ func (s *session) write(c *conn, w *writing) {
 			if !s.closed {
 				c.expireAt(time.Now().Add(lastWordsTimeout))
 			}
-			c.writer = nil
+			c.stopWriting()
 			s.mu.Unlock()
 			return
 		}
@@ -189,12 +196,12 @@ func (l *outLine) appendTags(b []byte) []byte {
 }
 
 // awaitToken waits until the flood limit lets the next line through.
-func (w *writing) awaitToken(wait time.Duration) {
+func awaitToken(wait time.Duration, wake <-chan struct{}) {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-w.wake:
+	case <-wake:
 	}
 }
 
@@ -210,7 +217,9 @@ func (s *session) take(c *conn, lines []outLine, now time.Time) ([]outLine, time
 	c.tokensAt = now
 	s.askPast(c)
 	s.askModes(c)
-	s.askWho(c)
+	if len(c.queue) == 0 || unlimited || c.tokens >= float64(len(c.queue)+1) { // what the user says next waits no longer for it
+		s.askWho(c)
+	}
 	s.tellMonitor(c)
 	s.tellRead(c)
 	n := 0
