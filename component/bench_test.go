@@ -180,3 +180,48 @@ func BenchmarkEventToStanza(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "stanzas/s")
 }
+
+// welcoming is a network that lets everybody in at once.
+type welcoming struct{ *scripted }
+
+func (w welcoming) Open(_ context.Context, _ transports.Address, _ string, host transports.Host) (transports.Session, error) {
+	return welcome{host}, nil
+}
+
+type welcome struct{ host transports.Host }
+
+func (w welcome) Do(_ context.Context, q transports.Request) error {
+	if j, ok := q.(transports.Join); ok {
+		go func() { _ = w.host.Emit(context.Background(), entered(j)) }() // what is missing is told by who counts
+	}
+	return nil
+}
+
+func (welcome) Features(transports.Target) transports.Features { return transports.Features{} }
+func (welcome) Close(string)                                   {}
+
+// BenchmarkJoin has users enter a room each, a thousand of them at once, with a database and an archive: from the presence on the stream to the
+// subject.
+func BenchmarkJoin(b *testing.B) {
+	benchStores(b, benchJoin)
+}
+
+func benchJoin(b *testing.B, db *store.DB) {
+	_, conn := startBenchGateway(b, welcoming{newScripted()}, db)
+	joins := make([]string, b.N)
+	for i := range joins {
+		joins[i] = fmt.Sprintf(`<presence from='user%[1]d@localhost/phone' to='#room%[1]d%%irc.example@irc.localhost/user%[1]d'><x xmlns='http://jabber.org/protocol/muc'/></presence>`, i)
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	in := xmpptest.NewCounter(conn, "<subject")
+	for done := 0; done < b.N; {
+		n := min(b.N-done, 1000)
+		go blast(b, conn, joins[done:done+n], n)
+		done += n
+		if err := in.Until(done); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "joins/s")
+}

@@ -302,23 +302,34 @@ func (g *Gateway) mendPanic(err *error) {
 // is not forgotten meanwhile. It begins once what the user's goroutine has written is on its way: a question that the work asks
 // must not overtake that.
 func (u *user) background(work func(context.Context) func()) {
+	u.backgroundFor(commandTimeout, work)
+}
+
+// backgroundFor is background for work that has another time than usual.
+func (u *user) backgroundFor(d time.Duration, work func(context.Context) func()) {
 	u.awaited++
-	u.begun = append(u.begun, work)
+	u.begun = append(u.begun, begun{d, work})
+}
+
+// begun is work that starts with the next flush, and how long it may take.
+type begun struct {
+	within time.Duration
+	work   func(context.Context) func()
 }
 
 // beginWork starts what background was asked for.
 func (u *user) beginWork() {
-	for _, work := range u.begun {
-		u.goWork(work)
+	for _, b := range u.begun {
+		u.goWork(b)
 	}
 	u.begun = nil
 }
 
-func (u *user) goWork(work func(context.Context) func()) {
+func (u *user) goWork(b begun) {
 	u.g.working.add()
 	go func() {
 		defer u.g.working.done()
-		ctx, cancel := context.WithTimeout(u.ctx, commandTimeout)
+		ctx, cancel := context.WithTimeout(u.ctx, b.within)
 		defer cancel()
 		after := func() {}
 		func() {
@@ -328,7 +339,7 @@ func (u *user) goWork(work func(context.Context) func()) {
 					u.g.log.Error("work for a user panicked", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 				}
 			}()
-			after = work(ctx)
+			after = b.work(ctx)
 		}()
 		u.post(func() {
 			u.awaited--

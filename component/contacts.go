@@ -247,6 +247,7 @@ func (n *network) setOnline(online bool) {
 		return
 	}
 	n.online = online
+	n.notSlow()
 	gone := n.present
 	n.present = nil
 	for id := range gone {

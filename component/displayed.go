@@ -249,9 +249,7 @@ func (n *network) readPrivately(e transports.Read) {
 		return
 	}
 	id := u.g.userID(u.jid)
-	u.background(func(ctx context.Context) func() {
-		ctx, cancel := context.WithTimeout(ctx, u.g.opt.Timing.Recall)
-		defer cancel()
+	u.backgroundFor(u.g.opt.Timing.Recall, func(ctx context.Context) func() {
 		l, ok, err := u.g.lastReadBy(ctx, id, mamPlace{addr: u.jid}, store.Query{End: e.Time, With: contact.Local})
 		return func() {
 			if err != nil {

@@ -46,9 +46,7 @@ func (n *network) lastHeard(room *muc.Room, then func(past []muc.Past, ok bool))
 		then(nil, true)
 		return
 	}
-	u.background(func(ctx context.Context) func() {
-		ctx, cancel := context.WithTimeout(ctx, u.g.opt.Timing.Recall)
-		defer cancel()
+	u.backgroundFor(u.g.opt.Timing.Recall, func(ctx context.Context) func() {
 		page, err := u.g.readArchive(ctx, h.id, mamPlace{addr: h.addr, room: h.room.name}, store.Query{Max: muc.KeepHistory, Last: true, Bytes: maxRecalled})
 		return func() {
 			if n.rooms.of(room.Target().ID) != room || u.networks.of(n.id) != n {
@@ -164,9 +162,7 @@ func (n *network) behindPrivately() {
 	}
 	n.heard.catching = true
 	id, scope := u.g.userID(u.jid), u.g.scope(transports.Target{Kind: transports.TargetNetwork, Network: n.id})
-	u.background(func(ctx context.Context) func() {
-		ctx, cancel := context.WithTimeout(ctx, u.g.opt.Timing.Recall)
-		defer cancel()
+	u.backgroundFor(u.g.opt.Timing.Recall, func(ctx context.Context) func() {
 		set, err := u.g.opt.Store.Settings(ctx, id, scope)
 		var page store.Page
 		if err == nil && u.g.archive != nil {

@@ -33,6 +33,7 @@ type network struct {
 	resting   bool // it is closed where nothing more is sent for a while, where it is of a Postal transport
 	why       string
 	lingering int             // reasons to keep a session that nothing needs
+	slow      *time.Timer     // until the user is told that it takes long, see slow.go; nil once it does not
 	nick      string          // that he is online by, and
 	link      transports.Link // by what
 	// away is what the network is to know of the user's being away.
@@ -145,6 +146,7 @@ func (n *network) close(reason string) {
 
 // forget removes a session that is over.
 func (n *network) forget() {
+	n.notSlow()
 	for _, room := range n.rooms {
 		deafen(room)
 	}
@@ -277,32 +279,32 @@ func (u *user) event(ev networkEvent) {
 			n.privateMessage(e, false)
 			return
 		}
-		n.toRoom(e.Room, e)
+		n.toRoom(e.Room, ev.e)
 	case transports.Typing:
 		if e.Room == (transports.Target{}) {
 			n.typing(e)
 			return
 		}
-		n.toRoom(e.Room, e)
+		n.toRoom(e.Room, ev.e)
 	case transports.Reacted:
 		if e.Room == (transports.Target{}) {
 			n.reacted(e)
 			return
 		}
-		n.toRoom(e.Room, e)
+		n.toRoom(e.Room, ev.e)
 	case transports.Redacted:
 		if e.Room == (transports.Target{}) {
 			n.redacted(e)
 			return
 		}
-		n.toRoom(e.Room, e)
+		n.toRoom(e.Room, ev.e)
 	case transports.Told:
-		n.answered(e.Ref, e, nil)
+		n.answered(e.Ref, ev.e, nil)
 	case transports.Enquired:
 		n.enquired(e)
 	case transports.RawAnswer:
-		if !n.answered(e.Ref, e, nil) {
-			n.toOwner(e.Ref, e)
+		if !n.answered(e.Ref, ev.e, nil) {
+			n.toOwner(e.Ref, ev.e)
 		}
 	case transports.Done:
 		n.done(e)
@@ -317,15 +319,15 @@ func (u *user) event(ev networkEvent) {
 	case transports.Moved:
 		n.moved(e)
 	case transports.Joined:
-		n.toRoom(e.Room, e)
+		n.toRoom(e.Room, ev.e)
 	case transports.Parted:
 		if e.Room == (transports.Target{}) {
 			delete(n.via, e.Nick) // who takes the nick next is somebody else
 			n.movedOn(e.Nick, "")
-			n.toRooms(e)
+			n.toRooms(ev.e)
 			return
 		}
-		n.toRoom(e.Room, e)
+		n.toRoom(e.Room, ev.e)
 	case transports.Renamed:
 		if v, ok := n.via[e.Old]; ok {
 			delete(n.via, e.Old)
@@ -336,28 +338,28 @@ func (u *user) event(ev networkEvent) {
 			n.nick = e.New
 		}
 		n.answered(e.Ref, nil, nil) // a line of the user's own
-		n.toRooms(e)
+		n.toRooms(ev.e)
 	case transports.Described:
 		n.described(e)
 	case transports.Away, transports.PersonChanged:
-		n.toRooms(e)
+		n.toRooms(ev.e)
 	case transports.RoleChanged:
-		n.toRoom(e.Room, e)
+		n.toRoom(e.Room, ev.e)
 	case transports.Subject:
-		n.toRoom(e.Room, e)
+		n.toRoom(e.Room, ev.e)
 	case transports.Notice:
 		if e.Room == (transports.Target{}) {
 			n.notice(e.In(n.Words))
 			return
 		}
-		n.toRoom(e.Room, e)
+		n.toRoom(e.Room, ev.e)
 	case transports.RoomList:
-		n.answered(e.Ref, e, nil)
+		n.answered(e.Ref, ev.e, nil)
 	case transports.ModesChanged:
-		n.toRoom(e.Room, e)
-		n.answered(e.Ref, e, nil)
+		n.toRoom(e.Room, ev.e)
+		n.answered(e.Ref, ev.e, nil)
 	case transports.BanList:
-		n.toRoom(e.Room, e)
+		n.toRoom(e.Room, ev.e)
 	case transports.Presence:
 		n.presence(e)
 	case transports.Invited:

@@ -33,9 +33,7 @@ func (u *user) recallHistory(room *muc.Room) {
 		return
 	}
 	forgets, since := u.forgets, u.archivedSince(room.Target())
-	u.background(func(ctx context.Context) func() {
-		ctx, cancel := context.WithTimeout(ctx, u.g.opt.Timing.Recall)
-		defer cancel()
+	u.backgroundFor(u.g.opt.Timing.Recall, func(ctx context.Context) func() {
 		page, err := u.g.readKept(ctx, h.id, mamPlace{addr: h.addr, room: h.room.name}, store.Query{Max: maxRecalledLines, Last: true, Bytes: maxRecalled, Since: since})
 		return func() {
 			if err != nil {

@@ -1,6 +1,8 @@
 package component
 
 import (
+	"runtime"
+
 	"passerelle/component/stanza"
 	"passerelle/transports"
 )
@@ -88,8 +90,15 @@ func (g *Gateway) handle(st *stanza.Stanza) {
 // stoppingText answers what comes while the gateway stops.
 const stoppingText = "The gateway is being stopped. Try again in a minute."
 
+// manyAtWork is how many users work at a time before the reader lets them go first: of a thousand who come at once no more are begun with than
+// are done with, so that they take turns with the same memory. It never waits for them.
+const manyAtWork = 64
+
 // toUser hands a stanza to the goroutine of its sender.
 func (g *Gateway) toUser(in inbound) {
+	if g.working.n.Load() >= manyAtWork {
+		runtime.Gosched()
+	}
 	for {
 		u, ok := g.user(in.from.Bare())
 		if !ok {

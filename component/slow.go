@@ -20,12 +20,20 @@ func (n *network) tellSlow() {
 		}
 	}
 	slow := n.u.g.opt.Timing.Slow
-	n.u.after(slow, func() {
+	n.slow = n.u.after(slow, func() {
 		tell(func(lang string) string { return text.Say(lang, "Connecting to %s…", n.id) })
-		n.u.after((verySlow-1)*slow, func() {
+		n.slow = n.u.after((verySlow-1)*slow, func() {
 			tell(func(lang string) string {
 				return text.Say(lang, "Still connecting to %s: it takes its time to answer. Your room opens as soon as it does.", n.id)
 			})
 		})
 	})
+}
+
+// notSlow ends that: the network has answered, or nobody waits for it any more.
+func (n *network) notSlow() {
+	if n.slow != nil {
+		n.slow.Stop() // what it has begun already finds nothing to tell
+		n.slow = nil
+	}
 }

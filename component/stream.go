@@ -138,6 +138,7 @@ func (s *xmlStream) write(ctx context.Context, q *sendQueue) error {
 			return context.Cause(ctx)
 		}
 		for !q.empty() {
+			runtime.Gosched() // who is about to say something does so first: one write for many costs little more than one for each
 			full := q.take(spare)
 			if err := s.writeAll(full); err != nil {
 				return err

@@ -62,7 +62,7 @@ type user struct {
 	chats         map[transports.Address]*chatForm // those that are filled in by chat, by the JID that is written to
 	asks          map[transports.Address]asked     // what may be answered, by the JID that is written to
 	awaited       int                              // work in the background
-	begun         []func(context.Context) func()   // of it, what starts with the next flush
+	begun         []begun                          // of it, what starts with the next flush
 	pastes        int                              // uploads of long messages that run
 	lastRef       transports.Ref
 	lang          string                             // that his clients have last said that he reads
