@@ -25,7 +25,7 @@ const (
 	busyLeast   = 32 << 20
 	mostGrowth  = 1000
 	quietGrowth = 25
-	quietBytes  = 4 << 20
+	quietBytes  = 8 << 20
 
 	// settleLooks is how many looks it takes to see whether the process has come to rest; restingBytes is what it may allocate in that
 	// time and count as resting.

@@ -20,8 +20,8 @@ func TestGrowth(t *testing.T) {
 		{true, 0, mostGrowth},  // before the first collection
 		{false, 0, busyGrowth}, // before the first collection
 		{false, 1 << 20, busyGrowth},
-		{false, 8 << 20, 50},
-		{false, 16 << 20, quietGrowth},
+		{false, 16 << 20, 50},
+		{false, 32 << 20, quietGrowth},
 		{false, 500 << 20, quietGrowth},
 	} {
 		if got := growth(c.busy, c.base); got != c.want {
