@@ -178,6 +178,11 @@ func wantsOut(m *content.Message) bool {
 
 // answer has a user say what he has answered by mail.
 func (t *Transport) answer(ctx context.Context, what task) jobs.Outcome {
+	release, err := t.roomFor(ctx, what)
+	if err != nil {
+		return jobs.Outcome{Err: err}
+	}
+	defer release()
 	in, ok, err := t.opt.Store.MailIn(ctx, what.Mail)
 	if err != nil {
 		return jobs.Outcome{Err: err}

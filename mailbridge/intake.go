@@ -97,7 +97,7 @@ func (t *Transport) accept(ctx context.Context, in *receive.Incoming) []error {
 	if err != nil {
 		return all(transports.NewError(transports.Busy, "There is no room for the message now", err))
 	}
-	m, err := content.Read(raw, content.Limits{Size: len(raw)})
+	m, err := content.Read(raw, content.Limits{Size: len(raw), Outline: true}) // a job reads the files
 	if err != nil {
 		return all(transports.NewError(transports.TooLarge, "The header of the message is too large", err))
 	}

@@ -36,15 +36,11 @@ type arrival struct {
 
 // inward renders a mail for a user and hands it to his outbox.
 func (t *Transport) inward(ctx context.Context, what task) jobs.Outcome {
-	size := what.Size
-	if size == 0 {
-		size = t.rules.Load().MaxSize
-	}
-	w := weight(size)
-	if err := t.rendering.Acquire(ctx, w); err != nil {
+	release, err := t.roomFor(ctx, what)
+	if err != nil {
 		return jobs.Outcome{Err: err}
 	}
-	defer t.rendering.Release(w)
+	defer release()
 	in, ok, err := t.opt.Store.MailIn(ctx, what.Mail)
 	if err != nil {
 		return jobs.Outcome{Err: err}
@@ -56,6 +52,7 @@ func (t *Transport) inward(ctx context.Context, what task) jobs.Outcome {
 	if a.m, err = content.Read(in.Raw, content.Limits{Size: len(in.Raw)}); err != nil {
 		return jobs.Outcome{Verdict: jobs.Failed, Err: err} // it was read before it was taken
 	}
+	a.in.Raw = nil // its files are uploaded now, which takes longer than all the rest
 	if a.came, err = fromJSON[came](in.Envelope); err != nil {
 		return jobs.Outcome{Verdict: jobs.Failed, Err: err}
 	}
@@ -66,6 +63,19 @@ func (t *Transport) inward(ctx context.Context, what task) jobs.Outcome {
 		return jobs.Outcome{Verdict: jobs.Failed, Err: err}
 	}
 	return t.arrive(ctx, &a)
+}
+
+// roomFor waits until there is room to read the mail of a task.
+func (t *Transport) roomFor(ctx context.Context, what task) (release func(), err error) {
+	size := what.Size
+	if size == 0 {
+		size = t.rules.Load().MaxSize
+	}
+	w := weight(size)
+	if err := t.rendering.Acquire(ctx, w); err != nil {
+		return nil, err
+	}
+	return func() { t.rendering.Release(w) }, nil
 }
 
 // arrive brings a mail to a user, or has it wait until he wants it.

@@ -107,7 +107,7 @@ func (t *Transport) report(ctx context.Context, what task) jobs.Outcome {
 	if err != nil {
 		return jobs.Outcome{Verdict: jobs.Failed, Err: err}
 	}
-	m, err := content.Read(in.Raw, content.Limits{Size: len(in.Raw)})
+	m, err := content.Read(in.Raw, content.Limits{Size: len(in.Raw), Outline: true})
 	if err != nil {
 		return jobs.Outcome{Verdict: jobs.Failed, Err: err}
 	}

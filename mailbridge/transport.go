@@ -89,10 +89,11 @@ type Transport struct {
 }
 
 // maxMemory bounds what there is in memory of the mails that are read at a time, in bytes, once while they come and once while jobs render them: these
-// may wait for an upload. A mail counts perByte times: its bytes, what is made of them, and what the collector has not found yet.
+// may wait for an upload. A mail counts perByte times: its bytes, those that the database has or what is made of them, and what the collector has not
+// found yet.
 const (
-	maxMemory = 256 << 20
-	perByte   = 4
+	maxMemory = 160 << 20
+	perByte   = 3
 )
 
 // weight is what a mail of some bytes counts of maxMemory.

@@ -9,6 +9,9 @@ import (
 	"unicode"
 )
 
+// maxOutlined is how large a file is, as it is encoded, that Limits.Outline has decoded, in bytes.
+const maxOutlined = 64 << 10
+
 // maxFileName bounds names of files, in bytes: file systems take 255.
 const maxFileName = 150
 
@@ -85,7 +88,10 @@ func (r *reader) attach(p *part, related bool) {
 		}
 		return
 	}
-	data := r.data(p)
+	data := p.body
+	if !r.limits.Outline || len(p.body) <= maxOutlined {
+		data = r.data(p)
+	}
 	id := ""
 	if ids := readIDs(p.header.get("Content-ID"), 1); len(ids) > 0 {
 		id = ids[0]

@@ -240,3 +240,30 @@ func BenchmarkAttachment1MiB(b *testing.B) {
 	benchmarkRead(b, benchmarkHeader+"Content-Type: multipart/mixed; boundary=b\n\n--b\n\ntext\n--b\nContent-Type: image/jpeg; name=a.jpg\nContent-Transfer-Encoding: base64\n\n"+
 		strings.Repeat("QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWZnaGlqa2xtbm9wcXJzdHV2d3h5ejAxMjM0\n", 1<<20/77)+"--b--\n")
 }
+
+// Who asks for an outline learns of large files, and none of them is decoded; small ones are as they are.
+func TestOutline(t *testing.T) {
+	t.Parallel()
+	encoded := strings.Repeat(strings.Repeat("QUJD", 19)+"\r\n", 2*maxOutlined/78)
+	raw := []byte("From: a@x.test\r\nSubject: two files\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nhello\r\n" +
+		"--b\r\nContent-Type: application/pdf; name=large.pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n" + encoded +
+		"--b\r\nContent-Type: application/pdf; name=small.pdf\r\nContent-Transfer-Encoding: base64\r\n\r\nQUJD\r\n--b--\r\n")
+	for _, outline := range []bool{false, true} {
+		m, err := Read(raw, Limits{Outline: outline})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(m.Files) != 2 || m.Files[0].Name != "large.pdf" || m.Files[1].Name != "small.pdf" || m.Text != "hello" {
+			t.Fatalf("outline %v: %d files, %q", outline, len(m.Files), m.Text)
+		}
+		if got := bytes.HasPrefix(m.Files[0].Data, []byte("ABC")); got == outline {
+			t.Errorf("outline %v: the large file is decoded: %v", outline, got)
+		}
+		if outline && &m.Files[0].Data[0] != &raw[bytes.Index(raw, []byte("QUJD"))] {
+			t.Error("the large file is a copy")
+		}
+		if string(m.Files[1].Data) != "ABC" {
+			t.Errorf("outline %v: the small file is %q", outline, m.Files[1].Data)
+		}
+	}
+}

@@ -26,6 +26,8 @@ type Limits struct {
 	Depth  int // of parts in parts
 	Parts  int // of the whole mail
 	Text   int // of Text and of Quote, in bytes; a part that has more is a file as well
+	// Outline leaves large files as they are encoded, in the memory of the mail: for who wants to know what there is, and nothing of them.
+	Outline bool
 }
 
 // DefaultLimits are those of a mail server that takes what others send.
