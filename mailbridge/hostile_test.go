@@ -308,7 +308,7 @@ func TestCirclesOutliveFloods(t *testing.T) {
 func TestLargeMailsTakeTurns(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.mail.memory, r.mail.rendering = semaphore.NewWeighted(7<<20), semaphore.NewWeighted(7<<20) // of one mail
+	r.mail.memory, r.mail.rendering = semaphore.NewWeighted(perByte*3<<19), semaphore.NewWeighted(perByte*3<<19) // of one mail
 	names := []string{"romeo", "admin", "d'artagnan"}
 	var now, most atomic.Int32
 	r.xmpp.uploading = func() func() {
