@@ -190,9 +190,9 @@ func enterBench(b *testing.B, conn net.Conn, tr *scripted, client string) *scrip
 
 // waiting is how many items are queued.
 func (a *archiver) waiting() int {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return len(a.queue)
+	a.queue.mu.Lock()
+	defer a.queue.mu.Unlock()
+	return a.queue.items
 }
 
 // BenchmarkRetention looks whether there is something to delete for a thousand users who want less to be kept, each with twenty rooms: there is

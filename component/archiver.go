@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,19 +20,6 @@ import (
 // writes as many lines at once as wait. What does not fit is lost to the archive, which says so with a line of its own.
 
 const (
-	// maxKeeping bounds the lines that wait to be written, and their size in bytes.
-	maxKeeping      = 65_536
-	maxKeepingBytes = 32 << 20
-
-	// maxKept and maxKeptBytes are how many lines share a write: everybody else's writes wait for it, so it is some milliseconds' work.
-	// Items that are no new lines, but say that others heard them too, cost it less.
-	maxKept      = 256
-	maxKeptBytes = 1 << 20
-	maxKeptItems = 16 * maxKept
-
-	// maxSpare is for how many items memory is kept while nothing waits.
-	maxSpare = 4 * maxKept
-
 	// fewReaders is for how many users and rooms what they may read is written down along with the lines. With more it is gathered
 	// for readersWait.
 	fewReaders  = 64
@@ -50,18 +36,12 @@ type archiver struct {
 	domain  string
 	log     *slog.Logger
 	metrics *domainMetrics
-	daily   func() int // how many bytes of one user are kept in a day; 0 for any number
 
-	mu      sync.Mutex
-	rooms   map[keptKey]*keptRoom // those that somebody listens to
-	queue   []keepItem
-	spare   []keepItem // takes the place of queue when that is taken; nil where it is in use
-	bytes   int
-	limit   int                               // of queue
-	shares  map[transports.Address]*keptShare // of users who have said something lately, or a lot today
-	sweepAt int                               // number of them at which those that nobody needs are looked for
-	gaps    map[conversation]struct{}         // in which lines are missing, and nothing says so yet; at most maxGaps
-	wake    chan struct{}                     // capacity 1
+	queue *keepQueue
+
+	mu    sync.Mutex
+	rooms map[keptKey]*keptRoom     // those that somebody listens to
+	gaps  map[conversation]struct{} // in which lines are missing, and nothing says so yet; at most maxGaps
 
 	builders sync.Pool // of *stanza.Builder
 
@@ -92,97 +72,10 @@ type keptRoom struct {
 	ids   []store.LineID
 }
 
-// keepItem is a line to be written, or something to be done in between.
-type keepItem struct {
-	hearer  *hearer
-	number  int64              // of the line in its channel; 0 of one that is for the user alone
-	room    *store.RoomLine    // a new one; nil for one that another user heard before
-	private *store.PrivateLine // instead of all that
-	retract *store.Retraction  // a line that was queued before, or long ago, which was taken back
-	refused string             // id of one that was queued before, which the network did not deliver after all: it goes
-	heard   bool               // the user may read it
-	barrier *barrier
-	share   *keptShare // of the user in what waits; nil where that is next to nothing
-}
-
-// keptShare is how much of what waits and of what is kept is a user's, under archiver.mu. Of the former he has
-// twice as much as is left at most: whoever says as much as he can, or
-// has a network say it, takes no more than two thirds, and however many do so leave something to the others.
-type keptShare struct {
-	items, bytes int
-	day          quota
-	of           slog.Attr // his name in the log
-}
-
-// minShares is of how many users it is known without a look at who needs none any more.
-const minShares = 1024
-
-// archiveShare is the user's share of the archive. It is his for the day, however often he comes and goes.
-func (u *user) archiveShare() *keptShare {
-	if u.share == nil {
-		u.share = u.g.archive.shareOf(u)
-	}
-	return u.share
-}
-
-func (a *archiver) shareOf(u *user) *keptShare {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if s := a.shares[u.jid]; s != nil {
-		return s
-	}
-	if len(a.shares) >= a.sweepAt {
-		for jid, s := range a.shares {
-			// Who has said little begins anew when he comes the next time.
-			if s.items == 0 && (s.day.used < a.daily()/1024 || now().UnixNano()-s.day.from > int64(shareTime)) {
-				delete(a.shares, jid)
-			}
-		}
-		a.sweepAt = max(minShares, 2*len(a.shares))
-	}
-	s := &keptShare{of: u.logID()}
-	a.shares[u.jid] = s
-	return s
-}
-
-// shareTime is for how long a user's share of what is kept is.
-const shareTime = 24 * time.Hour
-
-func (s *keptShare) add(items, bytes int) {
-	if s != nil {
-		s.items, s.bytes = s.items+items, s.bytes+bytes
-	}
-}
-
-func (s *keptShare) fits(items, bytes int) bool {
-	return s == nil || s.items <= 2*items && s.bytes <= 2*bytes
-}
-
-// mayKeep counts bytes that are to be kept, and reports whether that is not too much for a day.
-func (a *archiver) mayKeep(s *keptShare, size int) bool {
-	most := a.daily()
-	if s == nil || size == 0 || most == 0 || s.day.take(size, most, shareTime) {
-		return true
-	}
-	if s.day.used-size <= most {
-		a.log.Warn("a user's networks say more than is kept in a day", s.of, "bytes", most)
-	}
-	return false
-}
-
-// barrier is done when all that was queued before it is written.
-type barrier struct {
-	user   store.UserID // whose readable lines are to be written too
-	forget bool         // rather not
-	then   func()       // is called by the archiver's goroutine once they are; nil for nothing
-	failed bool         // they could not be written
-	done   chan struct{}
-}
-
 func newArchiver(db *store.DB, domain string, log *slog.Logger, metrics *domainMetrics, daily func() int) *archiver {
 	return &archiver{
-		daily: daily, db: db, domain: domain, log: log, metrics: metrics, rooms: map[keptKey]*keptRoom{}, shares: map[transports.Address]*keptShare{}, sweepAt: minShares,
-		limit: maxKeeping, gaps: map[conversation]struct{}{}, ctx: context.Background(), wake: make(chan struct{}, 1),
+		db: db, domain: domain, log: log, metrics: metrics, rooms: map[keptKey]*keptRoom{}, queue: newKeepQueue(daily, log),
+		gaps: map[conversation]struct{}{}, ctx: context.Background(),
 	}
 }
 
@@ -199,95 +92,19 @@ func (a *archiver) room(key keptKey) *keptRoom {
 	return r
 }
 
-// offer queues an item, and reports whether there was room. What the database would not take is not let in, since it would take what
-// it shares a write with along.
-func (a *archiver) offer(item keepItem) bool {
-	if err := item.check(); err != nil {
+// offer queues an item, with its line where it is a new one of a room, and reports whether there was room. What the database would not take
+// is not let in, since it would take what it shares a write with along.
+func (a *archiver) offer(item keepItem, line *store.RoomLine) bool {
+	if err := item.check(line); err != nil {
 		a.metrics.archiveLost.Inc()
 		a.log.Warn("a message is not for the archive", "error", err)
 		return false
 	}
-	size := item.size()
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	items, bytes := a.limit-len(a.queue), maxKeepingBytes-a.bytes
-	if item.barrier == nil && (items <= 0 || bytes < size || !item.share.fits(items, bytes) || !a.mayKeep(item.share, size)) {
+	if !a.queue.add(item, line) {
 		a.metrics.archiveLost.Inc()
 		return false
 	}
-	item.share.add(1, size)
-	a.queue, a.bytes = append(a.queue, item), a.bytes+size
-	if len(a.queue) == 1 {
-		select {
-		case a.wake <- struct{}{}:
-		default:
-		}
-	}
 	return true
-}
-
-// take takes the first items that are queued, as many as share a write.
-func (a *archiver) take() []keepItem {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	n, lines, bytes := 0, 0, 0
-	for n < len(a.queue) && n < maxKeptItems && lines < maxKept && bytes < maxKeptBytes {
-		item := &a.queue[n]
-		if n++; item.room != nil || item.private != nil {
-			lines++
-		}
-		size := item.size()
-		item.share.add(-1, -size)
-		bytes += size
-	}
-	a.bytes -= bytes
-	if n == len(a.queue) { // mostly all; then nothing is copied
-		items := a.queue
-		a.queue, a.spare = a.spare, nil
-		return items
-	}
-	items := slices.Clone(a.queue[:n])
-	clear(a.queue[:n]) // what is written is not held as long as something waits
-	if a.queue = a.queue[n:]; len(a.queue) == 0 {
-		a.queue = nil
-	}
-	return items
-}
-
-// reuse takes back the memory of items that are done.
-func (a *archiver) reuse(items []keepItem) {
-	clear(items)
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if cap(items) <= maxSpare {
-		a.spare = items[:0]
-	}
-}
-
-// size is how many bytes of messages an item holds.
-func (i *keepItem) size() int {
-	switch {
-	case i.room != nil:
-		return len(i.room.Stanza)
-	case i.private != nil:
-		return len(i.private.Stanza)
-	case i.retract != nil:
-		return len(i.retract.Stanza)
-	}
-	return 0
-}
-
-// check reports why the database would not take an item.
-func (i *keepItem) check() error {
-	switch {
-	case i.room != nil:
-		return i.room.Check()
-	case i.private != nil:
-		return i.private.Check()
-	case i.retract != nil:
-		return i.retract.Check()
-	}
-	return nil
 }
 
 // sync waits until all that a user heard so far is written, so that he can read it.
@@ -319,7 +136,7 @@ func (a *archiver) cut(ctx context.Context, user store.UserID, sessions []*heare
 }
 
 func (a *archiver) barrier(ctx context.Context, b *barrier) error {
-	a.offer(keepItem{barrier: b})
+	a.queue.addBarrier(b)
 	select {
 	case <-b.done:
 		return nil
@@ -427,15 +244,17 @@ func (h *hearer) Keep(k muc.Kept) string {
 	}
 	if h.lost.Swap(false) {
 		id := newID()
-		h.offer(keepItem{hearer: h, heard: true, room: h.line(id, "", "", now(), h.a.render(func(b *stanza.Builder) {
+		line := h.line(id, "", "", now(), h.a.render(func(b *stanza.Builder) {
 			b.Start("message").Attr("id", id).Attr("type", "groupchat").Start("body").Text(lostText).End().End()
-		}))})
+		}))
+		h.offer(keepItem{hearer: h, heard: true}, &line)
 	}
 	h.room.mu.Lock()
 	defer h.room.mu.Unlock()
 	if k.How == muc.KeepOwn {
 		id := newID()
-		h.offer(keepItem{hearer: h, heard: true, room: h.line(id, k.Nick(), k.NetworkID(), k.Event.Time, h.message(&k, id))})
+		line := h.line(id, k.Nick(), k.NetworkID(), k.Event.Time, h.message(&k, id))
+		h.offer(keepItem{hearer: h, heard: true}, &line)
 		return id
 	}
 	if k.How == muc.KeepPart && h.room.channel.Alone() {
@@ -447,18 +266,19 @@ func (h *hearer) Keep(k muc.Kept) string {
 	}
 	heard := h.room.channel.Hear(&h.session, archiveLine(&k))
 	item := keepItem{hearer: h, number: heard.Number, heard: k.How == muc.KeepHeard}
-	if heard.New {
-		item.room = h.line(heard.ID, k.Nick(), k.NetworkID(), k.Event.Time, h.message(&k, heard.ID))
-	} else if !item.heard {
-		return heard.ID
+	switch {
+	case heard.New:
+		line := h.line(heard.ID, k.Nick(), k.NetworkID(), k.Event.Time, h.message(&k, heard.ID))
+		h.offer(item, &line)
+	case item.heard:
+		h.offer(item, nil)
 	}
-	h.offer(item)
 	return heard.ID
 }
 
 // Retract implements muc.Archive.
 func (h *hearer) Retract(id, message string) {
-	h.a.offer(keepItem{share: h.u.archiveShare(), retract: &store.Retraction{User: h.id, ID: id, Stanza: message}})
+	h.a.offer(keepItem{share: h.u.archiveShare(), retract: &store.Retraction{User: h.id, ID: id, Stanza: message}}, nil)
 }
 
 // Withdraw implements muc.Archive.
@@ -470,21 +290,21 @@ func (h *hearer) Withdraw(how muc.KeepHow, id string) {
 			return
 		}
 	}
-	h.a.offer(keepItem{refused: id})
+	h.a.offer(keepItem{refused: id}, nil)
 }
 
-func (h *hearer) offer(item keepItem) {
+func (h *hearer) offer(item keepItem, line *store.RoomLine) {
 	item.share = h.u.archiveShare()
-	if !h.a.offer(item) {
+	if !h.a.offer(item, line) {
 		h.lost.Store(true)
 	}
 }
 
-func (h *hearer) line(id, nick, networkID string, at time.Time, xml string) *store.RoomLine {
+func (h *hearer) line(id, nick, networkID string, at time.Time, xml string) store.RoomLine {
 	if at.IsZero() {
 		at = now()
 	}
-	return &store.RoomLine{Domain: h.a.domain, Room: h.room.name, ID: id, Time: at, Nick: nick, Stanza: xml, NetworkID: networkID}
+	return store.RoomLine{Domain: h.a.domain, Room: h.room.name, ID: id, Time: at, Nick: nick, Stanza: xml, NetworkID: networkID}
 }
 
 func (h *hearer) message(k *muc.Kept, id string) string {

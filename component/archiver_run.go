@@ -18,7 +18,7 @@ func (a *archiver) run(ctx context.Context, stop <-chan struct{}) {
 	defer timer.Stop()
 	for {
 		select {
-		case <-a.wake:
+		case <-a.queue.wake:
 		case <-timer.C:
 		case <-stop:
 			for !a.drain() && a.ctx.Err() == nil {
@@ -50,14 +50,14 @@ func (a *archiver) run(ctx context.Context, stop <-chan struct{}) {
 // drain writes what is queued, and reports false where something could not be written; it still waits then, unless it was given up.
 func (a *archiver) drain() bool {
 	for a.ctx.Err() == nil {
-		items := a.take()
-		if len(items) == 0 {
+		b := a.queue.take()
+		if b == nil {
 			return true
 		}
-		if !a.process(items) {
+		if !a.process(b) {
 			return false
 		}
-		a.reuse(items)
+		a.queue.reuse(b)
 		if !a.settleDue() {
 			return false
 		}
@@ -65,70 +65,56 @@ func (a *archiver) drain() bool {
 	return false
 }
 
-// process writes items in their order. It reports false where something could not be written.
-func (a *archiver) process(items []keepItem) bool {
+// process writes a batch. It reports false where something could not be written.
+func (a *archiver) process(b *keepBatch) bool {
 	ok := true
-	for len(items) > 0 {
-		n := 0
-		for n < len(items) && items[n].barrier == nil {
-			n++
-		}
-		if n > 0 {
-			if a.keep(items[:n]) {
-				a.failing = time.Time{}
-			} else if a.tryAgain() {
-				a.putBack(items)
-				return false
-			} else {
-				a.lose(items[:n])
-				ok = false
-			}
-			items = items[n:]
-			continue
-		}
-		b := items[0].barrier
-		items = items[1:]
-		if b.forget {
-			a.drop(b.user)
-			a.forgetGaps(b.user)
+	if len(b.items) > 0 {
+		if a.keep(b) {
+			a.failing = time.Time{}
+		} else if a.tryAgain() {
+			a.queue.putBack(b)
+			return false
 		} else {
-			b.failed = !a.settle(b.user)
-			ok = ok && !b.failed
-			if b.then != nil && !b.failed {
-				b.then()
-			}
+			a.lose(b)
+			ok = false
 		}
-		close(b.done)
 	}
+	barrier := b.barrier
+	switch {
+	case barrier == nil:
+		return ok
+	case barrier.forget:
+		a.drop(barrier.user)
+		a.forgetGaps(barrier.user)
+	case !a.settle(barrier.user):
+		barrier.failed, ok = true, false
+	case barrier.then != nil:
+		barrier.then()
+	}
+	close(barrier.done)
 	return ok
 }
 
 // keep writes lines and, where they are few, who may read them, in one transaction.
-func (a *archiver) keep(items []keepItem) bool {
-	var rooms []store.RoomLine
+func (a *archiver) keep(b *keepBatch) bool {
 	var private []store.PrivateLine
 	var refused []string
 	var retracted []*store.Retraction
-	for i := range items {
-		switch {
-		case items[i].refused != "":
-			refused = append(refused, items[i].refused)
-		case items[i].retract != nil:
-			retracted = append(retracted, items[i].retract)
-		case items[i].private != nil:
-			private = append(private, *items[i].private)
-		case items[i].room != nil:
-			if rooms == nil {
-				rooms = make([]store.RoomLine, 0, min(len(items)-i, maxKept))
-			}
-			rooms = append(rooms, *items[i].room)
+	for i := range b.items {
+		switch item := &b.items[i]; {
+		case item.refused != "":
+			refused = append(refused, item.refused)
+		case item.retract != nil:
+			retracted = append(retracted, item.retract)
+		case item.private != nil:
+			private = append(private, *item.private)
 		}
 	}
 	var ids []store.LineID
 	var touched []*hearer
 	settled := false
 	err := a.db.Write(a.ctx, func(tx *store.Tx) (err error) {
-		if ids, err = tx.AppendRoomLines(rooms); err != nil {
+		if ids, err = tx.AppendRoomLines(b.rooms); err != nil {
 			return err
 		}
 		if _, err = tx.AppendPrivateLines(private); err != nil {
@@ -142,7 +128,7 @@ func (a *archiver) keep(items []keepItem) bool {
 				return err
 			}
 		}
-		touched = place(items, ids)
+		touched = place(b.items, ids)
 		if len(a.pending)+len(touched) > fewReaders {
 			return nil
 		}
@@ -150,13 +136,13 @@ func (a *archiver) keep(items []keepItem) bool {
 		return errors.Join(extend(tx, a.pending, seenSpans), extend(tx, touched, freshSpans))
 	})
 	if err != nil {
-		a.log.Error("messages could not be written to the archive", "lines", len(rooms)+len(private), "error", err)
+		a.log.Error("messages could not be written to the archive", "lines", b.lines, "error", err)
 		if a.ctx.Err() == nil { // else it may be written yet, and nothing comes behind it
-			unplace(items, touched)
+			unplace(b.items, touched)
 		}
 		return false
 	}
-	a.metrics.archived.Add(float64(len(rooms) + len(private)))
+	a.metrics.archived.Add(float64(b.lines))
 	if settled {
 		a.drop(store.UserID{})
 	}
@@ -178,7 +164,7 @@ func place(items []keepItem, ids []store.LineID) (touched []*hearer) {
 			continue
 		}
 		var line store.LineID
-		if item.room != nil {
+		if item.room {
 			line, ids = ids[0], ids[1:]
 			if item.number != 0 {
 				h.room.place(item.number, line)
@@ -199,7 +185,7 @@ func place(items []keepItem, ids []store.LineID) (touched []*hearer) {
 // unplace undoes place for lines that could not be written.
 func unplace(items []keepItem, touched []*hearer) {
 	for i := range items {
-		if item := &items[i]; item.room != nil && item.number != 0 {
+		if item := &items[i]; item.room && item.number != 0 {
 			item.hearer.room.place(item.number, 0)
 		}
 	}
@@ -217,23 +203,11 @@ func (a *archiver) tryAgain() bool {
 	return time.Since(a.failing) < keepTrying
 }
 
-// putBack queues items again that were taken, in front of all others.
-func (a *archiver) putBack(items []keepItem) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for i := range items {
-		size := items[i].size()
-		a.bytes += size
-		items[i].share.add(1, size)
-	}
-	a.queue = append(items, a.queue...)
-}
-
 // lose gives items up. The archive says so with the next line of each who heard them.
-func (a *archiver) lose(items []keepItem) {
-	for i := range items {
-		item := &items[i]
-		if item.room != nil || item.private != nil {
+func (a *archiver) lose(b *keepBatch) {
+	for i := range b.items {
+		item := &b.items[i]
+		if item.room || item.private != nil {
 			a.metrics.archiveLost.Inc()
 		}
 		if item.heard {
@@ -247,9 +221,9 @@ func (a *archiver) lose(items []keepItem) {
 
 // giveUp gives up all that is queued.
 func (a *archiver) giveUp() {
-	for items := a.take(); len(items) > 0; items = a.take() {
-		a.lose(items)
-		a.log.Error("messages are lost to the archive at the end", "items", len(items))
+	for b := a.queue.take(); b != nil; b = a.queue.take() {
+		a.lose(b)
+		a.log.Error("messages are lost to the archive at the end", "items", len(b.items))
 	}
 }
 

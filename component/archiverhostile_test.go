@@ -93,9 +93,9 @@ func TestWhatIsRefusedStaysWithWhoHeardIt(t *testing.T) {
 func TestFloodIsLostToItsOwnArchive(t *testing.T) {
 	t.Parallel()
 	w, db := newArchiveWorld(t)
-	w.gateway.archive.mu.Lock()
-	w.gateway.archive.limit = 40
-	w.gateway.archive.mu.Unlock()
+	w.gateway.archive.queue.mu.Lock()
+	w.gateway.archive.queue.limit = 40
+	w.gateway.archive.queue.mu.Unlock()
 	alice := w.client("alice@localhost/phone")
 	a := w.join(alice, "alice")
 	var floods []*scriptedSession

@@ -84,9 +84,9 @@ func (a *archiver) offerPrivate(l *store.PrivateLine, share *keptShare) bool {
 		id := newID()
 		gap = !a.offer(keepItem{share: share, private: &store.PrivateLine{Owner: l.Owner, With: l.With, ID: id, Time: now(), Stanza: a.render(func(b *stanza.Builder) {
 			b.Start("message").Attr("id", id).Attr("type", "chat").Start("body").Text(lostText).End().End()
-		})}})
+		})}}, nil)
 	}
-	kept := a.offer(keepItem{share: share, private: l})
+	kept := a.offer(keepItem{share: share, private: l}, nil)
 	if gap || !kept {
 		a.missing(c)
 	}

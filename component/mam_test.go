@@ -235,7 +235,7 @@ func TestArchiveSaysWhatIsMissing(t *testing.T) {
 	db := openStore(t, filepath.Join(t.TempDir(), "archive.db"))
 	w := archiveWorld(t, db)
 	w.gateway.archive.mu.Lock()
-	w.gateway.archive.limit = 10
+	w.gateway.archive.queue.limit = 10
 	w.gateway.archive.mu.Unlock()
 	alice := w.client("alice@localhost/phone")
 	s := w.join(alice, "alice")
@@ -253,7 +253,7 @@ func TestArchiveSaysWhatIsMissing(t *testing.T) {
 	fill := func() bool {
 		return w.gateway.archive.offer(keepItem{private: &store.PrivateLine{
 			Owner: store.UserID{Domain: testDomain, JID: "x@y"}, With: "z", ID: newID(), Time: now(), Stanza: "<message/>",
-		}})
+		}}, nil)
 	}
 	fill()
 	for deadline := time.Now().Add(testWait); w.gateway.archive.waiting() > 0; runtime.Gosched() { // until the archiver waits too

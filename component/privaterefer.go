@@ -152,7 +152,7 @@ func (n *network) bury(l *talkLine, t muc.Tombstone) {
 	if l.kept != "" && n.u.g.archive != nil {
 		n.u.g.archive.offer(keepItem{share: n.u.archiveShare(), retract: &store.Retraction{
 			User: n.u.g.userID(n.u.jid), ID: l.kept, Stanza: muc.Buried(l.id, "chat", "", t, transports.Address{}),
-		}})
+		}}, nil)
 	}
 	if l.kept != "" {
 		if len(n.buried) == keepTalk {

@@ -53,6 +53,8 @@ type RoomLine struct {
 	Stanza string    // compact XML without "to"
 	// NetworkID is what the network calls it, unique there; empty where it gives no such name.
 	NetworkID string
+
+	checked bool
 }
 
 // PrivateLine is a line on its way into the archive of a user.
@@ -67,10 +69,14 @@ type PrivateLine struct {
 	NetworkID string
 }
 
-// Check reports why the archive would not take the line.
+// Check reports why the archive would not take the line. It leaves out what AppendRoomLines would, which does not look at the line again
+// then.
 func (l *RoomLine) Check() error {
 	r := l.row()
-	return r.check()
+	l.Nick, l.Stanza, l.NetworkID = r.who, r.stanza, r.network
+	err := r.check()
+	l.checked = err == nil
+	return err
 }
 
 // Check reports why the archive would not take the line.
@@ -80,10 +86,14 @@ func (l *PrivateLine) Check() error {
 }
 
 func (l *RoomLine) row() archiveRow {
-	return archiveRow{
-		archiveKey: archiveKey{archiveRoom, l.Domain, l.Room},
-		id:         l.ID, time: millis(l.Time), who: cleanText(l.Nick), stanza: cleanText(l.Stanza), network: cleanText(l.NetworkID),
+	r := archiveRow{
+		archiveKey: archiveKey{archiveRoom, l.Domain, l.Room}, checked: l.checked,
+		id: l.ID, time: millis(l.Time), who: l.Nick, stanza: l.Stanza, network: l.NetworkID,
 	}
+	if !r.checked {
+		r.who, r.stanza, r.network = cleanText(r.who), cleanText(r.stanza), cleanText(r.network)
+	}
+	return r
 }
 
 func (l *PrivateLine) row() archiveRow {
@@ -96,10 +106,11 @@ func (l *PrivateLine) row() archiveRow {
 // AppendRoomLines appends lines to the archives of their rooms and returns their numbers in the same order. Nobody may read them
 // yet: see ExtendSeen. Bytes that PostgreSQL or XML would not take are left out of nick and stanza.
 func (tx *Tx) AppendRoomLines(lines []RoomLine) ([]LineID, error) {
-	rows := make([]archiveRow, len(lines))
+	rows := tx.own.scratch.rows[:0]
 	for i := range lines {
-		rows[i] = lines[i].row()
+		rows = append(rows, lines[i].row())
 	}
+	tx.own.scratch.rows = rows
 	ids, err := tx.appendLines(rows)
 	if err != nil {
 		return nil, fmt.Errorf("archive lines of rooms: %w", err)
@@ -152,9 +163,13 @@ type archiveRow struct {
 	outgoing bool
 	stanza   string
 	network  string
+	checked  bool
 }
 
 func (r *archiveRow) check() error {
+	if r.checked {
+		return nil
+	}
 	if r.domain == "" || r.name == "" || r.id == "" {
 		return errors.New("the line has no domain, no archive or no id")
 	}
@@ -164,38 +179,40 @@ func (r *archiveRow) check() error {
 
 // cleanText leaves out what PostgreSQL and XML refuse. Unlike a JID, what strangers say is kept as far as it goes.
 func cleanText(s string) string {
+	if storable(s) { // as it mostly is, which is seen sooner
+		return s
+	}
 	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", ""), "\uFFFD")
 }
 
 func (tx *Tx) appendLines(rows []archiveRow) ([]LineID, error) {
-	var order []archiveKey // of the first line of each
-	counts := map[archiveKey]int64{}
 	for i := range rows {
 		if err := rows[i].check(); err != nil {
 			return nil, err
 		}
-		key := rows[i].archiveKey
-		if counts[key]++; counts[key] == 1 {
-			order = append(order, key)
-		}
 	}
-	for _, key := range order {
-		if err := tx.number(rows, key, counts[key]); err != nil {
+	sorted := tx.own.scratch.byArchive(rows)
+	defer tx.own.scratch.clear()
+	for start, end := 0, 0; start < len(sorted); start = end {
+		for end = start; end < len(sorted) && sorted[end].archiveKey == sorted[start].archiveKey; end++ {
+		}
+		if err := tx.number(sorted[start:end]); err != nil {
 			return nil, err
 		}
+	}
+	if err := tx.insertLines(sorted); err != nil {
+		return nil, err
 	}
 	ids := make([]LineID, len(rows))
 	for i := range rows {
 		ids[i] = rows[i].line
 	}
-	if err := tx.insertLines(rows); err != nil {
-		return nil, err
-	}
 	return ids, nil
 }
 
 // number gives the rows of one archive their numbers and times.
-func (tx *Tx) number(rows []archiveRow, key archiveKey, count int64) error {
+func (tx *Tx) number(rows []*archiveRow) error {
+	key, count := rows[0].archiveKey, len(rows)
 	var archive int64
 	var last LineID
 	var lastTime int64
@@ -219,12 +236,10 @@ func (tx *Tx) number(rows []archiveRow, key archiveKey, count int64) error {
 		tx.keepRoom(key, roomEnd{archive, last})
 	}
 	line := last - LineID(count)
-	for i := range rows {
-		if rows[i].archiveKey == key {
-			line++
-			lastTime = max(lastTime, min(rows[i].time, tx.now))
-			rows[i].line, rows[i].time = line, lastTime
-		}
+	for _, r := range rows {
+		line++
+		lastTime = max(lastTime, min(r.time, tx.now))
+		r.line, r.time = line, lastTime
 	}
 	return tx.exec(growArchive, archive, int64(last), lastTime)
 }
@@ -237,12 +252,13 @@ const (
 	growArchive = `UPDATE archives SET last = $2, last_time = $3 WHERE archive = $1`
 )
 
-func (tx *Tx) insertLines(rows []archiveRow) error {
-	args := make([]any, 0, len(rows)*lineInsert.columns)
-	for i := range rows {
-		r := &rows[i]
+// insertLines inserts rows. Those of an archive stand together, so that the pages of the table are visited one after the other.
+func (tx *Tx) insertLines(rows []*archiveRow) error {
+	args := tx.own.scratch.args[:0]
+	for _, r := range rows {
 		args = append(args, int64(r.line), r.id, r.time, r.who, r.outgoing, r.stanza, r.network)
 	}
+	tx.own.scratch.args = args
 	return tx.insertMany(lineInsert, args)
 }
 
@@ -264,7 +280,8 @@ func (m manyInsert) sql(d dialect, n int) string {
 func (tx *Tx) insertMany(m manyInsert, args []any) error {
 	for len(args) > 0 {
 		n := tx.dialect.atOnce(len(args) / m.columns)
-		if err := tx.exec(m.sql(tx.dialect, n), args[:n*m.columns]...); err != nil {
+		query := tx.own.insert(m, tx.dialect, n)
+		if err := tx.exec(query, args[:n*m.columns]...); err != nil {
 			return err
 		}
 		args = args[n*m.columns:]

@@ -29,9 +29,11 @@ func (tx *Tx) appendHeard(lines []HeardLine) error {
 		return cmp.Or(strings.Compare(a.Domain, b.Domain), strings.Compare(a.Room, b.Room))
 	})
 	rows := make([]archiveRow, len(lines))
+	sorted := make([]*archiveRow, len(lines))
 	readers := map[UserID]bool{}
 	for i := range lines {
 		rows[i] = lines[i].row()
+		sorted[i] = &rows[i]
 		if err := rows[i].check(); err != nil {
 			return err
 		}
@@ -45,11 +47,12 @@ func (tx *Tx) appendHeard(lines []HeardLine) error {
 	for start, end := 0, 0; start < len(rows); start = end {
 		for end = start; end < len(rows) && rows[end].archiveKey == rows[start].archiveKey; end++ {
 		}
-		if err := tx.number(rows[start:end], rows[start].archiveKey, int64(end-start)); err != nil {
+		if err := tx.number(sorted[start:end]); err != nil {
 			return err
 		}
 	}
-	if err := tx.insertLines(rows); err != nil {
+	defer tx.own.scratch.clear()
+	if err := tx.insertLines(sorted); err != nil {
 		return err
 	}
 	return tx.insertHeard(lines, rows)

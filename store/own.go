@@ -3,6 +3,7 @@ package store
 import (
 	"database/sql"
 	"fmt"
+	"slices"
 )
 
 // own is what the committer knows without asking the database: one process has it for itself. It belongs to the committer.
@@ -10,6 +11,9 @@ type own struct {
 	mailIDs, jobIDs, socialIDs, socialWireIDs series
 	users                                     map[UserID]struct{} // some of those that are there
 	subscribers                               map[int64]int64     // how many an account has, at most
+
+	inserts map[insertText]string // the texts of statements that insert many rows
+	scratch scratch
 }
 
 // series gives out ids, none of them twice, whatever becomes of the rows. It takes many at a time from the database; what a process has not given
@@ -36,6 +40,7 @@ func newOwn() *own {
 	return &own{
 		mailIDs: series{take: takeMailIDs}, jobIDs: series{take: takeJobIDs}, socialIDs: series{take: takeSocial},
 		socialWireIDs: series{take: takeSocialWireIDs}, users: make(map[UserID]struct{}), subscribers: make(map[int64]int64),
+		inserts: make(map[insertText]string),
 	}
 }
 
@@ -64,6 +69,25 @@ func (o *own) forgetSeries() {
 	for _, s := range []*series{&o.mailIDs, &o.jobIDs, &o.socialIDs, &o.socialWireIDs} {
 		s.last, s.end = 0, 0
 	}
+}
+
+// insertText names the text of a statement that inserts many rows.
+type insertText struct {
+	into string
+	rows int
+}
+
+// insert is the statement that inserts n rows.
+func (o *own) insert(m manyInsert, d dialect, n int) string {
+	text := insertText{m.into, n}
+	query, known := o.inserts[text]
+	if !known {
+		query = m.sql(d, n)
+		if slices.Contains(d.inserts, n) {
+			o.inserts[text] = query
+		}
+	}
+	return query
 }
 
 // addUser notes that a user is there.
