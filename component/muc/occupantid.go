@@ -8,12 +8,21 @@ import (
 // NSOccupantID is the namespace of XEP-0421.
 const NSOccupantID = "urn:xmpp:occupant-id:0"
 
+// named is somebody with his opaque name, which takes a while to find out: the same person mostly says more than one thing.
+type named struct {
+	person *transports.Person
+	id     string
+}
+
 // occupantID is the opaque name of somebody. It hangs on what was known of him when he came, so that it outlives his nick.
 func (r *Room) occupantID(o occupant) string {
 	if o.first == nil {
 		return ""
 	}
-	return r.opt.Host.OccupantID(r.opt.Target, o.first)
+	if r.named.person != o.first {
+		r.named = named{o.first, r.opt.Host.OccupantID(r.opt.Target, o.first)}
+	}
+	return r.named.id
 }
 
 // OccupantID is the opaque name of somebody in the room, empty where he is not in it.

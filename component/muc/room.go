@@ -91,6 +91,7 @@ type Room struct {
 	password  string
 	clients   []client
 	occupants crowd             // includes the user himself
+	named     named             // of whom something was shown last
 	absent    map[string]string // what those who are away say of it, by nick; nil while nobody is
 	subject   subject
 	modes     Modes
