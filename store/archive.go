@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -254,26 +255,37 @@ const (
 
 // insertLines inserts rows. Those of an archive stand together, so that the pages of the table are visited one after the other.
 func (tx *Tx) insertLines(rows []*archiveRow) error {
+	m := lineInsert
+	if !slices.ContainsFunc(rows, func(r *archiveRow) bool { return r.outgoing || r.network != "" }) {
+		m = plainInsert
+	}
 	args := tx.own.scratch.args[:0]
 	for _, r := range rows {
-		args = append(args, int64(r.line), r.id, r.time, r.who, r.outgoing, r.stanza, r.network)
+		if args = append(args, int64(r.line), r.id, r.time, r.who, r.stanza); m.columns == lineInsert.columns {
+			args = append(args, r.outgoing, r.network)
+		}
 	}
 	tx.own.scratch.args = args
-	return tx.insertMany(lineInsert, args)
+	return tx.insertMany(m, args)
 }
 
 // manyInsert is a statement that inserts rows, up to its list of values.
 type manyInsert struct {
 	into    string
-	columns int
+	columns int    // that are given
+	fixed   string // the others, of each row
 	after   string // follows the values
 }
 
-var lineInsert = manyInsert{` INTO archive_lines (line, id, time, who, outgoing, stanza, network_id) VALUES `, 7, ``}
+// plainInsert is for lines of rooms whose network does not name them: what is not given costs nothing.
+var (
+	lineInsert  = manyInsert{into: ` INTO archive_lines (line, id, time, who, stanza, outgoing, network_id) VALUES `, columns: 7}
+	plainInsert = manyInsert{into: ` INTO archive_lines (line, id, time, who, stanza, outgoing) VALUES `, columns: 5, fixed: `, FALSE`}
+)
 
 // sql is the statement that inserts n rows.
 func (m manyInsert) sql(d dialect, n int) string {
-	return d.insert + m.into + d.placeholders(n, m.columns) + m.after
+	return d.insert + m.into + d.placeholders(n, m.columns, m.fixed) + m.after
 }
 
 // insertMany inserts rows, whose columns follow one another in args.

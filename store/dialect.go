@@ -76,15 +76,16 @@ func (d dialect) atOnce(n int) int {
 	return d.inserts[slices.IndexFunc(d.inserts, func(size int) bool { return size <= n })]
 }
 
-// placeholders are those of rows: ($1, $2), ($3, $4). SQLite looks for each name in the list of all of them, so there they have none.
-func (d dialect) placeholders(rows, columns int) string {
+// placeholders are those of rows, with what is the same in each of them behind: ($1, $2), ($3, $4). SQLite looks for each name in the list of all
+// of them, so there they have none.
+func (d dialect) placeholders(rows, columns int, fixed string) string {
 	var b strings.Builder
 	for i := range rows * columns {
 		switch {
 		case i == 0:
 			b.WriteString("(")
 		case i%columns == 0:
-			b.WriteString("), (")
+			b.WriteString(fixed + "), (")
 		default:
 			b.WriteString(", ")
 		}
@@ -94,7 +95,7 @@ func (d dialect) placeholders(rows, columns int) string {
 			b.WriteString("?")
 		}
 	}
-	b.WriteString(")")
+	b.WriteString(fixed + ")")
 	return b.String()
 }
 

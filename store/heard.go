@@ -90,7 +90,7 @@ func (tx *Tx) insertHeard(lines []HeardLine, rows []archiveRow) error {
 	return tx.insertMany(seenInsert, args)
 }
 
-var seenInsert = manyInsert{` INTO archive_seen (domain, jid, lo, hi, archive) VALUES `, 5, ``}
+var seenInsert = manyInsert{into: ` INTO archive_seen (domain, jid, lo, hi, archive) VALUES `, columns: 5}
 
 // KnownLines returns which of these ids lines of the archive have. No two lines may have the same.
 func (tx *Tx) KnownLines(ids []string) (map[string]bool, error) {
@@ -105,7 +105,7 @@ func (tx *Tx) KnownLines(ids []string) (map[string]bool, error) {
 			err := r.Scan(&id)
 			known[id] = true
 			return err
-		}, `SELECT id FROM archive_lines WHERE id IN `+tx.dialect.placeholders(1, len(some)), args...); err != nil {
+		}, `SELECT id FROM archive_lines WHERE id IN `+tx.dialect.placeholders(1, len(some), ""), args...); err != nil {
 			return nil, fmt.Errorf("look for lines of the archive: %w", err)
 		}
 	}

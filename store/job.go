@@ -116,8 +116,8 @@ func (j *NewJob) check(now int64) (due, warn, expires int64, err error) {
 }
 
 var (
-	jobInsert  = manyInsert{` INTO jobs (id, lane, site, kind, payload, created, due, warn, expires) VALUES `, 9, ``}
-	laneInsert = manyInsert{` INTO job_lanes (lane, head, site, attempts, next_at, told, deadline, error) VALUES `, 8, ` ON CONFLICT (lane) DO NOTHING`}
+	jobInsert  = manyInsert{into: ` INTO jobs (id, lane, site, kind, payload, created, due, warn, expires) VALUES `, columns: 9}
+	laneInsert = manyInsert{into: ` INTO job_lanes (lane, head, site, attempts, next_at, told, deadline, error) VALUES `, columns: 8, after: ` ON CONFLICT (lane) DO NOTHING`}
 )
 
 // AddJobs is AddJob for many: what goes to thousands would hold everybody up otherwise.

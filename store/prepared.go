@@ -11,7 +11,7 @@ import (
 func (d dialect) hotStatements() []string {
 	hot := []string{selectArchive, growArchive, growSeen, insertOutgoing, deleteOutgoing, selectBlocked}
 	for _, n := range d.inserts {
-		hot = append(hot, lineInsert.sql(d, n), seenInsert.sql(d, n), jobInsert.sql(d, n), laneInsert.sql(d, n))
+		hot = append(hot, lineInsert.sql(d, n), plainInsert.sql(d, n), seenInsert.sql(d, n), jobInsert.sql(d, n), laneInsert.sql(d, n))
 	}
 	hot = append(hot, beginOperation, endOperation, takeMailIDs, takeJobIDs)
 	hot = append(hot, jobStatements...)
