@@ -16,12 +16,20 @@ func (a *archiver) run(ctx context.Context, stop <-chan struct{}) {
 	timer := time.NewTimer(readersWait)
 	timer.Stop()
 	defer timer.Stop()
+	gather := time.NewTimer(gatherFor)
+	defer gather.Stop()
 	for {
 		select {
 		case <-a.queue.wake:
+			gather.Reset(gatherFor)
+			select {
+			case <-gather.C:
+			case <-a.queue.hurry:
+			case <-stop: // it will be closed next time too
+			}
 		case <-timer.C:
 		case <-stop:
-			for !a.drain() && a.ctx.Err() == nil {
+			for !a.drain(true) && a.ctx.Err() == nil {
 				select {
 				case <-time.After(keepAgain):
 				case <-a.ctx.Done():
@@ -31,7 +39,7 @@ func (a *archiver) run(ctx context.Context, stop <-chan struct{}) {
 			a.settle(store.UserID{})
 			return
 		}
-		ok := a.drain() && a.settleDue()
+		ok := a.drain(false) && a.settleDue()
 		switch {
 		case !ok:
 			// What comes meanwhile waits in the queue, so a database that is in trouble is asked now and then, and the log says so as
@@ -47,9 +55,16 @@ func (a *archiver) run(ctx context.Context, stop <-chan struct{}) {
 	}
 }
 
-// drain writes what is queued, and reports false where something could not be written; it still waits then, unless it was given up.
-func (a *archiver) drain() bool {
-	for a.ctx.Err() == nil {
+// drain writes what is queued, with all also what comes meanwhile, for which it is woken again otherwise. It reports false where something could
+// not be written; it still waits then, unless it was given up.
+func (a *archiver) drain(all bool) bool {
+	for n := a.queue.waiting(); a.ctx.Err() == nil; n-- {
+		if n == 0 && !all {
+			if a.queue.waiting() > 0 {
+				signal(a.queue.wake)
+			}
+			return true
+		}
 		b := a.queue.take()
 		if b == nil {
 			return true
