@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
-	osexec "os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,13 +13,10 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"passerelle/internal/killtest"
 	"passerelle/store"
 	"passerelle/transports"
 )
-
-// followEnv has the test program run a gateway that follows alice until it is killed: its value is the address of the server, the path of the
-// database, and that of a file to which it writes what it was told, with spaces between.
-const followEnv = "PASSERELLE_TEST_FOLLOW"
 
 // writtenRedirect writes down what it is told before it says so.
 type writtenRedirect struct {
@@ -33,6 +29,8 @@ func (r writtenRedirect) Copied(_ context.Context, c transports.Copy) error {
 	return err
 }
 
+// followUntilKilled runs a gateway that follows alice: its arguments are the address of the server, the path of the database, and that of a file to
+// which it writes what it was told.
 func followUntilKilled(args []string) error {
 	ctx := context.Background()
 	db, err := store.Open(ctx, store.Options{Path: args[1], Key: make([]byte, store.KeySize), Log: slog.New(slog.DiscardHandler)})
@@ -70,30 +68,15 @@ func followUntilKilled(args []string) error {
 // TestFollowerKilled kills a gateway again and again while messages come for somebody whom it follows. Each is taken, and what comes twice has one id.
 func TestFollowerKilled(t *testing.T) {
 	t.Parallel()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	const rounds, each = 6, 60
 	startServers(t, serverOptions{redirect: true}, func(t *testing.T, s xmppServer) {
 		dir := t.TempDir()
 		file := filepath.Join(dir, "copies")
 		bob := s.login(t, "bob", "desk")
-		var child *osexec.Cmd
+		var child *killtest.Child
 		start := func() {
-			child = osexec.CommandContext(t.Context(), exe)
-			child.Env = append(os.Environ(), followEnv+"="+strings.Join([]string{s.components, filepath.Join(dir, "db"), file}, " "))
-			child.Stderr = t.Output()
-			out, err := child.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := child.Start(); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := out.Read(make([]byte, 64)); err != nil { // it follows
-				t.Fatal(err)
-			}
+			child = killtest.Start(t, "follow", s.components, filepath.Join(dir, "db"), file)
+			child.Until("follows")
 		}
 		n := 0
 		say := func(many int) {
@@ -107,10 +90,7 @@ func TestFollowerKilled(t *testing.T) {
 			before := rand.IntN(each)
 			say(before)
 			bob.got() // the server has them, and the gateway some
-			if err := child.Process.Kill(); err != nil {
-				t.Fatal(err)
-			}
-			_ = child.Wait() // it was killed
+			child.Kill()
 			say(each - before)
 			start()
 		}
@@ -149,7 +129,6 @@ func TestFollowerKilled(t *testing.T) {
 				t.Fatalf("%d of %d messages came", len(bodies), n)
 			}
 		}
-		_ = child.Process.Kill() // the end
-		_ = child.Wait()
+		child.Kill()
 	})
 }

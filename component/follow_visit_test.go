@@ -1,14 +1,11 @@
 package component
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
-	osexec "os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -18,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"passerelle/internal/c2s"
+	"passerelle/internal/killtest"
 	"passerelle/internal/realservers"
 	"passerelle/internal/realservers/realtest"
 	"passerelle/store"
@@ -310,10 +308,6 @@ func TestVisitsAtATime(t *testing.T) {
 	}
 }
 
-// visitEnv has the test program run a gateway that a test kills: the addresses of the server for components and for clients, and the path of the
-// database.
-const visitEnv = "PASSERELLE_TEST_VISITS"
-
 // printingRedirect prints the id of each copy that it takes.
 type printingRedirect struct{ *scriptedRedirect }
 
@@ -322,6 +316,8 @@ func (printingRedirect) Copied(_ context.Context, c transports.Copy) error {
 	return err
 }
 
+// visitUntilKilled runs a gateway that a test kills: its arguments are the addresses of the server for components and for clients, and the path of the
+// database.
 func visitUntilKilled(how []string) error {
 	ctx := context.Background()
 	db, err := store.Open(ctx, store.Options{Path: how[2], Key: make([]byte, store.KeySize), Log: slog.New(slog.DiscardHandler)})
@@ -342,14 +338,7 @@ func visitUntilKilled(how []string) error {
 
 // TestVisitorKilled kills gateways while they read. The next one goes on, and what two have read has one id.
 func TestVisitorKilled(t *testing.T) {
-	if how := os.Getenv(visitEnv); how != "" {
-		t.Fatal(visitUntilKilled(strings.Fields(how))) // it is the child
-	}
 	t.Parallel()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	w := newLoginWorld(t, loginServers["prosody"](t), time.Millisecond)
 	if err := w.gateway.Follow(t.Context(), followAlice, transports.WayLogin, transports.FollowAll, "pw"); err != nil {
 		t.Fatal(err)
@@ -364,27 +353,8 @@ func TestVisitorKilled(t *testing.T) {
 	w.settle(bob)
 	times := map[string]int{}
 	for range 2 {
-		child := osexec.CommandContext(t.Context(), exe, "-test.run=^TestVisitorKilled$")
-		child.Env = append(os.Environ(), visitEnv+"="+w.server.components+" "+w.server.clients+" "+w.path)
-		child.Stderr = t.Output()
-		stdout, err := child.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := child.Start(); err != nil {
-			t.Fatal(err)
-		}
-		read := 0
-		for lines := bufio.NewScanner(stdout); lines.Scan(); read++ {
-			times[lines.Text()]++
-			if read == n/4 {
-				if err := child.Process.Kill(); err != nil {
-					t.Error(err)
-				}
-			}
-		}
-		if err := child.Wait(); err == nil || read <= n/4 {
-			t.Fatalf("the child ended by itself after %d messages: %v", read, err)
+		for _, id := range killtest.After(t, n/4, "visit", w.server.components, w.server.clients, w.path) {
+			times[id]++
 		}
 	}
 	w.opt.Store = openStore(t, w.path)

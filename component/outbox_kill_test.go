@@ -1,48 +1,33 @@
 package component
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"log/slog"
 	"os"
-	osexec "os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"passerelle/internal/killtest"
 	"passerelle/internal/xmpptest"
 	"passerelle/store"
 	"passerelle/transports"
 )
 
-// childEnv has the test program run a gateway that a test kills: its value is the address of the server, the number of the first letter, how many
-// users get letters, and the path of the database.
-const childEnv = "PASSERELLE_TEST_OUTBOX"
-
 func TestMain(m *testing.M) {
-	if how := os.Getenv(childEnv); how != "" {
-		fmt.Fprintln(os.Stderr, deliverUntilKilled(strings.SplitN(how, " ", 4)))
-		os.Exit(1)
-	}
-	if how := os.Getenv(followEnv); how != "" {
-		fmt.Fprintln(os.Stderr, followUntilKilled(strings.Split(how, " ")))
-		os.Exit(1)
-	}
-	if how := os.Getenv(feedEnv); how != "" {
-		fmt.Fprintln(os.Stderr, watchUntilKilled(strings.Split(how, " ")))
-		os.Exit(1)
-	}
-	os.Exit(m.Run())
+	killtest.Main(func() { os.Exit(m.Run()) }, map[string]func([]string) error{
+		"deliver": deliverUntilKilled, "follow": followUntilKilled, "visit": visitUntilKilled, "watch": watchUntilKilled,
+	})
 }
 
 // deliverUntilKilled runs a gateway, delivers letters and prints the number of each once it is written down. Some are written together, so that
-// some always wait.
+// some always wait. Its arguments are the address of the server, the number of the first letter, how many users get letters, and the path of the
+// database.
 func deliverUntilKilled(how []string) error {
 	ctx := context.Background()
 	first, err := strconv.Atoi(how[1])
@@ -100,37 +85,14 @@ func killedUser(i int) transports.Address {
 // written down.
 func killedGateways(t *testing.T, server, path string, kills, letters, users int) (written []int) {
 	t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	for kill := range kills {
 		const apart = 10_000 // more than one delivers
-		child := osexec.CommandContext(t.Context(), exe)
-		child.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d %d %s", childEnv, server, kill*apart, users, path))
-		child.Stderr = t.Output()
-		stdout, err := child.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := child.Start(); err != nil {
-			t.Fatal(err)
-		}
-		n := 0
-		for lines := bufio.NewScanner(stdout); lines.Scan(); n++ {
-			i, err := strconv.Atoi(lines.Text())
+		for _, line := range killtest.After(t, letters+1, "deliver", server, strconv.Itoa(kill*apart), strconv.Itoa(users), path) {
+			i, err := strconv.Atoi(line)
 			if err != nil {
 				t.Fatal(err)
 			}
 			written = append(written, i)
-			if n == letters {
-				if err := child.Process.Kill(); err != nil {
-					t.Error(err)
-				}
-			}
-		}
-		if err := child.Wait(); err == nil || n < letters {
-			t.Fatalf("the child ended by itself after %d letters: %v", n, err)
 		}
 	}
 	return written

@@ -1,12 +1,10 @@
 package mailbridge
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -17,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"passerelle/internal/jobs"
+	"passerelle/internal/killtest"
 	"passerelle/internal/postaltest"
 	"passerelle/mailbridge/address"
 	"passerelle/mailbridge/relay"
@@ -24,20 +23,8 @@ import (
 	"passerelle/transports"
 )
 
-// childEnv has the test program take messages until a test kills it: its value is a folder and a time.
-const childEnv = "PASSERELLE_TEST_REDIRECT"
-
 func TestMain(m *testing.M) {
-	if how := os.Getenv(childEnv); how != "" {
-		dir, at, _ := strings.Cut(how, " ")
-		base, err := time.Parse(time.RFC3339, at)
-		if err == nil {
-			err = redirectUntilKilled(dir, base)
-		}
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	goleak.VerifyTestMain(m)
+	killtest.Main(func() { goleak.VerifyTestMain(m) }, map[string]func([]string) error{"redirect": redirectUntilKilled})
 }
 
 // filed writes mails into a file, from which no kill takes them.
@@ -84,10 +71,14 @@ func killGateway(ctx context.Context, dir string, base time.Time) (t *Transport,
 	}, nil
 }
 
-// redirectUntilKilled takes messages and prints each once it is written down, while what is due is mailed.
-func redirectUntilKilled(dir string, base time.Time) error {
+// redirectUntilKilled takes messages in a folder from some time on, and prints each once it is written down, while what is due is mailed.
+func redirectUntilKilled(args []string) error {
+	base, err := time.Parse(time.RFC3339, args[1])
+	if err != nil {
+		return err
+	}
 	ctx := context.Background()
-	t, db, run, err := killGateway(ctx, dir, base)
+	t, db, run, err := killGateway(ctx, args[0], base)
 	if err != nil {
 		return err
 	}
@@ -131,34 +122,10 @@ func redirectUntilKilled(dir string, base time.Time) error {
 // TestRedirectKilled kills a gateway again and again while it takes messages and mails them: each that it has taken is in one mail, and in one only.
 func TestRedirectKilled(t *testing.T) {
 	t.Parallel()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	dir, base := t.TempDir(), time.Now().UTC().Truncate(time.Second)
 	var taken []string
 	for _, enough := range []int{700, 300, 1100} {
-		n := len(taken)
-		child := exec.CommandContext(t.Context(), exe)
-		child.Env = append(os.Environ(), childEnv+"="+dir+" "+base.Format(time.RFC3339))
-		child.Stderr = t.Output()
-		stdout, err := child.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := child.Start(); err != nil {
-			t.Fatal(err)
-		}
-		for lines := bufio.NewScanner(stdout); lines.Scan(); {
-			if taken = append(taken, lines.Text()); len(taken)-n == enough {
-				if err := child.Process.Kill(); err != nil {
-					t.Error(err)
-				}
-			}
-		}
-		if err := child.Wait(); err == nil || len(taken)-n < enough {
-			t.Fatalf("the child ended by itself after %d messages: %v", len(taken)-n, err)
-		}
+		taken = append(taken, killtest.After(t, enough, "redirect", dir, base.Format(time.RFC3339))...)
 		base = base.Add(24 * time.Hour)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -1,25 +1,20 @@
 package socialbridge
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"log/slog"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
+	"passerelle/internal/killtest"
 	"passerelle/socialbridge/activity"
 	"passerelle/store"
 	"passerelle/transports"
 )
-
-// childEnv is the path of the database that a copy of the test binary receives into until it is killed.
-const childEnv = "PASSERELLE_SOCIAL_TEST_CHILD"
 
 const (
 	childTaken = 150 // posts after which it is
@@ -27,11 +22,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	if path := os.Getenv(childEnv); path != "" {
-		fmt.Fprintln(os.Stderr, receiveUntilKilled(path))
-		os.Exit(1)
-	}
-	os.Exit(m.Run())
+	killtest.Main(func() { os.Exit(m.Run()) }, map[string]func([]string) error{"receive": receiveUntilKilled})
 }
 
 // outbox is a gateway that writes down what it is to deliver.
@@ -83,8 +74,8 @@ func followAlice(db *store.DB, s *Transport) error {
 }
 
 // receiveUntilKilled says of each post that it is taken once it is.
-func receiveUntilKilled(path string) error {
-	db, s, err := surviving(path)
+func receiveUntilKilled(args []string) error {
+	db, s, err := surviving(args[0])
 	if err != nil {
 		return err
 	}
@@ -109,35 +100,7 @@ func receiveUntilKilled(path string) error {
 func TestKill(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "db")
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	child := exec.CommandContext(t.Context(), exe)
-	child.Env = append(os.Environ(), childEnv+"="+path)
-	child.Stderr = t.Output()
-	stdout, err := child.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
-	taken := -1
-	lines := bufio.NewScanner(stdout)
-	for lines.Scan() {
-		if taken, err = strconv.Atoi(strings.TrimSpace(lines.Text())); err != nil {
-			t.Fatal(err)
-		}
-		if taken == childTaken {
-			if err := child.Process.Kill(); err != nil {
-				t.Error(err)
-			}
-		}
-	}
-	if err := child.Wait(); err == nil || taken < childTaken {
-		t.Fatalf("the child ended by itself after %d: %v", taken, err)
-	}
+	taken := len(killtest.After(t, childTaken, "receive", path)) - 1
 	db, s, err := surviving(path)
 	if err != nil {
 		t.Fatal(err)

@@ -1,16 +1,15 @@
 package store
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
+
+	"passerelle/internal/killtest"
 )
 
 const (
@@ -20,15 +19,15 @@ const (
 
 // writeUntilKilled is the child process of TestKill: it writes users from several goroutines and prints the name of each one
 // after its write was acknowledged.
-func writeUntilKilled(database string) int {
+func writeUntilKilled(args []string) error {
+	database := args[0]
 	opts := Options{Path: database, Key: testKey(1), Log: slog.New(slog.DiscardHandler)}
 	if strings.HasPrefix(database, "postgresql:") {
 		opts.Path, opts.URL = "", database
 	}
 	db, err := Open(context.Background(), opts)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+		return err
 	}
 	failed := make(chan error, childWriters)
 	for w := range childWriters {
@@ -52,8 +51,7 @@ func writeUntilKilled(database string) int {
 			}
 		}()
 	}
-	fmt.Fprintln(os.Stderr, <-failed)
-	return 1
+	return <-failed
 }
 
 // TestKill kills a process in the middle of its writes. What it acknowledged must be there.
@@ -63,37 +61,7 @@ func TestKill(t *testing.T) {
 }
 
 func testKill(t *testing.T, opts Options) {
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	child := exec.CommandContext(t.Context(), exe)
-	child.Env = append(os.Environ(), childEnv+"="+opts.Path+opts.URL)
-	child.Stderr = t.Output()
-	stdout, err := child.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
-	var acknowledged []string
-	lines := bufio.NewScanner(stdout)
-	for lines.Scan() {
-		acknowledged = append(acknowledged, lines.Text())
-		if len(acknowledged) == childAnswers {
-			if err := child.Process.Kill(); err != nil {
-				t.Error(err)
-			}
-		}
-	}
-	if err := lines.Err(); err != nil {
-		t.Error(err)
-	}
-	if err := child.Wait(); err == nil || len(acknowledged) < childAnswers {
-		t.Fatalf("the child ended by itself after %d answers: %v", len(acknowledged), err)
-	}
-
+	acknowledged := killtest.After(t, childAnswers, "write", opts.Path+opts.URL)
 	db := openTest(t, opts)
 	users := jids(t, db, testDomain)
 	for _, jid := range acknowledged {

@@ -16,6 +16,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"passerelle/internal/killtest"
 	"passerelle/internal/realservers"
 	"passerelle/internal/realservers/realtest"
 )
@@ -24,10 +25,7 @@ import (
 const childEnv = "PASSERELLE_STORE_TEST_CHILD"
 
 func TestMain(m *testing.M) {
-	if path := os.Getenv(childEnv); path != "" {
-		os.Exit(writeUntilKilled(path))
-	}
-	goleak.VerifyTestMain(withCluster{m})
+	killtest.Main(func() { goleak.VerifyTestMain(withCluster{m}) }, map[string]func([]string) error{"write": writeUntilKilled})
 }
 
 // withCluster stops the PostgreSQL server of the tests behind the last one.
@@ -129,6 +127,8 @@ func testOptions(tb testing.TB) Options {
 		Key:  testKey(1),
 		Log:  slog.New(slog.NewTextHandler(tb.Output(), nil)),
 		Now:  func() time.Time { return testStart },
+		// However much else the disk has to do.
+		CloseTime: time.Minute,
 	}
 }
 

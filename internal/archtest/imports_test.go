@@ -218,7 +218,7 @@ func isProgram(p string) bool { return within(p, "cmd") }
 // isForTests reports whether p exists for tests: it may import everything but programs, and only tests may import it.
 func isForTests(p string) bool {
 	return slices.ContainsFunc([]string{
-		"e2e", "internal/archtest", "internal/dnstest", "internal/gnusocial", "internal/ircd", "internal/postaltest", "internal/realservers", "internal/xmpptest",
+		"e2e", "internal/archtest", "internal/dnstest", "internal/gnusocial", "internal/ircd", "internal/killtest", "internal/postaltest", "internal/realservers", "internal/xmpptest",
 		"mailbridge/content/contenttest", "store/storetest", "transports/transporttest",
 	}, func(root string) bool { return within(p, root) })
 }

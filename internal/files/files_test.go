@@ -18,16 +18,13 @@ import (
 
 	"go.uber.org/goleak"
 
+	"passerelle/internal/killtest"
 	"passerelle/store"
 	"passerelle/transports"
 )
 
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(childEnv); dir != "" {
-		keepUntilKilled(dir)
-		os.Exit(1)
-	}
-	goleak.VerifyTestMain(m)
+	killtest.Main(func() { goleak.VerifyTestMain(m) }, map[string]func([]string) error{"keep": keepUntilKilled})
 }
 
 var alice = store.UserID{Domain: "irc.example", JID: "alice@example"}

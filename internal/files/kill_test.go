@@ -1,20 +1,15 @@
 package files
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"fmt"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 
+	"passerelle/internal/killtest"
 	"passerelle/transports"
 )
-
-// childEnv names the directory for the child process of TestKill.
-const childEnv = "PASSERELLE_TEST_FILES"
 
 const (
 	childKeepers = 4
@@ -25,11 +20,10 @@ const (
 func plenty(o *Options) { o.MaxSize, o.UserQuota, o.Quota = 1<<40, 1<<40, 1<<40 }
 
 // keepUntilKilled is the child: it keeps files and prints each link once it has it.
-func keepUntilKilled(dir string) {
-	k, _, err := openIn(context.Background(), dir, plenty)
+func keepUntilKilled(args []string) error {
+	k, _, err := openIn(context.Background(), args[0], plenty)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return
+		return err
 	}
 	failed := make(chan error, childKeepers)
 	for range childKeepers {
@@ -46,38 +40,14 @@ func keepUntilKilled(dir string) {
 			}
 		}()
 	}
-	fmt.Fprintln(os.Stderr, <-failed)
+	return <-failed
 }
 
 // TestKill kills a process in the middle of its work. Every link that it gave is good, and nothing else is left on the disk.
 func TestKill(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	child := exec.CommandContext(t.Context(), exe)
-	child.Env = append(os.Environ(), childEnv+"="+dir)
-	child.Stderr = t.Output()
-	stdout, err := child.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
-	var links []string
-	for lines := bufio.NewScanner(stdout); lines.Scan(); {
-		if links = append(links, lines.Text()); len(links) == childAnswers {
-			if err := child.Process.Kill(); err != nil {
-				t.Error(err)
-			}
-		}
-	}
-	if err := child.Wait(); err == nil || len(links) < childAnswers {
-		t.Fatalf("the child ended by itself after %d links: %v", len(links), err)
-	}
+	links := killtest.After(t, childAnswers, "keep", dir)
 	k, db, err := openIn(t.Context(), dir, plenty)
 	if err != nil {
 		t.Fatal(err)

@@ -15,7 +15,9 @@ import (
 // OpenStore opens a database whose time is that of the test. It is closed at its end.
 func OpenStore(t testing.TB, c *Clock, log *slog.Logger) *store.DB {
 	t.Helper()
-	db, err := store.Open(t.Context(), store.Options{Path: filepath.Join(t.TempDir(), "db"), Key: make([]byte, store.KeySize), Log: log, Now: c.Now})
+	db, err := store.Open(t.Context(), store.Options{
+		Path: filepath.Join(t.TempDir(), "db"), Key: make([]byte, store.KeySize), Log: log, Now: c.Now, CloseTime: Patience,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

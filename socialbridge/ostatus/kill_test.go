@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -19,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"passerelle/internal/jobs"
+	"passerelle/internal/killtest"
 	"passerelle/internal/safehttp"
 	"passerelle/socialbridge"
 	"passerelle/socialbridge/activity"
@@ -26,20 +25,8 @@ import (
 	"passerelle/store"
 )
 
-// childEnv has the test program tell subscribers until a test kills it: its value is a database and how much later it is.
-const childEnv = "PASSERELLE_TEST_OSTATUS"
-
 func TestMain(m *testing.M) {
-	if how := os.Getenv(childEnv); how != "" {
-		path, later, _ := strings.Cut(how, " ")
-		d, err := time.ParseDuration(later)
-		if err == nil {
-			err = tellUntilKilled(path, d)
-		}
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	goleak.VerifyTestMain(m)
+	killtest.Main(func() { goleak.VerifyTestMain(m) }, map[string]func([]string) error{"tell": tellUntilKilled})
 }
 
 // killWire is a wire over a database whose clock is ahead.
@@ -57,8 +44,13 @@ func killWire(path string, later time.Duration) (*Wire, *store.DB, func() time.T
 	return w, db, now, err
 }
 
-func tellUntilKilled(path string, later time.Duration) error {
-	w, db, now, err := killWire(path, later)
+// tellUntilKilled tells subscribers of a database what they are to know, in some time.
+func tellUntilKilled(args []string) error {
+	later, err := time.ParseDuration(args[1])
+	if err != nil {
+		return err
+	}
+	w, db, now, err := killWire(args[0], later)
 	if err != nil {
 		return err
 	}
@@ -141,20 +133,13 @@ func TestKillDuringFanOut(t *testing.T) {
 		}
 	}
 	for i := range kills + 1 {
-		child := exec.CommandContext(t.Context(), os.Args[0])
-		child.Env = append(os.Environ(), fmt.Sprintf("%s=%s %v", childEnv, path, time.Duration(i)*5*time.Hour))
-		if err := child.Start(); err != nil {
-			t.Fatal(err)
-		}
+		child := killtest.Start(t, "tell", path, (time.Duration(i) * 5 * time.Hour).String())
 		if i < kills {
 			wait(all * (i + 1) / (kills + 1))
 		} else {
 			wait(all)
 		}
-		if err := child.Process.Kill(); err != nil {
-			t.Error(err)
-		}
-		_ = child.Wait() // it was killed
+		child.Kill()
 	}
 	mu.Lock()
 	defer mu.Unlock()

@@ -243,7 +243,9 @@ func newRig(t testing.TB, o rigOptions) *rig {
 		o.path = filepath.Join(t.TempDir(), "db")
 	}
 	var err error
-	r.db, err = store.Open(t.Context(), store.Options{Path: o.path, Key: make([]byte, store.KeySize), Log: slog.New(slog.DiscardHandler), Now: r.clock.Now})
+	r.db, err = store.Open(t.Context(), store.Options{
+		Path: o.path, Key: make([]byte, store.KeySize), Log: slog.New(slog.DiscardHandler), Now: r.clock.Now, CloseTime: patience,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,6 +40,9 @@ func (r *rig) do(req *http.Request) (*http.Response, string) {
 	c := &http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: r.roots}, ExpectContinueTimeout: patience,
 	}}
+	if req.Body != nil {
+		req.Header.Set("Expect", "100-continue") // who is refused while he is still writing may hear of nothing but a reset
+	}
 	resp, err := c.Do(req)
 	if err != nil {
 		r.Fatal(err)

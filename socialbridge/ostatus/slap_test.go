@@ -142,7 +142,6 @@ func TestSlapRequests(t *testing.T) {
 			t.Fatal(err)
 		}
 		req.Header.Set("Content-Type", test.contentType)
-		req.Header.Set("Expect", "100-continue") // who is refused while he is still writing may hear of nothing but a reset
 		if resp, body := r.do(req); resp.StatusCode != test.status {
 			t.Errorf("%s: %d %s, want %d", name, resp.StatusCode, body, test.status)
 		}
