@@ -23,10 +23,11 @@ type gates struct {
 
 // gate is that of one network.
 type gate struct {
-	rate   float64   // connections a second
-	slowed time.Time // when it was halved last; zero while it has never been
-	free   time.Time // when the next one may connect
-	queue  []*turn   // who waits, the first in front
+	rate   float64            // connections a second
+	slowed time.Time          // when it was halved last; zero while it has never been
+	by     transports.Address // whom it was halved for
+	free   time.Time          // when the next one may connect
+	queue  []*turn            // who waits, the first in front
 	timer  *time.Timer
 }
 
@@ -37,6 +38,7 @@ const (
 	firstRate  = 10.0 // connections a second
 	leastRate  = 1.0 / 30
 	slowOnce   = time.Second      // those who are turned away within that are turned away for one reason
+	slowAgain  = time.Minute      // and so is who is turned away again and again, which may be his own doing
 	gateRests  = 10 * time.Second // after a pause as long as that it begins slowly again
 	gateLasts  = 10 * time.Minute // for how long it is known that somebody was turned away
 	freeGates  = 256              // gates that are kept without a look at them
@@ -180,7 +182,7 @@ func (g *gates) letIn(network string) {
 }
 
 // turnedAway notes that a network turned somebody away who may come another time.
-func (g *gates) turnedAway(network string) {
+func (g *gates) turnedAway(network string, user transports.Address) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.most == 0 {
@@ -188,10 +190,10 @@ func (g *gates) turnedAway(network string) {
 	}
 	now := time.Now()
 	e := g.of(network, now)
-	if now.Sub(e.slowed) < slowOnce {
+	if since := now.Sub(e.slowed); since < slowOnce || since < slowAgain && e.by == user {
 		return
 	}
-	e.slowed = now
+	e.slowed, e.by = now, user
 	e.rate = max(leastRate, e.rate/2)
 	e.free = now.Add(e.interval())
 }

@@ -1,6 +1,7 @@
 package ircbridge
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -78,7 +79,7 @@ func TestGateGivesWay(t *testing.T) {
 				let = append(let, now)
 				g.letIn("n")
 			} else {
-				g.turnedAway("n")
+				g.turnedAway("n", transports.Address{Local: fmt.Sprint(tries)})
 			}
 		}
 		if tries > 150 {
@@ -90,7 +91,7 @@ func TestGateGivesWay(t *testing.T) {
 			g.letIn("n")
 		}
 		for range 10 { // of one moment
-			g.turnedAway("n")
+			g.turnedAway("n", alice)
 		}
 		start = time.Now()
 		for range 300 {
@@ -99,6 +100,30 @@ func TestGateGivesWay(t *testing.T) {
 		}
 		if d := time.Since(start); d < 3*time.Second || d > 8*time.Second {
 			t.Errorf("after a moment of trouble 300 took %v", d)
+		}
+	})
+}
+
+// Who has a network turn him away again and again, as by a user name that it does not take, holds up nobody else.
+func TestGateOfATroublemaker(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := gates{most: 100}
+		for range 300 {
+			g.pass("n")
+			g.letIn("n")
+		}
+		for range 50 {
+			time.Sleep(slowOnce)
+			g.turnedAway("n", alice)
+		}
+		start := time.Now()
+		for range 300 {
+			g.pass("n")
+			g.letIn("n")
+		}
+		if d := time.Since(start); d > 40*time.Second {
+			t.Errorf("300 others took %v", d)
 		}
 	})
 }

@@ -418,7 +418,7 @@ func (s *session) disconnected(c *conn, why *cause) time.Duration {
 	if !s.closed && (c == nil || !c.ready) {
 		s.t.metrics.connects.WithLabelValues(s.net.label(), result(why)).Inc()
 		if c != nil && (why.err.Kind == transports.Full || why.err.Kind == transports.Offline) {
-			s.t.gates.turnedAway(s.gate)
+			s.t.gates.turnedAway(s.gate, s.user)
 		}
 	}
 	s.failAll(c, why.err)
