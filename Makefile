@@ -127,13 +127,15 @@ deps: ## install the Debian packages that the tests need
 		$$sudo chmod 755 $$policy
 	fi
 	$$sudo apt-get update -qq
+	# What else comes along, such as dovecot-core, may have services too.
+	services() { { ls /etc/init.d; find /etc/systemd/system -path '*.wants/*.service' -printf '%f\n'; } 2>/dev/null | sort -u || true; }
+	before=$$(services)
 	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0 $$missing
-	for p in $$missing; do
-		if [ -e "/etc/init.d/$$p" ]; then
-			$$sudo /usr/sbin/update-rc.d "$$p" disable
-		elif command -v systemctl >/dev/null && [ -e "/lib/systemd/system/$$p.service" ]; then
-			$$sudo systemctl --root=/ disable "$$p.service"
-		fi
+	for new in $$(comm -13 <(echo "$$before") <(services)); do
+		case $$new in
+		*.service) ! command -v systemctl >/dev/null || $$sudo systemctl --root=/ disable "$$new" ;;
+		*) $$sudo /usr/sbin/update-rc.d "$$new" disable ;;
+		esac
 	done
 
 .PHONY: clean

@@ -22,6 +22,7 @@ import (
 type process struct {
 	load       func() (*config.Config, error)
 	log        *slog.Logger
+	systemd    *notifier
 	level      *slog.LevelVar
 	identities *logging.Identities
 	keeper     *files.Keeper // nil where no files are kept

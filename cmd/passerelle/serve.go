@@ -72,6 +72,7 @@ func runServe(ctx context.Context, env *environment, args []string) int {
 		return config.Load(path, env.getenv("CREDENTIALS_DIRECTORY"))
 	}}
 	p.current.Store(cfg)
+	p.systemd = newNotifier(env.getenv, log)
 	if err := p.serve(ctx, env.hangup); err != nil {
 		log.Error("stopped", "error", err)
 		return exitFailed
@@ -199,7 +200,11 @@ func (p *process) serve(ctx context.Context, hangup <-chan os.Signal) (err error
 	for _, g := range p.gateways() {
 		start(g.Run)
 	}
+	start(p.systemd.live)
+	p.systemd.tell("READY=1") // that there is a stream is not waited for: the XMPP server may come later
+	stopping := context.AfterFunc(ctx, func() { p.systemd.tell("STOPPING=1") })
 	running.Wait()
+	stopping()
 	err = context.Cause(ctx)
 	if errors.Is(err, context.Canceled) {
 		err = nil // as asked
