@@ -38,6 +38,33 @@ go:
 build: go ## build bin/passerelle, one static file
 	$(GO) build -trimpath -ldflags='-s -w' -o bin/passerelle ./cmd/passerelle
 
+# The Debian package has no configuration: it does not start before the operator has written one.
+DEB_ARCH = $(shell dpkg --print-architecture)
+DEB_VERSION = 0~$(shell git log -1 --format=%cd.%h --date=format:%Y%m%d%H%M%S 2>/dev/null || date +%Y%m%d%H%M%S)
+.PHONY: deb
+deb: build ## a Debian package of this machine's architecture, in bin
+	@root=bin/deb
+	doc=$$root/usr/share/doc/passerelle
+	rm -rf $$root
+	install -d $$root/DEBIAN $$root/etc/passerelle $$root/lib/systemd/system $$doc
+	install -D bin/passerelle $$root/usr/bin/passerelle
+	sed 's,/usr/local/bin/,/usr/bin/,' deploy/passerelle.service >$$root/lib/systemd/system/passerelle.service
+	install -m 644 deploy/passerelle.socket $$root/lib/systemd/system/
+	cp -r README.md docs deploy $$doc
+	install -m 644 LICENSE $$doc/copyright
+	printf '%s\n' 'Package: passerelle' 'Version: $(DEB_VERSION)' 'Architecture: $(DEB_ARCH)' 'Section: net' 'Priority: optional' \
+		'Maintainer: The Passerelle authors <root@localhost>' 'Recommends: ca-certificates' 'Suggests: prosody | ejabberd' \
+		'Description: gateway from XMPP to IRC, email and the social web' \
+		' Joins an XMPP server as a component and gives its users other networks.' \
+		' What is to be configured is in /usr/share/doc/passerelle/README.md.' >$$root/DEBIAN/control
+	printf '%s\n' '#!/bin/sh' 'set -e' '[ -d /run/systemd/system ] || exit 0' 'systemctl daemon-reload' \
+		'if [ "$$1" = configure ] && [ -n "$$2" ]; then systemctl try-restart passerelle.service; fi' >$$root/DEBIAN/postinst
+	printf '%s\n' '#!/bin/sh' 'set -e' 'if [ "$$1" = remove ] && [ -d /run/systemd/system ]; then systemctl disable --now passerelle.socket passerelle.service; fi' >$$root/DEBIAN/prerm
+	chmod 755 $$root/DEBIAN/postinst $$root/DEBIAN/prerm
+	chmod -R u=rwX,go=rX $$root
+	dpkg-deb --root-owner-group --build $$root bin/passerelle_$(DEB_VERSION)_$(DEB_ARCH).deb
+	rm -rf $$root
+
 .PHONY: check
 check: go build ## formatting, static analysis, import table, generated files, build
 	@unformatted=$$($(TOOL) gofumpt -l .)
