@@ -36,7 +36,7 @@ func (u *user) sendPrivate(in *inbound, e entity) {
 	case text.Body == "":
 		u.markRead(in, n, e)
 		return // chat states, receipts and markers: nothing to carry, and nothing to complain about (XEP-0085 §5.1, XEP-0333 §4)
-	case n == nil && (e.kind != entityContact || text.ReactsTo != "" || text.Retracts != ""):
+	case n == nil && (e.kind != entityContact || text.ReactsTo != "" || text.Retracts != "" || in.root().AttrIs("type", "headline")):
 		u.toUnconnected(in, e)
 		return
 	case n == nil:

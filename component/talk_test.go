@@ -102,6 +102,8 @@ func TestTalkDoesNotConnect(t *testing.T) {
 		`<message type='error' id='r'><error type='wait'/></message>`)
 	alice.ask(`<iq type='set' id='b' to='irc.localhost'><block xmlns='urn:xmpp:blocking'><item jid='`+bobJID+`'/></block></iq>`, `<iq type='result' id='b'/>`)
 	alice.ask(toBob, `<message type='error' id='m'><error type='cancel'><blocked xmlns='urn:xmpp:blocking:errors'/></error></message>`)
+	// Nor does what expects no answer (RFC 6121 §5.2.2).
+	alice.ask(`<message type='headline' id='h' to='carol%irc.example@irc.localhost'><body>news</body></message>`, `<message type='error' id='h'><error type='wait'/></message>`)
 	select {
 	case <-w.transport.opened:
 		t.Error("a session was opened")
