@@ -67,6 +67,27 @@ func (u *user) toRoomOutside(in *inbound, e entity) {
 	}
 }
 
+// elsewhere says where a room is whose network somebody calls as people do, and invites him there; nil where it is where he says.
+func (u *user) elsewhere(lang string, from transports.Address, room transports.Target) error {
+	meant := u.meantRoom(lang, room)
+	if meant == room {
+		return nil
+	}
+	if u.g.opt.Store != nil {
+		ctx, cancel := context.WithTimeout(u.ctx, findWait)
+		set, err := u.g.opt.Store.Settings(ctx, u.g.userID(u.jid), transports.Scope(transports.TargetNetwork, room.Network))
+		if cancel(); err != nil || len(set) > 0 { // a network of his own
+			return nil
+		}
+	}
+	right := u.g.address(meant)
+	if u.mayInvite() {
+		u.sendInvitation(right, from, u.g.botAddress(), "", "", "")
+	}
+	return transports.NewError(transports.NotFound, text.Say(lang, "The network %s is at %s.", room.Network,
+		u.g.address(transports.Target{Kind: transports.TargetNetwork, Network: meant.Network}).String())+" "+text.Say(lang, "Did you mean %s?", right.String()), nil)
+}
+
 // meantRoom is a room on the network that is meant, where its name is no address but what people call it.
 func (u *user) meantRoom(lang string, room transports.Target) transports.Target {
 	if u.networks.of(room.Network) != nil || strings.Contains(room.Network, ".") {

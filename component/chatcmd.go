@@ -348,7 +348,7 @@ func (u *user) answerField(s said, e entity, c *chatForm, words []string) bool {
 			return false
 		}
 	}
-	if c.needsSecret() && readWord(words[0]).means == meansHello {
+	if means := readWord(words[0]).means; c.needsSecret() && (means == meansHello || means == meansHelp || u.namesRoom(s.body)) {
 		delete(u.chats, s.to)
 		u.end(c.x)
 		return false

@@ -176,6 +176,9 @@ func (u *user) available(in *inbound, e entity) {
 		if room == nil && root.Child(muc.NS, "x") != nil {
 			err := u.mayJoin()
 			if err == nil {
+				err = u.elsewhere(root.Attr("xml:lang"), in.from, e.target)
+			}
+			if err == nil {
 				room, err = u.openRoom(e.target, in.to.Bare())
 			}
 			if err != nil {

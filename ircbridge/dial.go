@@ -115,7 +115,7 @@ func (t *Transport) dialer(user transports.Address, n *Network) func(ctx context
 // unreached says in words why n cannot be reached.
 func (t *Transport) unreached(n *Network, err error) *cause {
 	why := dialFault(n, err)
-	if like := t.like(n.ID); why.err.Kind == transports.NoServer && !n.configured && n.host == "" && like != "" {
+	if like := t.like(n.ID); why.err.Kind == transports.NoServer && !n.configured && (n.host == "" || n.host == n.ID) && like != "" {
 		why.err = refused(why.err.Kind, "%s Did you mean %s?", why.err, cmp.Or(t.known(like), like)).Because(err)
 	}
 	why.unreachable = !why.final

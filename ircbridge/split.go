@@ -18,8 +18,8 @@ const (
 // minRoom is the least number of bytes that a line offers to its text, whatever the network says of itself.
 const minRoom = 64
 
-// splitBody appends to parts what it cuts a body into: what fits into lines with room for limit bytes each, codes of its look included, written in a charset. A line
-// feed begins a new line, blank lines are skipped. A long line is cut at a space where there is one, else between two grapheme clusters, and
+// splitBody appends to parts what it cuts a body into: what fits into lines with room for limit bytes each, codes of its look included, written
+// in a charset. A line feed begins a new line, blank lines are skipped. A long line is cut at a space where that saves a word, else between two grapheme clusters, and
 // within one only where a single cluster is longer than a line. Nothing that could end a line early or begin a CTCP is left in the pieces, of
 // which each has its look by itself.
 func splitBody(parts []transports.Styled, body transports.Styled, limit int, c *charset) ([]transports.Styled, error) {
@@ -141,7 +141,15 @@ func oneLine(s string, limit int) string {
 	return part
 }
 
-// cutLine takes a piece of at most limit bytes off the front of line. The space at which it cuts belongs to neither half.
+// wordSize is how much room the word takes that a text begins with, as far as its first bytes tell.
+func wordSize(s string, most int, c *charset) int {
+	s = s[:min(len(s), most+utf8.UTFMax)]
+	word, _, _ := strings.Cut(s, " ")
+	return c.size(word)
+}
+
+// cutLine takes a piece of at most limit bytes off the front of line. The space at which it cuts belongs to neither half; what has to be cut
+// in any case, as text in scripts without spaces, begins behind it in the same piece where that would be less than half full.
 func cutLine(line string, limit int, c *charset) (part, rest string) {
 	if c.size(line) <= limit {
 		return line, ""
@@ -165,7 +173,7 @@ func cutLine(line string, limit int, c *charset) (part, rest string) {
 		cut += len(cluster)
 		state = next
 	}
-	if space > 0 {
+	if space > cut/2 || space > 0 && wordSize(line[space+1:], most, c) <= limit {
 		return line[:space], line[space+1:]
 	}
 	if cut == 0 {

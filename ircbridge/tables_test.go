@@ -106,17 +106,23 @@ func TestSplit(t *testing.T) {
 		body string
 		want []string
 	}{
-		"one line":      {"hello", []string{"hello"}},
-		"lines":         {"a\n\n \nb\r\nc\rd", []string{"a", "b", "c", "d"}},
-		"keeps spaces":  {"  indented  text ", []string{"  indented  text "}},
-		"injection":     {"a\x00b\x01ACTION\x01\x02c\td\x7f", []string{"abACTIONc\td"}},
-		"bad utf-8":     {"a\xffb\ufffdc", []string{"abc"}},
-		"at spaces":     {words, []string{words[:64], words[65:129], words[130:]}},
-		"cjk":           {strings.Repeat("漢", 50), []string{strings.Repeat("漢", 21), strings.Repeat("漢", 21), strings.Repeat("漢", 8)}},
-		"graphemes":     {strings.Repeat(family, 4), []string{strings.Repeat(family, 2), strings.Repeat(family, 2)}},
-		"long grapheme": {zalgo, []string{zalgo[:63], zalgo[63:127], zalgo[127:191], zalgo[191:]}},
-		"exact":         {strings.Repeat("x", 64), []string{strings.Repeat("x", 64)}},
-		"space behind":  {strings.Repeat("x", 64) + " y", []string{strings.Repeat("x", 64), "y"}},
+		"one line":        {"hello", []string{"hello"}},
+		"lines":           {"a\n\n \nb\r\nc\rd", []string{"a", "b", "c", "d"}},
+		"keeps spaces":    {"  indented  text ", []string{"  indented  text "}},
+		"injection":       {"a\x00b\x01ACTION\x01\x02c\td\x7f", []string{"abACTIONc\td"}},
+		"bad utf-8":       {"a\xffb\ufffdc", []string{"abc"}},
+		"at spaces":       {words, []string{words[:64], words[65:129], words[130:]}},
+		"cjk":             {strings.Repeat("漢", 50), []string{strings.Repeat("漢", 21), strings.Repeat("漢", 21), strings.Repeat("漢", 8)}},
+		"graphemes":       {strings.Repeat(family, 4), []string{strings.Repeat(family, 2), strings.Repeat(family, 2)}},
+		"long grapheme":   {zalgo, []string{zalgo[:63], zalgo[63:127], zalgo[127:191], zalgo[191:]}},
+		"flags":           {strings.Repeat("🇫🇷", 10), []string{strings.Repeat("🇫🇷", 8), strings.Repeat("🇫🇷", 2)}},
+		"keycaps":         {strings.Repeat("1\ufe0f\u20e3", 10), []string{strings.Repeat("1\ufe0f\u20e3", 9), "1\ufe0f\u20e3"}},
+		"hangul":          {strings.Repeat("\u1112\u1161\u11ab", 10), []string{strings.Repeat("\u1112\u1161\u11ab", 7), strings.Repeat("\u1112\u1161\u11ab", 3)}},
+		"accents":         {strings.Repeat("e\u0301", 30), []string{strings.Repeat("e\u0301", 21), strings.Repeat("e\u0301", 9)}},
+		"word whole":      {"see https://example.org/" + strings.Repeat("x", 44), []string{"see", "https://example.org/" + strings.Repeat("x", 44)}},
+		"cut in any case": {"你好 " + strings.Repeat("漢", 40), []string{"你好 " + strings.Repeat("漢", 19), strings.Repeat("漢", 21)}},
+		"exact":           {strings.Repeat("x", 64), []string{strings.Repeat("x", 64)}},
+		"space behind":    {strings.Repeat("x", 64) + " y", []string{strings.Repeat("x", 64), "y"}},
 	} {
 		got, err := splitPlain(tc.body, 64, nil)
 		if err != nil || !slices.Equal(got, tc.want) {
