@@ -303,8 +303,9 @@ func (u *user) event(ev networkEvent) {
 	case transports.Enquired:
 		n.enquired(e)
 	case transports.RawAnswer:
-		if !n.answered(e.Ref, ev.e, nil) {
+		if !n.answered(e.Ref, ev.e, nil) { // typed in a room
 			n.toOwner(e.Ref, ev.e)
+			n.u.goWays(saidTo(n.u.g.botAddress(), n.u.jid, n.u.lang), e)
 		}
 	case transports.Done:
 		n.done(e)

@@ -53,8 +53,8 @@ func (u *user) rawLines(s said, e entity) {
 	}
 }
 
-// rawAnswer says what a network said to a line.
-func (u *user) rawAnswer(s said, a transports.RawAnswer) {
+// goWays does of a line what the network is not asked for: the user is shown the way into rooms, and taken out of others.
+func (u *user) goWays(s said, a transports.RawAnswer) {
 	for _, join := range a.Join { // only a client can enter a room
 		if u.awaited >= maxAwaited {
 			u.say(s, text.Say(s.lang, "Too much of yours is waiting. Try again in a moment."))
@@ -68,6 +68,11 @@ func (u *user) rawAnswer(s said, a transports.RawAnswer) {
 	for _, room := range a.Leave {
 		u.leaveRoom(room)
 	}
+}
+
+// rawAnswer says what a network said to a line.
+func (u *user) rawAnswer(s said, a transports.RawAnswer) {
+	u.goWays(s, a)
 	switch {
 	case len(a.Lines) > 0:
 		said := strings.Join(a.Lines, "\n")

@@ -98,8 +98,12 @@ func (s *session) typed(room transports.Target, command string) (string, *transp
 		return word + " " + r.name + " " + nick + " :" + strings.TrimSpace(reason), nil
 	case word == girc.INVITE && rest != "":
 		return word + " " + rest + " " + r.name, nil
+	case word == girc.PART && rest == "":
+		return word + " " + r.name, nil
+	case word == girc.JOIN || word == girc.PART || word == girc.WHOIS && rest != "": // not of this channel
+		return word + " " + rest, nil
 	}
-	return "", refused(transports.BadRequest, "This was not said. The commands that one can type here are /mode, /topic, /kick, /invite and /me; "+
+	return "", refused(transports.BadRequest, "This was not said. The commands that one can type here are /join, /part, /whois, /mode, /topic, /kick, /invite and /me; "+
 		"other lines are written to %s itself. To say it all the same, put a space in front of it.", s.net.Name)
 }
 

@@ -180,7 +180,7 @@ var frenchIRC = map[string]string{
 	"This is no line of IRC.":                                                            "Ce n'est pas une ligne d'IRC.",
 	"%s is what this gateway says itself: your login is set with the command configure.": "%s est ce que la passerelle dit elle-même : la connexion à votre compte se règle par la commande configure.",
 	"To leave %s, leave its channels, or run the command disconnect-from-irc-server.":    "Pour quitter %s, quittez ses canaux, ou lancez la commande disconnect-from-irc-server.",
-	"This was not said. The commands that one can type here are /mode, /topic, /kick, /invite and /me; other lines are written to %s itself. To say it all the same, put a space in front of it.": "Cela n'a pas été dit. Les commandes que l'on peut taper ici sont /mode, /topic, /kick, /invite et /me ; d'autres lignes s'écrivent à %s même. Pour le dire quand même, mettez une espace devant.",
+	"This was not said. The commands that one can type here are /join, /part, /whois, /mode, /topic, /kick, /invite and /me; other lines are written to %s itself. To say it all the same, put a space in front of it.": "Cela n'a pas été dit. Les commandes que l'on peut taper ici sont /join, /part, /whois, /mode, /topic, /kick, /invite et /me ; d'autres lignes s'écrivent à %s même. Pour le dire quand même, mettez une espace devant.",
 
 	// What rooms say.
 	"You are back in this room, and nothing is missing.":                                                        "Vous êtes de retour dans ce salon, et rien ne manque.",
