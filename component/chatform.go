@@ -188,6 +188,9 @@ func (c *chatForm) fieldLine(lang string, i int) string {
 
 // explain says how to change one field.
 func (c *chatForm) explain(lang, number string, field transports.Field) string {
+	if field.Type == transports.FieldBool {
+		return c.fieldLine(lang, c.index(field.Name)) + "\n" + text.Say(lang, "Write “%[1]s yes” or “%[1]s no”.", number)
+	}
 	if len(field.Options) == 0 {
 		return c.fieldLine(lang, c.index(field.Name)) + "\n" + text.Say(lang, "Write “%[1]s …” to change it, “%[1]s -” to clear it.", number)
 	}

@@ -140,6 +140,7 @@ func TestTraceConfigure(t *testing.T) {
 	say("1 ally", "1 Nick: ally*")
 	say("2", "Colour: write “2” and one of these numbers.*1 Red*2 Blue")
 	say("1", "1 Nick: ally*“1 …” to change it*")
+	say("3", "3 Away: *\nWrite “3 yes” or “3 no”.")
 	elsewhere := `<message type='chat' from='help@irc.localhost'><body>To set a password, use a client that knows commands*“Settings” (configure) on irc.example@irc.localhost.</body></message>`
 	say("4", "To set a password, use a client*")
 	say("link", "To set a password, use a client*")

@@ -12,6 +12,7 @@ var frenchTexts = map[string]string{
 	"%s is a network. Which channel there? Write, for instance, “#linux %s”.":                             "%s est un réseau. Quel canal ? Écrivez par exemple « #linux %s ».",
 	"To log in, write “login %s”.":                                                                        "Pour vous connecter à votre compte, écrivez « connexion %s ».",
 	"Open this page and fill it in. It works once, within 10 minutes:":                                    "Ouvrez cette page et remplissez-la. Elle marche une fois, dans les 10 minutes :",
+	"Write “%[1]s yes” or “%[1]s no”.":                                                                    "Écrivez « %[1]s oui » ou « %[1]s non ».",
 	"%s on %s":    "%s sur %s",
 	"IRC gateway": "Passerelle IRC",
 	"Which channel on %s? Write, for instance, “#linux”.":     "Quel canal sur %s ? Écrivez par exemple « #linux ».",
