@@ -67,7 +67,8 @@ func (u *user) toRoomOutside(in *inbound, e entity) {
 	}
 }
 
-// elsewhere says where a room is whose network somebody calls as people do, and invites him there; nil where it is where he says.
+// elsewhere says where a room or a person is whose network somebody calls as people do, and invites him into a room; nil where that is where
+// he says.
 func (u *user) elsewhere(lang string, from transports.Address, room transports.Target) error {
 	meant := u.meantRoom(lang, room)
 	if meant == room {
@@ -81,7 +82,7 @@ func (u *user) elsewhere(lang string, from transports.Address, room transports.T
 		}
 	}
 	right := u.g.address(meant)
-	if u.mayInvite() {
+	if room.Kind == transports.TargetRoom && u.mayInvite() {
 		u.sendInvitation(right, from, u.g.botAddress(), "", "", "")
 	}
 	return transports.NewError(transports.NotFound, text.Say(lang, "The network %s is at %s.", room.Network,

@@ -27,6 +27,9 @@ func (u *user) connectToTalk(in *inbound, e entity) *network {
 	}
 	var n *network
 	if err == nil {
+		err = u.elsewhere(in.root().Attr("xml:lang"), in.from, e.target)
+	}
+	if err == nil {
 		n, err = u.network(e.target.Network)
 	}
 	if err != nil {
