@@ -42,9 +42,9 @@ alice > <message type='chat' to='help@$GW'><body>leave #go $NET</body></message>
 alice <* <message from='alice@localhost' type='headline'><event xmlns='http://jabber.org/protocol/pubsub#event'><items node='urn:xmpp:bookmarks:1'>
          <retract id='#go%$NET@$GW'/></items></event></message>
 alice <* <message type='chat' from='help@$GW'><body>You have left for good*</body></message>
-# To leave what is nowhere is no fault.
+# Nobody leaves what he is not in, nor has a bookmark of.
 alice > <message type='chat' to='help@$GW'><body>leave #go $NET</body></message>
-alice <* <message type='chat' from='help@$GW'><body>You have left for good*</body></message>
+alice <* <message type='chat' from='help@$GW'><body>You are not in #go on *.</body></message>
 `,
 		"ejabberd": `
 xmpp alice
@@ -53,7 +53,7 @@ alice <* <message from='#go%$NET@$GW'><x xmlns='jabber:x:conference' jid='#go%$N
 alice <* <message type='chat' from='help@$GW'><body>*accept the invitation*
 xmpp:%23go%25$NET@$GW?join</body></message>
 alice > <message type='chat' to='help@$GW'><body>leave #go $NET</body></message>
-alice <* <message type='chat' from='help@$GW'><body>You have left for good*</body></message>
+alice <* <message type='chat' from='help@$GW'><body>You are not in #go on *.</body></message>
 `,
 	} {
 		t.Run(xmpp, func(t *testing.T) {
