@@ -138,14 +138,62 @@ func errGone(lang string) error {
 	return transports.NewError(transports.NotFound, text.Say(lang, "That post is not known any more."), nil)
 }
 
+// publication is a post that is being published.
+type publication struct {
+	by     *Account
+	post   store.SocialPost
+	note   note
+	parent *store.SocialPost // what it answers, if anything
+	told   []store.SocialActor
+}
+
 // publishNow publishes a draft: those whom it names and does not know stay text.
-func (t *Transport) publishNow(tx *store.Tx, a *Account, d *draft) (p store.SocialPost, err error) {
-	lang := t.langOf(tx, a.User)
-	name := newName()
-	uri := t.base + pathNote + name
-	p = store.SocialPost{
-		Domain: t.opt.Domain, URI: uri, Item: itemOf(uri), Actor: a.ID, Proven: true, Public: true, OwnItem: d.OwnItem, Published: tx.Now(), Conversation: uri,
+func (t *Transport) publishNow(tx *store.Tx, a *Account, d *draft) (store.SocialPost, error) {
+	pub := t.newPublication(tx, a, d)
+	if d.ReplyTo != "" {
+		if err := t.answer(tx, pub, d.ReplyTo); err != nil {
+			return pub.post, err
+		}
 	}
+	if err := t.setWords(tx, pub, d); err != nil {
+		return pub.post, err
+	}
+	p := &pub.post
+	var err error
+	if p.ID, err = tx.AddSocialPost(*p); err != nil {
+		return *p, err
+	}
+	if _, err := tx.AddSocialEntry(a.ID, p.ID, p.Published, 0); err != nil {
+		return *p, err
+	}
+	if d.Letter != "" {
+		if err := tx.AddSocialLetter(store.SocialLetter{UserID: t.userID(a.User), Letter: d.Letter, Post: p.ID, Hash: d.Hash}); err != nil {
+			return *p, err
+		}
+	}
+	out := t.activityOf(a, p)
+	if err := t.send(tx, Sending{By: a, Activity: &out, Everybody: true}, pub.told); err != nil {
+		return *p, err
+	}
+	if d.Show {
+		if err := t.enqueue(tx, kindShow, a.User.String(), task{User: a.User.String(), Post: p.ID}); err != nil {
+			return *p, err
+		}
+	}
+	row, _, err := tx.SocialActor(t.opt.Domain, store.SocialKey{ID: a.ID})
+	if err != nil {
+		return *p, err
+	}
+	return *p, t.spread(tx, &spreading{post: p, note: &pub.note, actor: &row, parent: pub.parent})
+}
+
+// newPublication gives a draft its names, and the time that it says it is of, unless that is to come.
+func (t *Transport) newPublication(tx *store.Tx, a *Account, d *draft) *publication {
+	uri := t.base + pathNote + newName()
+	pub := &publication{by: a, post: store.SocialPost{
+		Domain: t.opt.Domain, URI: uri, Item: itemOf(uri), Actor: a.ID, Proven: true, Public: true, OwnItem: d.OwnItem, Published: tx.Now(), Conversation: uri,
+	}, note: note{Kind: activity.KindNote, Title: d.Title, Page: uri, Files: d.Files}}
+	p := &pub.post
 	if d.OwnItem != "" {
 		p.Hash = d.Hash
 	}
@@ -155,69 +203,79 @@ func (t *Transport) publishNow(tx *store.Tx, a *Account, d *draft) (p store.Soci
 	if !d.Published.IsZero() && d.Published.Before(p.Published) {
 		p.Published = d.Published
 	}
-	n := note{Kind: activity.KindNote, Title: d.Title, Page: uri, Files: d.Files}
 	if d.Title != "" {
-		n.Kind = activity.KindArticle
+		pub.note.Kind = activity.KindArticle
 	}
-	var told []store.SocialActor
-	tell := func(row *store.SocialActor, named bool) {
-		if row.ID == a.ID || len(n.Mentions) >= maxMentions {
-			return
-		}
-		if named && !slices.ContainsFunc(n.Mentions, func(m mention) bool { return m.URI == row.URI }) {
-			n.Mentions = append(n.Mentions, mention{URI: row.URI, Acct: row.Acct, Group: t.actor(row).Group})
-		}
-		if !slices.ContainsFunc(told, func(b store.SocialActor) bool { return b.ID == row.ID }) {
-			told = append(told, *row)
-		}
+	return pub
+}
+
+// address has somebody told of the post, who is also named in it or not.
+func (t *Transport) address(pub *publication, row *store.SocialActor, named bool) {
+	n := &pub.note
+	if row.ID == pub.by.ID || len(n.Mentions) >= maxMentions {
+		return
 	}
-	var parent *store.SocialPost
-	if d.ReplyTo != "" {
-		q, ok, err := tx.SocialPost(t.opt.Domain, store.PostKey{Item: d.ReplyTo})
-		switch {
-		case err != nil:
-			return p, err
-		case !ok || !q.DeletedAt.IsZero():
-			return p, errGone(lang)
-		case !q.Public:
-			return p, transports.NewError(transports.Unsupported, text.Say(lang, "That was not for everybody, and answers here are always public: it is not answered."), nil)
-		}
-		if q.RepeatOf != "" { // who answers a repeat answers what is repeated
-			if original, ok, err := tx.SocialPost(t.opt.Domain, store.PostKey{URI: q.RepeatOf}); err != nil {
-				return p, err
-			} else if ok && original.DeletedAt.IsZero() {
-				q = original
-			}
-		}
-		parent = &q
-		n.Kind = activity.KindComment
-		p.ReplyTo, n.Parent, p.Conversation = q.URI, noteOf(&q).Page, q.Conversation
-		if q.RepeatOf != "" {
-			p.ReplyTo = q.RepeatOf
-		}
-		if p.Conversation == "" {
-			p.Conversation = q.URI
-		}
-		if row, ok, err := tx.SocialActor(t.opt.Domain, store.SocialKey{ID: q.Actor}); err != nil {
-			return p, err
-		} else if ok {
-			tell(&row, true)
+	if named && !slices.ContainsFunc(n.Mentions, func(m mention) bool { return m.URI == row.URI }) {
+		n.Mentions = append(n.Mentions, mention{URI: row.URI, Acct: row.Acct, Group: t.actor(row).Group})
+	}
+	if !slices.ContainsFunc(pub.told, func(b store.SocialActor) bool { return b.ID == row.ID }) {
+		pub.told = append(pub.told, *row)
+	}
+}
+
+// answer has the post answer another one, and its author told.
+func (t *Transport) answer(tx *store.Tx, pub *publication, item string) error {
+	lang := t.langOf(tx, pub.by.User)
+	q, ok, err := tx.SocialPost(t.opt.Domain, store.PostKey{Item: item})
+	switch {
+	case err != nil:
+		return err
+	case !ok || !q.DeletedAt.IsZero():
+		return errGone(lang)
+	case !q.Public:
+		return transports.NewError(transports.Unsupported, text.Say(lang, "That was not for everybody, and answers here are always public: it is not answered."), nil)
+	}
+	if q.RepeatOf != "" { // who answers a repeat answers what is repeated
+		if original, ok, err := tx.SocialPost(t.opt.Domain, store.PostKey{URI: q.RepeatOf}); err != nil {
+			return err
+		} else if ok && original.DeletedAt.IsZero() {
+			q = original
 		}
 	}
+	p := &pub.post
+	pub.parent = &q
+	pub.note.Kind = activity.KindComment
+	p.ReplyTo, pub.note.Parent, p.Conversation = q.URI, noteOf(&q).Page, q.Conversation
+	if q.RepeatOf != "" {
+		p.ReplyTo = q.RepeatOf
+	}
+	if p.Conversation == "" {
+		p.Conversation = q.URI
+	}
+	row, ok, err := tx.SocialActor(t.opt.Domain, store.SocialKey{ID: q.Actor})
+	if err == nil && ok {
+		t.address(pub, &row, true)
+	}
+	return err
+}
+
+// setWords writes the words of the post, with links where it names somebody, who is told.
+func (t *Transport) setWords(tx *store.Tx, pub *publication, d *draft) error {
 	o := clean.Outward{Text: d.Text, Spans: d.Spans, HTML: d.HTML}
-	links, err := t.links(tx, &o, parent, tell)
+	links, err := t.links(tx, &o, pub.parent, func(row *store.SocialActor, named bool) { t.address(pub, row, named) })
 	if err != nil {
-		return p, err
+		return err
 	}
 	for _, acct := range d.To {
 		row, ok, err := tx.SocialActor(t.opt.Domain, store.SocialKey{Acct: acct})
 		if err != nil {
-			return p, err
+			return err
 		}
 		if ok && row.GoneAt.IsZero() {
-			tell(&row, true)
+			t.address(pub, &row, true)
 		}
 	}
+	n := &pub.note
 	n.HTML = o.Render(links)
 	piece := clean.Inward(n.HTML)
 	n.Text, n.Spans = piece.Text, piece.Spans
@@ -226,32 +284,8 @@ func (t *Transport) publishNow(tx *store.Tx, a *Account, d *draft) (p store.Soci
 			n.Tags = append(n.Tags, tag)
 		}
 	}
-	p.Note = toJSON(&n)
-	if p.ID, err = tx.AddSocialPost(p); err != nil {
-		return p, err
-	}
-	if _, err := tx.AddSocialEntry(a.ID, p.ID, p.Published, 0); err != nil {
-		return p, err
-	}
-	if d.Letter != "" {
-		if err := tx.AddSocialLetter(store.SocialLetter{UserID: t.userID(a.User), Letter: d.Letter, Post: p.ID, Hash: d.Hash}); err != nil {
-			return p, err
-		}
-	}
-	out := t.activityOf(a, &p)
-	if err := t.send(tx, Sending{By: a, Activity: &out, Everybody: true}, told); err != nil {
-		return p, err
-	}
-	if d.Show {
-		if err := t.enqueue(tx, kindShow, a.User.String(), task{User: a.User.String(), Post: p.ID}); err != nil {
-			return p, err
-		}
-	}
-	row, _, err := tx.SocialActor(t.opt.Domain, store.SocialKey{ID: a.ID})
-	if err != nil {
-		return p, err
-	}
-	return p, t.spread(tx, &spreading{post: &p, note: &n, actor: &row, parent: parent})
+	pub.post.Note = toJSON(n)
+	return nil
 }
 
 // links says where the names in a text lead, and tells whom it names.

@@ -298,33 +298,61 @@ func attachment(f activity.File) transports.Attachment {
 	return transports.Attachment{File: transports.File{Name: name, Type: f.Type, Size: f.Size}, URL: f.URL, Description: f.Title}
 }
 
+// shownAt is a place where somebody may have a post.
+type shownAt struct {
+	user transports.Address
+	of   transports.Target
+	node string
+}
+
 // withdraw has a post be gone, and tells users here who could have it.
 func (t *Transport) withdraw(tx *store.Tx, p *store.SocialPost) error {
-	type told struct {
-		user transports.Address
-		of   transports.Target
-		node string
-	}
-	var all []told
-	seen := map[string]bool{}
-	add := func(jid string, of transports.Target, node string) {
-		if key := jid + " " + node; jid != "" && of.ID != "" && !seen[key] {
-			seen[key] = true
-			all = append(all, told{userOf(jid), of, node})
-		}
-	}
-	feeds, err := tx.SocialFeeds(p.ID)
-	if err != nil {
-		return err
-	}
 	actor, _, err := tx.SocialActor(t.opt.Domain, store.SocialKey{ID: p.Actor})
 	if err != nil {
 		return err
 	}
+	places, err := t.placesOf(tx, p, &actor)
+	if err != nil {
+		return err
+	}
+	if err := tx.DeleteSocialPost(p.ID); err != nil {
+		return err
+	}
+	letters := map[string]bool{} // whose letter was taken back
+	for _, at := range places {
+		if actor.JID == at.user.String() {
+			continue
+		}
+		e := transports.EntryWithdrawn{Of: at.of, Node: at.node, Item: p.Item}
+		if !letters[at.user.String()] {
+			letters[at.user.String()] = true
+			e.Letter = p.Item
+		}
+		if err := t.deliver(tx, at.user, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// placesOf are where users here may have a post: in feeds, of its author and of others who have repeated it, which they read; where it names them; and
+// among what answers something, for those who follow that.
+func (t *Transport) placesOf(tx *store.Tx, p *store.SocialPost, actor *store.SocialActor) (all []shownAt, err error) {
+	seen := map[string]bool{}
+	add := func(jid string, of transports.Target, node string) {
+		if key := jid + " " + node; jid != "" && of.ID != "" && !seen[key] {
+			seen[key] = true
+			all = append(all, shownAt{userOf(jid), of, node})
+		}
+	}
+	feeds, err := tx.SocialFeeds(p.ID)
+	if err != nil {
+		return nil, err
+	}
 	for _, feed := range feeds {
 		row, ok, err := tx.SocialActor(t.opt.Domain, store.SocialKey{ID: feed})
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if !ok {
 			continue
@@ -333,7 +361,7 @@ func (t *Transport) withdraw(tx *store.Tx, p *store.SocialPost) error {
 			add(user.String(), targetOf(&row), transports.NodeFeed)
 			return nil
 		}); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	for _, m := range noteOf(p).Mentions {
@@ -342,49 +370,29 @@ func (t *Transport) withdraw(tx *store.Tx, p *store.SocialPost) error {
 		}
 		row, ok, err := tx.SocialActor(t.opt.Domain, store.SocialKey{URI: m.URI})
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if ok {
-			add(row.JID, targetOf(&actor), transports.NodeFeed)
+			add(row.JID, targetOf(actor), transports.NodeFeed)
 		}
 	}
-	if p.ReplyTo != "" {
-		parent, ok, err := tx.SocialPost(t.opt.Domain, store.PostKey{URI: p.ReplyTo})
-		if err != nil {
-			return err
-		}
-		if ok {
-			author, ok, err := tx.SocialActor(t.opt.Domain, store.SocialKey{ID: parent.Actor})
-			if err != nil {
-				return err
-			}
-			jids, err := tx.SocialSubscribers(t.opt.Domain, parent.ID, maxComments)
-			if err != nil {
-				return err
-			}
-			if ok {
-				for _, jid := range append(jids, author.JID) {
-					add(jid, targetOf(&author), transports.NodeComments+parent.Item)
-				}
-			}
-		}
+	if p.ReplyTo == "" {
+		return all, nil
 	}
-	if err := tx.DeleteSocialPost(p.ID); err != nil {
-		return err
+	parent, ok, err := tx.SocialPost(t.opt.Domain, store.PostKey{URI: p.ReplyTo})
+	if err != nil || !ok {
+		return all, err
 	}
-	letters := map[string]bool{} // whose letter was taken back
-	for _, to := range all {
-		if actor.JID == to.user.String() {
-			continue
-		}
-		e := transports.EntryWithdrawn{Of: to.of, Node: to.node, Item: p.Item}
-		if !letters[to.user.String()] {
-			letters[to.user.String()] = true
-			e.Letter = p.Item
-		}
-		if err := t.deliver(tx, to.user, e); err != nil {
-			return err
-		}
+	author, ok, err := tx.SocialActor(t.opt.Domain, store.SocialKey{ID: parent.Actor})
+	if err != nil || !ok {
+		return all, err
 	}
-	return nil
+	jids, err := tx.SocialSubscribers(t.opt.Domain, parent.ID, maxComments)
+	if err != nil {
+		return nil, err
+	}
+	for _, jid := range append(jids, author.JID) {
+		add(jid, targetOf(&author), transports.NodeComments+parent.Item)
+	}
+	return all, nil
 }
