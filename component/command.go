@@ -298,6 +298,18 @@ func (g *Gateway) mendPanic(err *error) {
 	}
 }
 
+// guardErrand runs an errand. One that panics harms nobody else; lost is what the log says then.
+func (g *Gateway) guardErrand(lost string, do func()) {
+	var err error
+	defer func() {
+		if err != nil {
+			g.log.Error(lost, "error", err)
+		}
+	}()
+	defer g.mendPanic(&err)
+	do()
+}
+
 // background does work that may wait for the database, away from the user's goroutine, and then what it returned on it. The user
 // is not forgotten meanwhile. It begins once what the user's goroutine has written is on its way: a question that the work asks
 // must not overtake that.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"passerelle/component/avatar"
+	"passerelle/component/lane"
 	"passerelle/component/stanza"
 	"passerelle/internal/text"
 	"passerelle/transports"
@@ -30,7 +31,7 @@ import (
 //
 // A node is read whenever the stream is back, a client of the user's comes, he lets the gateway see his presence, or somebody asks; servers show one that
 // is not open only to whom the user lets see it. An event may lack what was published (XEP-0472 §5.1): it is asked for. That something was taken back is
-// known from events alone, since nodes keep few items. All of one user is done in his lane, see lanes.
+// known from events alone, since nodes keep few items. All of one user is done in his lane, see package lane.
 
 // feedServed are the features by which the gateway is told of what users publish.
 var feedServed = [...]string{transports.NodeFeed + "+notify", nsNick + "+notify", nodeVCard4 + "+notify", avatar.NSMetadata + "+notify"}
@@ -63,7 +64,7 @@ const (
 type feeds struct {
 	g     *Gateway
 	to    transports.Social
-	lanes lanes
+	lanes lane.Lanes
 	fills chan struct{} // one for each fill that runs
 	// anybody is an address of ours that nobody lets see anything. What it may read, everybody may.
 	anybody transports.Address
@@ -109,7 +110,7 @@ func newFeeds(g *Gateway) *feeds {
 		anybody: transports.Address{Local: "anybody-" + strings.ToLower(rand.Text()), Domain: g.domain.Domain},
 		users:   make(map[transports.Address]*feed), told: make(map[transports.Address]time.Time),
 	}
-	fs.lanes.guard = func(do func()) { g.guardErrand("something that a user published is lost", do) }
+	fs.lanes.Guard = func(do func()) { g.guardErrand("something that a user published is lost", do) }
 	return fs
 }
 
@@ -134,7 +135,7 @@ func (fs *feeds) begin(ctx context.Context) error {
 }
 
 // end waits for what is being done.
-func (fs *feeds) end() { fs.lanes.end() }
+func (fs *feeds) end() { fs.lanes.End() }
 
 // life ends with the gateway.
 func (fs *feeds) life() context.Context {
@@ -169,7 +170,7 @@ func (fs *feeds) get(user transports.Address) *feed {
 
 // inLane does something of a user, in his lane, and waits for it.
 func (fs *feeds) inLane(ctx context.Context, user transports.Address, do func(ctx context.Context) error) error {
-	return fs.lanes.wait(ctx, fs.life(), user, func(ctx context.Context) (err error) {
+	return fs.lanes.Wait(ctx, fs.life(), user, func(ctx context.Context) (err error) {
 		defer fs.g.mendPanic(&err)
 		return do(ctx)
 	})
@@ -205,7 +206,7 @@ func (g *Gateway) Unwatch(_ context.Context, user transports.Address) {
 	delete(g.feeds.users, user)
 	g.feeds.mu.Unlock()
 	if watched {
-		g.feeds.lanes.post(user, 0, func() { g.feeds.leave(user) })
+		g.feeds.lanes.Post(user, 0, func() { g.feeds.leave(user) })
 	}
 }
 
@@ -253,7 +254,7 @@ func (fs *feeds) unwanted(user transports.Address) {
 	fs.mu.Unlock()
 	if !told {
 		// One after the other of a server's.
-		fs.lanes.post(transports.Address{Domain: user.Domain}, 0, func() { fs.leave(user) })
+		fs.lanes.Post(transports.Address{Domain: user.Domain}, 0, func() { fs.leave(user) })
 	}
 }
 

@@ -48,7 +48,7 @@ func (fs *feeds) takeEvent(in inbound) {
 	e := in.root()
 	items := e.Child(nsPubSubEvent, "event").Child(nsPubSubEvent, "items")
 	withdrawn := fs.withdrawnBy(f, items)
-	if !fs.lanes.post(in.from, in.st.Len(), func() {
+	if !fs.lanes.Post(in.from, in.st.Len(), func() {
 		defer in.st.Release()
 		fs.event(in.from, f, items, withdrawn)
 	}) {
@@ -209,7 +209,7 @@ func (fs *feeds) presence(from transports.Address, e *stanza.Element) {
 	if !greet && d == 0 {
 		return
 	}
-	fs.lanes.post(jid, 0, func() {
+	fs.lanes.Post(jid, 0, func() {
 		if greet && fs.get(jid) == f {
 			fs.g.on(fs.life(), jid, func(u *user) { u.showTo(fs.g.own(entityGateway), fs.g.domain, from) })
 		}

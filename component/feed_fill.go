@@ -47,7 +47,7 @@ func (fs *feeds) lookAtAll(stream context.Context, back bool) {
 		}
 		// Who is there is to know that the gateway is: see presence.
 		fs.sayPresence(user, "probe")
-		if !fs.lanes.post(user, 0, func() {
+		if !fs.lanes.Post(user, 0, func() {
 			defer func() { <-fs.fills }()
 			fs.fill(user)
 		}) {
@@ -71,7 +71,7 @@ func (fs *feeds) nobodyKnown() {
 
 // fillSoon does what is due about somebody, in his lane.
 func (fs *feeds) fillSoon(user transports.Address) {
-	if !fs.lanes.post(user, 0, func() { fs.fillInTurn(user) }) {
+	if !fs.lanes.Post(user, 0, func() { fs.fillInTurn(user) }) {
 		fs.fillLater(user)
 	}
 }
@@ -98,7 +98,7 @@ func (fs *feeds) fillLater(user transports.Address) {
 	f.failed++
 	fs.mu.Unlock()
 	time.AfterFunc(wait, func() {
-		if !fs.lanes.post(user, 0, func() { fs.fillInTurn(user) }) {
+		if !fs.lanes.Post(user, 0, func() { fs.fillInTurn(user) }) {
 			f.waiting.Store(false)
 			if fs.life().Err() == nil { // his lane is full
 				fs.fillLater(user)

@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"passerelle/component/copies"
+	"passerelle/component/lane"
 	"passerelle/store"
 	"passerelle/transports"
 )
 
 // Learning of what users get elsewhere, for a transport that brings it to them in another way (transports.Redirecting). How is a matter of each way
 // (follower): a module of ours on their server (follow_module.go), pushes (follow_push.go), an address of ours that stands for them
-// (follow_alias.go). What is learnt of a user is taken in his lane (follow_lane.go), one after the other, so that it is known up to where
+// (follow_alias.go). What is learnt of a user is taken in his lane (package lane), one after the other, so that it is known up to where
 // everything is (store.Followed): what came after that is asked for once the gateway or its stream is back.
 
 // follower is a way to learn of what users get. What it is asked for one user it is asked in his lane, but for speak and offer.
@@ -52,7 +53,7 @@ type followers struct {
 	to     transports.Redirecting
 	ways   map[transports.Way]follower
 	logins *logins // nil where nobody is logged in
-	lanes  lanes
+	lanes  lane.Lanes
 	fills  chan struct{} // one for each fill that runs
 
 	mu       sync.Mutex
@@ -87,7 +88,7 @@ func newFollowers(g *Gateway) *followers {
 		features: make(map[string]knownFeatures), told: make(map[transports.Address]time.Time), reached: make(map[transports.Address]store.Followed),
 		fills: make(chan struct{}, maxFills), wake: make(chan struct{}, 1),
 	}
-	fs.lanes.guard = func(do func()) { g.guardErrand("something that a user got elsewhere is lost", do) }
+	fs.lanes.Guard = func(do func()) { g.guardErrand("something that a user got elsewhere is lost", do) }
 	fs.ways = map[transports.Way]follower{
 		transports.WayModule: moduleWay{fs}, transports.WayPush: pushWay{fs}, transports.WayAlias: aliasWay{fs},
 	}
@@ -125,7 +126,7 @@ func (fs *followers) begin(ctx context.Context) error {
 }
 
 // end waits for what is being done.
-func (fs *followers) end() { fs.lanes.end() }
+func (fs *followers) end() { fs.lanes.End() }
 
 // of is how somebody is followed just now.
 func (fs *followers) of(user transports.Address) (row store.Followed, ok bool) {
@@ -185,7 +186,7 @@ func (fs *followers) inLane(ctx context.Context, user transports.Address, do fun
 	fs.mu.Lock()
 	life := fs.ctx
 	fs.mu.Unlock()
-	return fs.lanes.wait(ctx, life, user.Bare(), func(ctx context.Context) (err error) {
+	return fs.lanes.Wait(ctx, life, user.Bare(), func(ctx context.Context) (err error) {
 		defer fs.g.mendPanic(&err)
 		return do(ctx)
 	})

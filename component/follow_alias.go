@@ -43,7 +43,7 @@ func (fs *followers) aliased(in inbound) bool {
 		return false
 	}
 	alias := in // all that comes passes by here, and only this is kept
-	if !fs.lanes.post(in.to.Bare(), in.st.Len(), func() { fs.takeAliased(alias) }) {
+	if !fs.lanes.Post(in.to.Bare(), in.st.Len(), func() { fs.takeAliased(alias) }) {
 		fs.g.answerError(in.root(), transports.NewError(transports.Busy, "", nil))
 		in.st.Release()
 	}

@@ -80,7 +80,7 @@ func (fs *followers) askForAll(stream context.Context) {
 			return
 		}
 		fs.probe(user)
-		if !fs.lanes.post(user, 0, func() {
+		if !fs.lanes.Post(user, 0, func() {
 			defer func() { <-fs.fills }()
 			fs.fill(user)
 		}) {
@@ -101,7 +101,7 @@ func (fs *followers) fillLater(user transports.Address) {
 		return
 	}
 	time.AfterFunc(fs.g.opt.Timing.FillAgain, func() {
-		if !fs.lanes.post(user, 0, func() {
+		if !fs.lanes.Post(user, 0, func() {
 			select {
 			case fs.fills <- struct{}{}:
 			case <-fs.life().Done():

@@ -49,7 +49,7 @@ func (l *logins) follow(ctx context.Context, f *store.Followed, password string)
 	if err := l.fs.g.opt.Store.Write(ctx, func(tx *store.Tx) error { return tx.SetFollowPassword(f.UserID, secret) }); err != nil {
 		return notWritten(err)
 	}
-	l.fs.lanes.post(user, 0, func() { // once he is followed so, which is known by then
+	l.fs.lanes.Post(user, 0, func() { // once he is followed so, which is known by then
 		if row, ok := l.fs.of(user); ok && transports.Way(row.Way) == transports.WayLogin {
 			l.begin(user, 0)
 		}
@@ -235,7 +235,7 @@ func (l *logins) lose(n *guest, err error) {
 		}
 		l.fs.lose(ctx, n.user, row, lost)
 	}
-	if !l.fs.lanes.post(n.user, 0, do) {
+	if !l.fs.lanes.Post(n.user, 0, do) {
 		do()
 	}
 }

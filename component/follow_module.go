@@ -211,12 +211,12 @@ func (fs *followers) moduleCopy(from transports.Address, m *stanza.Element) {
 		switch e.Name {
 		case "copy":
 			c := readCopy(e, user)
-			if !fs.lanes.post(user, c.size(), func() { fs.takeCopy(user, f, &c) }) {
+			if !fs.lanes.Post(user, c.size(), func() { fs.takeCopy(user, f, &c) }) {
 				fs.fillLater(user)
 			}
 		case "redirect":
 			if mode := e.Attr("mode"); mode == modes[transports.FollowNothing] {
-				fs.lanes.post(user, 0, func() { fs.wasRefused(user) }) // else the next fill finds it out
+				fs.lanes.Post(user, 0, func() { fs.wasRefused(user) }) // else the next fill finds it out
 			}
 		}
 	}
@@ -234,7 +234,7 @@ func (fs *followers) unwanted(user transports.Address) {
 		return
 	}
 	// One after the other of a server's, and in the lane of the user: anybody's server may say this of as many users as it likes.
-	fs.lanes.post(transports.Address{Domain: user.Domain}, 0, func() {
+	fs.lanes.Post(transports.Address{Domain: user.Domain}, 0, func() {
 		err := fs.inLane(fs.life(), user, func(ctx context.Context) error {
 			if fs.get(user) != nil {
 				return nil // by now he is

@@ -68,7 +68,7 @@ func (fs *followers) presence(from transports.Address, e *stanza.Element) {
 	after := len(f.clients) > 0
 	fs.mu.Unlock()
 	if before != after {
-		fs.lanes.post(user, 0, func() {
+		fs.lanes.Post(user, 0, func() {
 			online, _ := fs.online(user)
 			if err := fs.to.WasPresent(fs.life(), user, online); err != nil && fs.life().Err() == nil {
 				fs.g.log.Warn("that a user has come or gone could not be taken", fs.g.opt.Identity(user.String()), "error", err)

@@ -177,7 +177,7 @@ func (fs *followers) push(from, to transports.Address, e *stanza.Element, node s
 	if found.Copy != nil {
 		size += len(found.Copy.Body)
 	}
-	if !fs.lanes.post(user, size, func() { fs.answerPush(r, fs.takePush(user, found)) }) {
+	if !fs.lanes.Post(user, size, func() { fs.answerPush(r, fs.takePush(user, found)) }) {
 		fs.answerPush(r, transports.NewError(transports.Busy, "", nil))
 	}
 }

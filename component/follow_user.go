@@ -139,7 +139,7 @@ func (fs *followers) removed(user transports.Address) {
 	fs.mu.Lock()
 	delete(fs.nodes, row.Node)
 	fs.mu.Unlock()
-	fs.lanes.post(user, 0, func() {
+	fs.lanes.Post(user, 0, func() {
 		if way := fs.ways[transports.Way(row.Way)]; way != nil {
 			if err := way.unfollow(fs.life(), &row); err != nil {
 				fs.g.log.Info("a user's server was not told that it need tell no more of him", fs.g.opt.Identity(user.String()), "error", err)

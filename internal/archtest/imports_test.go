@@ -59,6 +59,11 @@ func importTable() []row {
 			why:  "it reads one message and knows no room",
 		},
 		{
+			pkgs: []string{"component/lane"},
+			may:  []string{"transports"},
+			why:  "what is done in a lane is somebody else's business",
+		},
+		{
 			pkgs: []string{"component/markup"},
 			may:  []string{"transports", "component/stanza"},
 			why:  "how text looks is read of one message and written into one",
@@ -87,7 +92,7 @@ func importTable() []row {
 			pkgs: []string{"component"},
 			may: []string{
 				"transports", "store", "internal/c2s", "internal/export", "internal/files", "internal/logging", "internal/safehttp", "internal/text",
-				"component/archive", "component/avatar", "component/copies", "component/downgrade", "component/markup", "component/microblog", "component/muc", "component/stanza", "component/xep",
+				"component/archive", "component/avatar", "component/copies", "component/downgrade", "component/lane", "component/markup", "component/microblog", "component/muc", "component/stanza", "component/xep",
 			},
 			why: "XMPP is written once for all networks, so it knows no network",
 		},

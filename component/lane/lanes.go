@@ -1,4 +1,4 @@
-package component
+package lane
 
 import (
 	"context"
@@ -15,10 +15,11 @@ const (
 	maxLanes      = 50_000
 )
 
-// lanes run errands, those of one address one after the other and those of others beside them. An address at rest costs nothing. Safe to call from
-// any goroutine.
-type lanes struct {
-	guard func(func())
+// Lanes run errands, those of one address one after the other and those of others beside them. An address at rest costs nothing. Its methods are safe to
+// call from any goroutine.
+type Lanes struct {
+	// Guard runs an errand: one that panics must harm nobody else. It is set before the first one is posted.
+	Guard func(func())
 
 	mu    sync.Mutex
 	m     map[transports.Address]*lane
@@ -37,8 +38,8 @@ type errand struct {
 	do   func()
 }
 
-// post has something done. It never waits, and reports false where too much waits, or the lanes have ended: it is not done then.
-func (l *lanes) post(a transports.Address, size int, do func()) bool {
+// Post has something done. It never waits, and reports false where too much waits, or the lanes have ended: it is not done then.
+func (l *Lanes) Post(a transports.Address, size int, do func()) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.ended {
@@ -63,14 +64,14 @@ func (l *lanes) post(a transports.Address, size int, do func()) bool {
 	return true
 }
 
-// errNotFollowing says that nothing runs in lanes.
-var errNotFollowing = errors.New("the gateway is not there to learn of messages yet, or any more")
+// errNotRunning says that nothing runs in lanes.
+var errNotRunning = errors.New("nothing is done in lanes yet, or any more, or too much waits")
 
-// wait has something done and waits for it. Life is the context of what is done, nil where nothing runs.
-func (l *lanes) wait(ctx, life context.Context, a transports.Address, do func(ctx context.Context) error) error {
+// Wait has something done and waits for it. Life is the context of what is done, nil where nothing runs.
+func (l *Lanes) Wait(ctx, life context.Context, a transports.Address, do func(ctx context.Context) error) error {
 	done := make(chan error, 1)
-	if life == nil || !l.post(a, 0, func() { done <- do(life) }) {
-		return transports.NewError(transports.Busy, "", errNotFollowing)
+	if life == nil || !l.Post(a, 0, func() { done <- do(life) }) {
+		return transports.NewError(transports.Busy, "", errNotRunning)
 	}
 	select {
 	case err := <-done:
@@ -81,7 +82,7 @@ func (l *lanes) wait(ctx, life context.Context, a transports.Address, do func(ct
 }
 
 // run does what waits for an address until nothing does.
-func (l *lanes) run(a transports.Address, w *lane) {
+func (l *Lanes) run(a transports.Address, w *lane) {
 	for {
 		l.mu.Lock()
 		if len(w.errands) == 0 {
@@ -92,29 +93,17 @@ func (l *lanes) run(a transports.Address, w *lane) {
 		e := w.errands[0]
 		w.errands = w.errands[1:]
 		l.mu.Unlock()
-		l.guard(e.do)
+		l.Guard(e.do)
 		l.mu.Lock()
 		w.size -= e.size
 		l.mu.Unlock()
 	}
 }
 
-// end takes no more and waits for what is there.
-func (l *lanes) end() {
+// End takes no more and waits for what is there.
+func (l *Lanes) End() {
 	l.mu.Lock()
 	l.ended = true
 	l.mu.Unlock()
 	l.wg.Wait()
-}
-
-// guardErrand runs an errand. One that panics harms nobody else; lost is what the log says then.
-func (g *Gateway) guardErrand(lost string, do func()) {
-	var err error
-	defer func() {
-		if err != nil {
-			g.log.Error(lost, "error", err)
-		}
-	}()
-	defer g.mendPanic(&err)
-	do()
 }
