@@ -3,6 +3,7 @@ package component
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -18,7 +19,7 @@ const (
 	nsRoster     = "jabber:iq:roster"
 )
 
-// maxGrants bounds the servers whose grants are remembered: anybody's server may send some.
+// maxGrants bounds the servers whose grants are remembered beside those of the operator: anybody's server may send some.
 const maxGrants = 64
 
 // grant is what a server lets the gateway do for its users (XEP-0356 §4). What it says concerns its own users alone, so it need not be
@@ -47,7 +48,7 @@ func (g *grants) of(domain string) grant {
 
 // take reads what a server grants, in either namespace, and reports whether the message was one. The servers differ in how deep they
 // nest the permissions, so all descendants are read.
-func (g *grants) take(from transports.Address, m *stanza.Element) bool {
+func (g *grants) take(from transports.Address, m *stanza.Element, own []string) bool {
 	p := m.Child(nsPrivilege2, "privilege")
 	if p == nil {
 		p = m.Child(nsPrivilege1, "privilege")
@@ -71,7 +72,7 @@ func (g *grants) take(from transports.Address, m *stanza.Element) bool {
 	if g.m == nil {
 		g.m = make(map[string]grant)
 	}
-	if _, known := g.m[from.Domain]; known || len(g.m) < maxGrants {
+	if _, known := g.m[from.Domain]; known || len(g.m) < maxGrants || slices.Contains(own, from.Domain) {
 		g.m[from.Domain] = got
 	}
 	return true

@@ -69,7 +69,7 @@ func (g *Gateway) handle(st *stanza.Stanza) {
 		}
 	case e.Name == "message" && e.AttrIs("type", "error") && g.outbox.bounced(from, e):
 	case e.Name == "message" && e.AttrIs("type", "error") && to == g.domain && g.people.refused(from, e):
-	case e.Name == "message" && to == g.domain && g.grants.take(from, e):
+	case e.Name == "message" && to == g.domain && g.grants.take(from, e, g.rules().OwnDomains):
 		g.log.Info("the XMPP server grants privileges", "server", from.Domain)
 	case g.follow.hears(from, to, e):
 	case g.feeds.takes(inbound{st: st, from: from, to: to}):
