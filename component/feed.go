@@ -93,7 +93,10 @@ type feed struct {
 
 	// Of his lane.
 	taken   takenItems
-	own     taken // items that Publish has made
+	own     taken                // items that Publish has made
+	there   map[string]struct{}  // items that were in his node when it was read last; nil before it was
+	whole   bool                 // these were all
+	fresh   map[string]time.Time // items that came and were not, and when; at most maxFetched
 	profile feedProfile
 }
 

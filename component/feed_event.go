@@ -119,6 +119,9 @@ func (fs *feeds) event(user transports.Address, f *feed, items *stanza.Element, 
 	}
 	fs.withdraw(f, withdrawn)
 	all := fs.readItems(items, user)
+	for i := range all {
+		f.came(all[i].entry.Item)
+	}
 	fs.mu.Lock()
 	for i := range all {
 		// What has another payload than an entry is nothing; what has none is asked for (XEP-0472 §5.1).
@@ -139,6 +142,32 @@ func (fs *feeds) event(user transports.Address, f *feed, items *stanza.Element, 
 		f.due |= dueItems
 		fs.mu.Unlock()
 		fs.fillLater(user)
+	}
+}
+
+// came notes an item that may be new.
+func (f *feed) came(item string) {
+	_, old := f.there[item]
+	_, known := f.fresh[item]
+	if f.there == nil || old || known {
+		return
+	}
+	if len(f.fresh) >= maxFetched { // of a node that nobody may read, say
+		for id := range f.fresh {
+			f.settle(id)
+		}
+	}
+	if f.fresh == nil {
+		f.fresh = make(map[string]time.Time)
+	}
+	f.fresh[item] = now()
+}
+
+// settle notes that an item is not new any more.
+func (f *feed) settle(item string) {
+	if _, fresh := f.fresh[item]; fresh {
+		delete(f.fresh, item)
+		f.there[item] = struct{}{}
 	}
 }
 

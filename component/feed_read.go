@@ -112,8 +112,9 @@ func (fs *feeds) askItems(ctx context.Context, from, user transports.Address, no
 func (fs *feeds) readNode(ctx context.Context, user transports.Address, f *feed) error {
 	var all []readItem
 	var err error
+	asked := 0
 	for _, n := range pageSizes {
-		all = nil
+		all, asked = nil, n
 		err = fs.askItems(ctx, fs.g.domain, user, transports.NodeFeed, nil, n, func(items *stanza.Element) { all = fs.readItems(items, user) })
 		if !errors.Is(err, errIQRefused) {
 			break
@@ -122,7 +123,23 @@ func (fs *feeds) readNode(ctx context.Context, user transports.Address, f *feed)
 	if err := fs.ofUser(err); err != nil {
 		return err
 	}
+	f.read(all, len(all) < asked)
 	return fs.take(ctx, user, f, all)
+}
+
+// read notes what is in a node. What was not there when all of it was read is new.
+func (f *feed) read(all []readItem, whole bool) {
+	if f.whole {
+		for i := range all {
+			f.came(all[i].entry.Item)
+		}
+	}
+	f.there, f.whole = make(map[string]struct{}, len(all)), whole
+	for i := range all {
+		if _, fresh := f.fresh[all[i].entry.Item]; !fresh {
+			f.there[all[i].entry.Item] = struct{}{}
+		}
+	}
 }
 
 // readAsked reads the items that came without a payload.
@@ -157,7 +174,13 @@ func (fs *feeds) readAsked(ctx context.Context, user transports.Address, f *feed
 // take hands on what was read, the oldest first. Its error is a temporary one of the server or the transport: then all of it comes again.
 func (fs *feeds) take(ctx context.Context, user transports.Address, f *feed, all []readItem) error {
 	all = slices.DeleteFunc(all, func(r readItem) bool {
-		return r.err != nil || f.taken.has(&r) || f.own.has(r.entry.Item)
+		if r.err == nil && !f.taken.has(&r) && !f.own.has(r.entry.Item) {
+			return false
+		}
+		if !errors.Is(r.err, microblog.ErrNoPayload) { // which is being asked for
+			f.settle(r.entry.Item)
+		}
+		return true
 	})
 	if len(all) == 0 {
 		return nil
@@ -173,7 +196,7 @@ func (fs *feeds) take(ctx context.Context, user transports.Address, f *feed, all
 			return nil
 		}
 		r := &all[i]
-		r.entry.Private = who != readersAll
+		r.entry.Private, r.entry.Fresh = who != readersAll, f.fresh[r.entry.Item]
 		if err := fs.to.Published(ctx, user, r.entry); err != nil {
 			if transports.AsError(err).Kind.Temporary() || ctx.Err() != nil {
 				return err
@@ -181,6 +204,7 @@ func (fs *feeds) take(ctx context.Context, user transports.Address, f *feed, all
 			fs.g.log.Warn("something that a user published could not be taken", fs.g.opt.Identity(user.String()), "error", err)
 		}
 		f.taken.add(r)
+		f.settle(r.entry.Item)
 		fs.forgetWithdrawn(f, r.entry.Item)
 	}
 	return nil

@@ -1,6 +1,8 @@
 package component
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -81,6 +83,34 @@ func TestFeeds(t *testing.T) {
 			"alice published away1, alice published away2, alice published restarted, alice published fetched, alice published last, bob published bob (private)"
 		if got := w.posts(); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	})
+}
+
+// TestFeedsUndated: what says not when it was published is told of as new where the node did not have it before.
+func TestFeedsUndated(t *testing.T) {
+	t.Parallel()
+	const undated = `<entry xmlns='http://www.w3.org/2005/Atom'><title type='text'>undated</title></entry>`
+	startServers(t, serverOptions{feeds: true}, func(t *testing.T, s xmppServer) {
+		w := s.feeds(t, testDomain)
+		alice := s.login(t, "alice", "desk")
+		alice.publishAs(feedNode, "before", undated)
+		w.watch(followAlice)
+		alice.accept(testDomain)
+		w.until("alice published before (private)")
+		// His server may tell of it once more as the last one, and does not say that it is new.
+		alice.publishAs(feedNode, "now", undated)
+		w.until("alice published now (private)")
+		w.again()
+		w.untilTwice("alice published now (private)")
+		var got []string
+		w.feeds.mu.Lock()
+		defer w.feeds.mu.Unlock()
+		for _, e := range w.feeds.entries {
+			got = append(got, fmt.Sprint(e.Item, " fresh: ", !e.Fresh.IsZero()))
+		}
+		if want := []string{"before fresh: false", "now fresh: true", "now fresh: false"}; !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
 		}
 	})
 }

@@ -333,4 +333,16 @@ func TestBeforeOptIn(t *testing.T) {
 		}
 		r.sent(activity.Post)
 	}
+	// One that says nothing is of when it was seen to be new.
+	r.clock.Advance(time.Hour)
+	if err := r.s.Published(t.Context(), romeo, transports.Entry{Item: "undated", Body: "of now", Fresh: r.clock.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	if s := r.sent(activity.Post); !s.Activity.Published.Equal(r.clock.Now()) {
+		t.Errorf("it is of %v", s.Activity.Published)
+	}
+	if err := r.s.Published(t.Context(), romeo, transports.Entry{Item: "long ago", Body: "of then", Published: a.Since.Add(-time.Hour), Fresh: r.clock.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	r.unsent()
 }

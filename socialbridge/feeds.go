@@ -34,7 +34,7 @@ func (t *Transport) Published(ctx context.Context, user transports.Address, e tr
 	case e.Private && prefs.OnlyOpen, prefs.NoFeed:
 		return nil
 	case publishedAt(&e).Before(a.Since):
-		return nil // it is from before he wanted to take part, or does not say from when: nodes show what is old as what is new
+		return nil // it is from before he wanted to take part, or nobody says from when: nodes show what is old as what is new
 	}
 	files := ""
 	for _, f := range e.Files {
@@ -86,12 +86,15 @@ func (t *Transport) Published(ctx context.Context, user transports.Address, e tr
 	return err
 }
 
-// publishedAt is when an item of a user's own node was published; the zero Time where it does not say. Most say it in whole seconds: one that may be
-// from the second's end is.
+// publishedAt is when an item of a user's own node was published: where it does not say, when his server told that it is new, and the zero Time where
+// nobody did. Most say it in whole seconds: one that may be from the second's end is.
 func publishedAt(e *transports.Entry) time.Time {
 	at := e.Published
 	if at.IsZero() {
 		at = e.Updated
+	}
+	if at.IsZero() {
+		at = e.Fresh
 	}
 	if !at.IsZero() && at.Nanosecond() == 0 {
 		at = at.Add(time.Second - time.Nanosecond)

@@ -31,6 +31,8 @@ type Entry struct {
 	Updated   time.Time
 	ReplyTo   *EntryRef // what it answers
 	Via       *EntryRef // what it repeats: then Author is who wrote that, and who repeats it has the node
+	// Fresh is when a user's server told of his entry, where that was not in his node before; the zero Time where that is not known.
+	Fresh time.Time
 	// Private says of a user's entry that not everybody may read it, as far as its node tells.
 	Private bool
 }
