@@ -21,9 +21,6 @@ import (
 	"passerelle/internal/realservers/realtest"
 )
 
-// childEnv is the path or the URL of the database that a copy of the test binary writes to until it is killed, see kill_test.go.
-const childEnv = "PASSERELLE_STORE_TEST_CHILD"
-
 func TestMain(m *testing.M) {
 	killtest.Main(func() { goleak.VerifyTestMain(withCluster{m}) }, map[string]func([]string) error{"write": writeUntilKilled})
 }
