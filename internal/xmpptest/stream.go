@@ -39,7 +39,7 @@ func newStream(s *Server, conn net.Conn) *stream {
 	return &stream{server: s, conn: conn, out: newQueue[string](), gate: newGate(), written: make(chan struct{})}
 }
 
-// drop breaks the connection with a reset.
+// drop breaks the connection with a reset. What the gate holds up was never read.
 func (st *stream) drop() {
 	if tcp, ok := st.conn.(*net.TCPConn); ok {
 		// This and Close fail only on a connection that is broken already.
@@ -47,7 +47,7 @@ func (st *stream) drop() {
 	}
 	_ = st.conn.Close()
 	st.out.close()
-	st.gate.release()
+	st.gate.wreck()
 }
 
 // end sends what waits and the end tag; then nothing of what the component sends is taken any more.
@@ -236,7 +236,14 @@ func (l *limitReader) Read(p []byte) (int, error) {
 	}
 	n, err := l.r.Read(p)
 	l.left -= n
-	<-l.gate.passage()
+	way, open := l.gate.passage()
+	if open {
+		return n, err
+	}
+	<-way
+	if l.gate.wrecked() {
+		return 0, net.ErrClosed
+	}
 	return n, err
 }
 
@@ -245,6 +252,7 @@ type gate struct {
 	mu       sync.Mutex
 	way      chan struct{} // closed while the gate is open
 	released bool          // open for ever
+	broken   bool          // and what was held up is lost
 }
 
 func newGate() *gate {
@@ -253,10 +261,16 @@ func newGate() *gate {
 	return g
 }
 
-func (g *gate) passage() <-chan struct{} {
+// passage is closed when the gate is open, as it may be already.
+func (g *gate) passage() (way <-chan struct{}, open bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.way
+	select {
+	case <-g.way:
+		return g.way, true
+	default:
+		return g.way, false
+	}
 }
 
 func (g *gate) shut() {
@@ -287,4 +301,18 @@ func (g *gate) release() {
 	g.released = true
 	g.mu.Unlock()
 	g.open()
+}
+
+// wreck opens the gate for ever, and what it holds up is lost.
+func (g *gate) wreck() {
+	g.mu.Lock()
+	g.broken = true
+	g.mu.Unlock()
+	g.release()
+}
+
+func (g *gate) wrecked() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.broken
 }
