@@ -149,14 +149,13 @@ func (p *player) step(ctx context.Context, s step, settle bool) error {
 // there, between them and the gateway.
 func (p *player) fence(ctx context.Context, clients []*xmppActor) error {
 	a := clients[0]
-	p.fences++
-	token := fmt.Sprintf("%s-%d", fenceNick, p.fences)
-	message := "<message type='chat' id='" + token + "' to='" + p.at + "'><body>" + token + "</body></message>"
-	if err := a.client.Send(ctx, message); err != nil {
+	// What is said to an occupant connects nobody, where what is said to a person may.
+	_, refused, err := p.say(ctx, a, "#"+p.at+"/"+fenceNick)
+	if err != nil || refused != nil && strings.Contains(refused.XML(xmpptest.NSClient), "<remote-server-timeout ") {
 		return err
 	}
-	refused, err := p.ping(ctx, a, token)
-	if err != nil || refused {
+	token, refused, err := p.say(ctx, a, p.at)
+	if err != nil || refused != nil {
 		return err
 	}
 	for {
@@ -183,20 +182,33 @@ func (p *player) fence(ctx context.Context, clients []*xmppActor) error {
 	return nil
 }
 
-// ping waits for the gateway's answer to a ping, and reports whether an error with an id has come before.
-func (p *player) ping(ctx context.Context, a *xmppActor, id string) (failed bool, err error) {
+// say has a client send a message that is its text and its id, and returns it with the error that comes at once, nil for none.
+func (p *player) say(ctx context.Context, a *xmppActor, to string) (token string, refused *xmpptest.Element, err error) {
+	p.fences++
+	token = fmt.Sprintf("%s-%d", fenceNick, p.fences)
+	if err := a.client.Send(ctx, "<message type='chat' id='"+token+"' to='"+to+"'><body>"+token+"</body></message>"); err != nil {
+		return token, nil, err
+	}
+	refused, err = p.ping(ctx, a, token)
+	return token, refused, err
+}
+
+// ping waits for the gateway's answer to a ping, and returns the error with an id that has come before, nil for none.
+func (p *player) ping(ctx context.Context, a *xmppActor, id string) (failed *xmpptest.Element, err error) {
 	p.fences++
 	ping := fmt.Sprintf("%s-%d", fenceNick, p.fences)
 	if err := a.client.Send(ctx, "<iq type='get' id='"+ping+"' to='"+gatewayDomain+"'><ping xmlns='urn:xmpp:ping'/></iq>"); err != nil {
-		return false, err
+		return nil, err
 	}
 	for {
 		e, err := a.receive(ctx)
 		if err != nil {
-			return false, err
+			return nil, err
 		}
 		a.pending = append(a.pending, e)
-		failed = failed || id != "" && e.Get("id") == id && e.Get("type") == "error"
+		if id != "" && e.Get("id") == id && e.Get("type") == "error" {
+			failed = e
+		}
 		if e.Get("id") == ping {
 			return failed, nil
 		}

@@ -62,14 +62,14 @@ alice <* <presence from='#go%$NET@$GW/alice' type='unavailable'><status>*has ban
 irc bob > MODE #go +R
 irc bob < * MODE #go *+R
 `,
-			condition: "registration-required", says: "register with the network, and set your account",
+			condition: "registration-required", says: "is for people with an account only: log in to yours",
 		},
 		"registered people, InspIRCd's +R": {
 			irc: "inspircd", script: `
 irc bob > MODE #go +R
 irc bob < * MODE #go *+R
 `,
-			condition: "registration-required", says: "register with the network, and set your account",
+			condition: "registration-required", says: "is for people with an account only: log in to yours",
 		},
 		"operators of the network": {
 			script: operator + `
