@@ -98,9 +98,9 @@ func (s *session) typed(room transports.Target, command string) (string, *transp
 		return word + " " + r.name + " " + nick + " :" + strings.TrimSpace(reason), nil
 	case word == girc.INVITE && rest != "":
 		return word + " " + rest + " " + r.name, nil
-	case word == girc.PART && rest == "":
+	case word == girc.PART && !isChannel(rest): // what follows is why he goes, as clients of IRC have it
 		return word + " " + r.name, nil
-	case word == girc.JOIN || word == girc.PART || word == girc.WHOIS && rest != "": // not of this channel
+	case rest != "" && (word == girc.JOIN || word == girc.PART || word == girc.WHOIS): // not of this channel
 		return word + " " + rest, nil
 	}
 	return "", refused(transports.BadRequest, "This was not said. The commands that one can type here are /join, /part, /whois, /mode, /topic, /kick, /invite and /me; "+

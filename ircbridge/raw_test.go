@@ -161,7 +161,7 @@ func TestTyped(t *testing.T) {
 			bob.Expect(t, typed[1])
 		}
 	}
-	for _, typed := range []string{"msg NickServ identify secret", "whois", "nick bobby", "kick", "invite", "quit", "mode #test +m\r\nQUIT"} {
+	for _, typed := range []string{"msg NickServ identify secret", "whois", "join", "nick bobby", "kick", "invite", "quit", "mode #test +m\r\nQUIT"} {
 		wantKind(t, s.Do(context.Background(), transports.Raw{Ref: 20, Room: roomOf("#test"), Line: typed}), transports.BadRequest)
 	}
 	wantKind(t, s.Do(context.Background(), transports.Raw{Ref: 20, Room: roomOf("#other"), Line: "mode"}), transports.NotJoined)
