@@ -4,7 +4,6 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
-	"time"
 
 	"passerelle/store"
 	"passerelle/transports"
@@ -20,10 +19,6 @@ const (
 	maxKept      = 256
 	maxKeptBytes = 1 << 20
 	maxKeptItems = 16 * maxKept
-
-	// gatherFor is how long the first item of a batch waits for others, about as long as a commit takes: all users of the gateway who are in a room hear
-	// the same line within moments, and each commit costs the processor more than what is written.
-	gatherFor = 3 * time.Millisecond
 
 	// maxSpare is for how many items the memory of a batch is kept.
 	maxSpare = 4 * maxKept
@@ -66,9 +61,8 @@ func (b *keepBatch) full() bool {
 
 // keepQueue is what waits to be written to the archive. Safe to call from any goroutine.
 type keepQueue struct {
-	wake  chan struct{} // says that there is something, capacity 1
-	hurry chan struct{} // says that a batch is full, or somebody waits for it, capacity 1
-	pool  sync.Pool     // of *keepBatch
+	wake chan struct{} // says that there is something, capacity 1
+	pool sync.Pool     // of *keepBatch
 
 	daily func() int // how many bytes of one user are kept in a day; 0 for any number
 	log   *slog.Logger
@@ -84,8 +78,7 @@ type keepQueue struct {
 
 func newKeepQueue(daily func() int, log *slog.Logger) *keepQueue {
 	return &keepQueue{
-		limit: maxKeeping, wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1),
-		pool:  sync.Pool{New: func() any { return new(keepBatch) }},
+		limit: maxKeeping, wake: make(chan struct{}, 1), pool: sync.Pool{New: func() any { return new(keepBatch) }},
 		daily: daily, log: log, shares: map[transports.Address]*keptShare{}, sweepAt: minShares,
 	}
 }
@@ -110,9 +103,6 @@ func (q *keepQueue) add(item keepItem, line *store.RoomLine) bool {
 	}
 	b.items, b.bytes = append(b.items, item), b.bytes+size
 	q.items, q.bytes = q.items+1, q.bytes+size
-	if b.full() {
-		signal(q.hurry)
-	}
 	return true
 }
 
@@ -121,35 +111,22 @@ func (q *keepQueue) addBarrier(barrier *barrier) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.last().barrier = barrier
-	signal(q.hurry)
-}
-
-// signal says something to whoever waits for it, or will.
-func signal(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default: // it is said already
-	}
 }
 
 // last is the batch that is being filled; the caller holds mu and adds something to it.
 func (q *keepQueue) last() *keepBatch {
 	n := len(q.batches)
 	if n == 0 {
-		signal(q.wake)
+		select {
+		case q.wake <- struct{}{}:
+		default:
+		}
 	}
 	if n == 0 || q.batches[n-1].full() {
 		q.batches = append(q.batches, q.pool.Get().(*keepBatch))
 		n++
 	}
 	return q.batches[n-1]
-}
-
-// waiting is how many batches there are.
-func (q *keepQueue) waiting() int {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return len(q.batches)
 }
 
 // take takes the first batch; nil where nothing is queued.

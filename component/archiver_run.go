@@ -16,20 +16,12 @@ func (a *archiver) run(ctx context.Context, stop <-chan struct{}) {
 	timer := time.NewTimer(readersWait)
 	timer.Stop()
 	defer timer.Stop()
-	gather := time.NewTimer(gatherFor)
-	defer gather.Stop()
 	for {
 		select {
 		case <-a.queue.wake:
-			gather.Reset(gatherFor)
-			select {
-			case <-gather.C:
-			case <-a.queue.hurry:
-			case <-stop: // it will be closed next time too
-			}
 		case <-timer.C:
 		case <-stop:
-			for !a.drain(true) && a.ctx.Err() == nil {
+			for !a.drain() && a.ctx.Err() == nil {
 				select {
 				case <-time.After(keepAgain):
 				case <-a.ctx.Done():
@@ -39,7 +31,7 @@ func (a *archiver) run(ctx context.Context, stop <-chan struct{}) {
 			a.settle(store.UserID{})
 			return
 		}
-		ok := a.drain(false) && a.settleDue()
+		ok := a.drain() && a.settleDue()
 		switch {
 		case !ok:
 			// What comes meanwhile waits in the queue, so a database that is in trouble is asked now and then, and the log says so as
@@ -55,16 +47,9 @@ func (a *archiver) run(ctx context.Context, stop <-chan struct{}) {
 	}
 }
 
-// drain writes what is queued, with all also what comes meanwhile, for which it is woken again otherwise. It reports false where something could
-// not be written; it still waits then, unless it was given up.
-func (a *archiver) drain(all bool) bool {
-	for n := a.queue.waiting(); a.ctx.Err() == nil; n-- {
-		if n == 0 && !all {
-			if a.queue.waiting() > 0 {
-				signal(a.queue.wake)
-			}
-			return true
-		}
+// drain writes what is queued, and reports false where something could not be written; it still waits then, unless it was given up.
+func (a *archiver) drain() bool {
+	for a.ctx.Err() == nil {
 		b := a.queue.take()
 		if b == nil {
 			return true
