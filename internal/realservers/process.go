@@ -120,6 +120,12 @@ func (p *Process) Kill() {
 	<-p.done
 }
 
+// Hold stops the program where it is, until Release.
+func (p *Process) Hold() { p.signal(syscall.SIGSTOP) }
+
+// Release has a program that Hold stopped go on.
+func (p *Process) Release() { p.signal(syscall.SIGCONT) }
+
 // Stop lets the program end by itself, or kills it if it does not in time.
 func (p *Process) Stop() {
 	p.signal(syscall.SIGTERM)
