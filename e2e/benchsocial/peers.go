@@ -82,7 +82,7 @@ func (p *peers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // discover shows the person of a host.
 func (p *peers) discover(w http.ResponseWriter, r *http.Request) {
 	i := -1
-	if _, err := fmt.Sscanf(hostOf(r), "p%d.peers.example", &i); err != nil || i < 0 || i >= len(p.keys) {
+	if _, err := fmt.Sscanf(hostOf(r), "peer%d.example", &i); err != nil || i < 0 || i >= len(p.keys) {
 		http.NotFound(w, r)
 		return
 	}

@@ -61,7 +61,7 @@ func newSite(ctx context.Context, binary string, hosts int, latency time.Duratio
 
 // startPeers runs the servers of the others, which are one with a name for each.
 func (s *site) startPeers(authority *realservers.Authority, hosts int, latency time.Duration) error {
-	cert, key, err := authority.Issue("*.peers.example")
+	cert, key, err := authority.Issue("*.example")
 	if err != nil {
 		return err
 	}
@@ -161,8 +161,8 @@ func (s *site) get(ctx context.Context, path string) (*http.Response, error) {
 	return s.http.Do(req)
 }
 
-// peerName is the host of one of the others.
-func peerName(i int) string { return fmt.Sprintf("p%d.peers.example", i) }
+// peerName is the host of one of the others. Each has a domain of its own: what comes from one domain has a bound.
+func peerName(i int) string { return fmt.Sprintf("peer%d.example", i) }
 
 // hostOf is the host of a request without its port.
 func hostOf(r *http.Request) string {
