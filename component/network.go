@@ -403,7 +403,7 @@ func (n *network) done(e transports.Done) {
 			if p.taken && p.kept != nil { // nobody heard it
 				n.u.g.archive.offer(keepItem{refused: p.kept.ID}, nil)
 			}
-			n.u.out.Stanzas.Start("message").JID("from", p.to).JID("to", p.from).Attr("type", "error").Attr("id", p.id).Error(n.u.inWords("", err)).End()
+			n.giveBack(p, "", err)
 			if p.waits && n.talking {
 				n.u.sayUnsaid(p, err)
 			}

@@ -135,6 +135,11 @@ func (u *user) markRead(in *inbound, n *network, e entity) {
 	}
 }
 
+// giveBack has a message come back to its writer, with why in that language, or where it names none in his.
+func (n *network) giveBack(p privateSend, lang string, err *transports.Error) {
+	n.u.out.Stanzas.Start("message").JID("from", p.to).JID("to", p.from).Attr("type", "error").Attr("id", p.id).Error(n.u.inWords(lang, err)).End()
+}
+
 // takenPrivate notes that the network took a message.
 func (n *network) takenPrivate(e transports.Message) {
 	p, ok := n.private[e.Ref]

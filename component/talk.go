@@ -70,7 +70,7 @@ func (n *network) failWaiting() {
 		if p.waits {
 			delete(n.private, ref)
 			err := transports.NewError(transports.Offline, "You were not connected yet, and will not be now, so your message was not sent. Send it again.", nil)
-			n.u.out.Stanzas.Start("message").JID("from", p.to).JID("to", p.from).Attr("type", "error").Attr("id", p.id).Error(n.u.inWords(p.lang, err)).End()
+			n.giveBack(p, p.lang, err)
 		}
 	}
 }

@@ -99,10 +99,10 @@ func storm(t *testing.T, r *rand.Rand, caps []string) {
 		}
 	}()
 	const users, steps = 12, 150
-	var users1 sync.WaitGroup
+	var working sync.WaitGroup
 	for i := range users {
 		own := rand.New(rand.NewPCG(r.Uint64(), 2)) //nolint:gosec // as above
-		users1.Go(func() { stormyUser(t, tr, own, i, users, steps) })
+		working.Go(func() { stormyUser(t, tr, own, i, users, steps) })
 	}
 	over := make(chan struct{})
 	var chaos sync.WaitGroup
@@ -125,7 +125,7 @@ func storm(t *testing.T, r *rand.Rand, caps []string) {
 			}
 		}
 	})
-	users1.Wait()
+	working.Wait()
 	close(over)
 	chaos.Wait()
 }

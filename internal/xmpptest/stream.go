@@ -236,12 +236,7 @@ func (l *limitReader) Read(p []byte) (int, error) {
 	}
 	n, err := l.r.Read(p)
 	l.left -= n
-	way, open := l.gate.passage()
-	if open {
-		return n, err
-	}
-	<-way
-	if l.gate.wrecked() {
+	if !l.gate.pass() {
 		return 0, net.ErrClosed
 	}
 	return n, err
@@ -261,16 +256,20 @@ func newGate() *gate {
 	return g
 }
 
-// passage is closed when the gate is open, as it may be already.
-func (g *gate) passage() (way <-chan struct{}, open bool) {
+// pass waits until the gate is open, and reports whether what it held up meanwhile may go on.
+func (g *gate) pass() bool {
+	g.mu.Lock()
+	way := g.way
+	g.mu.Unlock()
+	select {
+	case <-way:
+		return true
+	default:
+	}
+	<-way
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	select {
-	case <-g.way:
-		return g.way, true
-	default:
-		return g.way, false
-	}
+	return !g.broken
 }
 
 func (g *gate) shut() {
@@ -309,10 +308,4 @@ func (g *gate) wreck() {
 	g.broken = true
 	g.mu.Unlock()
 	g.release()
-}
-
-func (g *gate) wrecked() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.broken
 }
